@@ -1,0 +1,46 @@
+"""Activations f of the lecture's a(t) = f(s(t))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import GradcheckError
+from .functions import DERIVATIVES, apply
+from .typing import Array
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise activation: `activation(s)` is f(s), `activation.derivative(s)` is f'(s).
+
+    Both keep the shape of `s` and run on arrays of any scalar. relu's derivative at 0 is 0.
+    """
+
+    name: str
+
+    def __call__(self, s: Array) -> Array:
+        return apply(self.name, s)  # type: ignore[no-any-return]
+
+    def derivative(self, s: Array) -> Array:
+        return DERIVATIVES[self.name](s)  # type: ignore[no-any-return]
+
+    @property
+    def bound(self) -> float:
+        """The largest |f'| anywhere: 1, or 1/4 for the logistic function."""
+        return 0.25 if self.name == "logistic" else 1.0
+
+
+ACTIVATIONS = {name: Activation(name) for name in ("identity", "tanh", "logistic", "relu", "softplus")}
+UNDEFINED_ACTIVATION = Activation("f")
+"""f left undefined: what holds for it holds for every differentiable activation."""
+
+
+def activation_named(activation: str | Activation) -> Activation:
+    """The activation of that name; raises `GradcheckError` naming those that exist."""
+    if isinstance(activation, Activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise GradcheckError(
+            f"there is no activation {activation!r}; choose one of {', '.join(sorted(ACTIVATIONS))}"
+        )
+    return ACTIVATIONS[activation]

@@ -1,0 +1,261 @@
+"""What can be claimed of a rule, as data, and how a rule declares it.
+
+A claim about the gradient says which lags the rule keeps: `claim.keeps(t, k, T)` is whether the loss
+at time t counts the parameters' use at time t - k (t = 1..T, k = 0..t-1). `Exact` keeps them all.
+A claim's numbers may be given by name: `Truncated("tau")` is a claim about the rule's keyword
+argument tau, judged at every value that the declaration's `settings` list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from .errors import GradcheckError
+from .network import DEFAULT_NETWORK, RecurrentNetwork
+
+Settings = Mapping[str, int]
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that is claimed of a rule. `kind` is its name on the command line."""
+
+    kind: ClassVar[str] = "claim"
+
+    def bind(self, settings: Settings) -> Claim:
+        """This claim with each name replaced by its number. Raises `GradcheckError` for a name that is missing."""
+        changes = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, str):
+                if value not in settings:
+                    raise GradcheckError(f"{self} needs the setting {value!r}; got {dict(settings) or 'none'}")
+                changes[field.name] = settings[value]
+        return dataclasses.replace(self, **changes) if changes else self
+
+    def __str__(self) -> str:
+        values = ", ".join(str(getattr(self, f.name)) for f in dataclasses.fields(self))
+        return f"{self.kind}({values})" if values else self.kind
+
+
+@dataclass(frozen=True)
+class LagClaim(Claim):
+    """A claim that the rule returns the gradient restricted to certain lags."""
+
+    def keeps(self, t: int, k: int, T: int) -> bool:
+        raise NotImplementedError
+
+    @property
+    def sentence(self) -> str:
+        raise NotImplementedError
+
+
+def _require_length(value: Any, what: str) -> None:
+    if isinstance(value, str):
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise GradcheckError(f"{what} must be a whole number of steps, at least 1; got {value!r}")
+
+
+@dataclass(frozen=True)
+class Exact(LagClaim):
+    """The rule returns dL/dTheta for the full sequence."""
+
+    kind: ClassVar[str] = "exact"
+
+    def keeps(self, t: int, k: int, T: int) -> bool:
+        return True
+
+    @property
+    def sentence(self) -> str:
+        return "the result is the gradient"
+
+
+@dataclass(frozen=True)
+class Truncated(LagClaim):
+    """The rule returns the sum of the lags k < tau: truncated BPTT, windowed."""
+
+    tau: int | str
+    kind: ClassVar[str] = "truncated"
+
+    def __post_init__(self) -> None:
+        _require_length(self.tau, "tau")
+
+    def keeps(self, t: int, k: int, T: int) -> bool:
+        return k < int(self.tau)
+
+    @property
+    def sentence(self) -> str:
+        return f"the result is the gradient restricted to lags below {self.tau}"
+
+
+@dataclass(frozen=True)
+class Chunked(LagClaim):
+    """The graph is cut every `length` steps and the state carried over: lags k <= (t-1) mod length."""
+
+    length: int | str
+    kind: ClassVar[str] = "chunked"
+
+    def __post_init__(self) -> None:
+        _require_length(self.length, "length")
+
+    def keeps(self, t: int, k: int, T: int) -> bool:
+        return k <= (t - 1) % int(self.length)
+
+    @property
+    def sentence(self) -> str:
+        return f"the result is the gradient cut at every multiple of {self.length} steps"
+
+
+@dataclass(frozen=True)
+class Windowed(LagClaim):
+    """BPTT(h; h') of Williams and Peng 1990: every h' steps, and at the end, the losses since the last
+    pass are sent back through the last h steps. A loss m steps before the pass keeps lags k < h - m.
+    h' = 1 is `Truncated(h)`; h' = h is `Chunked(h)`.
+    """
+
+    horizon: int | str
+    stride: int | str
+    kind: ClassVar[str] = "windowed"
+
+    def __post_init__(self) -> None:
+        _require_length(self.horizon, "horizon")
+        _require_length(self.stride, "stride")
+        if isinstance(self.horizon, int) and isinstance(self.stride, int) and self.stride > self.horizon:
+            raise GradcheckError(
+                f"BPTT(h; h') needs h' <= h, or losses between passes are lost; got h={self.horizon}, h'={self.stride}"
+            )
+
+    def keeps(self, t: int, k: int, T: int) -> bool:
+        stride = int(self.stride)
+        passed = min(-(-t // stride) * stride, T)
+        return k < int(self.horizon) - (passed - t)
+
+    @property
+    def sentence(self) -> str:
+        return f"the result is that of BPTT(h={self.horizon}; h'={self.stride})"
+
+
+@dataclass(frozen=True)
+class Equals(Claim):
+    """The rule returns what `target`, another rule, returns: its own published definition."""
+
+    target: Callable[..., Any]
+    kind: ClassVar[str] = "equals"
+
+    def __str__(self) -> str:
+        return f"equals({getattr(self.target, '__name__', self.target)})"
+
+
+@dataclass(frozen=True)
+class Pure(Claim):
+    """Right keys, shapes and dtype, finite values, inputs untouched, nothing kept between calls."""
+
+    kind: ClassVar[str] = "pure"
+
+
+@dataclass(frozen=True)
+class Unbiased(Claim):
+    """The rule's expectation over its noise is the gradient."""
+
+    kind: ClassVar[str] = "unbiased"
+
+
+@dataclass(frozen=True)
+class Aligned(Claim):
+    """The rule's inner product with the gradient is positive."""
+
+    kind: ClassVar[str] = "aligned"
+
+
+@dataclass(frozen=True)
+class Online(Claim):
+    """Contributions do not depend on the future and storage does not grow with T."""
+
+    kind: ClassVar[str] = "online"
+
+
+@dataclass(frozen=True)
+class Cost(Claim):
+    """Operation count and storage, as expressions in T, I, D, K."""
+
+    time: str | None = None
+    storage: str | None = None
+    kind: ClassVar[str] = "cost"
+
+    def bind(self, settings: Settings) -> Claim:
+        return self
+
+
+CLAIMS: dict[str, type[Claim]] = {
+    c.kind: c for c in (Exact, Truncated, Chunked, Windowed, Equals, Pure, Unbiased, Aligned, Online, Cost)
+}
+
+
+def parse_claim(text: str) -> Claim:
+    """A claim from the command line: "exact", "truncated(3)", "windowed(6, 2)".
+
+    Raises `GradcheckError` naming the claims that exist.
+    """
+    name, _, rest = text.strip().partition("(")
+    spoken = sorted(set(CLAIMS) - {"equals", "cost"})
+    if name not in spoken:
+        raise GradcheckError(f"there is no claim {text!r}; choose one of {', '.join(spoken)}")
+    arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
+    names = [f.name for f in dataclasses.fields(CLAIMS[name])]
+    if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
+        wanted = f"{name}({', '.join(names)}) with whole numbers" if names else f"{name} without arguments"
+        raise GradcheckError(f"the claim {text!r} should read {wanted}")
+    return CLAIMS[name](*(int(a) for a in arguments))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a rule says of itself. `settings(T)` lists the keyword arguments to judge it at, for T steps."""
+
+    claims: tuple[Claim, ...] = ()
+    networks: tuple[RecurrentNetwork, ...] = (DEFAULT_NETWORK,)
+    weighted: bool = False
+    settings: Callable[[int], Iterable[dict[str, int]]] | None = None
+
+
+def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
+    """Settings for a length `name`: 1 to T + 1, one past the sequence."""
+    return lambda T: [{name: n} for n in range(1, T + 2)]
+
+
+def rule(
+    *claims: Claim,
+    networks: Sequence[RecurrentNetwork] | None = None,
+    weighted: bool = False,
+    settings: Callable[[int], Iterable[dict[str, int]]] | None = None,
+) -> Callable[[R], R]:
+    """Declare what a rule claims. The function or class comes back unchanged, with the declaration attached.
+
+    claims: what it is judged on; `Pure()` always is. networks: what it supports, the fully recurrent tanh
+    network with identity output and squared error if left out. weighted: whether it reads
+    `problem.loss_weights` (an online rule's `step` then takes a fourth argument, the weight).
+    settings: for a rule with keyword arguments, the values to judge it at, as a function of T.
+    Raises `GradcheckError` for something that is not a claim.
+    """
+    for claim in claims:
+        if not isinstance(claim, Claim):
+            hint = " (write it with parentheses)" if isinstance(claim, type) or callable(claim) else ""
+            raise GradcheckError(f"{claim!r} is not a claim{hint}; use one of gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    declared = tuple(networks) if networks is not None else (DEFAULT_NETWORK,)
+    if not declared:
+        raise GradcheckError("networks is empty: a rule must support at least one network")
+    for network in declared:
+        if not isinstance(network, RecurrentNetwork):
+            raise GradcheckError(f"{network!r} is not a network: it lacks some of step, readout, output, loss_value, ...")
+    declaration = Declaration(claims, declared, weighted, settings)
+
+    def declare(function: R) -> R:
+        function.__gradcheck__ = declaration  # type: ignore[attr-defined]
+        return function
+
+    return declare

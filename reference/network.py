@@ -1,0 +1,178 @@
+"""What is differentiated: a recurrent network, given by its forward equations.
+
+A network is `step`, `readout`, an output and a loss, and the names and shapes of its parameters,
+all in plain NumPy. Everything else in `reference` runs these equations on other scalars, so a new
+network is a new class with the methods of `RecurrentNetwork` and nothing more.
+
+The lecture's network (`Network`):
+    s(t) = W^T x(t) + R^T a(t-1),  a(t) = f(s(t)),  u(t) = V^T a(t),  yhat(t) = g(u(t)).
+Mozer's network of context units (`ContextNetwork`; Mozer 1989, "A focused backpropagation algorithm
+for temporal pattern recognition"):
+    c(t) = w * c(t-1) + f(W^T x(t)),  u(t) = V^T c(t),  yhat(t) = g(u(t)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from .activations import ACTIVATIONS, UNDEFINED_ACTIVATION, Activation, activation_named
+from .losses import UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head, Loss, Output
+from .typing import Array, Parameters, State
+
+
+@dataclass(frozen=True, order=True)
+class Sizes:
+    """T steps, I units, D inputs, K outputs."""
+
+    T: int
+    I: int  # noqa: E741  (the lecture's name)
+    D: int
+    K: int
+
+    def __str__(self) -> str:
+        return f"T={self.T}, I={self.I}, D={self.D}, K={self.K}"
+
+
+@runtime_checkable
+class RecurrentNetwork(Protocol):
+    """What `reference` needs of a network. Match it; there is nothing to inherit."""
+
+    @property
+    def name(self) -> str:
+        """A short name for reports."""
+
+    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        """Parameter name to shape, in the order of reports."""
+
+    def state_shape(self, sizes: Sizes) -> Any:
+        """The state's shape, or a tuple of shapes where the state is a tuple of arrays."""
+
+    def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
+        """The sizes that these parameters imply; T is given."""
+
+    def step(self, parameters: Parameters, state: State, x: Array) -> State:
+        """The state after reading the input x, shape (D,)."""
+
+    def readout(self, parameters: Parameters, state: State) -> Array:
+        """u, shape (K,), from the state."""
+
+    def output(self, u: Array) -> Array:
+        """yhat = g(u), shape (K,)."""
+
+    def loss_value(self, u: Array, y: Array) -> Any:
+        """L_t = L(y, g(u)), one number."""
+
+    def output_error(self, u: Array, y: Array) -> Array:
+        """dL_t/du, shape (K,)."""
+
+
+@dataclass(frozen=True)
+class _Headed:
+    """Activation, output and loss of the two networks of the lecture's world."""
+
+    activation: Activation = ACTIVATIONS["tanh"]
+    head: Head = Head.named("identity", "squared_error")
+
+    def __init__(
+        self,
+        activation: str | Activation = "tanh",
+        output: str | Output = "identity",
+        loss: str | Loss = "squared_error",
+    ) -> None:
+        object.__setattr__(self, "activation", activation_named(activation))
+        object.__setattr__(self, "head", Head.named(output, loss))
+
+    @property
+    def loss(self) -> Loss:
+        return self.head.loss
+
+    @property
+    def output(self) -> Output:
+        """g as an object that can be called: `net.output(u)` is yhat."""
+        return self.head.output
+
+    def loss_value(self, u: Array, y: Array) -> Any:
+        """L(y, g(u)), one number; u and y have shape (K,)."""
+        return self.head.value(u, y)
+
+    def output_error(self, u: Array, y: Array) -> Array:
+        """dL_t/du, shape (K,), from u = V^T a and the target y, both (K,)."""
+        return self.head.error(u, y)
+
+    def undefined(self, *, head: bool = True) -> Any:
+        """This network with f left undefined, and with `head` output and loss too."""
+        if head:
+            return type(self)(UNDEFINED_ACTIVATION, UNDEFINED_OUTPUT, UNDEFINED_LOSS)
+        return type(self)(UNDEFINED_ACTIVATION, self.head.output, self.head.loss)
+
+    def __str__(self) -> str:
+        return f"{self.activation.name}, {self.head.output.name} output, {self.head.loss.name.replace('_', ' ')}"
+
+
+class Network(_Headed):
+    """The lecture's fully recurrent network.
+
+    `activation`: identity, tanh, logistic, relu or softplus. `output`: identity, tanh, logistic or
+    softmax. `loss`: squared_error (with its factor 1/2), binary_cross_entropy (logistic output) or
+    categorical_cross_entropy (softmax output). Raises `GradcheckError` for anything else.
+    Parameters: W (D, I), R (I, I), V (I, K). State: a, shape (I,).
+    """
+
+    name = "fully recurrent"
+
+    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        return {"W": (sizes.D, sizes.I), "R": (sizes.I, sizes.I), "V": (sizes.I, sizes.K)}
+
+    def state_shape(self, sizes: Sizes) -> tuple[int, ...]:
+        return (sizes.I,)
+
+    def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
+        return Sizes(T, parameters["R"].shape[0], parameters["W"].shape[0], parameters["V"].shape[-1])
+
+    def step(self, parameters: Parameters, state: State, x: Array) -> State:
+        return self.activation(parameters["W"].T @ x + parameters["R"].T @ state)
+
+    def readout(self, parameters: Parameters, state: State) -> Array:
+        return parameters["V"].T @ state  # type: ignore[no-any-return]
+
+
+class ContextNetwork(_Headed):
+    """Mozer's network: context units that feed back only to themselves.
+
+    Parameters: W (D, I), w (I,) the self-recurrent weights, V (I, K). State: c, shape (I,).
+    Activation, output and loss as for `Network`.
+    """
+
+    name = "context units"
+
+    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        return {"W": (sizes.D, sizes.I), "w": (sizes.I,), "V": (sizes.I, sizes.K)}
+
+    def state_shape(self, sizes: Sizes) -> tuple[int, ...]:
+        return (sizes.I,)
+
+    def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
+        return Sizes(T, parameters["w"].shape[0], parameters["W"].shape[0], parameters["V"].shape[-1])
+
+    def step(self, parameters: Parameters, state: State, x: Array) -> State:
+        return parameters["w"] * state + self.activation(parameters["W"].T @ x)
+
+    def readout(self, parameters: Parameters, state: State) -> Array:
+        return parameters["V"].T @ state  # type: ignore[no-any-return]
+
+
+_HEADS = (
+    ("identity", "squared_error"),
+    ("tanh", "squared_error"),
+    ("logistic", "squared_error"),
+    ("softmax", "squared_error"),
+    ("logistic", "binary_cross_entropy"),
+    ("softmax", "categorical_cross_entropy"),
+)
+
+DEFAULT_NETWORK = Network()
+ALL_NETWORKS = tuple(Network(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)
+"""Every activation with every output and loss that go together."""
+ALL_CONTEXT_NETWORKS = tuple(ContextNetwork(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)
+

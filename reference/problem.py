@@ -1,0 +1,211 @@
+"""A problem: a network, its parameters, one sequence, and what is asked of it.
+
+Validated when made. `Problem.over(field)` is the same problem on other scalars, exactly: a float is
+a dyadic rational and is carried over as one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .errors import GradcheckError
+from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from .typing import Array, State
+
+
+def _as_array(value: Any, what: str) -> Array:
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    if array.dtype.kind == "f":
+        if not np.isfinite(array).all():
+            raise GradcheckError(f"{what} holds NaN or infinity; a problem's numbers must be finite")
+    elif array.dtype.kind != "O":
+        raise GradcheckError(f"{what} has dtype {array.dtype}; wanted real numbers")
+    return array
+
+
+def map_state(function: Callable[..., Any], state: State, *others: State) -> State:
+    """Apply `function` to the state's array, or to each array of a tuple of them."""
+    if isinstance(state, tuple):
+        return tuple(function(*parts) for parts in zip(state, *others, strict=True))
+    return function(state, *others)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a rule is given.
+
+    parameters: name to array. inputs: (T, D). targets: (T, K). initial_state: the network's state
+    before step 1, zeros if left out. loss_weights: (T,), ones if left out; L = sum_t w_t L_t, so zeros
+    take steps out of the loss. Raises `GradcheckError` for shapes that disagree, unknown or missing
+    parameters, NaN or infinity, and T = 0.
+    """
+
+    parameters: dict[str, Array]
+    inputs: Array
+    targets: Array
+    initial_state: State = None
+    loss_weights: Array = None  # type: ignore[assignment]
+    network: RecurrentNetwork = field(default=DEFAULT_NETWORK)
+
+    def __post_init__(self) -> None:
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        put("parameters", {k: _as_array(v, f"parameter {k}") for k, v in dict(self.parameters).items()})
+        put("inputs", _as_array(self.inputs, "inputs"))
+        put("targets", _as_array(self.targets, "targets"))
+        for name in ("inputs", "targets"):
+            array = getattr(self, name)
+            if array.ndim != 2:
+                raise GradcheckError(
+                    f"{name} must be time-major with two axes, (T, {'D' if name == 'inputs' else 'K'}); "
+                    f"got shape {array.shape}"
+                )
+        if self.inputs.shape[0] == 0:
+            raise GradcheckError("T = 0: a sequence needs at least one step")
+        if self.inputs.shape[0] != self.targets.shape[0]:
+            raise GradcheckError(
+                f"inputs have {self.inputs.shape[0]} steps and targets {self.targets.shape[0]}; they must agree"
+            )
+        self._check_parameters()
+        like = self.inputs
+        if self.initial_state is None:
+            shape = self.network.state_shape(self.sizes)
+            put("initial_state", map_state(lambda s: _zeros(like, s), shape) if _is_nested(shape) else _zeros(like, shape))
+        else:
+            put("initial_state", map_state(lambda a: _as_array(a, "initial_state"), self.initial_state))
+        self._check_state()
+        if self.loss_weights is None:
+            put("loss_weights", _zeros(like, (self.inputs.shape[0],)) + 1)
+        else:
+            put("loss_weights", _as_array(self.loss_weights, "loss_weights"))
+        if self.loss_weights.shape != (self.T,):
+            raise GradcheckError(f"loss_weights must have shape ({self.T},); got {self.loss_weights.shape}")
+        head = getattr(self.network, "head", None)
+        if head is not None:
+            head.validate_targets(self.targets)
+
+    def _check_parameters(self) -> None:
+        try:
+            shapes = self.network.parameter_shapes(self.sizes)
+        except (KeyError, IndexError):
+            wanted = ", ".join(self.network.parameter_shapes(Sizes(1, 1, 1, 1)))
+            raise GradcheckError(
+                f"the {self.network.name} network has the parameters {wanted}; "
+                f"got {', '.join(f'{k} {v.shape}' for k, v in self.parameters.items()) or 'none'}"
+            ) from None
+        if set(shapes) != set(self.parameters):
+            raise GradcheckError(
+                f"the {self.network.name} network has the parameters {', '.join(shapes)}; "
+                f"got {', '.join(self.parameters)}"
+            )
+        for name, shape in shapes.items():
+            if self.parameters[name].shape != shape:
+                raise GradcheckError(
+                    f"parameter {name} has shape {self.parameters[name].shape}, but with {self.sizes} it needs {shape}"
+                )
+        if min(self.sizes.I, self.sizes.D, self.sizes.K) < 1:
+            raise GradcheckError(f"every size must be at least 1; the parameters imply {self.sizes}")
+        if self.inputs.shape[1] != self.sizes.D or self.targets.shape[1] != self.sizes.K:
+            raise GradcheckError(
+                f"inputs {self.inputs.shape} and targets {self.targets.shape} do not fit parameters that imply "
+                f"{self.sizes}: inputs must be (T, {self.sizes.D}), targets (T, {self.sizes.K})"
+            )
+
+    def _check_state(self) -> None:
+        wanted = self.network.state_shape(self.sizes)
+        came = map_state(lambda a: a.shape, self.initial_state)
+        if came != wanted:
+            raise GradcheckError(f"initial_state has shape {came}; with {self.sizes} it needs {wanted}")
+
+    @property
+    def T(self) -> int:
+        return int(self.inputs.shape[0])
+
+    @property
+    def sizes(self) -> Sizes:
+        return self.network.sizes_of(self.parameters, self.T)
+
+    def map(self, function: Callable[[Array], Array], network: RecurrentNetwork | None = None) -> Problem:
+        """This problem with `function` applied to each of its arrays, which must keep their shapes."""
+        return Problem(
+            {name: function(array) for name, array in self.parameters.items()},
+            function(self.inputs),
+            function(self.targets),
+            map_state(function, self.initial_state),
+            function(self.loss_weights),
+            network or self.network,
+        )
+
+    def over(self, number_field: Any) -> Problem:
+        """The same problem, exactly, on the scalars of `number_field` (see `reference.scalars`)."""
+        return self.map(number_field.lift)
+
+    def astype(self, dtype: Any) -> Problem:
+        """The same problem with its arrays copied to a floating-point dtype."""
+        return self.map(lambda array: array.astype(dtype))
+
+    def copy(self) -> Problem:
+        """The same problem on arrays of its own."""
+        return self.map(lambda array: array.copy())
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array by name, parameters first; a tuple state as initial_state[0], [1], ..."""
+        state = self.initial_state
+        states = {f"initial_state[{i}]": s for i, s in enumerate(state)} if isinstance(state, tuple) else {
+            "initial_state": state
+        }
+        return {**self.parameters, "inputs": self.inputs, "targets": self.targets, **states,
+                "loss_weights": self.loss_weights}
+
+    def replace(self, **changes: Any) -> Problem:
+        return dataclasses.replace(self, **changes)
+
+    def prefix(self, T: int) -> Problem:
+        """The first T steps of the sequence."""
+        return self.replace(inputs=self.inputs[:T], targets=self.targets[:T], loss_weights=self.loss_weights[:T])
+
+
+def _is_nested(shape: Any) -> bool:
+    return isinstance(shape, tuple) and bool(shape) and isinstance(shape[0], tuple)
+
+
+def _zeros(like: Array, shape: tuple[int, ...]) -> Array:
+    return np.zeros_like(like, shape=shape)
+
+
+def forward(problem: Problem) -> tuple[list[State], list[Array]]:
+    """States a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations."""
+    states, readouts = [problem.initial_state], []
+    for x in problem.inputs:
+        states.append(problem.network.step(problem.parameters, states[-1], x))
+        readouts.append(problem.network.readout(problem.parameters, states[-1]))
+    return states, readouts
+
+
+def loss(problem: Problem) -> Any:
+    """L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar."""
+    _, readouts = forward(problem)
+    terms = [
+        w * problem.network.loss_value(u, y)
+        for w, u, y in zip(problem.loss_weights, readouts, problem.targets, strict=True)
+    ]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def empirical_risk(problems: Sequence[Problem]) -> Any:
+    """R_emp: the mean of L over N sequences, whose lengths may differ. Raises `GradcheckError` for none."""
+    if not problems:
+        raise GradcheckError("R_emp is a mean over sequences; got none")
+    total = loss(problems[0])
+    for problem in problems[1:]:
+        total = total + loss(problem)
+    return total / len(problems)

@@ -1,0 +1,436 @@
+"""How a NumPy array carries a number system.
+
+A `Field` is a number system: how to convert a number into it exactly, its functions, its
+comparisons. Its `scalar` class wraps one native value (an `arb`, an `fmpq`, a polynomial, ...) and
+gives it Python's operators. A `FieldArray` is an ordinary NumPy array of such scalars, dtype
+object; being a subclass lets matrix products go to the library's own (`Field.matmul`) and lets
+operations that the number system does not have fail by name. Losing the subclass loses speed only.
+
+Nothing here ever guesses: a cast to float and a comparison that the value does not settle both raise.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import GradcheckError, UnsupportedOperation
+from ..typing import Array
+
+_NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
+
+
+class Scalar:
+    """One number of a `Field`. `value` is the library's own object."""
+
+    __slots__ = ("value",)
+    field: ClassVar[Field]
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def _binary(self, other: Any, operation: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
+        own = type(self)
+        if type(other) is own:
+            value = other.value
+        elif isinstance(other, _NUMBERS):
+            value = own.field.convert(other)
+        else:
+            return NotImplemented
+        return own(operation(value, self.value) if swapped else operation(self.value, value))
+
+    def __add__(self, other: Any) -> Any:
+        if type(other) is type(self):
+            return type(self)(self.value + other.value)
+        return self._binary(other, operator.add)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary(other, operator.add, True)
+
+    def __sub__(self, other: Any) -> Any:
+        if type(other) is type(self):
+            return type(self)(self.value - other.value)
+        return self._binary(other, operator.sub)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary(other, operator.sub, True)
+
+    def __mul__(self, other: Any) -> Any:
+        if type(other) is type(self):
+            return type(self)(self.value * other.value)
+        return self._binary(other, operator.mul)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary(other, operator.mul, True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._binary(other, self.field.divide)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary(other, self.field.divide, True)
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, _NUMBERS):
+            if exponent == 0.5:
+                return self.apply_function("sqrt")
+            if exponent == int(exponent):
+                n = int(exponent)
+                power = type(self)(self.field.power(self.value, abs(n)))
+                return power if n >= 0 else 1 / power
+        raise UnsupportedOperation(
+            f"the power {exponent!r}", self.field.name, "whole powers and 0.5 are; x ** 2 or np.sqrt(x) may do"
+        )
+
+    def __rpow__(self, base: Any) -> Any:
+        raise UnsupportedOperation(f"{base!r} raised to a scalar", self.field.name, "use np.exp")
+
+    def __neg__(self) -> Any:
+        return type(self)(-self.value)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return type(self)(self.field.absolute(self.value))
+
+    def _compare(self, other: Any, symbol: str) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
+        if type(other) is not type(self) and not isinstance(other, _NUMBERS):
+            return NotImplemented
+        return self.field.compare(symbol, self.value, self.field.native(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, "<")
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, "<=")
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, ">")
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, ">=")
+
+    def __eq__(self, other: Any) -> Any:
+        return self._compare(other, "==")
+
+    def __ne__(self, other: Any) -> Any:
+        return self._compare(other, "!=")
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def _refuse_cast(self, target: str) -> Any:
+        raise UnsupportedOperation(
+            f"the cast to {target}",
+            self.field.name,
+            "write into arrays made by np.zeros_like(problem.inputs, shape=...) rather than np.zeros(...), "
+            "or let the rule be judged as a black box",
+        )
+
+    def __float__(self) -> float:
+        return self._refuse_cast("float")  # type: ignore[no-any-return]
+
+    def __int__(self) -> int:
+        return self._refuse_cast("int")  # type: ignore[no-any-return]
+
+    def __complex__(self) -> complex:
+        return self._refuse_cast("complex")  # type: ignore[no-any-return]
+
+    def apply_function(self, name: str) -> Any:
+        """The function of that name (see `reference.functions`) of this number."""
+        return type(self)(self.field.function(name, self.value))
+
+    # NumPy calls these by name when it meets an array of objects.
+    def tanh(self) -> Any:
+        return self.apply_function("tanh")
+
+    def exp(self) -> Any:
+        return self.apply_function("exp")
+
+    def log(self) -> Any:
+        return self.apply_function("log")
+
+    def sqrt(self) -> Any:
+        return self.apply_function("sqrt")
+
+    def sin(self) -> Any:
+        return self.apply_function("sin")
+
+    def cos(self) -> Any:
+        return self.apply_function("cos")
+
+    def log1p(self) -> Any:
+        return (1 + self).log()
+
+    def expm1(self) -> Any:
+        return self.exp() - 1
+
+    def sinh(self) -> Any:
+        return (self.exp() - (-self).exp()) / 2
+
+    def cosh(self) -> Any:
+        return (self.exp() + (-self).exp()) / 2
+
+    def conjugate(self) -> Any:
+        return self
+
+    @property
+    def real(self) -> Any:
+        return self
+
+    @property
+    def imag(self) -> Any:
+        return self * 0
+
+    def __repr__(self) -> str:
+        return f"{self.field.name}({self.value})"
+
+
+class Field:
+    """A number system. Subclasses give `name`, `convert`, and what else they can."""
+
+    name: ClassVar[str] = "abstract"
+
+    def __init__(self) -> None:
+        self.scalar: type[Scalar] = type(f"{self.name.capitalize()}Scalar", (Scalar,), {"__slots__": (), "field": self})
+
+    # What a number system is made of, on native values.
+    def convert(self, number: Any) -> Any:
+        """The native value equal to an int, float or Fraction; a float is a dyadic rational."""
+        raise NotImplementedError
+
+    def function(self, name: str, value: Any) -> Any:
+        """The function `name` of a native value. Raises `UnsupportedOperation` for one it lacks."""
+        raise UnsupportedOperation(name, self.name)
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        """a < b and so on for native values; raises `Undecided` rather than guess."""
+        raise UnsupportedOperation(f"the comparison {symbol}", self.name)
+
+    def divide(self, a: Any, b: Any) -> Any:
+        return a / b
+
+    def power(self, a: Any, n: int) -> Any:
+        return a**n
+
+    def absolute(self, a: Any) -> Any:
+        return a if self.compare(">=", a, self.convert(0)) else -a
+
+    def equal(self, a: Any, b: Any) -> bool:
+        """Whether two native values are provably equal; for the harness, not for rules."""
+        return bool(a == b)
+
+    def is_finite(self, a: Any) -> bool:
+        return True
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """The context (precision, say) in which this field's arithmetic must run."""
+        yield
+
+    def matmul(self, a: Array, b: Array) -> Array | None:
+        """The product of two matrices by the library's own routine, or None where there is none."""
+        return None
+
+    def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
+        """Component `index` of an undefined function of several native values."""
+        raise UnsupportedOperation(f"the undefined function {name}", self.name)
+
+    def softmax(self, values: list[Any]) -> list[Any]:
+        powers = [self.function("exp", v) for v in values]
+        total = powers[0]
+        for power in powers[1:]:
+            total = total + power
+        return [self.divide(power, total) for power in powers]
+
+    # What the harness uses.
+    def native(self, number: Any) -> Any:
+        """The native value of one of this field's scalars, or of a plain number."""
+        if type(number) is self.scalar:
+            return number.value
+        if isinstance(number, Scalar):
+            raise GradcheckError(f"expected {self.name} scalars; got {number!r}")
+        if isinstance(number, _NUMBERS):
+            return self.convert(number)
+        raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r}")
+
+    def array(self, values: Iterable[Any], shape: tuple[int, ...]) -> FieldArray:
+        """A `FieldArray` of that shape from native values in C order."""
+        out = np.empty(shape, dtype=object)
+        flat = out.reshape(-1)
+        scalar = self.scalar
+        for i, value in enumerate(values):
+            flat[i] = scalar(value)
+        return self.wrap(out)
+
+    def wrap(self, objects: Array) -> FieldArray:
+        """View an object array of this field's scalars as a `FieldArray`."""
+        out = objects.view(FieldArray)
+        out.field = self
+        return out
+
+    def lift(self, array: Any) -> FieldArray:
+        """Carry an array of numbers over, exactly; scalars of this field pass through."""
+        array = np.asarray(array) if not isinstance(array, np.ndarray) else array.view(np.ndarray)
+        return self.array((self.native(x) for x in array.reshape(-1).tolist()), array.shape)
+
+    def natives(self, array: Any) -> list[Any]:
+        """The native values of an array in C order."""
+        array = np.asarray(array)
+        return [self.native(x) for x in array.reshape(-1).tolist()]
+
+
+_CALLED = {
+    np.tanh: "tanh", np.exp: "exp", np.log: "log", np.sqrt: "sqrt", np.sin: "sin", np.cos: "cos",
+}  # fmt: skip
+_COMPARISONS = {
+    np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
+}  # fmt: skip
+_FILLED = {np.zeros_like: 0, np.ones_like: 1}
+
+
+def _plain(value: Any) -> Any:
+    return value.view(np.ndarray) if isinstance(value, FieldArray) else value
+
+
+class FieldArray(np.ndarray[Any, np.dtype[Any]]):
+    """An object array whose elements are scalars of one `field`."""
+
+    field: Field | None = None
+
+    def __array_finalize__(self, source: Any) -> None:
+        if self.field is None:
+            self.field = getattr(source, "field", None)
+
+    def _rewrap(self, result: Any, field: Field) -> Any:
+        if isinstance(result, tuple):
+            return tuple(self._rewrap(r, field) for r in result)
+        if isinstance(result, list):
+            return [self._rewrap(r, field) for r in result]
+        if isinstance(result, np.ndarray) and result.dtype == object:
+            return field.wrap(result)
+        return result
+
+    def apply_function(self, name: str) -> FieldArray:
+        """The function `name` of every element, same shape."""
+        field = self._field()
+        return field.array((field.function(name, v) for v in field.natives(self)), self.shape)
+
+    def apply_jointly(self, name: str, *others: Any) -> FieldArray:
+        """An undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
+        field = self._field()
+        mine = field.natives(self)
+        if name == "softmax":
+            return field.array(field.softmax(mine), self.shape)
+        arguments = tuple(mine + [v for other in others for v in field.natives(other)])
+        if name == "L":
+            return field.array([field.jointly(name, 0, arguments)], ())
+        return field.array((field.jointly(name, k, arguments) for k in range(len(mine))), self.shape)
+
+    def _field(self) -> Field:
+        if self.field is None:
+            raise GradcheckError("this array lost its number system")
+        return self.field
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        field = next(x.field for x in inputs + tuple(kwargs.get("out") or ()) if isinstance(x, FieldArray) and x.field)
+        for target in kwargs.get("out") or ():
+            if isinstance(target, np.ndarray) and target.dtype != object:
+                raise UnsupportedOperation(
+                    f"writing np.{ufunc.__name__} into an array of {target.dtype}", field.name,
+                    "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one that takes "
+                    "any scalar",
+                )  # fmt: skip
+        if method == "__call__" and not kwargs:
+            special = self._special(field, ufunc, inputs)
+            if special is not None:
+                return special
+        if "out" in kwargs:
+            kwargs["out"] = tuple(_plain(x) for x in kwargs["out"])
+        try:
+            result = getattr(ufunc, method)(*(_plain(x) for x in inputs), **kwargs)
+        except UnsupportedOperation:
+            raise
+        except TypeError as error:
+            raise UnsupportedOperation(f"np.{ufunc.__name__}", field.name, str(error)) from error
+        return self._rewrap(result, field)
+
+    def _special(self, field: Field, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Any:
+        if ufunc in _CALLED:
+            return self.apply_function(_CALLED[ufunc])
+        if ufunc is np.matmul:
+            return _matmul(field, *inputs)
+        if ufunc in _COMPARISONS:
+            a, b = np.broadcast_arrays(*(np.asarray(_plain(x)) for x in inputs))
+            symbol = _COMPARISONS[ufunc]
+            values = [
+                field.compare(symbol, field.native(p), field.native(q))
+                for p, q in zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)
+            ]
+            return np.array(values, dtype=bool).reshape(a.shape)[()]
+        if ufunc in (np.maximum, np.minimum) and any(_is_zero(x) for x in inputs):
+            x = next(x for x in inputs if not _is_zero(x))
+            sign = 1 if ufunc is np.maximum else -1
+            return sign * (sign * x).apply_function("relu")
+        if ufunc in (np.isfinite, np.isnan, np.isinf):
+            finite = np.array([field.is_finite(v) for v in field.natives(self)], dtype=bool).reshape(self.shape)
+            return finite if ufunc is np.isfinite else ~finite
+        return None
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        field = self._field()
+        if getattr(func, "__module__", "").startswith("numpy.linalg") and func not in (np.linalg.matrix_power,):
+            if func.__name__ not in ("multi_dot", "matmul", "outer", "trace", "diagonal", "matrix_transpose", "vecdot"):
+                raise UnsupportedOperation(f"np.linalg.{func.__name__}", field.name)
+        if func in _FILLED:
+            shape = kwargs.get("shape")
+            shape = self.shape if shape is None else shape
+            if kwargs.get("dtype") not in (None, object):
+                return np.full(shape, _FILLED[func], dtype=kwargs["dtype"])
+            size = np.empty(shape, dtype=bool)
+            return field.array([field.convert(_FILLED[func])] * size.size, size.shape)
+        if func in (np.dot, np.inner) and all(np.ndim(x) in (1, 2) for x in args[:2]) and len(args) == 2:
+            a, b = args
+            return np.matmul(a, b if func is np.dot or np.ndim(b) == 1 else b.T)
+        try:
+            result = super().__array_function__(func, types, args, kwargs)
+        except UnsupportedOperation:
+            raise
+        except TypeError as error:
+            raise UnsupportedOperation(f"np.{func.__name__}", field.name, str(error)) from error
+        return self._rewrap(result, field)
+
+    def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
+        return np.dot(self, other)
+
+    def __matmul__(self, other: Any) -> Any:
+        return np.matmul(self, other)
+
+
+def _is_zero(x: Any) -> bool:
+    return not isinstance(x, FieldArray) and isinstance(x, _NUMBERS) and x == 0
+
+
+def _matmul(field: Field, a: Any, b: Any) -> Any:
+    a, b = np.asarray(_plain(a)), np.asarray(_plain(b))
+    if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2) or a.shape[-1] != b.shape[0]:
+        return None
+    left, right = a.reshape(-1, a.shape[-1]), b.reshape(b.shape[0], -1)
+    shape = a.shape[:-1] + b.shape[1:]
+    if left.shape[1] == 0:
+        return field.array([field.convert(0)] * int(np.prod(shape)), shape)[()]
+    product = field.matmul(left, right)
+    if product is None:
+        product = np.matmul(left, right)
+    return field.wrap(product.reshape(shape))[()]
+
+

@@ -1,0 +1,90 @@
+"""Residues modulo a prime, with activations as random functions that keep their algebraic laws.
+
+In a finite field nothing vanishes, explodes or rounds, so equality is decided without a tolerance.
+One random function sigma with sigma(-v) = 1 - sigma(v) stands for the logistic function, and the
+others are made from it the way the real ones are: exp = sigma/(1 - sigma), tanh(v) = 2 sigma(2v) - 1.
+So tanh' = 1 - tanh^2, exp(-v) = 1/exp(v), tanh odd, and 1/(1+exp(-v)) is the logistic function,
+exactly as a rule that hard-codes them expects. relu is a random bit times its argument.
+Order means nothing here: comparisons raise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+
+from ..errors import Undecided, UnsupportedOperation
+from ..typing import Array
+from .base import Field
+
+PRIME = 2**61 - 1
+
+
+class ModularField(Field):
+    """Integers modulo `prime` (below 2^64); `seed` chooses the random functions."""
+
+    name = "modular"
+
+    def __init__(self, prime: int = PRIME, seed: int = 0) -> None:
+        super().__init__()
+        self.prime, self.seed = prime, seed
+
+    def convert(self, number: Any) -> Any:
+        if isinstance(number, (float, np.floating)) and not np.isfinite(number):
+            raise UnsupportedOperation(f"the constant {number}", self.name)
+        ratio = Fraction(float(number)) if isinstance(number, (float, np.floating)) else Fraction(int(number)) if not (
+            isinstance(number, Fraction)
+        ) else number
+        if ratio.denominator % self.prime == 0:
+            raise UnsupportedOperation(f"the constant {number}", self.name, "its denominator is a multiple of the prime")
+        return flint.nmod(ratio.numerator, self.prime) / flint.nmod(ratio.denominator, self.prime)
+
+    def random(self, *key: Any) -> Any:
+        """A residue that depends on the key and the seed alone."""
+        digest = hashlib.blake2b(repr((self.seed, self.prime, *key)).encode(), digest_size=16).digest()
+        return flint.nmod(int.from_bytes(digest, "big") % self.prime, self.prime)
+
+    def _sigma(self, value: Any) -> Any:
+        v = int(value)
+        if v == 0:
+            return self.convert(Fraction(1, 2))
+        if 2 * v < self.prime:
+            return self.random("sigma", v)
+        return 1 - self.random("sigma", self.prime - v)
+
+    def function(self, name: str, value: Any) -> Any:
+        if name in ("f", "f'", "log"):
+            return self.random(name, int(value))
+        if name == "logistic":
+            return self._sigma(value)
+        if name == "exp":
+            sigma = self._sigma(value)
+            return sigma / (1 - sigma)
+        if name == "tanh":
+            return 2 * self._sigma(2 * value) - 1
+        if name == "softplus":
+            return self.function("log", 1 + self.function("exp", value))
+        if name in ("relu", "heaviside"):
+            bit = int(self.random("bit", int(value))) & 1
+            return value * bit if name == "relu" else flint.nmod(bit, self.prime)
+        raise UnsupportedOperation(name, self.name)
+
+    def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
+        return self.random(name, index, *(int(a) for a in arguments))
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        raise Undecided(f"the comparison {symbol}", self.name, "residues have no order and stand for all values at once")
+
+    def divide(self, a: Any, b: Any) -> Any:
+        if int(b) == 0:
+            raise UnsupportedOperation("division by zero", self.name)
+        return a / b
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        left = flint.nmod_mat(a.shape[0], a.shape[1], self.natives(a), self.prime)
+        right = flint.nmod_mat(b.shape[0], b.shape[1], self.natives(b), self.prime)
+        return self.array((left * right).entries(), (a.shape[0], b.shape[1]))

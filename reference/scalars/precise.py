@@ -1,0 +1,62 @@
+"""Numbers of any chosen number of decimal digits (mpmath): rounded, not enclosed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from ..errors import UnsupportedOperation
+from .base import Field
+
+
+class PreciseField(Field):
+    """Reals at `digits` decimal digits, rounded to nearest after every operation."""
+
+    name = "precise"
+
+    def __init__(self, digits: int = 50) -> None:
+        super().__init__()
+        self.digits = digits
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        with mpmath.workdps(self.digits):
+            yield
+
+    def convert(self, number: Any) -> Any:
+        if isinstance(number, (float, np.floating)):
+            if not np.isfinite(number):
+                raise UnsupportedOperation(f"the constant {number}", self.name)
+            return mpmath.mpf(float(number))
+        if isinstance(number, Fraction):
+            return mpmath.mpf(number.numerator) / number.denominator
+        return mpmath.mpf(int(number))
+
+    def function(self, name: str, value: Any) -> Any:
+        if name in ("tanh", "exp", "log", "sqrt", "sin", "cos"):
+            result = getattr(mpmath, name)(value)
+            if isinstance(result, mpmath.mpc):
+                raise UnsupportedOperation(f"{name} of {value}", self.name)
+            return result
+        if name == "logistic":
+            return 1 / (1 + mpmath.exp(-value))
+        if name == "softplus":
+            return mpmath.log1p(mpmath.exp(value))
+        if name == "heaviside":
+            return mpmath.mpf(int(value > 0))
+        if name == "relu":
+            return max(value, mpmath.mpf(0))
+        raise UnsupportedOperation(name, self.name)
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        return bool(
+            {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol]
+        )
+
+    def is_finite(self, a: Any) -> bool:
+        return bool(mpmath.isfinite(a))
