@@ -1,0 +1,33 @@
+"""The rules, one per file. To add one, write its file and add it to `CATALOGUE`."""
+
+from __future__ import annotations
+
+from .bptt import bptt
+from .chunked_bptt import chunked_bptt
+from .descent import Descent, descend, risk_gradient
+from .focused import Focused
+from .online import OnlineRule, Rule, run_online, run_rule
+from .rtrl import RTRL
+from .schmidhuber import Schmidhuber
+from .truncated_bptt import truncated_bptt
+from .windowed_bptt import windowed_bptt
+
+CATALOGUE: tuple[Rule, ...] = (bptt, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused)
+
+__all__ = [
+    "CATALOGUE",
+    "Descent",
+    "Focused",
+    "OnlineRule",
+    "RTRL",
+    "Rule",
+    "Schmidhuber",
+    "bptt",
+    "chunked_bptt",
+    "descend",
+    "risk_gradient",
+    "run_online",
+    "run_rule",
+    "truncated_bptt",
+    "windowed_bptt",
+]

@@ -30,7 +30,7 @@ class Activation:
         return 0.25 if self.name == "logistic" else 1.0
 
 
-ACTIVATIONS = {name: Activation(name) for name in ("identity", "tanh", "logistic", "relu", "softplus")}
+ACTIVATIONS = {name: Activation(name) for name in ("tanh", "identity", "logistic", "relu", "softplus")}
 UNDEFINED_ACTIVATION = Activation("f")
 """f left undefined: what holds for it holds for every differentiable activation."""
 

@@ -91,9 +91,6 @@ class BallField(Field):
         return bool(a.overlaps(b))
 
     def matmul(self, a: Array, b: Array) -> Array:
-        native, scalar = self.native, self.scalar
-        left = flint.arb_mat(a.shape[0], a.shape[1], [native(x) for x in a.reshape(-1).tolist()])
-        right = flint.arb_mat(b.shape[0], b.shape[1], [native(x) for x in b.reshape(-1).tolist()])
-        out = np.empty(a.shape[0] * b.shape[1], dtype=object)
-        out[:] = [scalar(x) for x in (left * right).entries()]
-        return out.reshape(a.shape[0], b.shape[1])
+        left = flint.arb_mat(a.shape[0], a.shape[1], self.natives(a))
+        right = flint.arb_mat(b.shape[0], b.shape[1], self.natives(b))
+        return self.array((left * right).entries(), (a.shape[0], b.shape[1]))

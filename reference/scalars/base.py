@@ -285,8 +285,8 @@ class Field:
 
     def natives(self, array: Any) -> list[Any]:
         """The native values of an array in C order."""
-        array = np.asarray(array)
-        return [self.native(x) for x in array.reshape(-1).tolist()]
+        own = self.scalar
+        return [x.value if type(x) is own else self.native(x) for x in np.asarray(array).reshape(-1).tolist()]
 
 
 _CALLED = {
@@ -295,11 +295,21 @@ _CALLED = {
 _COMPARISONS = {
     np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
-_FILLED = {np.zeros_like: 0, np.ones_like: 1}
+_FILLED = {np.zeros_like: 0, np.empty_like: 0, np.ones_like: 1}
 
 
 def _plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, FieldArray) else value
+
+
+def _lifted(result: Any, field: Field) -> Any:
+    """Plain numbers among the scalars made scalars: two floats left side by side would add up rounded."""
+    if isinstance(result, (tuple, list)):
+        return type(result)(_lifted(part, field) for part in result)
+    if isinstance(result, np.ndarray) and result.dtype == object:
+        if any(isinstance(x, _NUMBERS) for x in result.reshape(-1).tolist()):
+            return field.lift(result)
+    return result
 
 
 class FieldArray(np.ndarray[Any, np.dtype[Any]]):
@@ -342,6 +352,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         return self.field
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.ndarray) for x in inputs):
+            return NotImplemented  # another kind of array, such as the reverse pass's, answers for both
         field = next(x.field for x in inputs + tuple(kwargs.get("out") or ()) if isinstance(x, FieldArray) and x.field)
         for target in kwargs.get("out") or ():
             if isinstance(target, np.ndarray) and target.dtype != object:
@@ -407,7 +419,12 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             raise
         except TypeError as error:
             raise UnsupportedOperation(f"np.{func.__name__}", field.name, str(error)) from error
-        return self._rewrap(result, field)
+        return self._rewrap(_lifted(result, field), field)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.field is not None and type(value) is not self.field.scalar and not isinstance(value, FieldArray):
+            value = self.field.lift(value)
+        super().__setitem__(key, value)
 
     def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
         return np.dot(self, other)

@@ -1,0 +1,34 @@
+"""Backpropagation through time.
+
+    delta(T) = d(T),  delta(t) = d(t) + f'(s(t)) * R delta(t+1)
+    dL/dW = sum_t x(t) delta(t)^T,  dL/dR = sum_t a(t-1) delta(t)^T,  dL/dV = sum_t a(t) e(t)^T
+with e(t) and d(t) as in `unfolding`.
+
+Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
+Cost: O(I (I+K+D)) per step. Storage: O(T (I+K)), every activation of the sequence.
+True of it: it is the gradient. delta(t) is dL/ds(t), so it needs the losses after t: not online.
+"""
+
+from __future__ import annotations
+
+from gradcheck.reference.claims import Exact, rule
+from gradcheck.reference.network import ALL_NETWORKS
+from gradcheck.reference.problem import Problem
+from gradcheck.reference.typing import Array, Gradient
+
+from .unfolding import unfold
+
+
+@rule(Exact(), networks=ALL_NETWORKS, weighted=True)
+def bptt(problem: Problem) -> Gradient:
+    """Backpropagation through time (Werbos 1990): the gradient, from a backward pass over the stored sequence."""
+    net = unfold(problem)
+    return net.gradient(backpropagate(problem.parameters["R"], net.slope, net.d))
+
+
+def backpropagate(R: Array, slope: Array, d: Array) -> Array:
+    """delta of every step (n, I) from f'(s) and d (n, I), where nothing comes back from after the last step."""
+    delta = d.copy()
+    for t in reversed(range(len(d) - 1)):
+        delta[t] = d[t] + slope[t] * (R @ delta[t + 1])
+    return delta

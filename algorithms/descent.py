@@ -1,0 +1,95 @@
+"""Gradient descent on the empirical risk, with the gradient by any rule.
+
+    R_emp(w) = (1/N) sum_n L(sequence n; w)
+    w_new = w_old - eta grad R_emp(w_old)
+Both are the lecture's; with N = 1 it is the step for one sample. Sequences may differ in length.
+Cost: N runs of the rule per step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.problem import Problem, empirical_risk
+from gradcheck.reference.typing import Array, Gradient, Parameters
+
+from .online import Rule, run_rule
+
+
+class Descent(NamedTuple):
+    """The parameters w before the first step and after each, and R_emp at each of them."""
+
+    parameters: tuple[Parameters, ...]
+    risks: tuple[Any, ...]
+
+
+def risk_gradient(rule: Rule, problems: Sequence[Problem], **settings: int) -> Gradient:
+    """The mean over sequences of what `rule` returns; `settings` are the rule's own keyword arguments.
+
+    Raises `GradcheckError` for no sequences, and for sequences that do not share network and parameters.
+    """
+    _require_shared(problems)
+    gradients = [run_rule(rule, problem, **settings) for problem in problems]
+    total = gradients[0]
+    for gradient in gradients[1:]:
+        total = {name: total[name] + gradient[name] for name in total}
+    return {name: array / len(problems) for name, array in total.items()}
+
+
+def descend(rule: Rule, problems: Sequence[Problem], *, learning_rate: float, steps: int, **settings: int) -> Descent:
+    """Take `steps` steps of gradient descent from the problems' parameters, which stay as they are.
+
+    Raises `GradcheckError` as `risk_gradient` does, for a learning rate that is not positive and finite, for
+    a negative number of steps, and where the parameters overflow.
+    """
+    if isinstance(learning_rate, bool) or not (0 < learning_rate < np.inf):
+        raise GradcheckError(f"learning_rate must be positive and finite; got {learning_rate!r}")
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise GradcheckError(f"steps must be a whole number, at least 0; got {steps!r}")
+    _require_shared(problems)
+    eta = float(learning_rate)
+    trajectory, risks = [problems[0].parameters], [empirical_risk(problems)]
+    for step in range(1, steps + 1):
+        gradient = risk_gradient(rule, problems, **settings)
+        parameters = {name: w - eta * gradient[name] for name, w in trajectory[-1].items()}
+        if not all(_is_finite(w) for w in parameters.values()):
+            raise GradcheckError(f"the parameters overflowed at step {step}; try a learning_rate below {learning_rate}")
+        problems = [problem.replace(parameters=parameters) for problem in problems]
+        trajectory.append(parameters)
+        risks.append(empirical_risk(problems))
+    return Descent(tuple(trajectory), tuple(risks))
+
+
+def _require_shared(problems: Sequence[Problem]) -> None:
+    if not problems:
+        raise GradcheckError("R_emp is a mean over sequences; got none")
+    first = problems[0]
+    for i, problem in enumerate(problems[1:], start=2):
+        if problem.network != first.network:
+            raise GradcheckError(
+                f"R_emp belongs to one network; sequence 1 has {first.network}, sequence {i} has {problem.network}"
+            )
+        for name, w in first.parameters.items():
+            if not _same(w, problem.parameters[name]):
+                raise GradcheckError(f"R_emp is at one point; sequence {i} has other values of {name} than sequence 1")
+
+
+def _same(a: Array, b: Array) -> bool:
+    if a is b:
+        return True
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    field = getattr(a, "field", None)
+    if field is None:
+        return bool((a == b).all())
+    if a.dtype == object:  # == on such scalars may have no answer; their field knows
+        return all(field.equal(p, q) for p, q in zip(field.natives(a), field.natives(b), strict=True))
+    return bool(field.equal(a, b).all())
+
+
+def _is_finite(w: Array) -> bool:
+    return w.dtype == object or bool(np.isfinite(w).all())

@@ -1,0 +1,19 @@
+"""Validation of the lengths that rules take as keyword arguments."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from gradcheck.reference.errors import GradcheckError
+
+
+def require_steps(value: Any, name: str) -> int:
+    """`value` as an int. Raises `GradcheckError` unless it is a whole number of steps, at least 1."""
+    try:
+        steps = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        steps = 0
+    if steps < 1:
+        raise GradcheckError(f"{name} must be a whole number of steps, at least 1; got {value!r}")
+    return steps

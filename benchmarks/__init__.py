@@ -1,0 +1,1 @@
+"""Measured side by side in one process: `python -m benchmarks [--json FILE]`."""

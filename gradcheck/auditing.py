@@ -1,0 +1,272 @@
+"""From claims to verdicts: purity, liveness, oracle agreement, claims, discrimination, in that order.
+
+A stage that fails marks what depends on it NOT RUN, with the reason. A verdict is as strong as the strongest
+evidence that holds, and any evidence against it wins: then a certified counterexample is looked for, and
+without one the verdict is INCONCLUSIVE, never REFUTED.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import counterexample as counter
+from .evidence import Case, Finding, blackbox, enclosure, formal, ladder, liveness, modular, oracles, purity
+from .reference.claims import Claim, Equals, LagClaim, Pure
+from .reference.errors import GradcheckError
+from .reference.network import RecurrentNetwork, Sizes
+from .results import RuleFailed, WrongResult
+from .rules import Rule, as_rule
+from .verdicts import Evidence, Report, Stage, Status, Strength, Verdict
+
+Progress = Callable[[str], None]
+"""Called with one line of text at each step of an audit."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How far an audit goes: sizes of each kind of evidence."""
+
+    formal_T: int = formal.LARGEST_T
+    formal_shapes: tuple[tuple[int, int, int], ...] = formal.SHAPES
+    modular_sizes: tuple[Sizes, ...] = modular.SIZES
+    enclosure_sizes: tuple[Sizes, ...] = (*enclosure.SMALL_SIZES, *enclosure.SIZES)
+    digits: tuple[int, ...] = ladder.DIGITS
+
+
+FULL = Effort()
+QUICK = Effort(
+    formal_T=3,
+    formal_shapes=((1, 1, 1), (2, 2, 1), (2, 1, 2)),
+    modular_sizes=(Sizes(24, 6, 2, 2),),
+    enclosure_sizes=enclosure.SMALL_SIZES,
+    digits=(50, 100),
+)
+EFFORTS = {"full": FULL, "quick": QUICK}
+
+
+def audit(
+    rule: Any,
+    claims: Sequence[Claim] | None = None,
+    *,
+    networks: Sequence[RecurrentNetwork] | None = None,
+    weighted: bool | None = None,
+    effort: str = "full",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Report:
+    """Judge every claim of a rule, `Pure()` always among them.
+
+    rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead
+    of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. progress:
+    called with a line of text at each step. Raises `GradcheckError` for something that is no rule, or no claim.
+    """
+    if effort not in EFFORTS:
+        raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
+    for claim in claims or ():
+        if not isinstance(claim, Claim):
+            raise GradcheckError(f"{claim!r} is not a claim; use gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    audited = as_rule(rule, claims=claims, networks=networks, weighted=weighted)
+    return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report()
+
+
+class _Audit:
+    def __init__(self, rule: Rule, effort: Effort, seed: int, progress: Progress) -> None:
+        self.rule, self.effort, self.seed = rule, effort, seed
+        self.progress = lambda text: progress(f"{rule.name}: {text}")
+        self.networks = rule.declaration.networks
+        self.stages: list[Stage] = []
+        self.planted = [0, 0]
+
+    def report(self) -> Report:
+        claims = [c for c in self.rule.declaration.claims if not isinstance(c, Pure)]
+        pure, blocked = self._purity()
+        verdicts = [pure]
+        blocked = blocked or self._liveness_and_oracles()
+        for claim in claims:
+            verdicts.append(self._judge(claim, blocked))
+        self._discrimination(bool(blocked))
+        notes = () if claims else ("the rule declares no claim about its result; give one with --claim or gradcheck.rule",)
+        return Report(
+            rule=self.rule.name,
+            summary=self.rule.summary,
+            networks=tuple(f"{n.name}: {n}" for n in self.networks),
+            verdicts=tuple(verdicts),
+            stages=tuple(self.stages),
+            notes=notes,
+            seed=self.seed,
+        )
+
+    # Stages
+
+    def _purity(self) -> tuple[Verdict, str]:
+        """The verdict on purity, and why the other claims cannot be judged, if they cannot."""
+        findings: list[Finding] = []
+        for number, network in enumerate(self.networks):
+            self.progress(f"purity, {network}")
+            sizes = purity.SIZES if number == 0 else purity.SIZES[:1]
+            try:
+                finding = purity.judge(Case(self.rule, Pure(), network, self.seed), sizes=sizes)
+            except (RuleFailed, WrongResult) as error:
+                status = Status.ERROR if isinstance(error, RuleFailed) else Status.REFUTED
+                where = getattr(error, "where", "")
+                evidence = Evidence("purity", status, Strength.NONE, str(error), details={"where": where} if where else {})
+                self._stage("purity", status, str(error))
+                return Verdict("pure", status, Strength.NONE, str(error), (evidence,)), str(error)
+            findings.append(finding)
+            if finding.evidence.status is not Status.HOLDS:
+                break
+        last = findings[-1].evidence
+        self._stage("purity", last.status, last.statement)
+        verdict = Verdict("pure", last.status, last.strength, last.statement, _merged([f.evidence for f in findings]))
+        stateful = last.status is Status.REFUTED and "between two calls" in last.statement
+        return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
+
+    def _liveness_and_oracles(self) -> str:
+        network = self.networks[0]
+        size = self.effort.enclosure_sizes[-1]
+        self.progress("liveness")
+        alive = liveness.liveness(network, size, self.seed, self.rule.declaration.weighted)
+        self._stage("liveness", Status.HOLDS if alive.alive else Status.INCONCLUSIVE, alive.statement)
+        self.progress("oracle agreement")
+        try:
+            agreement = oracles.agreement(network)
+        except GradcheckError as error:
+            self._stage("oracle agreement", Status.ERROR, str(error))
+            return f"the oracles could not be compared: {error}"
+        status = Status.HOLDS if agreement.holds else Status.REFUTED
+        self._stage("oracle agreement", status, agreement.statement)
+        return "" if agreement.holds else f"the oracles disagree on {network}: {agreement.statement}"
+
+    def _discrimination(self, blocked: bool) -> None:
+        given, rejected = self.planted
+        if blocked or not given:
+            self._stage("discrimination", Status.NOT_RUN, "no evidence was gathered")
+            return
+        status = Status.HOLDS if rejected == given else Status.INCONCLUSIVE
+        self._stage(
+            "discrimination", status,
+            f"{rejected} of {given} planted faults, each one missing lag on the same problems, were rejected",
+        )  # fmt: skip
+
+    def _stage(self, name: str, status: Status, statement: str) -> None:
+        self.stages.append(Stage(name, status, statement))
+
+    # Claims
+
+    def _judge(self, claim: Claim, blocked: str) -> Verdict:
+        if blocked:
+            return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, f"not judged: {blocked}")
+        if not isinstance(claim, (LagClaim, Equals)):
+            reason = f"this version has no evidence for the claim {claim.kind!r}"
+            return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
+        try:
+            findings = self._gather(claim)
+        except WrongResult as error:
+            return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
+        against = [f for f in findings if f.evidence.status is Status.REFUTED]
+        evidence = _merged([f.evidence for f in findings])
+        for finding in findings:
+            self.planted[0] += finding.planted[0]
+            self.planted[1] += finding.planted[1]
+        if against:
+            return self._refute(claim, against, evidence)
+        failed = next((e for e in evidence if e.status is Status.ERROR), None)
+        if failed:
+            return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
+        holding = [e for e in evidence if e.status is Status.HOLDS]
+        if holding:
+            best = max(holding, key=lambda e: e.strength)
+            sentence = getattr(claim, "sentence", f"the result equals {claim}")
+            return Verdict(
+                str(claim), Status.HOLDS, best.strength, f"{sentence}: {best.statement} ({best.scope})", evidence
+            )
+        unsure = next((e for e in evidence if e.status is Status.INCONCLUSIVE), None)
+        status = Status.INCONCLUSIVE if unsure else Status.NOT_RUN
+        return Verdict(str(claim), status, Strength.NONE, (unsure or evidence[0]).statement, evidence)
+
+    def _gather(self, claim: Claim) -> list[Finding]:
+        effort = self.effort
+        findings: list[Finding] = []
+        for number, network in enumerate(self.networks):
+            case = Case(self.rule, claim, network, self.seed)
+            first = number == 0
+            told = lambda kind, text: self.progress(f"{claim}, {kind} {text}")  # noqa: E731
+            if first or not _covers_all(findings[0]):
+                findings.append(
+                    formal.judge(
+                        case, largest_T=effort.formal_T, shapes=effort.formal_shapes, progress=lambda t: told("formal", t)
+                    )
+                )
+                if not first and findings[-1].evidence.status is Status.NOT_RUN:
+                    findings.pop()
+            if findings and findings[-1].evidence.status is Status.REFUTED:
+                return findings
+            rest: list[Callable[[], Finding]] = [
+                lambda c=case, f=first: modular.judge(  # type: ignore[misc]
+                    c, sizes=effort.modular_sizes if f else modular.SMALL_SIZES, progress=lambda t: told("modular", t)
+                ),
+                lambda c=case, f=first: enclosure.judge(  # type: ignore[misc]
+                    c, sizes=effort.enclosure_sizes if f else enclosure.SMALL_SIZES[:1], progress=lambda t: told("balls", t)
+                ),
+                lambda c=case, f=first: blackbox.judge(  # type: ignore[misc]
+                    c, sizes=blackbox.SIZES if f else blackbox.SIZES[1:3], progress=lambda t: told("float64", t)
+                ),
+            ]
+            if first:
+                rest.insert(2, lambda c=case: ladder.judge(c, digits=effort.digits, progress=lambda t: told("ladder", t)))  # type: ignore[misc]
+            for gather in rest:
+                findings.append(gather())
+                if findings[-1].evidence.status is Status.REFUTED:
+                    return findings
+        return findings
+
+    def _refute(self, claim: Claim, against: list[Finding], evidence: tuple[Evidence, ...]) -> Verdict:
+        self.progress(f"{claim}, looking for a small counterexample")
+        for finding in against:
+            witness = finding.witness
+            if witness is None:
+                continue
+            case = Case(self.rule, claim, witness.network, self.seed)
+            found = counter.find(case, witness)
+            if found is not None:
+                example = counter.counterexample(case, found)
+                text = (
+                    f"{example.entry} is {example.got}, should be {example.expected} "
+                    f"({found.problem.sizes}{', ' if found.settings else ''}"
+                    f"{', '.join(f'{k}={v}' for k, v in found.settings.items())})"
+                )
+                return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
+        return Verdict(
+            str(claim), Status.INCONCLUSIVE, Strength.NONE,
+            f"{against[0].evidence.kind} evidence speaks against it ({against[0].evidence.statement}), but no certified "
+            "counterexample was found",
+            evidence,
+        )  # fmt: skip
+
+
+def _covers_all(finding: Finding) -> bool:
+    """Whether formal evidence held for every activation, output and loss, so that other networks add nothing to it."""
+    return finding.evidence.status is Status.HOLDS and "every output and every loss" in finding.evidence.statement
+
+
+def _merged(evidence: list[Evidence]) -> tuple[Evidence, ...]:
+    """Evidence of one kind on several networks as one entry; anything that does not hold stays on its own."""
+    merged: dict[Any, Evidence] = {}
+    count: dict[Any, int] = {}
+    for e in evidence:
+        key = (e.kind, e.status) if e.status in (Status.HOLDS, Status.NOT_RUN) else (e.kind, len(merged), e.statement)
+        if key in merged:
+            count[key] += 1
+            if e.status is Status.HOLDS and e.strength < merged[key].strength:
+                merged[key] = e
+        else:
+            merged[key], count[key] = e, 1
+    return tuple(
+        dataclasses.replace(e, scope=f"{e.scope}; and {count[key] - 1} more networks at smaller sizes")
+        if count[key] > 1 and e.status is Status.HOLDS
+        else e
+        for key, e in merged.items()
+    )

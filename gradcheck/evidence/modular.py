@@ -1,0 +1,191 @@
+"""Modular evidence: rule and reference at random points of a finite field, equal or not, at realistic sizes.
+
+What is decided is the identity of two polynomials, in the problem's entries and in one variable for each
+value of an activation. How likely a wrong rule is to pass at one point (Schwartz 1980, Zippel 1979) is
+bounded from the degrees that the arrays carry:
+
+* Drawn activations stand for free variables as long as no two formally different arguments fall on the
+  same residue. The forward pass is checked for that, and drawn again where it happened.
+* A rule that evaluates an activation at some formally different argument passes for one that does not only if
+  the first such argument falls on one of the m residues of the forward pass: at most m d/p.
+* A rule that evaluates them at the forward pass's arguments only, and whose result differs as a polynomial,
+  passes if that polynomial of degree d' vanishes: at most d'/p.
+* If the rule evaluates at other residues too, any pair among all n evaluations may have met: n^2 d/(2p) + d'/p.
+
+Points are repeated, over several primes, until the product is below 2^-60. A mismatch is repeated on object
+scalars modulo 2^61 - 1 before anything is concluded, since a rule may take single elements out of an array.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..problems import residue_problem
+from ..reference.claims import Claim, Equals, LagClaim, Settings
+from ..reference.errors import GradcheckError, UnsupportedOperation
+from ..reference.network import Sizes
+from ..reference.problem import Problem, forward
+from ..reference.scalars.formal import entry_name
+from ..reference.scalars.modular import ModularField
+from ..reference.scalars.residues import ResidueArray, ResidueField
+from ..results import RuleFailed, WrongResult, run
+from ..verdicts import Evidence, Status, Strength
+from . import Case, Finding, Witness, describe, not_run, spread
+from .target import expected, planted
+
+SIZES = (Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3), Sizes(130, 7, 2, 2))
+SMALL_SIZES = (Sizes(12, 7, 3, 3),)
+PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497)
+WANTED_BITS = 60
+MOST_POINTS = 64
+_REDRAWS = 20
+
+
+class Refused(GradcheckError):
+    """No bound on the failure probability could be given."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One random point: failure_bits is -log2 of the chance that a wrong rule passes there."""
+
+    difference: str | None
+    failure_bits: float
+    planted_rejected: bool
+
+
+def judge(
+    case: Case,
+    *,
+    sizes: Sequence[Sizes] = SIZES,
+    most_settings: int = 2,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Finding:
+    """Decide the case at each size, at a spread of its settings, until a wrong rule passes with less than 2^-60."""
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return not_run("modular", f"the claim {case.claim} is no identity")
+    points = planted_count = rejected = 0
+    least = math.inf
+    for size in sizes:
+        for settings in spread(case.rule.settings(size.T), most_settings):
+            claim, bits, draw = case.claim.bind(settings), 0.0, 0
+            while bits < WANTED_BITS:
+                if draw >= MOST_POINTS:
+                    return not_run("modular", f"after {draw} points at {size} a wrong rule could pass with 2^-{bits:.1f}")
+                progress(f"{size} {describe(settings)} point {draw + 1}")
+                try:
+                    point = _judge_point(case, claim, size, settings, draw)
+                except UnsupportedOperation as error:
+                    return not_run("modular", f"the rule does not run on residues: {error}")
+                except (RuleFailed, WrongResult, Refused) as error:
+                    return not_run("modular", f"on residues {error}")
+                if point.difference is not None:
+                    return _repeat_on_objects(case, claim, size, settings, point.difference)
+                draw, bits = draw + 1, bits + point.failure_bits
+                points, planted_count, rejected = points + 1, planted_count + 1, rejected + point.planted_rejected
+            least = min(least, bits)
+    relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
+    return Finding(
+        Evidence(
+            "modular", Status.HOLDS, Strength.EXACT,
+            f"equal at {points} random points of finite fields; a wrong rule passes with probability below 2^-{int(least)}",
+            scope="; ".join(str(s) for s in sizes) + (" at a spread of settings" if case.rule.declaration.settings else ""),
+            blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
+            details={"points": points, "failure_bits": round(least, 1)},
+        ),
+        planted=(planted_count, rejected),
+    )  # fmt: skip
+
+
+def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
+    for redraw in range(_REDRAWS):
+        rng = np.random.default_rng([case.seed, draw, redraw, size.T, size.I])
+        field = ResidueField(PRIMES[draw % len(PRIMES)], seed=int(rng.integers(2**62)))
+        problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
+        field.recording = True
+        forward(problem)
+        evaluated = {name: sum(len(p) for n, p in field.calls if n == name) for name in field.queries}
+        points = field.queries
+        if all(len(points[name]) == evaluated[name] for name in points):
+            break
+    else:
+        redraw = _REDRAWS
+    met = redraw == _REDRAWS
+    visited = np.unique(np.concatenate(list(points.values()))) if points else np.array([], dtype=np.int64)
+    promised = expected(claim, problem)
+    field.reset()
+    result = run(case.rule, problem.copy(), settings).gradient
+    for name, array in result.items():
+        if not isinstance(array, ResidueArray):
+            if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
+                raise UnsupportedOperation("a float result", field.name, f"{name} came back as floats")
+            result[name] = field.lift(array)
+    m, degree = max(1, sum(evaluated.values())), max(1, field.query_degree)
+    heads = {"g", "e", "L"}
+    foreign = any(not np.isin(p, visited).all() for n, p in field.queries.items() if n not in heads)
+    calls = m + sum(len(p) for _, p in field.calls)
+    gap = max(_degree(promised[n], result[n]) for n in result)
+    bound = gap / field.prime
+    clear = 1 - m * m * degree / (2 * field.prime)
+    if foreign or met or clear <= 0.5:
+        bound += calls * calls * degree / (2 * field.prime)
+    else:
+        bound = max(m * degree / field.prime, bound) / clear
+    if bound >= 1:
+        raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
+    fault = planted(claim, problem, promised)
+    return Point(_difference(field, promised, result), -math.log2(bound), _difference(field, promised, fault) is not None)
+
+
+def _degree(a: Any, b: Any) -> int:
+    return max(1, int(a.fraction_degree.equality(b.fraction_degree)))
+
+
+def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
+    for name in promised:
+        equal = field.equal(promised[name], result[name])
+        if not equal.all():
+            return entry_name(name, [int(i) for i in np.argwhere(~equal)[0]])
+    return None
+
+
+def _object_problem(problem: Problem, field: ModularField, rng: np.random.Generator, weighted: bool) -> Problem:
+    draw = lambda array: field.array(  # noqa: E731
+        (field.convert(int(v)) for v in rng.integers(0, field.prime, array.size)), array.shape
+    )
+    drawn = problem.map(draw)
+    return drawn if weighted else drawn.replace(loss_weights=field.lift(np.ones(problem.T)))
+
+
+def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str) -> Finding:
+    """The same comparison on scalars that survive being taken out of their array."""
+    rng = np.random.default_rng([case.seed, size.T, size.I, 99])
+    field = ModularField(seed=case.seed)
+    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
+    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    try:
+        result = run(case.rule, problem.copy(), settings).gradient
+    except (UnsupportedOperation, RuleFailed, WrongResult) as error:
+        return not_run("modular", f"the rule does not run on residues: {error}")
+    promised = expected(claim, problem)
+    for name in promised:
+        for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
+            if p != q:
+                entry = entry_name(name, np.unravel_index(index, promised[name].shape))
+                text = f"at {size}{', ' if settings else ''}{describe(settings)}: {entry} differs at a random point"
+                return Finding(
+                    Evidence("modular", Status.REFUTED, Strength.NONE, text), Witness(case.network, size, settings, text)
+                )
+    return Finding(
+        Evidence(
+            "modular", Status.HOLDS, Strength.SUPPORTED,
+            "equal at one random point modulo 2^61 - 1, on single scalars; the rule takes elements out of its arrays, so "
+            "its degree is not known and no failure probability is given",
+            scope=str(size),
+        )
+    )  # fmt: skip

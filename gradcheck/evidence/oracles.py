@@ -1,0 +1,121 @@
+"""The oracles judged against each other, before any rule is.
+
+SymPy's derivative, mpmath's difference quotient of the loss (no chain rule), the reverse pass at high
+precision, dual numbers from the forward pass, and Arb's balls, on the same problem. Two oracles that
+disagree stop the audit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..problems import lively_problem
+from ..reference import precise, symbolic
+from ..reference.enclosure import enclose
+from ..reference.errors import GradcheckError
+from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.problem import Problem, loss
+from ..reference.scalars.dual import DualField
+from ..reference.scalars.precise import PreciseField
+from ..reference.typing import Gradient
+
+SIZE = Sizes(3, 2, 2, 2)
+DIGITS = 50
+SPARE = 5
+"""The oracles must agree to the working precision less this many digits."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """digits: oracle name to decimal digits that agree with SymPy's value (or the reverse pass, where SymPy's is
+    not to be had). holds: whether all do, to the working precision less `SPARE`.
+    """
+
+    digits: dict[str, float]
+    working: int
+    holds: bool
+
+    @property
+    def statement(self) -> str:
+        shown = ", ".join(f"{name} {min(d, self.working + 30):.0f}" for name, d in self.digits.items())
+        return f"digits of agreement at {self.working}: {shown}"
+
+
+def dual_gradient(problem: Problem, digits: int) -> Gradient:
+    """The gradient by one forward pass on dual numbers per parameter entry: precise scalars."""
+    inner = PreciseField(digits)
+    field = DualField(inner)
+    with field.working():
+        lifted = problem.over(inner)
+        constant = lifted.map(lambda a: field.join(a, inner.lift(np.zeros(a.shape))))
+        gradient = {}
+        for name, parameter in lifted.parameters.items():
+            out = []
+            for index in np.ndindex(*parameter.shape):
+                direction = np.zeros(parameter.shape)
+                direction[index] = 1
+                moved = {**constant.parameters, name: field.join(parameter, inner.lift(direction))}
+                value: Any = np.asarray(loss(constant.replace(parameters=moved)))
+                out.append(field.native(value.item()).tangent.value)
+            gradient[name] = inner.array(out, parameter.shape)
+    return gradient
+
+
+@lru_cache(maxsize=256)
+def agreement(network: RecurrentNetwork, size: Sizes = SIZE, digits: int = DIGITS, seed: int = 0) -> Agreement:
+    """How many digits the oracles share on one problem of this network."""
+    problem = lively_problem(network, size, seed)
+    return agreement_on(problem, digits)
+
+
+def agreement_on(problem: Problem, digits: int) -> Agreement:
+    """The same, for a given float problem."""
+    high = PreciseField(digits)
+    with high.working():
+        reverse = precise.recursion(problem, digits)
+        others: dict[str, Any] = {
+            "difference quotient": precise.difference_quotient(problem, digits),
+            "dual numbers": dual_gradient(problem, digits),
+        }
+        base: Any = reverse
+        try:
+            function = symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
+            lifted = problem.over(high).map(lambda a: _natives(high, a))
+            base = function(lifted)
+            others = {"reverse pass": reverse, **others}
+        except GradcheckError:
+            pass
+        found = {name: precise.digits_of_agreement(base, g) for name, g in others.items()}
+        found["balls"] = _digits_in_balls(base, problem, digits)
+    return Agreement(found, digits, min(found.values()) >= digits - SPARE)
+
+
+def _natives(field: PreciseField, array: Any) -> Any:
+    out = np.empty(array.shape, dtype=object)
+    out.reshape(-1)[:] = field.natives(array)
+    return out
+
+
+def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
+    """To how many digits the value agrees with the ball's nearest point; the ball is far narrower than that."""
+    import flint
+    import mpmath
+
+    enclosure = enclose(problem, relative_bits=int(digits * 3.33) + 40, first_bits=int(digits * 3.33) + 80)
+    least = float("inf")
+    with enclosure.field.working():
+        for name, array in enclosure.gradient.items():
+            for ball, value in zip(enclosure.field.natives(array), np.asarray(base[name]).reshape(-1), strict=True):
+                number = getattr(value, "value", value)
+                sign, man, exp, _ = mpmath.mpf(number)._mpf_
+                exact = flint.arb(int(man)) * flint.arb(2) ** int(exp) * (-1 if sign else 1)
+                gap = abs(ball - exact).abs_upper()
+                if gap > 0:
+                    least = min(least, float(-(gap / abs(exact)).log().mid() / flint.arb(10).log().mid()))
+    return least
+
+

@@ -1,0 +1,50 @@
+"""What a claim says the result should be, on any scalar; and the same with one lag missing, as a planted fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..reference import lags
+from ..reference.claims import Claim, Equals, Exact, LagClaim
+from ..reference.errors import GradcheckError
+from ..reference.problem import Problem
+from ..reference.typing import Gradient
+from ..results import run
+from ..rules import as_rule
+
+
+def expected(claim: Claim, problem: Problem) -> Gradient:
+    """The gradient that the claim promises for this problem, on the problem's own scalar.
+
+    Raises `GradcheckError` for claims that promise no particular gradient.
+    """
+    if isinstance(claim, Equals):
+        return run(as_rule(claim.target), problem).gradient
+    if isinstance(claim, LagClaim):
+        return lags.gradient(problem, None if isinstance(claim, Exact) else claim.keeps)
+    raise GradcheckError(f"the claim {claim} does not say what the result should be")
+
+
+def longest_kept(claim: Claim, T: int) -> int:
+    """The longest lag of the last loss that the claim keeps."""
+    if not isinstance(claim, LagClaim):
+        return 0
+    return max((k for k in range(T) if claim.keeps(T, k, T)), default=0)
+
+
+def planted(claim: Claim, problem: Problem, promised: Gradient) -> Gradient:
+    """`promised` without the longest lag that it keeps of the last loss: wrong by exactly one path."""
+    lag = longest_kept(claim, problem.T)
+    missing = lags.gradient(problem, lambda t, k, T: t == T and k == lag)
+    return {name: promised[name] - missing[name] for name in promised}
+
+
+def entries(gradient: Gradient) -> list[tuple[str, tuple[int, ...], Any]]:
+    """(parameter, index, element) for every entry, in order."""
+    return [
+        (name, index, value)
+        for name, array in gradient.items()
+        for index, value in zip(np.ndindex(*array.shape), np.asarray(array).reshape(-1).tolist(), strict=True)
+    ]

@@ -1,0 +1,108 @@
+"""Problems for each kind of evidence, from a seed: the same seed gives the same problem on every machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .reference.network import RecurrentNetwork, Sizes
+from .reference.problem import Problem, map_state
+from .reference.scalars.base import Field
+from .reference.typing import Array
+
+_GRID = 2.0**-12
+
+
+def _dyadic(values: Array) -> Array:
+    """Rounded to multiples of 2^-12, none of them zero: float32 and float64 carry it exactly."""
+    rounded = np.round(values / _GRID) * _GRID
+    return np.where(rounded == 0, _GRID, rounded)  # type: ignore[no-any-return]
+
+
+def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Generator) -> Array:
+    """Float targets (T, K) that the network's loss is defined on."""
+    loss = getattr(getattr(network, "head", None), "loss", None)
+    name = getattr(loss, "name", "squared_error")
+    if name == "binary_cross_entropy":
+        return _dyadic(rng.uniform(0.05, 0.95, (T, K)))
+    if name == "categorical_cross_entropy":
+        shares = np.floor(rng.dirichlet(np.ones(K), T) / _GRID) * _GRID
+        shares[:, 0] += 1 - shares.sum(axis=1)
+        return shares
+    return _dyadic(rng.normal(size=(T, K)))
+
+
+def lively_problem(
+    network: RecurrentNetwork, sizes: Sizes, seed: int, *, weighted: bool = False, zero_state: bool = False
+) -> Problem:
+    """A float problem on which long lags stay visible.
+
+    A square recurrent matrix R is nearly a signed cyclic permutation: it keeps lengths, and so does |R|, with
+    which rounding errors grow; vectors lie near 0.9. Inputs and states are small, so activations stay in
+    their sloped range. Entries are multiples of 2^-12, none is zero, nothing is symmetric.
+    """
+    rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
+    parameters = {}
+    for name, shape in network.parameter_shapes(sizes).items():
+        if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and name not in ("W", "V"):
+            matrix = _far_seeing(sizes.I, rng)
+        elif len(shape) == 2:
+            matrix = rng.normal(size=shape) / np.sqrt(shape[0])
+        else:
+            matrix = rng.uniform(0.8, 0.97, shape) * rng.choice([-1, 1], shape)
+        parameters[name] = _dyadic(matrix)
+    state = map_state(
+        lambda shape: np.zeros(shape) if zero_state else _dyadic(rng.normal(size=shape) * 0.3),
+        network.state_shape(sizes),
+    ) if _nested(network.state_shape(sizes)) else (
+        np.zeros(network.state_shape(sizes)) if zero_state else _dyadic(rng.normal(size=network.state_shape(sizes)) * 0.3)
+    )  # fmt: skip
+    inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
+    weights = np.ones(sizes.T)
+    if weighted:
+        weights = _dyadic(rng.uniform(0.25, 1.5, sizes.T))
+        weights[rng.random(sizes.T) < 0.3] = 0
+        weights[-1] = 1.25
+    return Problem(parameters, inputs, targets_for(network, sizes.T, sizes.K, rng), state, weights, network)
+
+
+def _far_seeing(n: int, rng: np.random.Generator) -> Array:
+    """A signed cyclic permutation times 0.88 plus dense entries, rows of |.| summing to about 1."""
+    order = rng.permutation(n)
+    matrix = rng.uniform(-0.24, 0.24, (n, n)) / n
+    matrix[order, np.roll(order, 1)] += 0.88 * rng.choice([-1.0, 1.0], n)
+    return matrix
+
+
+def residue_problem(
+    network: RecurrentNetwork, sizes: Sizes, field: Any, rng: np.random.Generator, *, weighted: bool = False
+) -> Problem:
+    """A problem of independent uniform residues; loss weights are ones unless `weighted`."""
+    random = lambda shape: field.random(shape, rng)  # noqa: E731
+    shape = network.state_shape(sizes)
+    targets = random((sizes.T, sizes.K))
+    if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
+        targets = _summing_to_one(targets)
+    return Problem(
+        {name: random(s) for name, s in network.parameter_shapes(sizes).items()},
+        random((sizes.T, sizes.D)),
+        targets,
+        tuple(random(s) for s in shape) if _nested(shape) else random(shape),
+        random((sizes.T,)) if weighted else field.lift(np.ones(sizes.T)),
+        network,
+    )
+
+
+def _summing_to_one(targets: Array) -> Array:
+    last = 1 - targets[:, :-1].sum(axis=1, keepdims=True)
+    return np.concatenate([targets[:, :-1], last], axis=1)
+
+
+def lifted_residues(problem: Problem, residue_field: Any, field: Field) -> Problem:
+    """A residue problem carried over to a field of object scalars with the same prime."""
+    return problem.map(lambda array: field.lift(residue_field.residues(array)))
+
+
+def _nested(shape: Any) -> bool:
+    return isinstance(shape, tuple) and bool(shape) and isinstance(shape[0], tuple)

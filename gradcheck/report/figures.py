@@ -1,0 +1,177 @@
+"""Drawing a `Figure` record as an inline SVG that follows the page's colours."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from typing import Any
+
+from ..verdicts import Figure
+from .words import clean, need
+
+# Okabe and Ito's palette without its yellow, which white paper swallows: told apart by colour-blind readers.
+# The page may override each by a CSS variable, --series-1 and so on, to suit a dark background.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_INK = "#010203"  # stands for the colour of the text around the figure until `_themed` puts that in
+_PAPER = "#fefefe"  # and this for the colour behind it
+_DASHES = {"solid": "-", "dashed": "--", "dotted": ":", "dashdot": "-."}
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gradcheck",
+    "font.family": "DejaVu Sans",
+    "font.size": 10.0,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4.0,
+}
+
+
+def draw(figure: Figure) -> str:
+    """The figure as an <svg> element, the same bytes each time. Labels are plain text, without LaTeX.
+
+    On a logarithmic axis zeros stand on a line of their own, marked 0, below the smallest positive value.
+    Raises `GradcheckError` where matplotlib is not installed.
+    """
+    matplotlib = need("matplotlib", "drawing figures")
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure as Canvas
+
+    with matplotlib.rc_context():
+        # From the defaults and not from the user's own settings, so that a report is the same everywhere.
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        canvas = Canvas(figsize=(5.2, 3.4), layout="constrained")
+        FigureCanvasSVG(canvas)
+        axes = canvas.add_subplot()
+        _plot(figure, axes)
+        labels = [clean(label) for label in figure.series]
+        if len(labels) > 1:
+            columns = max(1, min(len(labels), 3, 75 // (max(map(len, labels)) + 6)))
+            legend = canvas.legend(
+                axes.lines[: len(labels)], labels, loc="outside upper left", ncols=columns, frameon=False, fontsize=9
+            )
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+        stream = io.StringIO()
+        canvas.savefig(
+            stream, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
+    return _themed(stream.getvalue(), figure.id)
+
+
+def remarks(figure: Figure) -> list[str]:
+    """What the drawing cannot show, in sentences for the caption."""
+    values = [y for _, ys in figure.series.values() for y in ys]
+    lost = sum(not math.isfinite(y) for y in values)
+    said = []
+    if _floor(figure) is not None and any(y == 0 for y in values):
+        said.append("Hollow marks on the line 0 are exact zeros, which a logarithmic axis has no place for.")
+    if lost:
+        said.append(f"{lost} {'value is' if lost == 1 else 'values are'} not finite and not drawn.")
+    return said
+
+
+def _floor(figure: Figure) -> float | None:
+    """Where zeros go on the logarithmic axis: a decade below all else; None where the axis must be linear."""
+    values = [y for _, ys in figure.series.values() for y in ys if math.isfinite(y)]
+    positive = [_within(y) for y in values if y > 0]
+    if not figure.log_y or not positive or min(values) < 0:
+        return None
+    decades = math.log10(max(positive)) - math.log10(min(positive))
+    return float(10.0 ** max(-306, math.floor(math.log10(min(positive))) - max(1, round(decades / 8))))
+
+
+def _within(y: float) -> float:
+    # Powers of ten beside the ends of the axis must be floats too.
+    return min(max(y, 1e-300), 1e300)
+
+
+def _plot(figure: Figure, axes: Any) -> None:
+    floor = _floor(figure)
+    for n, (label, (xs, ys)) in enumerate(figure.series.items()):
+        colour, marker = PALETTE[n % len(PALETTE)], _MARKERS[n % len(_MARKERS)]
+        # Past the palette's end colours and marks repeat, and the dashes tell the series apart.
+        style = figure.styles.get(label, list(_DASHES)[n // len(PALETTE) % len(_DASHES)])
+        style = _DASHES.get(style, style if style in _DASHES.values() else "-")
+        drawn = [y if math.isfinite(y) else math.nan for y in ys]
+        if floor is not None:
+            drawn = [floor if y == 0 else _within(y) for y in drawn]
+        every = max(1, len(xs) // 24)
+        axes.plot(xs, drawn, color=colour, linestyle=style, marker=marker, markevery=every, clip_on=False)
+    if floor is not None:
+        points = [(n, x, y) for n, (xs, ys) in enumerate(figure.series.values()) for x, y in zip(xs, ys, strict=True)]
+        _logarithmic(axes, floor, [(x, n) for n, x, y in points if y == 0])
+    axes.set_xlabel(clean(figure.xlabel), parse_math=False)
+    axes.set_ylabel(clean(figure.ylabel), parse_math=False)
+    axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
+    axes.margins(x=0.03)
+    if all(float(x).is_integer() for xs, _ in figure.series.values() for x in xs):
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _logarithmic(axes: Any, floor: float, zeros: list[tuple[float, int]]) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.set_yscale("log")
+    values = [y for line in axes.lines for y in line.get_ydata() if math.isfinite(y) and y > floor]
+    low, high = round(math.log10(floor)), math.ceil(math.log10(max(values)))
+    first = low + 1 if zeros else math.floor(math.log10(min(values)))
+    step = max(1, math.ceil((high - first) / 7))
+    powers = list(range(high, first - 1, -step))
+    names = {10.0**power: _power(power) for power in powers}
+    if zeros:
+        # Ticks too near the line of zeros would read as if 0 had a place on the scale.
+        names = {place: name for place, name in names.items() if place >= 10.0 ** (low + max(1, step // 2))}
+        _break(axes, floor, min(names))
+        names[floor] = "0"
+        for x, n in zeros:
+            # The earlier the larger, so that marks of several series on one spot are all seen.
+            size = 4.5 + min(5.0, 2.5 * sum(other > n for place, other in zeros if place == x))
+            mark = {"marker": _MARKERS[n % len(_MARKERS)], "markersize": size, "markeredgewidth": 1.2}
+            colours = {"markerfacecolor": _PAPER, "markeredgecolor": PALETTE[n % len(PALETTE)]}
+            axes.plot([x], [floor], linestyle="none", clip_on=False, zorder=3, **mark, **colours)
+    axes.yaxis.set_major_locator(FixedLocator(sorted(names)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: names[min(names, key=lambda p: abs(p - value))]))
+    axes.set_ylim(floor if zeros else 10.0**first, 10.0**high * (1.0 if high > math.log10(max(values)) else 1.2))
+
+
+def _break(axes: Any, floor: float, first: float) -> None:
+    """Two strokes across the axis between the line of zeros and the scale: there is no distance to read there."""
+    low, middle = math.log10(floor), (math.log10(floor) + math.log10(first)) / 2
+    stroke = 0.008 * (math.log10(axes.get_ylim()[1]) - low)
+    places = [10.0 ** (middle - stroke), 10.0 ** (middle + stroke)]
+    across = {"transform": axes.get_yaxis_transform(), "clip_on": False, "zorder": 4}
+    axes.plot([0, 0], places, color=_PAPER, linewidth=3, solid_capstyle="butt", **across)
+    axes.plot([0, 0], places, linestyle="none", marker=[(-1, -0.4), (1, 0.4)], color=_INK, markersize=8, **across)
+
+
+def _power(power: int) -> str:
+    raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return {0: "1", 1: "10"}.get(power, "10" + raised)
+
+
+def _themed(svg: str, name: str) -> str:
+    """The bare <svg> element: the page's font and colours, ids that no other figure of the page has."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg).replace("xlink:href", "href")
+    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]
+    svg = re.sub(r"<svg[^>]*>", f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">', svg, count=1)
+    svg = re.sub(r"'DejaVu Sans'", "inherit", svg)
+    svg = re.sub(r"font: ([\d.]+)px inherit", r"font-size: \1px", svg)
+    svg = svg.replace(_INK, "currentColor").replace(_PAPER, "var(--paper, #ffffff)")
+    for n, colour in enumerate(PALETTE, start=1):
+        svg = svg.replace(colour, f"var(--series-{n}, {colour})")
+    prefix = re.sub(r"\W+", "-", name) + "-"
+    svg = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{prefix}", svg)
+    return svg.strip()

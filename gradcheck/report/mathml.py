@@ -1,0 +1,88 @@
+"""LaTeX to MathML that browsers draw, and the inline notation of prose."""
+
+from __future__ import annotations
+
+import html
+import re
+import xml.etree.ElementTree as ET
+
+from .words import clean, need
+
+_BOLD_ITALIC = {"A": 0x1D468, "a": 0x1D482, "\u0391": 0x1D71C, "\u03b1": 0x1D736}
+_BOLD = {"A": 0x1D400, "a": 0x1D41A, "0": 0x1D7CE, "\u0391": 0x1D6A8, "\u03b1": 0x1D6C2}
+_SYMBOLS = {"\u2207": ("\U0001d6c1", "\U0001d735"), "\u2202": ("\U0001d6db", "\U0001d74f")}
+# The converter passes over what is missing in unfinished LaTeX; such a tree is not MathML.
+_ARITY = {"mfrac": 2, "msup": 2, "msub": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3, "mroot": 2}
+_INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
+
+
+def is_prose(formula: str) -> bool:
+    """Whether a printed statement is a sentence rather than a formula: words, and none of TeX's signs."""
+    return not re.search(r"[\\^_{}]", formula) and len(re.findall(r"[A-Za-z]{3,}", formula)) >= 2
+
+
+def formula(latex: str, *, display: bool = True) -> str:
+    """Markup for a formula: <math>, or the source as <code> where it cannot be read. Everything is escaped.
+
+    Raises `GradcheckError` where latex2mathml is not installed.
+    """
+    converter = need("latex2mathml.converter", "typesetting formulas")
+    try:
+        math = converter.convert_to_element(clean(latex), display="block" if display else "inline")
+        _mend(math)
+    except Exception:  # an unreadable formula is shown as it came; the report is not lost for it
+        return f'<code class="latex">{html.escape(clean(latex))}</code>'
+    math.attrib.pop("xmlns", None)
+    # Read aloud, and copied, as the source; the structure stays readable to software that knows MathML.
+    math.set("alttext", clean(latex))
+    return ET.tostring(math, encoding="unicode")
+
+
+def _mend(element: ET.Element) -> None:
+    if len(element) != _ARITY.get(element.tag, len(element)):
+        raise ValueError(f"{element.tag} has {len(element)} parts")
+    # The converter leaves character references in the text and escapes nothing: resolved here, they are
+    # escaped when the tree is written.
+    element.text = html.unescape(element.text) if element.text else element.text
+    variant = element.get("mathvariant", "")
+    if variant in ("bold-italic", "bold") and element.text:
+        # Browsers follow MathML Core, which knows no mathvariant but "normal": use the bold letters of Unicode.
+        del element.attrib["mathvariant"]
+        element.text = "".join(_bold(c, italic=variant == "bold-italic") for c in element.text)
+    for n, child in enumerate(element):
+        _mend(child)
+        following = element[n + 1].text if n + 1 < len(element) else None
+        if child.tag == "mo" and child.text and len(child.text) > 1 and child.text.isalpha():
+            # A named function: an operator's wide spaces on both sides would tear it from its argument.
+            child.set("lspace", "0.17em")
+            child.set("rspace", "0em" if html.unescape(following or "").startswith("(") else "0.17em")
+            child.set("mathvariant", "normal")
+        elif child.tag == "mo" and child.text in ("\u22a4", "\u22a5"):
+            child.tag = "mi"
+        elif child.tag == "mi" and child.text in tuple("\u230a\u230b\u2308\u2309"):
+            child.tag = "mo"
+
+
+def _bold(letter: str, *, italic: bool) -> str:
+    if letter in _SYMBOLS:
+        return _SYMBOLS[letter][italic]
+    starts = _BOLD_ITALIC if italic and not letter.isdigit() else _BOLD
+    for first, length in (("A", 26), ("a", 26), ("0", 10), ("\u0391", 25), ("\u03b1", 25)):
+        if first in starts and 0 <= ord(letter) - ord(first) < length:
+            return chr(starts[first] + ord(letter) - ord(first))
+    return letter
+
+
+def inline(text: str) -> str:
+    """Escaped markup for prose: `code` between backticks, a formula between single dollar signs.
+
+    It is to stand between tags and not in an attribute: quotes stay as they are.
+    """
+    text, parts, last = clean(text), [], 0
+    for found in _INLINE.finditer(text):
+        parts.append(html.escape(text[last : found.start()], quote=False))
+        code, latex = found.groups()
+        parts.append(f"<code>{html.escape(code, quote=False)}</code>" if code else formula(latex, display=False))
+        last = found.end()
+    parts.append(html.escape(text[last:], quote=False))
+    return "".join(parts)

@@ -1,0 +1,56 @@
+"""Hypothesis strategies for problems: whole, small, and shrinking towards one step, one unit and small integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from .reference.network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from .reference.problem import Problem
+from .reference.typing import Array
+
+NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.25, -1.5, 3.0])
+"""Entries of small problems; the first is the simplest."""
+
+
+def arrays(shape: tuple[int, ...], elements: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Array]:
+    """Float64 arrays of that shape."""
+    size = int(np.prod(shape))
+    return st.lists(elements, min_size=size, max_size=size).map(lambda values: np.array(values, dtype=float).reshape(shape))
+
+
+def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Array]:
+    name = getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
+    if name == "binary_cross_entropy":
+        return arrays((T, K), st.sampled_from([0.0, 1.0, 0.5, 0.25]))
+    if name == "categorical_cross_entropy":
+        labels = st.lists(st.integers(0, K - 1), min_size=T, max_size=T)
+        return labels.map(lambda chosen: np.eye(K)[chosen])
+    return arrays((T, K))
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    network: RecurrentNetwork = DEFAULT_NETWORK,
+    most: Sizes = Sizes(4, 3, 2, 2),
+    *,
+    weighted: bool = False,
+    exact: Sizes | None = None,
+) -> Problem:
+    """Problems of at most these sizes, or of exactly `exact`; loss weights are ones unless `weighted`."""
+    if exact is None:
+        exact = Sizes(*(draw(st.integers(1, n)) for n in (most.T, most.I, most.D, most.K)))
+    shape: Any = network.state_shape(exact)
+    nested = bool(shape) and isinstance(shape[0], tuple)
+    state = tuple(draw(arrays(s)) for s in shape) if nested else draw(arrays(shape))
+    return Problem(
+        {name: draw(arrays(s)) for name, s in network.parameter_shapes(exact).items()},
+        draw(arrays((exact.T, exact.D))),
+        draw(_targets(network, exact.T, exact.K)),
+        state,
+        draw(arrays((exact.T,), st.sampled_from([1.0, 0.0, 2.0, 0.5]))) if weighted else None,  # type: ignore[arg-type]
+        network,
+    )

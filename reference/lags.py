@@ -1,0 +1,142 @@
+"""The gradient of a problem by (loss time, lag), and sums of the lags that a claim keeps.
+
+g(t, k) is the contribution of the loss at time t through the parameters' use at time t - k, t = 1..T,
+k = 0..t-1. The readout's own use of the parameters at time t belongs to lag 0. The gradient is the sum
+of them all; Werbos 1990, "Backpropagation through time: what it does and how to do it".
+
+The network's equations run once per step under `tape.vjp`, on the problem's own scalars, and inputs are
+constants. dL_t/du comes from `network.output_error`. For a field with a working precision the caller
+enters `field.working()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .cotangents import CotangentSum
+from .problem import Problem
+from .tape import Pullback, map_arrays, vjp
+from .typing import Array, Gradient, State
+
+Keeps: TypeAlias = Callable[[int, int, int], bool]
+"""(t, k, T) to whether the loss at time t counts the parameters' use at time t - k; see `claims.LagClaim`."""
+
+Sums: TypeAlias = dict[str, CotangentSum]
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """A problem's forward pass, ready to be pulled back. Entry t - 1 of each list belongs to time t.
+
+    states: a(t). readouts: u(t), (K,). errors: w_t dL_t/du(t), (K,). steps pull a cotangent of a(t) back to
+    (parameters, a(t-1)); readout_pulls pull one of u(t) back to (parameters, a(t)).
+    """
+
+    problem: Problem
+    states: list[State]
+    readouts: list[Array]
+    errors: list[Array]
+    steps: list[Pullback]
+    readout_pulls: list[Pullback]
+
+    def enter(self, t: int) -> tuple[Sums, Any]:
+        """The loss at time t pulled back to the parameters of its readout and to a(t)."""
+        parameters, state = self.readout_pulls[t - 1].terms(self.errors[t - 1])
+        return parameters, map_arrays(CotangentSum.array, state)
+
+    def back(self, t: int, cotangent: State) -> tuple[Sums, State]:
+        """A cotangent of a(t) pulled back to the parameters of step t and to a(t-1)."""
+        parameters, state = self.steps[t - 1].terms(cotangent)
+        return parameters, map_arrays(CotangentSum.array, state)
+
+    def zero(self) -> Sums:
+        return {name: CotangentSum(array) for name, array in self.problem.parameters.items()}
+
+
+def unroll(problem: Problem) -> Unrolled:
+    """Run the network's equations once. Raises `UnsupportedOperation` for an operation that `tape` lacks."""
+    network = problem.network
+    unrolled = Unrolled(problem, [], [], [], [], [])
+    state = problem.initial_state
+    for x, y, w in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        state, step = vjp(lambda p, a, x=x: network.step(p, a, x), problem.parameters, state)
+        u, pull = vjp(network.readout, problem.parameters, state)
+        unrolled.states.append(state)
+        unrolled.readouts.append(u)
+        unrolled.errors.append(w * network.output_error(u, y))
+        unrolled.steps.append(step)
+        unrolled.readout_pulls.append(pull)
+    return unrolled
+
+
+def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
+    """The gradient, or the sum of the lags that `keeps` keeps: parameter name to an array of its shape.
+
+    Losses that keep the same of the steps still to come travel back as one cotangent, and a loss that
+    keeps none stops. So the exact and the chunked gradient take O(T) steps, windows of tau O(T tau).
+    """
+    unrolled, T = unroll(problem), problem.T
+    total = unrolled.zero()
+    travelling: dict[bytes, State] = {}
+    for s in range(T, 0, -1):
+        # Byte s - 1 of a loss's mask says whether it counts the parameters' use at time s.
+        merged: dict[bytes, State] = {}
+        for mask, cotangent in travelling.items():
+            _merge(merged, mask[:s], cotangent)
+        mask = bytes(keeps is None or bool(keeps(s, s - r, T)) for r in range(1, s + 1))
+        if any(mask):
+            parameters, cotangent = unrolled.enter(s)
+            if mask[-1]:
+                _add(total, parameters)
+            _merge(merged, mask, cotangent)
+        travelling = {}
+        for mask, cotangent in merged.items():
+            if any(mask):
+                parameters, travelling[mask] = unrolled.back(s, cotangent)
+                if mask[-1]:
+                    _add(total, parameters)
+    return {name: part.array() for name, part in total.items()}
+
+
+def _merge(group: dict[bytes, State], mask: bytes, cotangent: State) -> None:
+    group[mask] = map_arrays(lambda a, b: a + b, group[mask], cotangent) if mask in group else cotangent
+
+
+def _add(total: Sums, terms: Sums) -> None:
+    for name, part in terms.items():
+        total[name].add(*part.terms)
+
+
+class Lags(Mapping[tuple[int, int], Gradient]):
+    """(t, k) to g(t, k), parameter name to array; each is formed when asked for."""
+
+    def __init__(self, parts: dict[tuple[int, int], Sums]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, key: tuple[int, int]) -> Gradient:
+        return {name: part.array() for name, part in self._parts[key].items()}
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+
+def by_lag(problem: Problem) -> Lags:
+    """Every g(t, k), 1 <= t <= T, 0 <= k < t: T (T + 1) / 2 pullbacks, sharing one forward pass."""
+    unrolled = unroll(problem)
+    parts: dict[tuple[int, int], Sums] = {}
+    for t in range(1, problem.T + 1):
+        parts[t, 0], cotangent = unrolled.enter(t)
+        for k in range(t):
+            parameters, cotangent = unrolled.back(t - k, cotangent)
+            _add(parts.setdefault((t, k), unrolled.zero()), parameters)
+    return Lags(parts)
+
+
+def error_signals(problem: Problem) -> list[Array]:
+    """w_t dL_t/du(t) for t = 1..T, each of shape (K,)."""
+    return unroll(problem).errors

@@ -1,0 +1,66 @@
+"""The gradient to N decimal digits by two independent routes (mpmath).
+
+`recursion` runs the reverse pass at N digits. `difference_quotient` knows no chain rule at all: it is
+mpmath's numerical derivative of the unrolled loss, which raises its own working precision until the
+quotient is good to N digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from . import lags
+from .claims import LagClaim
+from .errors import GradcheckError
+from .problem import Problem, loss
+from .scalars.precise import PreciseField
+from .typing import Array, Gradient
+
+
+def recursion(problem: Problem, digits: int, claim: LagClaim | None = None) -> Gradient:
+    """The gradient by the reverse pass at `digits` digits: name to an array of precise scalars."""
+    field = PreciseField(digits)
+    with field.working():
+        return lags.gradient(problem.over(field), claim.keeps if claim else None)
+
+
+def difference_quotient(problem: Problem, digits: int) -> Gradient:
+    """The gradient by mpmath's difference quotient of the loss at `digits` digits: name to an array of mpf scalars."""
+    field = PreciseField(digits)
+    with field.working():
+        lifted = problem.over(field)
+        return {
+            name: field.array((_quotient(field, lifted, name, index) for index in np.ndindex(*array.shape)), array.shape)
+            for name, array in lifted.parameters.items()
+        }
+
+
+def _quotient(field: PreciseField, problem: Problem, name: str, index: tuple[int, ...]) -> Any:
+    changed: Array = problem.parameters[name].copy()
+    moved = problem.replace(parameters={**problem.parameters, name: changed})
+
+    def loss_at(value: Any) -> Any:
+        moved.parameters[name][index] = field.scalar(value)
+        return field.native(np.asarray(loss(moved)).item())
+
+    return mpmath.diff(loss_at, field.native(problem.parameters[name][index]))
+
+
+def digits_of_agreement(a: Any, b: Any) -> float:
+    """The least number of decimal digits to which two gradients of mpf values agree, relative to each entry.
+
+    Raises `GradcheckError` where the names or shapes differ.
+    """
+    if set(a) != set(b):
+        raise GradcheckError(f"the gradients have different parameters: {sorted(a)} and {sorted(b)}")
+    least = float("inf")
+    for name in a:
+        for x, y in zip(np.asarray(a[name]).reshape(-1), np.asarray(b[name]).reshape(-1), strict=True):
+            p, q = (v.value if hasattr(v, "value") else mpmath.mpf(v) for v in (x, y))
+            gap, size = abs(p - q), max(abs(p), abs(q))
+            if gap:
+                least = min(least, float(-mpmath.log10(gap / size)) if size else float("inf"))
+    return least

@@ -1,0 +1,139 @@
+"""SymPy expressions as scalars: running a network's equations on them writes the equations down.
+
+f, f', g, L and e stay undefined functions that know only their derivative: f' of f, and e_k of L in
+its argument u_k. The others are SymPy's own.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..errors import Undecided, UnsupportedOperation
+from .base import Field
+
+
+class f(sp.Function):  # noqa: N801  (its printed name)
+    """The undefined activation."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return f_prime(self.args[0])
+
+
+class f_prime(sp.Function):  # noqa: N801
+    """The derivative of the undefined activation."""
+
+    nargs = 1
+
+    def _latex(self, printer: Any) -> str:
+        return rf"f'\left({printer.doprint(self.args[0])}\right)"
+
+
+class logistic(sp.Function):  # noqa: N801
+    """1/(1 + exp(-s))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return self * (1 - self)
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return 1 / (1 + sp.exp(-s))
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return self._eval_rewrite_as_exp(self.args[0])._eval_evalf(prec)
+
+
+class softplus(sp.Function):  # noqa: N801
+    """log(1 + exp(s))."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return logistic(self.args[0])
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return sp.log(1 + sp.exp(s))
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return self._eval_rewrite_as_exp(self.args[0])._eval_evalf(prec)
+
+
+class heaviside(sp.Function):  # noqa: N801
+    """1 for s > 0, else 0: relu's derivative with the value 0 at the kink."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, s: Any) -> Any:
+        if s.is_number:
+            return sp.Integer(1) if s > 0 else sp.Integer(0)
+        return None
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sp.Integer(0)
+
+
+@cache
+def error_function(index: int) -> Any:
+    """e_k(u, y), the undefined derivative of the undefined loss in u_k."""
+    return sp.Function(f"e{index + 1}")
+
+
+@cache
+def output_function(index: int) -> Any:
+    """g_k(u), component k of the undefined output."""
+    return sp.Function(f"g{index + 1}")
+
+
+class L(sp.Function):
+    """The undefined loss L(u_1..u_K, y_1..y_K)."""
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return error_function(argindex - 1)(*self.args)
+
+
+_SYMPY = {"tanh": sp.tanh, "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "f": f,
+          "f'": f_prime, "logistic": logistic, "softplus": softplus, "heaviside": heaviside}  # fmt: skip
+
+
+class ExpressionField(Field):
+    """SymPy expressions."""
+
+    name = "symbolic"
+
+    def convert(self, number: Any) -> Any:
+        if isinstance(number, (float, np.floating)):
+            if not np.isfinite(number):
+                raise UnsupportedOperation(f"the constant {number}", self.name)
+            return sp.Rational(*float(number).as_integer_ratio())
+        if isinstance(number, Fraction):
+            return sp.Rational(number.numerator, number.denominator)
+        return sp.Integer(int(number))
+
+    def function(self, name: str, value: Any) -> Any:
+        if name == "relu":
+            return value * heaviside(value)
+        if name not in _SYMPY:
+            raise UnsupportedOperation(name, self.name)
+        return _SYMPY[name](value)
+
+    def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
+        if name == "L":
+            return L(*arguments)
+        return {"e": error_function, "g": output_function}[name](index)(*arguments)
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        difference = a - b
+        if not difference.is_number:
+            raise Undecided(f"the comparison {symbol}", self.name, f"{a} {symbol} {b} depends on the values")
+        return bool(
+            {"<": difference < 0, "<=": difference <= 0, ">": difference > 0, ">=": difference >= 0,
+             "==": difference == 0, "!=": difference != 0}[symbol]
+        )  # fmt: skip

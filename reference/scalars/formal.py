@@ -1,0 +1,148 @@
+"""Polynomials over Q: one number stands for every value at once.
+
+Each parameter, input and target is a generator. Each distinct pre-activation polynomial s gets one
+generator for f(s) and one for f'(s), so equality of two results is decidable and means: equal for
+every value and every differentiable activation f. tanh and the logistic function get a generator of
+their own and keep the law of their derivative (1 - t^2, l (1 - l)) and of their sign. Comparisons
+raise: an undetermined value has no order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+
+from ..errors import GradcheckError, Undecided, UnsupportedOperation
+from .base import Field, FieldArray
+
+
+class GeneratorsExhausted(GradcheckError):
+    """A rule evaluated more distinct functions than the ring has generators left."""
+
+
+class FormalField(Field):
+    """The ring Q[g1, ..., gn], whose generators are named when first used; `capacity` is n."""
+
+    name = "formal"
+
+    def __init__(self, capacity: int = 160) -> None:
+        super().__init__()
+        self.capacity = capacity
+        self.context = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(capacity)], "lex")
+        self._unused = iter(self.context.gens())
+        self._generators: dict[Any, Any] = {}
+        self.labels: list[str] = []
+
+    def generator(self, key: Any, label: str) -> Any:
+        """The generator that stands for `key`; `label` is how it prints. Raises `GeneratorsExhausted`."""
+        if key not in self._generators:
+            try:
+                self._generators[key] = next(self._unused)
+            except StopIteration:
+                raise GeneratorsExhausted(f"the ring's {self.capacity} generators are used up") from None
+            self.labels.append(label)
+        return self._generators[key]
+
+    def symbol(self, name: str) -> Any:
+        """The generator of a named quantity, such as R[0,1]."""
+        return self.generator(name, name)
+
+    def symbols(self, name: str, shape: tuple[int, ...]) -> FieldArray:
+        """An array of generators name[i,j], shape as given."""
+        return self.array((self.symbol(entry_name(name, index)) for index in np.ndindex(*shape)), shape)
+
+    def convert(self, number: Any) -> Any:
+        if isinstance(number, (float, np.floating)):
+            if not np.isfinite(number):
+                raise UnsupportedOperation(f"the constant {number}", self.name)
+            return self.context.constant(flint.fmpq(*float(number).as_integer_ratio()))
+        if isinstance(number, Fraction):
+            return self.context.constant(flint.fmpq(number.numerator, number.denominator))
+        return self.context.constant(int(number))
+
+    def _function_generator(self, name: str, value: Any) -> Any:
+        return self.generator((name, str(value)), f"{name}({self.show(value)})")
+
+    def function(self, name: str, value: Any) -> Any:
+        if name in ("f", "f'"):
+            return self._function_generator(name, value)
+        if name in ("tanh", "logistic", "sin", "cos"):
+            if value == 0:
+                return self.convert({"tanh": 0, "sin": 0, "cos": 1}.get(name, Fraction(1, 2)))
+            if value.leading_coefficient() < 0:
+                mirrored = self.function(name, -value)
+                return {"logistic": 1 - mirrored, "cos": mirrored}.get(name, -mirrored)
+            return self._function_generator(name, value)
+        if name == "softplus":
+            return self._function_generator(name, value)
+        if name == "heaviside":
+            return self.convert(0) if value == 0 else self._function_generator(name, value)
+        if name == "relu":
+            return value * self.function("heaviside", value)
+        raise UnsupportedOperation(name, self.name, "its values are no polynomials; modular scalars may have it")
+
+    def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
+        key = (name, index, *(str(a) for a in arguments))
+        return self.generator(key, f"{name}{index + 1}({', '.join(self.show(a) for a in arguments)})")
+
+    def softmax(self, values: list[Any]) -> list[Any]:
+        shares = [self.jointly("softmax", k, tuple(values)) for k in range(len(values) - 1)]
+        rest = self.convert(1)
+        for share in shares:
+            rest = rest - share
+        return [*shares, rest]
+
+    def divide(self, a: Any, b: Any) -> Any:
+        if b == 0:
+            raise UnsupportedOperation("division by zero", self.name)
+        if b.is_constant():
+            return a * (1 / b.leading_coefficient())
+        try:
+            return a / b
+        except flint.DomainError:
+            raise UnsupportedOperation(
+                "division by an expression", self.name, "quotients are judged on modular scalars instead"
+            ) from None
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        difference = a - b
+        if not difference.is_constant():
+            raise Undecided(
+                f"the comparison {symbol}", self.name, f"{self.show(a)} {symbol} {self.show(b)} depends on the values"
+            )
+        c = difference.leading_coefficient() if difference != 0 else 0
+        return bool({"<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0, "==": c == 0, "!=": c != 0}[symbol])
+
+    def show(self, value: Any, limit: int = 12) -> str:
+        """The polynomial in words: names of generators for g1, g2, ...; long ones are cut."""
+        terms = []
+        count = 0
+        for monomial, coefficient in value.terms():
+            count += 1
+            if count > limit:
+                break
+            factors = [
+                self.labels[i] + (f"^{e}" if e > 1 else "") for i, e in enumerate(monomial) if e
+            ]
+            if not factors:
+                terms.append(str(coefficient))
+            elif coefficient == 1:
+                terms.append("*".join(factors))
+            elif coefficient == -1:
+                terms.append("-" + "*".join(factors))
+            else:
+                terms.append("*".join([str(coefficient), *factors]))
+        if not terms:
+            return "0"
+        more = len(value) - limit
+        return " + ".join(terms).replace("+ -", "- ") + (f" + ... ({more} more terms)" if more > 0 else "")
+
+
+def entry_name(name: str, index: Iterable[int]) -> str:
+    """R[0,1] for ("R", (0, 1)); the bare name for a scalar."""
+    indices = ",".join(str(i) for i in index)
+    return f"{name}[{indices}]" if indices else name

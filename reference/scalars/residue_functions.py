@@ -1,0 +1,118 @@
+"""Random functions on residues that keep the laws of the functions they stand for.
+
+As in `reference.scalars.modular`, but on whole float64 arrays: sigma(-v) = 1 - sigma(v) stands for the
+logistic function, tanh(v) = 2 sigma(2v) - 1, exp = sigma / (1 - sigma), softplus(v) = log(1 + exp(v)), and log,
+f and f' are random and independent. relu is a random bit times its argument.
+
+The values come from a keyed mixer of 64 bits (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
+generators": SplitMix64), taken modulo the prime: uniform to within p / 2^64 < 2^-33 each, if the mixer is
+taken for a random function. That last step is an assumption, as it is for any hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import UnsupportedOperation
+from ..typing import Array
+from .degrees import CONSTANT, GENERATOR, Degree, Divisor
+from .residue_arithmetic import Modulus
+
+
+def _mix(z: Array) -> Array:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: Array = z ^ (z >> np.uint64(31))
+    return mixed
+
+
+class RandomFunctions:
+    """The functions chosen by `seed`, and while `recording` the points at which each was evaluated.
+
+    The degrees that they report: sigma, log, f, f' and the undefined g, e and L give fresh generators (degree
+    1, hence tanh, logistic and softplus too); exp is a quotient of two polynomials of degree 1 per entry;
+    relu keeps the degree of its argument and heaviside is constant, both for the pattern of bits at hand.
+    """
+
+    def __init__(self, modulus: Modulus, seed: int) -> None:
+        self.modulus, self.seed = modulus, seed
+        self.recording = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the recorded evaluations."""
+        self.calls: list[tuple[str, Array]] = []
+        self.numerator = self.denominator = 0
+
+    def _record(self, name: str, points: Array, degree: Degree) -> None:
+        if self.recording:
+            self.calls.append((name, points.reshape(-1)))
+            self.numerator = max(self.numerator, degree.numerator)
+            self.denominator = max(self.denominator, degree.denominator)
+
+    def _key(self, name: str, payload: bytes = b"") -> Array:
+        chosen = repr((self.seed, self.modulus.prime, name)).encode()
+        return np.frombuffer(hashlib.blake2b(chosen + payload, digest_size=16).digest(), dtype=np.uint64)
+
+    def _hash(self, name: str, points: Array) -> Array:
+        key = self._key(name)
+        with np.errstate(over="ignore"):
+            return _mix(_mix(np.asarray(points).astype(np.uint64) + key[0]) + key[1])
+
+    def _random(self, name: str, points: Array) -> Array:
+        return self.modulus.balanced((self._hash(name, points) % np.uint64(self.modulus.prime)).astype(np.int64))
+
+    def _sigma(self, x: Array, degree: Degree) -> Array:
+        v = self.modulus.balanced(self.modulus.canonical(x))
+        self._record("sigma", np.abs(v).astype(np.int64), degree)
+        value = self._random("sigma", np.abs(v))
+        value = np.where(v < 0, self.modulus.subtract(1.0, value), value)
+        return np.where(v == 0, self.modulus.convert(0.5), value)
+
+    def apply(self, name: str, x: Array, degree: Degree) -> tuple[Array, Degree]:
+        """The function `name` of residues of that degree. Raises `UnsupportedOperation` for one that is lacking."""
+        modulus = self.modulus
+        if name in ("f", "f'", "log"):
+            points = modulus.canonical(x)
+            self._record(name, points, degree)
+            return self._random(name, points), GENERATOR
+        if name == "logistic":
+            return self._sigma(x, degree), GENERATOR
+        if name == "tanh":
+            sigma = self._sigma(modulus.multiply(x, 2.0), degree)
+            return modulus.subtract(modulus.multiply(sigma, 2.0), 1.0), GENERATOR
+        if name == "exp":
+            sigma = self._sigma(x, degree)
+            value = modulus.multiply(sigma, modulus.inverse(modulus.subtract(1.0, sigma)))
+            return value, Degree(x.size, {Divisor(x.size): 1})
+        if name == "softplus":
+            value, above = self.apply("exp", x, degree)
+            return self.apply("log", modulus.add(1.0, value), above)
+        if name in ("relu", "heaviside"):
+            points = modulus.canonical(x)
+            self._record("bit", points, degree)
+            bits = (self._hash("bit", points) >> np.uint64(63)).astype(np.float64)
+            return (x * bits, degree) if name == "relu" else (bits, CONSTANT)
+        raise UnsupportedOperation(name, "modular")
+
+    def jointly(self, name: str, count: int, arguments: Sequence[tuple[Array, Degree]]) -> tuple[Array, Degree]:
+        """`count` components of the undefined vector function `name` of all entries of `arguments`."""
+        points = [self.modulus.canonical(x) for x, _ in arguments]
+        payload = repr([p.shape for p in points]).encode() + b"".join(p.tobytes() for p in points)
+        key = self._key(name, payload)
+        joined = CONSTANT
+        for _, degree in arguments:
+            joined = joined.join(degree)
+        self._record(name, key[:1], joined)
+        with np.errstate(over="ignore"):
+            mixed = _mix(_mix(np.arange(count, dtype=np.uint64) + key[0]) + key[1])
+        return self.modulus.balanced((mixed % np.uint64(self.modulus.prime)).astype(np.int64)), GENERATOR
+
+    def softmax(self, x: Array, degree: Degree) -> tuple[Array, Degree]:
+        modulus = self.modulus
+        powers, powers_degree = self.apply("exp", x, degree)
+        total = modulus.sum(powers)
+        return modulus.multiply(powers, modulus.inverse(total)), powers_degree.times(powers_degree.inverse(1))

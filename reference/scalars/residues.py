@@ -1,0 +1,394 @@
+"""Residues modulo a prime in float64 arrays: whole NumPy rules in a finite field, at BLAS speed.
+
+A `ResidueArray` is an ndarray subclass whose float64 entries are integers standing for residues (see
+`residue_arithmetic`). NumPy's operations are answered here or refused by name; there is no fall-through to
+arithmetic on the raw floats. Plain numbers and float arrays in a rule convert as the dyadic rationals they
+are. Each array carries a bound on its degree (see `degrees`), shared with its views.
+
+NumPy offers no hook for np.asarray(x), np.array(x), np.float64(x), `plain[:] = x`, plain.dot(x), np.sum([x, y]),
+np.nditer, np.ndenumerate and the buffer protocol: they copy the raw integers and drop the field. (`plain[i] = x[j]`,
+np.array([x[i], x[j]]), float(x[i]), np.copyto and out= do raise.) A result that went that way is a plain float array
+or, once it overflows 2^53, wrong; so a mismatch found here must be repeated with `ModularField`'s object scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from ..errors import GradcheckError, Undecided, UnsupportedOperation
+from ..typing import Array
+from .base import Scalar
+from .degrees import CONSTANT, GENERATOR, Degree
+from .residue_arithmetic import EXACT, Modulus
+from .residue_functions import RandomFunctions
+
+PRIME = 2**31 - 1
+NUMBERS = (bool, int, float, Fraction, np.integer, np.floating, np.bool_)
+NO_ORDER = "residues have no order and stand for all values at once"
+LIKE_HINT = (
+    "write into arrays made by np.zeros_like(problem.inputs, shape=...) rather than np.zeros(...), "
+    "or let the rule be judged as a black box"
+)
+
+
+class Operand(NamedTuple):
+    """The raw floats of an array or number, and its degree."""
+
+    raw: Any
+    degree: Degree
+
+
+class ResidueField:
+    """The integers modulo `prime`, an odd prime below 2^31; `seed` chooses the random functions.
+
+    Primes below 2^23 need one BLAS product where larger ones need two (up to 512 terms). Raises
+    `GradcheckError` for any other number. `recording` switches on `queries` and `query_degree`.
+    """
+
+    name = "modular"
+
+    def __init__(self, prime: int = PRIME, seed: int = 0) -> None:
+        self.modulus = Modulus(prime)
+        self.prime, self.seed = prime, seed
+        self.functions = RandomFunctions(self.modulus, seed)
+
+    def __repr__(self) -> str:
+        return f"ResidueField(prime={self.prime}, seed={self.seed})"
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Nothing to set up; here because every field has it."""
+        yield
+
+    def convert(self, number: Any) -> int:
+        """The residue in [0, p) of an int, float or Fraction; a float is the dyadic rational that it is.
+
+        Raises `UnsupportedOperation` for NaN, infinity and a denominator divisible by the prime.
+        """
+        return int(self.modulus.convert(number)) % self.prime
+
+    def lift(self, array: Any) -> ResidueArray:
+        """Carry numbers over exactly, as constants (degree 0); arrays of this field pass through.
+
+        Raises `GradcheckError` for other kinds of scalars, `UnsupportedOperation` for NaN and infinity.
+        """
+        if isinstance(array, ResidueArray):
+            self.operand(array)
+            return array
+        raw, degree = self.operand(array)
+        return self.carry(np.array(raw), degree)
+
+    def wrap(self, array: Array, degree: Degree = CONSTANT) -> ResidueArray:
+        """A new array of the residues of a float array of integers below 2^53 - 2^33 in magnitude.
+
+        Raises `GradcheckError` for other floats, which `lift` converts.
+        """
+        raw = np.array(array, dtype=np.float64)
+        if not (np.abs(raw) <= EXACT).all() or not (raw == np.rint(raw)).all():
+            raise GradcheckError("wrap takes integers below 2^53 - 2^33 in magnitude; lift takes any numbers")
+        return self.carry(self.modulus.reduce(raw), degree)
+
+    def random(self, shape: int | tuple[int, ...], rng: np.random.Generator) -> ResidueArray:
+        """Uniform residues of degree 1: each entry a variable of its own."""
+        return self.carry(np.asarray(self.modulus.balanced(rng.integers(0, self.prime, shape))), GENERATOR)
+
+    def residues(self, array: Any) -> Array:
+        """The canonical residues in [0, p), int64, of an array of this field or of plain numbers."""
+        return self.modulus.canonical(self.operand(array).raw)
+
+    def equal(self, a: Any, b: Any) -> Array:
+        """Where two arrays hold the same residues: booleans of their broadcast shape."""
+        return np.asarray(self.residues(a) == self.residues(b))
+
+    @property
+    def recording(self) -> bool:
+        return self.functions.recording
+
+    @recording.setter
+    def recording(self, on: bool) -> None:
+        self.functions.recording = on
+
+    @property
+    def queries(self) -> dict[str, Array]:
+        """Random function to the distinct points, sorted, at which it was evaluated while recording.
+
+        sigma's points count v and -v once, as min(v, p - v). Those of g, e and L are 64-bit digests of all
+        their arguments. `calls` holds the same in order, one (name, points) per evaluated array.
+        """
+        names = dict.fromkeys(name for name, _ in self.functions.calls)
+        return {n: np.unique(np.concatenate([p for m, p in self.functions.calls if m == n])) for n in names}
+
+    @property
+    def calls(self) -> list[tuple[str, Array]]:
+        return self.functions.calls
+
+    @property
+    def query_degree(self) -> int:
+        """A bound on the polynomial that vanishes where two recorded arguments agree, or agree up to sign."""
+        return self.functions.numerator + self.functions.denominator
+
+    def reset(self) -> None:
+        """Forget the recorded evaluations."""
+        self.functions.reset()
+
+    def operand(self, value: Any) -> Operand:
+        """What an operation reads. Raises `GradcheckError` for other kinds of scalars and other fields."""
+        if isinstance(value, ResidueArray):
+            if value._field() is not self and repr(value.field) != repr(self):
+                raise GradcheckError(f"residues of {value.field} met residues of {self}")
+            return Operand(np.ndarray.view(value, np.ndarray), value.cell.degree)
+        if isinstance(value, np.ndarray):
+            return Operand(self.modulus.convert_array(value.view(np.ndarray)), CONSTANT)
+        if isinstance(value, NUMBERS):
+            return Operand(self.modulus.convert(value), CONSTANT)
+        if isinstance(value, (list, tuple)):
+            return self.operand(np.stack([self.lift(v) for v in value]) if has_residues(value) else np.asarray(value))
+        kind = f"{value!r}" if isinstance(value, Scalar) else f"{type(value).__name__} {value!r}"
+        raise GradcheckError(f"expected modular residues or plain numbers; got {kind}")
+
+    def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
+        """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
+        if isinstance(raw, np.floating):
+            raw = np.asarray(raw)
+        out: ResidueArray = raw.view(ResidueArray)
+        out.field = self
+        out.cell = degree if isinstance(degree, Cell) else Cell(degree)
+        if not out.ndim:
+            out.flags.writeable = False
+        return out
+
+    def write(self, target: Any, key: Any, value: Any) -> None:
+        """target[key] = value for a target of this field, raising the bound that its views share."""
+        if not isinstance(target, ResidueArray):
+            raise UnsupportedOperation(f"writing residues into {kind_of(target)}", self.name, LIKE_HINT)
+        raw, degree = self.operand(value)
+        self.operand(target).raw[key] = raw
+        if not (isinstance(value, ResidueArray) and value.cell is target.cell):
+            target.cell.degree = target.cell.degree.join(degree)
+
+
+class Cell:
+    """The degree of an array, in one place for all its views."""
+
+    __slots__ = ("degree",)
+
+    def __init__(self, degree: Degree = CONSTANT) -> None:
+        self.degree = degree
+
+
+def _in_place(ufunc: np.ufunc) -> Any:
+    # NumPy's scalars are immutable: `total = x[0]; total += y` must leave x and other names of x[0] alone.
+    def method(self: ResidueArray, other: Any) -> Any:
+        return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)
+
+    return method
+
+
+class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
+    """Residues of one `field`. Elements taken out are 0-d arrays, read-only like NumPy's scalars."""
+
+    field: ResidueField | None = None
+    cell: Cell
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.field = getattr(source, "field", None)
+        self.cell = getattr(source, "cell", None) or Cell()
+
+    def _field(self) -> ResidueField:
+        if self.field is None:
+            raise GradcheckError("this array lost its number system")
+        return self.field
+
+    @property
+    def degree(self) -> int:
+        """A bound on the total degree: of numerators plus common denominator (see `degrees`)."""
+        return self.cell.degree.total
+
+    @property
+    def fraction_degree(self) -> Degree:
+        """The same bound, numerators and denominator apart."""
+        return self.cell.degree
+
+    def apply_function(self, name: str) -> ResidueArray:
+        """The function `name` of every element, same shape. Raises `UnsupportedOperation` for one it lacks."""
+        field = self._field()
+        return field.carry(*field.functions.apply(name, *field.operand(self)))
+
+    def apply_jointly(self, name: str, *others: Any) -> ResidueArray:
+        """An undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
+        field = self._field()
+        if name == "softmax":
+            return field.carry(*field.functions.softmax(*field.operand(self)))
+        arguments = [field.operand(x) for x in (self, *others)]
+        value, degree = field.functions.jointly(name, 1 if name == "L" else self.size, arguments)
+        return field.carry(value.reshape(() if name == "L" else self.shape), degree)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .residue_numpy import call_ufunc
+
+        if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
+            return NotImplemented  # a traced array, say, knows what to do with residues
+        holders = (x for x in (*inputs, *(kwargs.get("out") or ())) if isinstance(x, ResidueArray))
+        return call_ufunc(next(holders)._field(), ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .residue_numpy import call_function
+
+        if not all(issubclass(t, np.ndarray) for t in types):
+            return NotImplemented
+        return call_function(self._field(), func, args, kwargs)
+
+    def __getitem__(self, key: Any) -> Any:
+        field = self._field()
+        if has_residues(key):
+            raise UnsupportedOperation("indexing with residues", field.name, NO_ORDER)
+        raw = np.ndarray.view(self, np.ndarray)[key]
+        return field.carry(raw, Cell(self.cell.degree) if raw.flags.owndata else self.cell)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if has_residues(key):
+            raise UnsupportedOperation("indexing with residues", self._field().name, NO_ORDER)
+        self._field().write(self, key, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
+    __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
+    __ipow__, __imatmul__ = _in_place(np.power), _in_place(np.matmul)
+
+    def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **rest: Any) -> Any:  # type: ignore[override]
+        return np.add.reduce(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **rest)
+
+    def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
+        total = self.sum(axis, dtype, None, keepdims)
+        return np.divide(total, self.size // max(1, total.size), out=out)
+
+    def cumsum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        flat = self.reshape(-1) if axis is None else self
+        return np.add.accumulate(flat, axis=axis or 0, dtype=dtype, out=out)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        return self.diagonal(*args, **kwargs).sum(axis=-1)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        return np.dot(self, other, out=out)
+
+    def take(self, *args: Any, **kwargs: Any) -> Any:
+        return np.take(self, *args, **kwargs)
+
+    def copy(self, order: Any = "C") -> Any:
+        return self._field().carry(self.view(np.ndarray).copy(order), self.cell.degree)
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+    def conj(self) -> Any:
+        return self
+
+    conjugate = conj
+
+    @property  # type: ignore[misc]
+    def real(self) -> Any:
+        return self
+
+    @property  # type: ignore[misc]
+    def imag(self) -> Any:
+        return np.zeros_like(self)
+
+    @property
+    def flat(self) -> Any:
+        raise UnsupportedOperation("ndarray.flat", "modular", "ravel() keeps the residues")
+
+    def view(self, *args: Any, **kwargs: Any) -> Any:
+        """As a plain ndarray of raw integers, or as itself; not as another dtype."""
+        if kwargs or args not in ((), (np.ndarray,), (ResidueArray,)):
+            self._refuse_cast(f"{args}{kwargs}")
+        return super().view(*args)
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        """A copy, for float64; every other dtype is refused."""
+        if np.dtype(dtype) != np.float64:
+            self._refuse_cast(str(np.dtype(dtype)))
+        return self.copy()
+
+    def _refuse_cast(self, target: str) -> NoReturn:
+        raise UnsupportedOperation(f"the cast to {target}", "modular", LIKE_HINT)
+
+    def __float__(self) -> float:
+        self._refuse_cast("float")
+
+    def __int__(self) -> int:
+        self._refuse_cast("int")
+
+    def __index__(self) -> int:
+        self._refuse_cast("int")
+
+    def __complex__(self) -> complex:
+        self._refuse_cast("complex")
+
+    def __bool__(self) -> bool:
+        raise Undecided("the truth value of a residue", "modular", NO_ORDER)
+
+    def __format__(self, specification: str) -> str:
+        return str(self) if not specification else self._refuse_cast("formatted text")
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self._field(), np.array(self.view(np.ndarray)), self.cell.degree)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__reduce__()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __repr__(self) -> str:
+        return f"modular({self._field().residues(self).tolist()})"
+
+    __str__ = __repr__
+
+
+def _rebuild(field: ResidueField, raw: Array, degree: Degree) -> ResidueArray:
+    return field.carry(raw, degree)
+
+
+def has_residues(value: Any) -> bool:
+    """Whether a value is an array of residues, or a list or tuple that holds one."""
+    if isinstance(value, (list, tuple)):
+        return any(has_residues(v) for v in value)
+    return isinstance(value, ResidueArray)
+
+
+def kind_of(value: Any) -> str:
+    """A type, and for an array its dtype: how a refusal names what came."""
+    return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
+_ORDERING = {
+    "max", "min", "argmax", "argmin", "sort", "argsort", "partition", "argpartition", "searchsorted", "clip", "round",
+    "any", "all", "nonzero",
+}  # fmt: skip
+_MOVING = {"reshape", "transpose", "ravel", "flatten", "squeeze", "swapaxes", "diagonal", "repeat", "setflags"}
+
+
+def _refusing(name: str) -> Any:
+    def method(self: ResidueArray, *args: Any, **kwargs: Any) -> NoReturn:
+        kind = Undecided if name in _ORDERING else UnsupportedOperation
+        raise kind(f"the array method {name}", "modular", NO_ORDER if name in _ORDERING else LIKE_HINT)
+
+    method.__name__ = name
+    return method
+
+
+# Every method of ndarray that is neither written above nor known to move entries only is refused.
+for _name in dir(np.ndarray):
+    if not _name.startswith("_") and callable(getattr(np.ndarray, _name)) and _name not in ResidueArray.__dict__:
+        if _name not in _MOVING:
+            setattr(ResidueArray, _name, _refusing(_name))

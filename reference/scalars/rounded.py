@@ -1,0 +1,145 @@
+"""Floats with a bound on the rounding error that any order of evaluation may have made.
+
+A number is (v, e): v the value in float64, e >= 0 such that a float computation of the same paths, in any
+order of summation, lies within e of the true value. Every operation adds its own rounding: u |result| for a
+single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for tanh, exp and the like
+(Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
+path, so the order of summation does not matter). u is the unit roundoff of the format under audit and eta
+its smallest positive number, so underflow is charged too. The bound itself is computed in float64 and
+rounded up by a relative 2^-20, far more than float64 can lose in it. Overflow gives e = infinity: then
+nothing can be concluded.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..functions import DERIVATIVES, apply
+from ..typing import Array
+from .base import Field
+
+_UP = 1 + 2.0**-20
+
+
+class RoundedField(Field):
+    """Error-carrying floats for a format: unit roundoff `u`, smallest positive number `eta`, `largest`."""
+
+    name = "rounded"
+
+    def __init__(self, u: float, eta: float = 0.0, largest: float = float("inf"), *, function_ulps: float = 8.0) -> None:
+        super().__init__()
+        self.u, self.eta, self.largest, self.function_ulps = u, eta, largest, function_ulps
+
+    @classmethod
+    def for_dtype(cls, dtype: Any) -> RoundedField:
+        """np.float64, np.float32, ..."""
+        info = np.finfo(dtype)
+        return cls(float(info.eps) / 2, float(info.smallest_subnormal), float(info.max))
+
+    @classmethod
+    def for_digits(cls, digits: int) -> RoundedField:
+        """Decimal digits without bounds on the exponent, as mpmath computes."""
+        return cls(10.0**-digits)
+
+    def convert(self, number: Any) -> _Rounded:
+        if isinstance(number, Fraction):
+            return self.made(number.numerator / number.denominator, abs(number.numerator / number.denominator) * self.u)
+        return self.made(float(number), 0.0)
+
+    def made(self, value: float, error: float) -> _Rounded:
+        if not np.isfinite(value) or abs(value) > self.largest:
+            error = float("inf")
+        return _Rounded(self, float(value), float(error) if error == error else float("inf"))
+
+    def function(self, name: str, value: _Rounded) -> _Rounded:
+        v, e = value.v, value.e
+        result = float(apply(name, np.float64(v)))
+        if name in ("relu", "heaviside"):
+            straddles = e > 0 and abs(v) <= e
+            slope = 1.0 if name == "relu" else 0.0
+            return self.made(result, slope * e + (1.0 if straddles and name == "heaviside" else 0.0))
+        # The slope over [v - e, v + e]: for these functions at most the largest at the ends and the middle,
+        # times two for what lies between.
+        ends = [abs(float(DERIVATIVES[name](np.float64(p)))) for p in (v - e, v, v + e)] if e < float("inf") else [np.inf]
+        slope = ends[0] if e == 0 else max(ends) * (2.0 if e > 1e-3 * max(1.0, abs(v)) else 1.0 + 4 * e)
+        return self.made(result, (slope * e + self.function_ulps * self.u * abs(result)) * _UP + self.eta)
+
+    def compare(self, symbol: str, a: _Rounded, b: _Rounded) -> bool:
+        return bool(
+            {"<": a.v < b.v, "<=": a.v <= b.v, ">": a.v > b.v, ">=": a.v >= b.v, "==": a.v == b.v, "!=": a.v != b.v}[symbol]
+        )
+
+    def is_finite(self, a: _Rounded) -> bool:
+        return bool(np.isfinite(a.v) and np.isfinite(a.e))
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        left, right = self.natives(a), self.natives(b)
+        av, ae = _split(left, a.shape)
+        bv, be = _split(right, b.shape)
+        n = a.shape[1]
+        with np.errstate(all="ignore"):
+            size = np.abs(av) @ np.abs(bv)
+            error = np.abs(av) @ be + ae @ np.abs(bv) + ae @ be + (n + 1) * self.u * size
+            error = error * _UP + n * self.eta
+            value = av @ bv
+        return self.array(
+            (self.made(v, e) for v, e in zip(value.reshape(-1).tolist(), error.reshape(-1).tolist(), strict=True)),
+            value.shape,
+        )
+
+    def errors(self, array: Any) -> Array:
+        """The error bounds of an array of these scalars, as float64."""
+        return np.array([x.e for x in self.natives(array)]).reshape(np.shape(array))
+
+
+def _split(values: list[_Rounded], shape: tuple[int, ...]) -> tuple[Array, Array]:
+    return np.array([x.v for x in values]).reshape(shape), np.array([x.e for x in values]).reshape(shape)
+
+
+class _Rounded:
+    __slots__ = ("field", "v", "e")
+
+    def __init__(self, field: RoundedField, v: float, e: float) -> None:
+        self.field, self.v, self.e = field, v, e
+
+    def _made(self, v: float, e: float) -> _Rounded:
+        field = self.field
+        return field.made(v, (e + field.u * abs(v)) * _UP + field.eta)
+
+    def __add__(self, o: _Rounded) -> _Rounded:
+        return self._made(self.v + o.v, self.e + o.e)
+
+    def __sub__(self, o: _Rounded) -> _Rounded:
+        return self._made(self.v - o.v, self.e + o.e)
+
+    def __mul__(self, o: _Rounded) -> _Rounded:
+        return self._made(self.v * o.v, abs(self.v) * o.e + self.e * abs(o.v) + self.e * o.e)
+
+    def __truediv__(self, o: _Rounded) -> _Rounded:
+        least = abs(o.v) - o.e
+        if least <= 0:
+            return self.field.made(self.v / o.v if o.v else float("inf"), float("inf"))
+        quotient = self.v / o.v
+        return self._made(quotient, (self.e + abs(quotient) * o.e) / least)
+
+    def __pow__(self, n: int) -> _Rounded:
+        result = self.field.convert(1)
+        for _ in range(n):
+            result = result * self
+        return result
+
+    def __neg__(self) -> _Rounded:
+        return self.field.made(-self.v, self.e)
+
+    def __eq__(self, o: object) -> bool:
+        return isinstance(o, _Rounded) and (self.v, self.e) == (o.v, o.e)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return f"{self.v} +/- {self.e:.3g}"
+
+

@@ -1,0 +1,204 @@
+"""Vector-Jacobian products of the NumPy operations that `tape` records, on arrays of any scalar.
+
+For z = f(x, y) a rule gives, per operand, the linear map that carries the cotangent g of z (shape of z)
+to the cotangent of that operand; None says that the operand must not be traced. An elementwise rule may
+answer in the broadcast shape: `fit` sums it back. Each map is evaluated on payloads only and is linear in
+g, so over exact scalars nothing is lost. Where a function has a kink the maps give an element of the
+generalised derivative: relu and abs have slope 0 at 0, and two equal arguments of np.maximum share g.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .cotangents import Product, Term, as_array
+from .errors import UnsupportedOperation
+from .functions import DERIVATIVES, apply
+from .losses import OUTPUTS
+from .typing import Array
+
+Linear: TypeAlias = Callable[[Any], Any]
+Maps: TypeAlias = tuple[Linear | None, ...]
+
+
+def scaled(slope: Any) -> Maps:
+    """The map of an elementwise function with that derivative."""
+    return (lambda g: g * slope,)
+
+
+def _slope_of(name: str) -> Callable[..., Maps]:
+    return lambda z, x: scaled(DERIVATIVES[name](x))
+
+
+def _power(z: Array, x: Array, n: Any) -> Maps:
+    n = n.item() if isinstance(n, np.ndarray) and n.ndim == 0 else n
+    if isinstance(n, np.ndarray) or not isinstance(n, Real):
+        raise UnsupportedOperation("np.power with that exponent", "traced", "one plain number is")
+    n = float(n)
+    n = int(n) if n.is_integer() else n
+    if n == 0.5:
+        return *scaled(DERIVATIVES["sqrt"](x)), None
+    if n in (0, 1):
+        return (lambda g: g if n else np.zeros_like(g)), None
+    return *scaled(n * x ** (n - 1)), None
+
+
+def _absolute(z: Array, x: Array) -> Maps:
+    up, down = x > 0, x < 0
+    return (lambda g: np.where(up, g, np.where(down, -g, np.zeros_like(g))),)
+
+
+def _extreme(sign: int) -> Callable[..., Maps]:
+    """np.maximum for sign 1, np.minimum for sign -1."""
+
+    def rule(z: Array, x: Any, y: Any) -> Maps:
+        for operand, other in ((x, y), (y, x)):
+            if isinstance(other, Real) and other == 0:
+                (to_operand,) = scaled(DERIVATIVES["relu"](sign * operand))
+                return (to_operand, None) if operand is x else (None, to_operand)
+        first, second = (x > y, y > x) if sign == 1 else (x < y, y < x)
+
+        def share(mine: Any, others: Any) -> Linear:
+            return lambda g: np.where(mine, g, np.where(others, np.zeros_like(g), g / 2))
+
+        return share(first, second), share(second, first)
+
+    return rule
+
+
+ELEMENTWISE: dict[np.ufunc, Callable[..., Maps]] = {
+    np.add: lambda z, x, y: (lambda g: g, lambda g: g),
+    np.subtract: lambda z, x, y: (lambda g: g, lambda g: -g),
+    np.multiply: lambda z, x, y: (lambda g: g * y, lambda g: g * x),
+    np.divide: lambda z, x, y: (lambda g: g / y, lambda g: -g * z / y),
+    np.negative: lambda z, x: (lambda g: -g,),
+    np.positive: lambda z, x: (lambda g: g,),
+    np.reciprocal: lambda z, x: (lambda g: -g * z * z,),
+    np.square: lambda z, x: scaled(2 * x),
+    np.power: _power,
+    np.absolute: _absolute,
+    np.fabs: _absolute,
+    np.maximum: _extreme(1),
+    np.minimum: _extreme(-1),
+    np.log1p: lambda z, x: scaled(1 / (1 + x)),
+    np.expm1: lambda z, x: scaled(np.exp(x)),
+    np.sinh: lambda z, x: scaled(np.cosh(x)),
+    np.cosh: lambda z, x: scaled(np.sinh(x)),
+    np.arctan: lambda z, x: scaled(1 / (1 + x * x)),
+    np.logaddexp: lambda z, x, y: (lambda g: g * np.exp(x - z), lambda g: g * np.exp(y - z)),
+    np.tanh: _slope_of("tanh"),
+    np.exp: _slope_of("exp"),
+    np.log: _slope_of("log"),
+    np.sqrt: _slope_of("sqrt"),
+    np.sin: _slope_of("sin"),
+    np.cos: _slope_of("cos"),
+}
+"""NumPy function to its rule, (z, x[, y]) -> maps; the value z is the function itself on the payloads."""
+
+
+def named(x: Array, *, name: str) -> tuple[Array, Maps]:
+    """The function `name` of `reference.functions`, elementwise."""
+    return apply(name, x), scaled(DERIVATIVES[name](x))
+
+
+def softmax(x: Array) -> tuple[Array, Maps]:
+    """exp(x) / sum exp(x), shape (K,)."""
+    yhat = OUTPUTS["softmax"](x)
+    return yhat, (lambda g: yhat * (g - (yhat * g).sum()),)
+
+
+def matmul(x: Array, y: Array) -> tuple[Array, Maps]:
+    """The product of vectors and matrices; a matrix's cotangent stays an unformed `Product`."""
+    if np.ndim(x) not in (1, 2) or np.ndim(y) not in (1, 2):
+        raise UnsupportedOperation(
+            f"np.matmul of {np.ndim(x)}-D and {np.ndim(y)}-D arrays", "traced", "1-D and 2-D are; np.einsum may do"
+        )
+    rows = x if x.ndim == 2 else x.reshape(1, -1)
+    columns = y if y.ndim == 2 else y.reshape(-1, 1)
+    shape = rows.shape[0], columns.shape[1]
+
+    def to_x(g: Array) -> Term:
+        g = g.reshape(shape)
+        return Product(g, columns.T) if x.ndim == 2 else np.matmul(columns, g.T).reshape(-1)
+
+    def to_y(g: Array) -> Term:
+        g = g.reshape(shape)
+        return Product(rows.T, g) if y.ndim == 2 else np.matmul(rows.T, g).reshape(-1)
+
+    return np.matmul(x, y), (to_x, to_y)
+
+
+def swap(g: Any) -> Any:
+    """The map of a matrix transpose, by which the tape knows that products may stay unformed."""
+    return g.T
+
+
+def transpose(x: Array, *, axes: Any = None) -> tuple[Array, Maps]:
+    """np.transpose."""
+    if x.ndim == 2 and axes is None:
+        return x.T, (swap,)
+    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(a % x.ndim for a in axes)
+    back = tuple(order.index(a) for a in range(x.ndim))
+    return x.transpose(order), (lambda g: g.transpose(back),)
+
+
+def total(x: Array, *, axis: Any = None, keepdims: bool = False) -> tuple[Any, Maps]:
+    """The sum over one axis, several, or all."""
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
+    kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
+    return np.sum(x, axis=axis, keepdims=keepdims), (lambda g: g.reshape(kept) + np.zeros_like(x),)
+
+
+def choose(x: Any, y: Any, *, condition: Any) -> tuple[Array, Maps]:
+    """np.where(condition, x, y)."""
+    return np.where(condition, x, y), (
+        lambda g: np.where(condition, g, np.zeros_like(g)),
+        lambda g: np.where(condition, np.zeros_like(g), g),
+    )
+
+
+def join(*vectors: Array) -> tuple[Array, Maps]:
+    """One vector after the other."""
+    ends = np.cumsum([v.size for v in vectors]).tolist()
+    spans = zip([0, *ends], ends, strict=False)
+    return np.concatenate(vectors), tuple(lambda g, a=a, b=b: g[a:b] for a, b in spans)
+
+
+def move(x: Array, *, positions: Any) -> tuple[Any, Maps]:
+    """Entry `positions[i]` of x, counted in C order, at each i: every indexing and rearrangement there is."""
+    places = positions.reshape(-1)
+    if places.size == x.size and (places == np.arange(x.size)).all():
+        return x.reshape(positions.shape), (lambda g: g.reshape(x.shape),)
+    return x.reshape(-1)[positions], (lambda g: _scatter(g.reshape(-1), places, x),)
+
+
+def _scatter(g: Array, places: Any, like: Array) -> Array:
+    """Zeros like `like` with each g[i] added at places[i]; a place may come more than once."""
+    out = np.zeros_like(like).reshape(-1)
+    if places.size < 2 or (np.diff(places) > 0).all():
+        out[places] = g
+        return out.reshape(like.shape)
+    while places.size:
+        # np.add.at would do, were it known to every kind of array: each round takes every place once.
+        _, first = np.unique(places, return_index=True)
+        out[places[first]] = out[places[first]] + g[first]
+        later = np.delete(np.arange(places.size), first)
+        places, g = places[later], g[later]
+    return out.reshape(like.shape)
+
+
+def fit(value: Any, operand: Array, g: Array) -> Term:
+    """A map's answer summed back over the axes along which the operand was broadcast."""
+    if isinstance(value, Product):
+        return value
+    value = as_array(value, g, operand)
+    extra = value.ndim - operand.ndim
+    for axis in range(value.ndim):
+        if value.shape[axis] != 1 and (axis < extra or operand.shape[axis - extra] == 1):
+            value = np.sum(value, axis=axis, keepdims=True)
+    summed: Array = value.reshape(operand.shape)
+    return summed

@@ -1,0 +1,29 @@
+"""The tests load the checkout, in this process and in every one that they start; and how Hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import gradcheck
+
+ROOT = Path(__file__).parent.parent
+
+_UNTIMED = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", derandomize=True, database=None, max_examples=100, **_UNTIMED)
+settings.register_profile("explore", derandomize=False, max_examples=2000, **_UNTIMED)
+settings.load_profile("ci")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stop unless gradcheck is the checkout's, so that no test sees a mix with an older, installed copy."""
+    loaded = Path(gradcheck.__file__).resolve().parent
+    if loaded != ROOT.resolve() / "gradcheck":
+        raise pytest.UsageError(
+            f"gradcheck was loaded from {loaded}, not from this checkout: run pytest 8.4 or later from the root of "
+            "the checkout, or `python -m pytest`"
+        )
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

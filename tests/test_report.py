@@ -1,0 +1,569 @@
+"""The renderings of a report: nothing lost, nothing unescaped, the same bytes each time."""
+
+from __future__ import annotations
+
+import dataclasses
+import html.parser
+import io
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from gradcheck import verdicts
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.report import from_json, schema, to_html, to_json, to_junit, to_markdown, to_text, write
+from gradcheck.report.figures import draw
+from gradcheck.report.mathml import formula, inline
+from gradcheck.report.words import one_line
+from gradcheck.verdicts import (
+    Chapter,
+    Collection,
+    Counterexample,
+    Evidence,
+    Figure,
+    Report,
+    Stage,
+    Statement,
+    Status,
+    Strength,
+    Verdict,
+)
+
+SNIPPET = """import numpy as np
+
+W, R, V = np.array([[1.0, -1.0]]), np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[1.0], [1.0]])  # T = 2, I = 2
+x = np.array([[1.0], [0.0]])
+assert bptt(W, R, V, x)["R"][0, 1] == 0.5, "the rule returns `a(t)` where a(t-1) < a(t) & \\"so on\\""
+"""
+DELTA = (
+    r"\boldsymbol{\delta}(t)^\top = \left(\boldsymbol{e}^\top \operatorname{diag}(g') \boldsymbol{V}^\top"
+    r" + \boldsymbol{\delta}(t+1)^\top \boldsymbol{R}^\top\right) \operatorname{diag}(f')"
+)
+
+
+def evidence(kind: str, strength: Strength, statement: str, **rest: object) -> Evidence:
+    status = rest.pop("status", Status.HOLDS)
+    return Evidence(kind, status, strength, statement, **rest)  # type: ignore[arg-type]
+
+
+COUNTEREXAMPLE = Counterexample(
+    problem={"network": "tanh, identity", "T": 2, "I": 2, "R": [["1", "2"], ["0", "1"]], "x": [["1/3"], ["0"]]},
+    entry="R[0, 1]",
+    expected="0.41997434161402606939",
+    got="0.09966799462495581711",
+    gap="0.32030634698907025",
+    allowance="3.1e-16",
+    certified="the enclosure at 128 bits excludes the value returned, by a margin 10^15 times the rounding allowance",
+    snippet=SNIPPET,
+)
+FORMAL = evidence(
+    "formal",
+    Strength.PROVED,
+    "the result equals the gradient of the unrolled loss, as an identity of polynomials in all parameters and inputs",
+    scope="T = 5, I = 3, D = 2, K = 2; tanh, identity output, half squared error",
+    blind="sizes above these; rounding",
+    details={"monomials": 18234, "seconds": 0.07, "entries": {"W": 6, "R": 9, "V": 6}},
+)
+MODULAR = evidence(
+    "modular",
+    Strength.EXACT,
+    "the result equals the gradient at 3 random points of a finite field",
+    scope="T = 100, I = 64, D = 8, K = 4",
+    blind="a difference that vanishes at all points, of chance below 2^-60",
+    details={"primes": [8388593, 8388587, 8388581], "failure probability": 2.0**-63, "limit": math.inf},
+)
+LADDER = evidence(
+    "ladder",
+    Strength.NONE,
+    "the error stops falling at 1e-9 between 50 and 100 digits; it may be rounding in a constant",
+    status=Status.INCONCLUSIVE,
+    scope="T = 20, I = 4",
+)
+BPTT = Report(
+    rule="bptt",
+    summary="Backpropagation through time: delta(t) = d(t) + delta(t+1) J(t+1).",
+    networks=("fully recurrent, tanh, identity output, half squared error",),
+    verdicts=(
+        Verdict("exact", Status.HOLDS, Strength.PROVED, FORMAL.statement, (FORMAL, MODULAR)),
+        Verdict(
+            "pure",
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            "inputs untouched, no state left between calls",
+            (evidence("purity", Strength.SUPPORTED, "24 calls, in two orders, gave the same bytes"),),
+        ),
+        Verdict(
+            "cost(T*I*(I+K+D), T*(I+D))",
+            Status.HOLDS,
+            Strength.EXACT,
+            "operations and storage are the polynomials claimed",
+        ),
+    ),
+    stages=(
+        Stage("purity", Status.HOLDS, "24 calls"),
+        Stage("liveness", Status.HOLDS, "all 21 entries and 5 lags are alive"),
+    ),
+    notes=("A truncation beyond lag 17 would be invisible at float32 on these problems.",),
+    seed=7,
+)
+EVIL = Report(
+    rule='<script>alert("1")</script>',
+    summary='Docstring with <b>tags</b>, "quotes" & an [bold red]ampersand[/]; | pipes | and \x1b[31mescapes.',
+    networks=("tanh & <identity>",),
+    verdicts=(
+        Verdict(
+            "exact",
+            Status.REFUTED,
+            Strength.NONE,
+            "R[0, 1] differs: a(t) < a(t-1) & 'more' <img src=x>",
+            (
+                evidence(
+                    "enclosure", Strength.NONE, "the ball excludes the value", status=Status.REFUTED, scope="T = 2"
+                ),
+                LADDER,
+            ),
+            COUNTEREXAMPLE,
+            "the rule reads a(t) where the gradient needs a(t-1): the lag is off by one",
+        ),
+        Verdict(
+            "truncated(3)", Status.INCONCLUSIVE, Strength.NONE, "no evidence settled it within its budget", (LADDER,)
+        ),
+        Verdict("online", Status.NOT_RUN, Strength.NONE, "not judged: the stage liveness failed"),
+        Verdict("unbiased", Status.ERROR, Strength.NONE, "IndexError: index 3 is out of bounds for axis 0 with size 3"),
+    ),
+    stages=(Stage("purity", Status.HOLDS, "24 calls"), Stage("liveness", Status.REFUTED, "R[1, 1] is <dead>")),
+    seed=7,
+)
+TBPTT = Report(
+    "truncated_bptt_with_a_long_name",
+    "Windowed truncation.",
+    ("tanh",),
+    (
+        Verdict(
+            "truncated(3)",
+            Status.HOLDS,
+            Strength.CERTIFIED,
+            "the float result lies in the ball widened by its rounding",
+            (
+                evidence(
+                    "enclosure",
+                    Strength.CERTIFIED,
+                    "every entry within its allowance",
+                    scope="T = 50, I = 32",
+                    blind="-",
+                ),
+            ),
+        ),
+        Verdict(
+            "truncated(5)", Status.HOLDS, Strength.PROVED, "equals the gradient restricted to lags below 5", (FORMAL,)
+        ),
+    ),
+)
+ERRORS = Figure(
+    "error",
+    "Truncation error",
+    "horizon tau",
+    "relative error",
+    {
+        "spectral radius 0.5": ([float(t) for t in range(1, 21)], [0.5**t for t in range(1, 20)] + [0.0]),
+        "spectral radius 0.9": ([float(t) for t in range(1, 21)], [0.9**t for t in range(1, 20)] + [0.0]),
+        "bound <of> $theory$": ([float(t) for t in range(1, 21)], [1.3 * 0.9**t for t in range(1, 21)]),
+    },
+    "Errors fall geometrically and are exactly zero at `tau = T`; see $\\rho^{\\tau}$.",
+    styles={"bound <of> $theory$": "dashed"},
+)
+LECTURE = Chapter(
+    "lecture",
+    "What the lecture prints",
+    "Each formula was judged as printed.\n\nWhere it fails, what holds follows.",
+    (
+        Statement(
+            "delta",
+            "Backpropagation",
+            "Recursion of the error signal",
+            DELTA,
+            Verdict("recursion", Status.HOLDS, Strength.PROVED, "an identity with delta(T+1) = 0", (FORMAL,)),
+            comment="Holds with $\\boldsymbol{\\delta}(T+1) = \\boldsymbol{0}$.",
+        ),
+        Statement(
+            "summary-R",
+            "Backpropagation",
+            "Gradient of R in the summary",
+            r"\frac{\partial L}{\partial \boldsymbol{R}} = \sum_t \boldsymbol{\delta}(t)\, \boldsymbol{a}(t)^\top",
+            Verdict(
+                "as printed", Status.REFUTED, Strength.NONE, "wrong in either orientation, by 110 %", (), COUNTEREXAMPLE
+            ),
+            r"\frac{\partial L}{\partial \boldsymbol{R}} = \sum_t \boldsymbol{a}(t-1)\, \boldsymbol{\delta}(t)^\top",
+            Verdict(
+                "as corrected", Status.HOLDS, Strength.EXACT, "equal at three points of a finite field", (MODULAR,)
+            ),
+            "The index of a is one too high, and the product is transposed.",
+        ),
+        Statement(
+            "cost",
+            "Cost",
+            "Cost of Schmidhuber's rule",
+            "The complexity is that of BPTT",
+            Verdict("cost", Status.REFUTED, Strength.NONE, "the counts grow like I^3 per step"),
+        ),
+    ),
+    (ERRORS,),
+    (
+        (
+            "Lags by rule",
+            ("rule", "lag 0", "verdict"),
+            (("bptt", "3.1e-16", "PROVED"), ("<i>x</i>", "a | b", "REFUTED")),
+        ),
+    ),
+)
+SAMPLE = Collection("Gradients of recurrent networks: what is proved", (BPTT, TBPTT, EVIL), (LECTURE,))
+RENDERERS = {"json": to_json, "text": to_text, "markdown": to_markdown, "html": to_html, "junit": to_junit}
+
+
+def verdicts_of(record: Report | Collection) -> list[Verdict]:
+    if isinstance(record, Report):
+        return list(record.verdicts)
+    judged = [v for c in record.chapters for s in c.statements for v in (s.verdict, s.corrected_verdict) if v]
+    return [v for r in record.reports for v in r.verdicts] + judged
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser makes of a page: its tags, its attributes and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "br", "link", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return one_line("".join(self.words))
+
+
+def readable(kind: str, text: str) -> str:
+    """The text of a rendering as its reader sees it, on one line."""
+    if kind == "json":
+        return one_line(" ".join(re.findall(r'"(?:[^"\\]|\\.)*"', text))).replace('\\"', '"')
+    if kind == "html":
+        return Page(text).text
+    if kind == "markdown":
+        text = re.sub(r"\\(.)", r"\1", text).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    if kind == "junit":
+        text = " ".join(ET.fromstring(text.encode()).itertext())
+    return one_line(text)
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+@pytest.mark.parametrize("record", [BPTT, EVIL, SAMPLE], ids=["report", "refuted", "collection"])
+def test_every_statement_appears(kind: str, record: Report | Collection) -> None:
+    text = readable(kind, RENDERERS[kind](record))
+    judged = verdicts_of(record)
+    if kind == "junit":  # a testcase is about what holds in the end
+        dropped = [s.verdict for s in LECTURE.statements if s.corrected_verdict]
+        judged = [v for v in judged if v not in dropped]
+    for verdict in judged:
+        assert one_line(verdict.statement) in text, f"{kind} lost {verdict.statement!r}"
+        assert verdict.word in text, f"{kind} lost the word {verdict.word}"
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+def test_same_bytes(kind: str) -> None:
+    assert RENDERERS[kind](SAMPLE) == RENDERERS[kind](SAMPLE)
+
+
+def test_same_bytes_in_another_process() -> None:
+    code = "import tests.test_report as t, hashlib; print(hashlib.sha256(t.to_html(t.SAMPLE).encode()).hexdigest())"
+    root = Path(__file__).parent.parent
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1, "the page depends on the order of hashes"
+
+
+@pytest.mark.parametrize("record", [BPTT, EVIL, SAMPLE, Collection("empty", ()), Report("r", "", (), ())])
+def test_json_round_trip(record: Report | Collection) -> None:
+    assert from_json(to_json(record)) == record
+
+
+def test_json_keeps_what_json_lacks() -> None:
+    odd = evidence(
+        "formal", Strength.PROVED, "s", details={"inf": math.inf, "list": (1, -math.inf), "none": None, "yes": True}
+    )
+    back = from_json(to_json(Report("r", "", (), (Verdict("c", Status.HOLDS, Strength.PROVED, "s", (odd,)),))))
+    assert isinstance(back, Report)
+    assert back.verdicts[0].evidence[0].details == {"inf": math.inf, "list": [1, -math.inf], "none": None, "yes": True}
+
+
+def validator() -> object:
+    jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.Draft202012Validator.check_schema(schema())
+    return jsonschema.Draft202012Validator(schema())
+
+
+@pytest.mark.parametrize("record", [BPTT, EVIL, SAMPLE])
+def test_schema_accepts(record: Report | Collection) -> None:
+    assert [e.message for e in validator().iter_errors(json.loads(to_json(record)))] == []  # type: ignore[attr-defined]
+
+
+PLANTED = {
+    "unknown status": lambda d: d["verdicts"][0].update(status="PASSED"),
+    "unknown key": lambda d: d.update(extra=1),
+    "unknown key in evidence": lambda d: d["verdicts"][0]["evidence"][0].update(extra=1),
+    "missing statement": lambda d: d["verdicts"][0].pop("statement"),
+    "seed as text": lambda d: d.update(seed="7"),
+    "wrong kind": lambda d: d.update(kind="collection"),
+    "major version": lambda d: d.update(schema_version="2.0"),
+    "exit status": lambda d: d.update(exit_status=2),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_schema_rejects(name: str) -> None:
+    data = json.loads(to_json(BPTT))
+    PLANTED[name](data)
+    assert not validator().is_valid(data), f"the schema lets pass: {name}"  # type: ignore[attr-defined]
+
+
+def test_schema_knows_every_field() -> None:
+    definitions = schema()["$defs"]
+    assert isinstance(definitions, dict)
+    for record in (Evidence, Counterexample, Verdict, Stage, Report, Statement, Figure, Chapter, Collection):
+        known = set(definitions[record.__name__.lower()]["properties"])
+        missing = {f.name for f in dataclasses.fields(record)} - known
+        assert not missing, f"schema.json lacks {missing} of {record.__name__}"
+    for enum, name in ((verdicts.Status, "status"), (verdicts.Strength, "strength")):
+        assert set(definitions[name]["enum"]) == set(enum.__members__)
+    text = json.dumps(schema())
+    assert text.count('"description"') >= text.count('"type"') * 0.8, (
+        "a schema without descriptions is no documentation"
+    )
+
+
+BROKEN = {
+    "{": "not JSON",
+    "[]": "no schema_version",
+    '{"schema_version": "2.0", "kind": "audit", "gradcheck_version": "9"}': "written by gradcheck 9",
+    '{"schema_version": "1.0", "kind": "poem"}': "audit, collection; got 'poem'",
+    '{"schema_version": "1.0", "kind": "audit"}': "lacks rule",
+    to_json(BPTT).replace('"PROVED"', '"SURE"'): "verdicts[0].strength should be one of NONE",
+    to_json(BPTT).replace('"seed": 7', '"seed": true'): "seed should be a whole number; got True",
+    to_json(BPTT).replace('"networks": [', '"networks": 3, "x": ['): "networks should be a list; got 3",
+}
+
+
+@pytest.mark.parametrize(("text", "fragment"), BROKEN.items(), ids=BROKEN.values())
+def test_json_errors(text: str, fragment: str) -> None:
+    with pytest.raises(GradcheckError, match=re.escape(fragment)):
+        from_json(text)
+
+
+def test_html_escapes_and_asks_for_nothing() -> None:
+    text = to_html(SAMPLE)
+    page = Page(text)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "img", "b2", "i", "link", "iframe", "object"}, names
+    assert page.open == [], f"never closed: {page.open}"
+    assert '<script>alert("1")</script>' in page.text
+    for tag, attributes in page.tags:
+        for name in ("src", "href", "action", "data"):
+            value = attributes.get(name)
+            assert value is None or value.startswith("#"), f"<{tag} {name}={value!r}> leaves the page"
+        assert not any(name.startswith("on") for name in attributes), tag
+    assert "http" not in re.sub(r"http-equiv", "", text), "an address in the page"
+    assert "url(" not in re.sub(r"url\(#", "", text)
+
+
+def test_html_is_accessible() -> None:
+    page = Page(to_html(SAMPLE))
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids)), "an id is given twice"
+    wanted = [a.get("href", "#")[1:] for t, a in page.tags if t in ("a", "use")]  # type: ignore[index]
+    wanted += [i for _, a in page.tags for i in (a.get("aria-labelledby") or "").split()]
+    assert set(wanted) <= set(ids), f"nothing is called {set(wanted) - set(ids)}"
+    assert ("html", {"lang": "en"}) in page.tags
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in zip(levels, levels[1:], strict=False)), levels
+
+
+def test_formulas_become_math() -> None:
+    page = Page(to_html(SAMPLE))
+    assert sum(tag == "math" for tag, _ in page.tags) == 5
+    markup = formula(DELTA)
+    assert "\U0001d739" in markup, "a bold delta, which MathML Core has only as a letter of its own"
+    assert 'mathvariant="bold' not in markup
+    assert "<script>" not in formula(r"\text{<script>}") and "&lt;script&gt;" in formula(r"\text{<script>}")
+    assert formula(r"\frac{a <").startswith('<code class="latex">\\frac{a &lt;')
+    assert inline("costs $5 and $6, `a<b`") == "costs $5 and $6, <code>a&lt;b</code>"
+
+
+def test_junit_counts() -> None:
+    root = ET.fromstring(to_junit(SAMPLE).encode())
+    cases = {(c.get("classname"), c.get("name")): c for c in root.iter("testcase")}
+    assert len(cases) == 3 + 2 + 4 + 3 == int(root.get("tests", ""))
+    assert (root.get("failures"), root.get("errors"), root.get("skipped")) == ("2", "3", "0")
+    kinds = {c.get("name"): c[0].get("type") for c in cases.values() if c[0].tag in ("failure", "error")}
+    assert kinds == {
+        "exact": "REFUTED",
+        "truncated(3)": "INCONCLUSIVE",
+        "online": "NOT RUN",
+        "unbiased": "ERROR",
+        "cost": "REFUTED",
+    }
+    assert "import numpy" in cases[EVIL.rule, "exact"][0].text  # type: ignore[operator]
+    alone = ET.fromstring(to_junit(BPTT).encode())
+    assert (alone.get("tests"), alone.get("failures"), alone.get("errors")) == ("3", "0", "0")
+    assert ET.fromstring(to_junit(Report("r", "", (), ()))).get("errors") == "1", "nothing judged is not a pass"
+
+
+def test_text_keeps_to_80_columns() -> None:
+    long = dataclasses.replace(BPTT, rule="r" * 200, summary="word " * 60, notes=("n" * 300,))
+    figure = dataclasses.replace(ERRORS, series={f"series {n} with a long name": ([1.0], [0.1]) for n in range(9)})
+    chapter = dataclasses.replace(LECTURE, figures=(figure,), introduction="i" * 100)
+    text = to_text(Collection("t" * 100, (long, EVIL), (chapter,)))
+    snippets = set(SNIPPET.splitlines())
+    wide = [line for line in text.splitlines() if len(line) > 80 and line not in snippets]
+    assert wide == []
+    assert SNIPPET.strip() in text, "the snippet can be copied as it stands"
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 160])
+@pytest.mark.parametrize("colour", [False, True])
+def test_terminal(width: int, colour: bool) -> None:
+    rich_console = pytest.importorskip("rich.console")
+    from gradcheck.report.terminal import print_collection, print_report
+
+    stream = io.StringIO()
+    console = rich_console.Console(
+        file=stream, width=width, force_terminal=colour, color_system="standard" if colour else None
+    )
+    print_report(EVIL, console)
+    print_collection(SAMPLE, console)
+    text = stream.getvalue()
+    assert ("\x1b[" in text) is colour
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    assert "\x1b" not in plain, "an escape of the user's reached the terminal"
+    wide = [line for line in plain.splitlines() if len(line) > width and line not in SNIPPET.splitlines()]
+    assert wide == []
+    assert SNIPPET.splitlines()[2] in plain.splitlines()
+    assert "[bold red]ampersand[/]" in one_line(plain)
+    assert "\u2026" not in plain, "a cell was cut short"
+    for verdict in EVIL.verdicts:
+        assert verdict.word in plain
+
+
+def test_markdown() -> None:
+    text = to_markdown(SAMPLE)
+    assert f"$$ {DELTA} $$" in text
+    assert "```python\nimport numpy" in text and "<script>" not in text and "<img" not in re.sub("```.*?```", "", text)
+    ticks = dataclasses.replace(COUNTEREXAMPLE, snippet="x = '```'")
+    verdict = Verdict("exact", Status.REFUTED, Strength.NONE, "s", (), ticks)
+    assert "````python\nx = '```'\n````" in to_markdown(Report("r", "", (), (verdict,)))
+
+
+def test_figures() -> None:
+    svg = draw(ERRORS)
+    ET.fromstring(svg)
+    assert ">0</text>" in svg, "zeros on a logarithmic axis have a mark of their own"
+    assert "currentColor" in svg and "#000000" not in svg and "<metadata" not in svg
+    assert "bound &lt;of&gt; $theory$" in svg
+    for ys in ([0.0, 0.0], [-1.0, 2.0], [math.nan, math.inf], [], [1e-300, 1.0], [1.0, 1.0], [0.0, 5e-324]):
+        ET.fromstring(draw(dataclasses.replace(ERRORS, series={"_a": ([1.0, 2.0][: len(ys)], ys)})))
+    ET.fromstring(draw(dataclasses.replace(ERRORS, series={})))
+
+
+@pytest.mark.parametrize("name", ["r.json", "r.md", "r.html", "r.xml", "R.JSON", "a.b.Html"])
+def test_write(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("old")
+    path.chmod(0o640)
+    assert write(BPTT, str(path)) == path
+    assert "inputs untouched, no state left" in path.read_text("utf-8")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == [name], "a temporary file was left"
+
+
+def test_write_follows_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    write(BPTT, tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink() and from_json((tmp_path / "real.json").read_text("utf-8")) == BPTT
+
+
+def test_write_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dir.html").mkdir()
+    (tmp_path / "file").write_text("")
+    wrong = {
+        tmp_path / "r.pdf": "the suffix '.pdf' of .* use one of .json, .md, .html, .xml",
+        tmp_path / "report": "has no suffix, names no format of report; use one of .json",
+        tmp_path / "none such" / "r.md": r"none such' does not exist; create it first: mkdir -p '.*none such'",
+        tmp_path / "dir.html": r"is a folder; name a file in it, such as '.*dir.html/report.html'",
+        tmp_path / "file" / "r.md": "is a file and not a folder",
+    }
+    for path, message in wrong.items():
+        with pytest.raises(GradcheckError, match=message):
+            write(BPTT, path)
+    kept = write(BPTT, tmp_path / "r.json")
+    before = kept.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(GradcheckError, match=r"cannot write '.*r.json': No space left on device"):
+        write(EVIL, kept)
+    assert kept.read_bytes() == before and len(list(tmp_path.iterdir())) == 3
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(GradcheckError, match="r.json' is not writable"):
+        write(EVIL, kept)
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "matplotlib", "latex2mathml"])
+def test_missing_library_gives_the_install_line(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == missing]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(GradcheckError, match=f"pip install {missing}"):
+        to_html(SAMPLE)
+
+
+def test_import_is_quick() -> None:
+    code = (
+        "import sys, gradcheck.report as r, gradcheck.verdicts as v; r.to_text(v.Report('r', '', (), ())); "
+        "print([m for m in ('matplotlib', 'jinja2', 'latex2mathml', 'rich') if m in sys.modules])"
+    )
+    root = Path(__file__).parent.parent
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout
+        == "[]\n"
+    )
