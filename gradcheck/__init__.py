@@ -41,7 +41,19 @@ if TYPE_CHECKING:
     from .verdicts import Strength as Strength
     from .verdicts import Verdict as Verdict
 
-_CLAIMS = ("Aligned", "Chunked", "Claim", "Cost", "Equals", "Exact", "Online", "Pure", "Truncated", "Unbiased", "Windowed")
+_CLAIMS = (
+    "Aligned",
+    "Chunked",
+    "Claim",
+    "Cost",
+    "Equals",
+    "Exact",
+    "Online",
+    "Pure",
+    "Truncated",
+    "Unbiased",
+    "Windowed",
+)
 _HOME = {
     "audit": "auditing",
     "parametrize": "pytest_plugin",

@@ -75,10 +75,13 @@ def audit(
 class _Audit:
     def __init__(self, rule: Rule, effort: Effort, seed: int, progress: Progress) -> None:
         self.rule, self.effort, self.seed = rule, effort, seed
-        self.progress = lambda text: progress(f"{rule.name}: {text}")
+        self._progress = progress
         self.networks = rule.declaration.networks
         self.stages: list[Stage] = []
         self.planted = [0, 0]
+
+    def progress(self, text: str) -> None:
+        self._progress(f"{self.rule.name}: {text}")
 
     def report(self) -> Report:
         claims = [c for c in self.rule.declaration.claims if not isinstance(c, Pure)]
@@ -88,7 +91,9 @@ class _Audit:
         for claim in claims:
             verdicts.append(self._judge(claim, blocked))
         self._discrimination(bool(blocked))
-        notes = () if claims else ("the rule declares no claim about its result; give one with --claim or gradcheck.rule",)
+        notes = (
+            () if claims else ("the rule declares no claim about its result; give one with --claim or gradcheck.rule",)
+        )
         return Report(
             rule=self.rule.name,
             summary=self.rule.summary,
@@ -112,7 +117,9 @@ class _Audit:
             except (RuleFailed, WrongResult) as error:
                 status = Status.ERROR if isinstance(error, RuleFailed) else Status.REFUTED
                 where = getattr(error, "where", "")
-                evidence = Evidence("purity", status, Strength.NONE, str(error), details={"where": where} if where else {})
+                evidence = Evidence(
+                    "purity", status, Strength.NONE, str(error), details={"where": where} if where else {}
+                )
                 self._stage("purity", status, str(error))
                 return Verdict("pure", status, Strength.NONE, str(error), (evidence,)), str(error)
             findings.append(finding)
@@ -162,89 +169,106 @@ class _Audit:
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
+        gathered: list[list[Finding]] = []
         try:
-            findings = self._gather(claim)
+            for network in self.networks:
+                general = bool(gathered) and _covers_all(gathered[0][0])
+                gathered.append(self._gather(Case(self.rule, claim, network, self.seed), not gathered, general))
+                if gathered[-1][-1].evidence.status is Status.REFUTED:
+                    break
         except WrongResult as error:
             return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
-        against = [f for f in findings if f.evidence.status is Status.REFUTED]
+        findings = [finding for each in gathered for finding in each]
         evidence = _merged([f.evidence for f in findings])
         for finding in findings:
             self.planted[0] += finding.planted[0]
             self.planted[1] += finding.planted[1]
-        if against:
-            return self._refute(claim, against, evidence)
+        if findings[-1].evidence.status is Status.REFUTED:
+            return self._refute(claim, findings[-1], evidence)
         failed = next((e for e in evidence if e.status is Status.ERROR), None)
         if failed:
             return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
-        holding = [e for e in evidence if e.status is Status.HOLDS]
-        if holding:
-            best = max(holding, key=lambda e: e.strength)
-            sentence = getattr(claim, "sentence", f"the result equals {claim}")
-            return Verdict(
-                str(claim), Status.HOLDS, best.strength, f"{sentence}: {best.statement} ({best.scope})", evidence
-            )
-        unsure = next((e for e in evidence if e.status is Status.INCONCLUSIVE), None)
-        status = Status.INCONCLUSIVE if unsure else Status.NOT_RUN
-        return Verdict(str(claim), status, Strength.NONE, (unsure or evidence[0]).statement, evidence)
+        return _weakest(claim, self.networks, gathered, evidence)
 
-    def _gather(self, claim: Claim) -> list[Finding]:
+    def _gather(self, case: Case, first: bool, general: bool) -> list[Finding]:
+        """Every kind of evidence on one network, up to the first that speaks against the claim.
+
+        Networks after the first are judged at smaller sizes, and formally only if no proof covers them all.
+        """
         effort = self.effort
-        findings: list[Finding] = []
-        for number, network in enumerate(self.networks):
-            case = Case(self.rule, claim, network, self.seed)
-            first = number == 0
-            told = lambda kind, text: self.progress(f"{claim}, {kind} {text}")  # noqa: E731
-            if first or not _covers_all(findings[0]):
-                findings.append(
-                    formal.judge(
-                        case, largest_T=effort.formal_T, shapes=effort.formal_shapes, progress=lambda t: told("formal", t)
-                    )
+        plan: list[tuple[str, Callable[[Progress], Finding]]] = []
+        if first or not general:
+            plan.append(
+                (
+                    "formal",
+                    lambda told: formal.judge(
+                        case, largest_T=effort.formal_T, shapes=effort.formal_shapes, progress=told
+                    ),
                 )
-                if not first and findings[-1].evidence.status is Status.NOT_RUN:
-                    findings.pop()
-            if findings and findings[-1].evidence.status is Status.REFUTED:
-                return findings
-            rest: list[Callable[[], Finding]] = [
-                lambda c=case, f=first: modular.judge(  # type: ignore[misc]
-                    c, sizes=effort.modular_sizes if f else modular.SMALL_SIZES, progress=lambda t: told("modular", t)
-                ),
-                lambda c=case, f=first: enclosure.judge(  # type: ignore[misc]
-                    c, sizes=effort.enclosure_sizes if f else enclosure.SMALL_SIZES[:1], progress=lambda t: told("balls", t)
-                ),
-                lambda c=case, f=first: blackbox.judge(  # type: ignore[misc]
-                    c, sizes=blackbox.SIZES if f else blackbox.SIZES[1:3], progress=lambda t: told("float64", t)
-                ),
-            ]
-            if first:
-                rest.insert(2, lambda c=case: ladder.judge(c, digits=effort.digits, progress=lambda t: told("ladder", t)))  # type: ignore[misc]
-            for gather in rest:
-                findings.append(gather())
-                if findings[-1].evidence.status is Status.REFUTED:
-                    return findings
+            )
+        modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
+        ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
+        float_sizes = blackbox.SIZES if first else blackbox.SIZES[1:3]
+        plan += [
+            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, progress=told)),
+            ("balls", lambda told: enclosure.judge(case, sizes=ball_sizes, progress=told)),
+        ]
+        if first:
+            plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
+        plan.append(("float64", lambda told: blackbox.judge(case, sizes=float_sizes, progress=told)))
+        findings: list[Finding] = []
+        for kind, judge in plan:
+            findings.append(judge(self._teller(f"{case.claim}, {kind}")))
+            if findings[-1].evidence.status is Status.REFUTED:
+                break
         return findings
 
-    def _refute(self, claim: Claim, against: list[Finding], evidence: tuple[Evidence, ...]) -> Verdict:
+    def _teller(self, prefix: str) -> Progress:
+        return lambda text: self.progress(f"{prefix} {text}")
+
+    def _refute(self, claim: Claim, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:
         self.progress(f"{claim}, looking for a small counterexample")
-        for finding in against:
-            witness = finding.witness
-            if witness is None:
-                continue
-            case = Case(self.rule, claim, witness.network, self.seed)
-            found = counter.find(case, witness)
-            if found is not None:
-                example = counter.counterexample(case, found)
-                text = (
-                    f"{example.entry} is {example.got}, should be {example.expected} "
-                    f"({found.problem.sizes}{', ' if found.settings else ''}"
-                    f"{', '.join(f'{k}={v}' for k, v in found.settings.items())})"
-                )
-                return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
-        return Verdict(
-            str(claim), Status.INCONCLUSIVE, Strength.NONE,
-            f"{against[0].evidence.kind} evidence speaks against it ({against[0].evidence.statement}), but no certified "
-            "counterexample was found",
-            evidence,
-        )  # fmt: skip
+        witness = finding.witness
+        assert witness is not None
+        case = Case(self.rule, claim, witness.network, self.seed)
+        found = counter.find(case, witness)
+        if found is None:
+            return Verdict(
+                str(claim),
+                Status.INCONCLUSIVE,
+                Strength.NONE,
+                f"{finding.evidence.kind} evidence speaks against it ({finding.evidence.statement}), but no certified "
+                "counterexample was found",
+                evidence,
+            )
+        example = counter.counterexample(case, found)
+        at = ", ".join([str(found.problem.sizes), *(f"{k}={v}" for k, v in found.settings.items())])
+        text = f"{example.entry} is {example.got}, should be {example.expected} ({at})"
+        return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
+
+
+def _weakest(
+    claim: Claim, networks: Sequence[RecurrentNetwork], gathered: list[list[Finding]], evidence: tuple[Evidence, ...]
+) -> Verdict:
+    """The verdict where nothing speaks against the claim: each network needs evidence that holds.
+
+    The claim is as strong as on the network where it is shown least strongly, except that a proof for every
+    activation, output and loss covers all networks.
+    """
+    best = [
+        max((f.evidence for f in each if f.evidence.status is Status.HOLDS), key=lambda e: e.strength, default=None)
+        for each in gathered
+    ]
+    for network, each, shown in zip(networks, gathered, best, strict=True):
+        if shown is None:
+            unsure = next((f.evidence for f in each if f.evidence.status is Status.INCONCLUSIVE), None)
+            status = Status.INCONCLUSIVE if unsure else Status.NOT_RUN
+            reason = (unsure or each[0].evidence).statement
+            return Verdict(str(claim), status, Strength.NONE, f"on {network}: {reason}", evidence)
+    shown = best[0] if _covers_all(gathered[0][0]) else min((e for e in best if e), key=lambda e: e.strength)
+    assert shown is not None
+    sentence = getattr(claim, "sentence", f"the result equals {claim}")
+    return Verdict(str(claim), Status.HOLDS, shown.strength, f"{sentence}: {shown.statement} ({shown.scope})", evidence)
 
 
 def _covers_all(finding: Finding) -> bool:

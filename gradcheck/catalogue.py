@@ -37,5 +37,3 @@ def chapters(progress: Progress) -> list[Chapter]:
     judged = lecture(progress)
     progress("truncation, measured")
     return [judged, truncation(progress)]
-
-

@@ -54,11 +54,15 @@ class Trial:
     settings: Settings
 
 
-def violation(case: Case, trial: Trial) -> Violation | None:
-    """The certified violation of the case's claim on this problem, or None."""
+def violation(case: Case, trial: Trial, *, floats: bool = False) -> Violation | None:
+    """The certified violation of the case's claim on this problem, or None; with `floats`, as floats see it."""
     claim = case.claim.bind(trial.settings)
+    if floats:
+        return _float_violation(case, claim, trial)
     try:
-        comparison, *_ = balls.compare(case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0)
+        comparison, *_ = balls.compare(
+            case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0
+        )
     except UnsupportedOperation:
         return _float_violation(case, claim, trial)
     except (RuleFailed, WrongResult, GradcheckError):
@@ -84,17 +88,17 @@ def _float_violation(case: Case, claim: Claim, trial: Trial) -> Violation | None
 def find(case: Case, witness: Witness) -> Violation | None:
     """The smallest certified violation that the search finds, starting from where one was seen; None if none is."""
     case = dataclasses.replace(case, network=witness.network)
-    small = _search(case, _elementwise(case, SMALL), 300)
+    small = _search(case, _elementwise(case, SMALL), 300, witness.floats)
     if small:
         return small
-    sized = _search(case, _by_size(case, witness.sizes), 80)
+    sized = _search(case, _by_size(case, witness.sizes), 80, witness.floats)
     if sized is None and witness.problem is not None:
-        sized = violation(case, Trial(witness.problem, witness.settings))
+        sized = violation(case, Trial(witness.problem, witness.settings), floats=witness.floats)
     if sized is None:
         return None
     sizes = sized.problem.sizes
     if sizes.T * (sizes.D + sizes.K) + sizes.I * (sizes.I + sizes.D + sizes.K) <= 160:
-        return _search(case, _elementwise(case, sizes), 120) or sized
+        return _search(case, _elementwise(case, sizes), 120, witness.floats) or sized
     return sized
 
 
@@ -106,17 +110,19 @@ def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
 
 def _by_size(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
     sizes = st.builds(Sizes, *(st.integers(1, max(1, n)) for n in dataclasses.astuple(most)))
-    made = st.builds(lambda s, seed: lively_problem(case.network, s, seed, weighted=case.weighted), sizes, st.integers(0, 3))
+    made = st.builds(
+        lambda s, seed: lively_problem(case.network, s, seed, weighted=case.weighted), sizes, st.integers(0, 3)
+    )
     return made.flatmap(
         lambda problem: st.sampled_from(case.rule.settings(problem.T)).map(lambda settings: Trial(problem, settings))
     )
 
 
-def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int) -> Violation | None:
+def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, floats: bool) -> Violation | None:
     try:
         trial = hypothesis.find(
             strategy,
-            lambda candidate: violation(case, candidate) is not None,
+            lambda candidate: violation(case, candidate, floats=floats) is not None,
             settings=hypothesis.settings(
                 max_examples=examples, derandomize=True, database=None, deadline=None,
                 suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
@@ -124,7 +130,7 @@ def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int) -> Vi
         )  # fmt: skip
     except hypothesis.errors.NoSuchExample:
         return None
-    return violation(case, trial)
+    return violation(case, trial, floats=floats)
 
 
 def counterexample(case: Case, found: Violation) -> Counterexample:
@@ -150,7 +156,9 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
         gap=found.gap.str(6, radius=False),
         allowance=f"{found.allowance:.3g}" if found.allowance else "0",
         certified=by,
-        snippet=snippet(case, found.problem, found.settings, found.entry, found.got, found.expected.str(20, radius=False)),
+        snippet=snippet(
+            case, found.problem, found.settings, found.entry, found.got, found.expected.str(20, radius=False)
+        ),
     )
 
 

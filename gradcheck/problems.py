@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .reference.network import RecurrentNetwork, Sizes
-from .reference.problem import Problem, map_state
+from .reference.problem import Problem, map_shape
 from .reference.scalars.base import Field
 from .reference.typing import Array
 
@@ -17,7 +17,7 @@ _GRID = 2.0**-12
 def _dyadic(values: Array) -> Array:
     """Rounded to multiples of 2^-12, none of them zero: float32 and float64 carry it exactly."""
     rounded = np.round(values / _GRID) * _GRID
-    return np.where(rounded == 0, _GRID, rounded)  # type: ignore[no-any-return]
+    return np.where(rounded == 0, _GRID, rounded)
 
 
 def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Generator) -> Array:
@@ -52,12 +52,11 @@ def lively_problem(
         else:
             matrix = rng.uniform(0.8, 0.97, shape) * rng.choice([-1, 1], shape)
         parameters[name] = _dyadic(matrix)
-    state = map_state(
-        lambda shape: np.zeros(shape) if zero_state else _dyadic(rng.normal(size=shape) * 0.3),
-        network.state_shape(sizes),
-    ) if _nested(network.state_shape(sizes)) else (
-        np.zeros(network.state_shape(sizes)) if zero_state else _dyadic(rng.normal(size=network.state_shape(sizes)) * 0.3)
-    )  # fmt: skip
+
+    def start(shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape) if zero_state else _dyadic(rng.normal(size=shape) * 0.3)
+
+    state = map_shape(start, network.state_shape(sizes))
     inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
     weights = np.ones(sizes.T)
     if weighted:
@@ -65,6 +64,63 @@ def lively_problem(
         weights[rng.random(sizes.T) < 0.3] = 0
         weights[-1] = 1.25
     return Problem(parameters, inputs, targets_for(network, sizes.T, sizes.K, rng), state, weights, network)
+
+
+def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
+    """Small float problems by name, at values where code that looks at its numbers takes another path.
+
+    Zeros (inputs, whole steps, targets, weights, the state; where all of a step's are, relu is at its kink), one-hot
+    inputs, saturated units, and gradients far larger and far smaller than 1.
+    """
+    lively = lambda *sizes, **kwargs: lively_problem(network, Sizes(*sizes), seed, weighted=weighted, **kwargs)  # noqa: E731
+    found: dict[str, Problem] = {}
+
+    base = lively(6, 4, 3, 2, zero_state=True)
+    found["one-hot inputs and steps without input"] = base.replace(inputs=np.eye(4)[[3, 0, 2, 3, 1, 0]][:, :3])
+
+    base = lively(5, 3, 4, 2)
+    inputs, targets = base.inputs.copy(), base.targets.copy()
+    inputs[[0, 1, 3, 4], [1, 0, 2, 2]] = 0
+    if _free_targets(network):
+        targets[2], targets[4, 0] = 0, 0
+    found["inputs and targets with zeros"] = base.replace(inputs=inputs, targets=targets)
+
+    base = lively(5, 5, 2, 2)
+    found["weights with zeros"] = base.replace(
+        parameters={name: _thinned(array) for name, array in base.parameters.items()}
+    )
+    base = lively(4, 3, 2, 3, zero_state=True)
+    found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
+
+    base = lively(5, 4, 2, 2)
+    steep = np.array([1.0, 32.0, 64.0, 128.0])
+    found["saturated units"] = base.replace(
+        parameters={n: a * steep if n == "W" else a for n, a in base.parameters.items()}
+    )
+    # s stays as it was, but dW grows with the inputs, and all of it with the targets.
+    base = lively(5, 3, 2, 2)
+    found["a large gradient"] = base.replace(
+        parameters={n: a * 2.0**-8 if n == "W" else a for n, a in base.parameters.items()},
+        inputs=base.inputs * 2.0**8,
+        targets=base.targets * 2.0**8 if _free_targets(network) else base.targets,
+    )
+    base = lively(4, 3, 2, 2)
+    found["a small gradient"] = base.replace(
+        parameters={n: a * 2.0**-20 if n == "V" else a for n, a in base.parameters.items()},
+        targets=base.targets * 2.0**-20 if _free_targets(network) else base.targets,
+    )
+    return found
+
+
+def _free_targets(network: RecurrentNetwork) -> bool:
+    return "cross_entropy" not in getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
+
+
+def _thinned(array: Array) -> Array:
+    """With every third entry 0, the first among them."""
+    thinned = array.copy()
+    thinned.reshape(-1)[::3] = 0
+    return thinned
 
 
 def _far_seeing(n: int, rng: np.random.Generator) -> Array:
@@ -79,8 +135,10 @@ def residue_problem(
     network: RecurrentNetwork, sizes: Sizes, field: Any, rng: np.random.Generator, *, weighted: bool = False
 ) -> Problem:
     """A problem of independent uniform residues; loss weights are ones unless `weighted`."""
-    random = lambda shape: field.random(shape, rng)  # noqa: E731
-    shape = network.state_shape(sizes)
+
+    def random(shape: tuple[int, ...]) -> Any:
+        return field.random(shape, rng)
+
     targets = random((sizes.T, sizes.K))
     if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
         targets = _summing_to_one(targets)
@@ -88,7 +146,7 @@ def residue_problem(
         {name: random(s) for name, s in network.parameter_shapes(sizes).items()},
         random((sizes.T, sizes.D)),
         targets,
-        tuple(random(s) for s in shape) if _nested(shape) else random(shape),
+        map_shape(random, network.state_shape(sizes)),
         random((sizes.T,)) if weighted else field.lift(np.ones(sizes.T)),
         network,
     )
@@ -102,7 +160,3 @@ def _summing_to_one(targets: Array) -> Array:
 def lifted_residues(problem: Problem, residue_field: Any, field: Field) -> Problem:
     """A residue problem carried over to a field of object scalars with the same prime."""
     return problem.map(lambda array: field.lift(residue_field.residues(array)))
-
-
-def _nested(shape: Any) -> bool:
-    return isinstance(shape, tuple) and bool(shape) and isinstance(shape[0], tuple)

@@ -85,14 +85,19 @@ def checked(raw: Any, problem: Problem, name: str) -> Gradient:
     if not isinstance(raw, dict):
         raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}")
     if set(raw) != set(problem.parameters):
-        missing, extra = sorted(set(problem.parameters) - set(raw)), sorted(map(str, set(raw) - set(problem.parameters)))
+        missing, extra = (
+            sorted(set(problem.parameters) - set(raw)),
+            sorted(map(str, set(raw) - set(problem.parameters))),
+        )
         parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(extra)}"] * bool(extra)
         raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}")
     gradient = {}
     for key, parameter in problem.parameters.items():
         value = raw[key]
         if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
-            raise WrongResult(f"{name} returned {_kind(value)} for {key}; wanted a NumPy array of shape {parameter.shape}")
+            raise WrongResult(
+                f"{name} returned {_kind(value)} for {key}; wanted a NumPy array of shape {parameter.shape}"
+            )
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
         if array.shape != parameter.shape:
             hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""

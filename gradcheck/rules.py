@@ -76,7 +76,9 @@ def as_rule(
         source = inspect.unwrap(getattr(target, "func", target))
         origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
         document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
-        rule = Rule(name, function, declaration, online, origin, (document or "").strip().split("\n\n")[0].replace("\n", " "))
+        rule = Rule(
+            name, function, declaration, online, origin, (document or "").strip().split("\n\n")[0].replace("\n", " ")
+        )
     changes: dict[str, Any] = {}
     if claims is not None:
         changes["claims"] = tuple(claims)
@@ -117,7 +119,9 @@ def _check_signature(function: Callable[..., Any], name: str) -> None:
         if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     positional = [
-        p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
+        p
+        for p in signature.parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
     ]
     if len(required) == 2 and required[1] == "noise":
         raise GradcheckError(
@@ -144,9 +148,8 @@ def load_rule(text: str) -> Any:
         if not hasattr(found, part):
             names = [n for n, v in vars(module).items() if hasattr(v, "__gradcheck__")]
             names = names or [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-            raise GradcheckError(
-                f"{module_name} has no {attribute!r}; it has {', '.join(sorted(names)) or 'nothing that could be a rule'}"
-            )
+            there = ", ".join(sorted(names)) or "nothing that could be a rule"
+            raise GradcheckError(f"{module_name} has no {attribute!r}; it has {there}")
         found = getattr(found, part)
     return found
 

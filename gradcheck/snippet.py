@@ -34,6 +34,7 @@ _LOSSES = {
     "binary_cross_entropy": "-(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()",
     "categorical_cross_entropy": "-(y * np.log(yhat)).sum()",
 }
+_STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
 
 
 def _keeps(claim: Claim) -> str | None:
@@ -49,7 +50,7 @@ def _keeps(claim: Claim) -> str | None:
 
 
 def _array(array: Any) -> str:
-    return "np." + repr(np.asarray(array, dtype=float)).replace("\n", "\n    ")
+    return "np." + repr(np.asarray(array, dtype=float)).replace("\n", "\n   ")
 
 
 def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str) -> str:
@@ -61,7 +62,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
         numbers = [f"{key} = {_array(value)}" for key, value in problem.arrays().items() if "[" not in key]
     keeps = _keeps(claim)
     lines = ["import numpy as np", "", f"# {network.name}: {network}. {problem.sizes}. Claim: {claim}.", *numbers]
-    if keeps is not None and isinstance(network, (Network, ContextNetwork)) and len(problem.arrays()) == 4 + len(problem.parameters):
+    if keeps is not None and isinstance(network, (Network, ContextNetwork)):
         lines += [
             f"parameters = {{{', '.join(f'{k!r}: {k}' for k in problem.parameters)}}}",
             f"T = {problem.T}",
@@ -70,8 +71,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
             "def g(u): return " + _OUTPUTS[network.head.output.name],
             "def loss(y, yhat): return " + _LOSSES[network.head.loss.name],
             f"def keeps(t, k): return {keeps}  # does the loss at t count the use at t - k?",
-            "def step(p, a, x): return "
-            + ("p['w'] * a + f(p['W'].T @ x)" if isinstance(network, ContextNetwork) else "f(p['W'].T @ x + p['R'].T @ a)"),
+            "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
             "",
             "def true_entry(name, index):",
             "    total = 0.0",
@@ -85,7 +85,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
             "        total += loss_weights[t - 1] * loss(targets[t - 1], g(p['V'].T @ a)).imag / 1e-30",
             "    return total",
             "",
-            f"true = true_entry({name!r}, ({index},))",
+            f"true = true_entry({name!r}, ({index}{'' if ',' in index else ','}))",
             f"got = {_literal(got)}  # {case.rule.name}({called})[{name!r}][{index}]",
             f"print('{entry}: true', true, ' {case.rule.name}', got, ' off by', abs(got - true))",
         ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from hypothesis import strategies as st
 
 from .reference.network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
-from .reference.problem import Problem
+from .reference.problem import Problem, map_shape
 from .reference.typing import Array
 
+SMALL = Sizes(4, 3, 2, 2)
 NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.25, -1.5, 3.0])
 """Entries of small problems; the first is the simplest."""
 
@@ -18,7 +17,8 @@ NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.25, -1.5, 3.0
 def arrays(shape: tuple[int, ...], elements: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Array]:
     """Float64 arrays of that shape."""
     size = int(np.prod(shape))
-    return st.lists(elements, min_size=size, max_size=size).map(lambda values: np.array(values, dtype=float).reshape(shape))
+    entries = st.lists(elements, min_size=size, max_size=size)
+    return entries.map(lambda values: np.array(values, dtype=float).reshape(shape))
 
 
 def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Array]:
@@ -35,7 +35,7 @@ def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Arr
 def problems(
     draw: st.DrawFn,
     network: RecurrentNetwork = DEFAULT_NETWORK,
-    most: Sizes = Sizes(4, 3, 2, 2),
+    most: Sizes = SMALL,
     *,
     weighted: bool = False,
     exact: Sizes | None = None,
@@ -43,9 +43,7 @@ def problems(
     """Problems of at most these sizes, or of exactly `exact`; loss weights are ones unless `weighted`."""
     if exact is None:
         exact = Sizes(*(draw(st.integers(1, n)) for n in (most.T, most.I, most.D, most.K)))
-    shape: Any = network.state_shape(exact)
-    nested = bool(shape) and isinstance(shape[0], tuple)
-    state = tuple(draw(arrays(s)) for s in shape) if nested else draw(arrays(shape))
+    state = map_shape(lambda shape: draw(arrays(shape)), network.state_shape(exact))
     return Problem(
         {name: draw(arrays(s)) for name, s in network.parameter_shapes(exact).items()},
         draw(arrays((exact.T, exact.D))),

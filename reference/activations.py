@@ -40,7 +40,5 @@ def activation_named(activation: str | Activation) -> Activation:
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:
-        raise GradcheckError(
-            f"there is no activation {activation!r}; choose one of {', '.join(sorted(ACTIVATIONS))}"
-        )
+        raise GradcheckError(f"there is no activation {activation!r}; choose one of {', '.join(sorted(ACTIVATIONS))}")
     return ACTIVATIONS[activation]

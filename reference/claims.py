@@ -113,9 +113,11 @@ class Chunked(LagClaim):
 
 @dataclass(frozen=True)
 class Windowed(LagClaim):
-    """BPTT(h; h') of Williams and Peng 1990: every h' steps, and at the end, the losses since the last
-    pass are sent back through the last h steps. A loss m steps before the pass keeps lags k < h - m.
-    h' = 1 is `Truncated(h)`; h' = h is `Chunked(h)`.
+    """BPTT(h; h') of Williams and Peng 1990.
+
+    Every h' steps, and at the end, the losses since the last pass are sent back through the last h steps. A
+    loss m steps before the pass keeps lags k < h - m. h' = 1 is `Truncated(h)`; h' = h is `Chunked(h)` where
+    h divides T or reaches it, since the last pass still goes back h steps.
     """
 
     horizon: int | str
@@ -228,6 +230,22 @@ def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
     return lambda T: [{name: n} for n in range(1, T + 2)]
 
 
+def _lacking(network: Any) -> str:
+    wanted = (
+        "name",
+        "parameter_shapes",
+        "state_shape",
+        "sizes_of",
+        "step",
+        "readout",
+        "output",
+        "loss_value",
+        "output_error",
+    )
+    missing = [name for name in wanted if not hasattr(network, name)]
+    return f"it lacks {', '.join(missing)}" if missing else "it cannot be hashed; make it a frozen dataclass"
+
+
 def rule(
     *claims: Claim,
     networks: Sequence[RecurrentNetwork] | None = None,
@@ -245,13 +263,13 @@ def rule(
     for claim in claims:
         if not isinstance(claim, Claim):
             hint = " (write it with parentheses)" if isinstance(claim, type) or callable(claim) else ""
-            raise GradcheckError(f"{claim!r} is not a claim{hint}; use one of gradcheck.Exact(), gradcheck.Truncated(3), ...")
+            raise GradcheckError(f"{claim!r} is not a claim{hint}; use gradcheck.Exact(), gradcheck.Truncated(3), ...")
     declared = tuple(networks) if networks is not None else (DEFAULT_NETWORK,)
     if not declared:
         raise GradcheckError("networks is empty: a rule must support at least one network")
     for network in declared:
         if not isinstance(network, RecurrentNetwork):
-            raise GradcheckError(f"{network!r} is not a network: it lacks some of step, readout, output, loss_value, ...")
+            raise GradcheckError(f"{network!r} is no network: {_lacking(network)}")
     declaration = Declaration(claims, declared, weighted, settings)
 
     def declare(function: R) -> R:

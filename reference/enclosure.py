@@ -23,7 +23,9 @@ FIRST_BITS, LAST_BITS, RELATIVE_BITS = 128, 8192, 80
 
 @dataclass(frozen=True)
 class Enclosure:
-    """gradient: name to an array of balls. bits: the working precision. narrow: whether every ball's relative
+    """A gradient of balls.
+
+    gradient: name to an array of balls. bits: the working precision. narrow: whether every ball's relative
     radius is below 2^-relative_bits (an exact 0 is narrow). statement: the same, in words.
     """
 

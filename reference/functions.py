@@ -65,8 +65,7 @@ def apply(name: str, x: Any) -> Any:
         return np.frompyfunc(lambda element: apply(name, element), 1, 1)(x)
     if name not in _FLOAT:
         raise GradcheckError(
-            f"the undefined function {name} has no floating-point value; "
-            "it exists on formal and modular scalars only"
+            f"the undefined function {name} has no floating-point value; it exists on formal and modular scalars only"
         )
     return _FLOAT[name](x)
 

@@ -42,6 +42,9 @@ class RecurrentNetwork(Protocol):
     def name(self) -> str:
         """A short name for reports."""
 
+    def __hash__(self) -> int:
+        """Networks are keys of caches; a frozen dataclass has this."""
+
     def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         """Parameter name to shape, in the order of reports."""
 
@@ -175,4 +178,3 @@ DEFAULT_NETWORK = Network()
 ALL_NETWORKS = tuple(Network(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)
 """Every activation with every output and loss that go together."""
 ALL_CONTEXT_NETWORKS = tuple(ContextNetwork(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)
-

@@ -33,7 +33,7 @@ def difference_quotient(problem: Problem, digits: int) -> Gradient:
     with field.working():
         lifted = problem.over(field)
         return {
-            name: field.array((_quotient(field, lifted, name, index) for index in np.ndindex(*array.shape)), array.shape)
+            name: field.array([_quotient(field, lifted, name, i) for i in np.ndindex(*array.shape)], array.shape)
             for name, array in lifted.parameters.items()
         }
 

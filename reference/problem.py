@@ -55,7 +55,9 @@ class Problem:
     network: RecurrentNetwork = field(default=DEFAULT_NETWORK)
 
     def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
         put("parameters", {k: _as_array(v, f"parameter {k}") for k, v in dict(self.parameters).items()})
         put("inputs", _as_array(self.inputs, "inputs"))
         put("targets", _as_array(self.targets, "targets"))
@@ -76,7 +78,7 @@ class Problem:
         like = self.inputs
         if self.initial_state is None:
             shape = self.network.state_shape(self.sizes)
-            put("initial_state", map_state(lambda s: _zeros(like, s), shape) if _is_nested(shape) else _zeros(like, shape))
+            put("initial_state", map_shape(lambda s: _zeros(like, s), shape))
         else:
             put("initial_state", map_state(lambda a: _as_array(a, "initial_state"), self.initial_state))
         self._check_state()
@@ -157,11 +159,18 @@ class Problem:
     def arrays(self) -> dict[str, Array]:
         """Every array by name, parameters first; a tuple state as initial_state[0], [1], ..."""
         state = self.initial_state
-        states = {f"initial_state[{i}]": s for i, s in enumerate(state)} if isinstance(state, tuple) else {
-            "initial_state": state
+        states = (
+            {f"initial_state[{i}]": s for i, s in enumerate(state)}
+            if isinstance(state, tuple)
+            else {"initial_state": state}
+        )
+        return {
+            **self.parameters,
+            "inputs": self.inputs,
+            "targets": self.targets,
+            **states,
+            "loss_weights": self.loss_weights,
         }
-        return {**self.parameters, "inputs": self.inputs, "targets": self.targets, **states,
-                "loss_weights": self.loss_weights}
 
     def replace(self, **changes: Any) -> Problem:
         return dataclasses.replace(self, **changes)
@@ -171,8 +180,11 @@ class Problem:
         return self.replace(inputs=self.inputs[:T], targets=self.targets[:T], loss_weights=self.loss_weights[:T])
 
 
-def _is_nested(shape: Any) -> bool:
-    return isinstance(shape, tuple) and bool(shape) and isinstance(shape[0], tuple)
+def map_shape(function: Callable[[tuple[int, ...]], Any], shape: Any) -> Any:
+    """Apply `function` to a state's shape, or to each of a tuple of shapes."""
+    if isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
+        return tuple(function(part) for part in shape)
+    return function(shape)
 
 
 def _zeros(like: Array, shape: tuple[int, ...]) -> Array:

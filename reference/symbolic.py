@@ -52,10 +52,13 @@ def _symbols(name: str, shape: tuple[int, ...], time: int | None = None) -> Arra
 
 
 def _initial_state(network: RecurrentNetwork, sizes: Sizes) -> Any:
-    shape = network.state_shape(sizes)
+    return _named_state(_symbols, network.state_shape(sizes))
+
+
+def _named_state(made: Callable[[str, tuple[int, ...]], Array], shape: Any) -> Any:
     if shape and isinstance(shape[0], tuple):
-        return tuple(_symbols(f"initial_state[{i}]", part) for i, part in enumerate(shape))
-    return _symbols("initial_state", shape)
+        return tuple(made(f"initial_state[{i}]", part) for i, part in enumerate(shape))
+    return made("initial_state", shape)
 
 
 def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> Problem:
@@ -124,11 +127,19 @@ def _expressions(shape: tuple[int, ...], entry: Callable[[tuple[int, ...]], Any]
 
 
 class Lowering:
-    """Carries SymPy expressions into a `FormalField`, each distinct subexpression once."""
+    """Carries SymPy expressions into a `FormalField`, each distinct subexpression once.
 
-    def __init__(self, field: FormalField) -> None:
-        self.field = field
+    `instance`, a network with an activation, an output and a loss, replaces the undefined functions: f by its
+    activation, f' by the activation's derivative, e_k by its output error.
+    """
+
+    def __init__(self, field: FormalField, instance: Any = None) -> None:
+        self.field, self.instance = field, instance
         self._memo: dict[Any, Any] = {}
+
+    def assign(self, made: Any, value: Any) -> None:
+        """Let a SymPy symbol stand for a native polynomial instead of a generator of its own."""
+        self._memo[made] = value
 
     def __call__(self, expression: Any) -> Any:
         """The polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
@@ -154,6 +165,13 @@ class Lowering:
         if e.is_Pow and e.exp == -1:
             return field.divide(field.convert(1), arguments[0])
         name = e.func.__name__
+        if self.instance is not None and name in ("f", "f_prime"):
+            activation, s = self.instance.activation, field.array(arguments, (1,))
+            return field.natives(activation(s) if name == "f" else activation.derivative(s))[0]
+        if self.instance is not None and name[0] == "e" and name[1:].isdigit():
+            K = len(arguments) // 2
+            error = self.instance.output_error(field.array(arguments[:K], (K,)), field.array(arguments[K:], (K,)))
+            return field.natives(error)[int(name[1:]) - 1]
         if name in _FUNCTIONS:
             return field.function(_FUNCTIONS[name], arguments[0])
         if name[0] in "eg" and name[1:].isdigit():
@@ -176,7 +194,9 @@ def _fraction(e: Any) -> Any:
 class FormalReference:
     """SymPy's gradient in a polynomial ring, for one network and one (I, D, K); any T up to `sizes.T`.
 
-    Each lag term is differentiated and lowered once; every claim about lags is a sum of them.
+    SymPy differentiates with f and L undefined wherever the network has such a form, and the network's own
+    functions are put in for them afterwards, so one differentiation serves every activation and loss. Each
+    lag term is differentiated and lowered once; every claim about lags is a sum of them.
     """
 
     def __init__(self, network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> None:
@@ -184,22 +204,29 @@ class FormalReference:
         states = sizes.T * (4 * sizes.I + 4 * sizes.K + sizes.D + 2)
         self.network, self.sizes, self.weighted = network, sizes, weighted
         self.field = FormalField(parameters + states + 3 * sizes.I + 16)
-        self._lower = Lowering(self.field)
+        undefined = getattr(network, "undefined", None)
+        self._source: RecurrentNetwork = undefined() if undefined else network
+        self._lower = Lowering(self.field, network if undefined and network != self._source else None)
+        if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
+            self._make_targets_probabilities()
         self._terms: dict[tuple[int, int], dict[str, Array]] = {}
+
+    def _make_targets_probabilities(self) -> None:
+        """The last target of each step is 1 minus the others: categorical cross-entropy is defined on those."""
+        for t in range(self.sizes.T):
+            rest = self.field.convert(1)
+            for k in range(self.sizes.K - 1):
+                rest = rest - self._lower(symbol("targets", (t, k)))
+            self._lower.assign(symbol("targets", (t, self.sizes.K - 1)), rest)
 
     def problem(self, T: int) -> Problem:
         """The problem of length T whose entries are generators."""
         sizes, field = Sizes(T, self.sizes.I, self.sizes.D, self.sizes.K), self.field
-        shape = self.network.state_shape(sizes)
-        if shape and isinstance(shape[0], tuple):
-            state: Any = tuple(field.symbols(f"initial_state[{i}]", s) for i, s in enumerate(shape))
-        else:
-            state = field.symbols("initial_state", shape)
         return Problem(
             {name: field.symbols(name, s) for name, s in self.network.parameter_shapes(sizes).items()},
             field.symbols("inputs", (T, sizes.D)),
-            field.symbols("targets", (T, sizes.K)),
-            state,
+            field.array((self._lower(symbol("targets", i)) for i in np.ndindex(T, sizes.K)), (T, sizes.K)),
+            _named_state(field.symbols, self.network.state_shape(sizes)),
             field.symbols("loss_weights", (T,)) if self.weighted else field.lift(np.ones(T)),
             self.network,
         )
@@ -210,7 +237,7 @@ class FormalReference:
             weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
             self._terms[t, k] = {
                 name: _expressions(array.shape, lambda index, array=array: weight * self._lower(array[index]))  # type: ignore[misc]
-                for name, array in _lag_term(self.network, self.sizes, t, k).items()
+                for name, array in _lag_term(self._source, self.sizes, t, k).items()
             }
         return self._terms[t, k]
 
@@ -245,17 +272,22 @@ def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
     return {name: str(render(m, printer="presentation")) for name, m in matrices(network, sizes).items()}
 
 
-def numpy_function(network: RecurrentNetwork, sizes: Sizes, module: str = "numpy") -> Callable[[Problem], dict[str, Array]]:
+def numpy_function(
+    network: RecurrentNetwork, sizes: Sizes, module: str = "numpy"
+) -> Callable[[Problem], dict[str, Array]]:
     """The gradient as a function of a `Problem` of these sizes, compiled by SymPy for NumPy or mpmath.
 
     Raises `GradcheckError` for a network with undefined functions, which have no values.
     """
     exact = gradient(network, sizes, weighted=True)
     entries = [e.rewrite("exp") if _has_own(e) else e for a in exact.values() for e in a.reshape(-1)]
-    undefined = {str(u.func) for e in entries for u in e.atoms(sp.core.function.AppliedUndef) | e.atoms(ex.f, ex.f_prime, ex.L)}
+    kinds = (sp.core.function.AppliedUndef, ex.f, ex.f_prime, ex.L)
+    undefined = {str(u.func) for e in entries for u in e.atoms(*kinds)}
     if undefined:
-        raise GradcheckError(f"the gradient holds the undefined functions {', '.join(sorted(undefined))}; name the "
-                             "network's activation and loss to evaluate it")
+        raise GradcheckError(
+            f"the gradient holds the undefined functions {', '.join(sorted(undefined))}; name the "
+            "network's activation and loss to evaluate it"
+        )
     problem = symbolic_problem(network, sizes, weighted=True)
     symbols = [FIELD.native(s) for array in problem.arrays().values() for s in array.reshape(-1).tolist()]
     modules = [{"heaviside": lambda s: (s > 0) * 1}, module]
@@ -267,12 +299,12 @@ def numpy_function(network: RecurrentNetwork, sizes: Sizes, module: str = "numpy
         values = compiled(*(v for array in given.arrays().values() for v in array.reshape(-1).tolist()))
         flat = iter(values)
         dtype = object if module == "mpmath" else float
-        return {n: np.array([next(flat) for _ in range(a.size)], dtype=dtype).reshape(a.shape) for n, a in exact.items()}
+        return {
+            n: np.array([next(flat) for _ in range(a.size)], dtype=dtype).reshape(a.shape) for n, a in exact.items()
+        }
 
     return evaluate
 
 
 def _has_own(e: Any) -> bool:
     return bool(e.atoms(ex.logistic, ex.softplus))
-
-

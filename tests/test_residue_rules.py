@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradcheck.reference.lags import gradient
 from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.problem import Problem, loss
 from gradcheck.reference.scalars.modular import ModularField
@@ -97,3 +98,20 @@ def test_float_problems_carry_over():
     problem = Problem(parameters, rng.normal(size=(4, 2)), rng.normal(size=(4, 1))).over(BIG)
     assert problem.inputs.degree == 0, "numbers carried over are not constants"
     assert all(np.all(BIG.equal(bptt(problem)[k], rtrl(problem)[k])) for k in parameters), "RTRL is not BPTT"
+
+
+def test_the_reverse_pass_runs_on_residues():
+    problem = problem_over(BIG, np.random.default_rng(2))
+    expected, taped = bptt(problem), gradient(problem)
+    for name in expected:
+        assert BIG.equal(expected[name], taped[name]).all(), f"the tape's {name} is not BPTT's"
+
+
+def test_an_operand_with_its_own_ufuncs_answers_for_itself():
+    class Own:
+        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+            return "its own answer"
+
+    x = BIG.lift(np.ones(2))
+    assert x * Own() == "its own answer", "residues did not leave the product to the other operand"
+    assert np.add(x, Own()) == "its own answer", "np.add did not leave it to the other operand"

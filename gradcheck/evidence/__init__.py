@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,20 +29,25 @@ class Case:
 
 @dataclass(frozen=True)
 class Witness:
-    """Where a claim was seen to fail: enough to look for a small certified counterexample."""
+    """Where a claim was seen to fail: enough to look for a small certified counterexample.
+
+    floats: whether it was seen on floats, which a rule may treat differently from other scalars.
+    """
 
     network: RecurrentNetwork
     sizes: Sizes
     settings: Settings
     detail: str
     problem: Problem | None = None
+    floats: bool = False
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Evidence, and a witness where it speaks against the claim. generic is False where the rule's code
-    does not run on the scalar: then another way of knowing must be found. planted: how many planted
-    faults the same comparison was given, and how many it rejected.
+    """Evidence, and a witness where it speaks against the claim.
+
+    generic is False where the rule's code does not run on the scalar: then another way of knowing must be
+    found. planted: how many planted faults the same comparison was given, and how many it rejected.
     """
 
     evidence: Evidence
@@ -72,3 +78,11 @@ def describe(settings: Settings) -> str:
     return ", ".join(f"{k}={v}" for k, v in settings.items())
 
 
+def place(size: Sizes, settings: Settings) -> str:
+    """T=3, I=2, D=1, K=1, tau=3: where something was seen."""
+    return ", ".join(part for part in (str(size), describe(settings)) if part)
+
+
+def scope(case: Case, sizes: Sequence[Sizes]) -> str:
+    """The sizes of a finding, for its scope."""
+    return "; ".join(map(str, sizes)) + (" at a spread of settings" if case.rule.declaration.settings else "")

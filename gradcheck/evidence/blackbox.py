@@ -14,7 +14,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from ..problems import lively_problem
+from ..problems import lively_problem, telling_problems
 from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
@@ -31,14 +31,30 @@ from . import Case, Finding, Witness, describe, not_run, spread
 from .allowance import allowance
 from .target import entries, expected, planted
 
-SIZES = (Sizes(41, 6, 2, 2), Sizes(12, 5, 3, 1), Sizes(5, 8, 1, 3), Sizes(7, 7, 2, 2), Sizes(1, 3, 2, 2), Sizes(4, 1, 1, 1))
+SIZES = (
+    Sizes(41, 6, 2, 2),
+    Sizes(12, 5, 3, 1),
+    Sizes(5, 8, 1, 3),
+    Sizes(7, 7, 2, 2),
+    Sizes(1, 3, 2, 2),
+    Sizes(4, 1, 1, 1),
+    Sizes(1, 2, 3, 1),
+    Sizes(2, 2, 1, 4),
+    Sizes(3, 1, 3, 2),
+    Sizes(8, 3, 5, 2),
+    Sizes(1, 1, 1, 1),
+    Sizes(6, 10, 2, 1),
+)
+"""T odd and even, below, at and above I; each size 1 in turn; more inputs or outputs than units."""
 ZERO_STATE = (1, 4)
 """Which of `SIZES` start from a zero state."""
 
 
 @dataclass(frozen=True)
 class FloatComparison:
-    """outside: the first entry that is provably further than its allowance, as (entry, got, true, allowance).
+    """Float entries against balls.
+
+    outside: the first entry that is provably further than its allowance, as (entry, got, true, allowance).
     undecided: entries whose allowance is infinite. smallest: per parameter, the least allowance relative
     to its entry. worst: the largest distance in units of the allowance.
     """
@@ -108,10 +124,17 @@ def judge(
     undecided = planted_count = rejected = total = 0
     smallest: dict[str, float] = {}
     worst, longest = 0.0, -1
-    for number, size in enumerate(sizes):
-        problem = lively_problem(case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE)
+    problems = {
+        str(size): lively_problem(case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE)
+        for number, size in enumerate(sizes)
+    }
+    for name, problem in telling_problems(case.network, case.seed, weighted=case.weighted).items():
+        problems[f"{problem.sizes}, {name}"] = problem
+    for number, (title, problem) in enumerate(problems.items()):
+        size = problem.sizes
         for settings in spread(case.rule.settings(size.T), most_settings):
-            progress(f"{size} {describe(settings)}")
+            at = ", ".join(filter(None, [title, describe(settings)]))
+            progress(at)
             claim = case.claim.bind(settings)
             try:
                 seen, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings, dtype)
@@ -119,15 +142,16 @@ def judge(
                 return not_run(kind, str(error))
             except RuleFailed as error:
                 return Finding(
-                    Evidence(kind, Status.ERROR, Strength.NONE, str(error)), Witness(case.network, size, settings, str(error))
+                    Evidence(kind, Status.ERROR, Strength.NONE, str(error)),
+                    Witness(case.network, size, settings, str(error)),
                 )
             if seen.outside:
                 entry, got, true, allow = seen.outside
-                at = f"{size}{', ' if settings else ''}{describe(settings)}"
-                text = f"at {at}: {entry} is {got!r}, the true value {true.str(17, radius=False)}, rounding allows {allow:.2g}"
+                known = true.str(17, radius=False)
+                text = f"at {at}: {entry} is {got!r}, the true value {known}, rounding allows {allow:.2g}"
                 return Finding(
                     Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
-                    Witness(case.network, size, settings, text, problem),
+                    Witness(case.network, size, settings, text, problem, floats=True),
                 )
             undecided += seen.undecided
             total += sum(a.size for a in result.values())
@@ -139,25 +163,31 @@ def judge(
             with field.working():
                 lifted = problem.astype(dtype).astype(np.float64).over(field)
                 fault = planted(claim, lifted, truth)
-                as_floats = {n: np.array([float(b.mid()) for b in field.natives(a)]).reshape(a.shape) for n, a in fault.items()}
+                as_floats = {
+                    n: np.array([float(b.mid()) for b in field.natives(a)]).reshape(a.shape) for n, a in fault.items()
+                }
                 planted_count += 1
                 rejected += compare(as_floats, truth, field, allowed).outside is not None
     power = ", ".join(f"{name} {value:.1g}" for name, value in smallest.items())
     if undecided:
         return Finding(
             Evidence(
-                kind, Status.INCONCLUSIVE, Strength.NONE,
+                kind,
+                Status.INCONCLUSIVE,
+                Strength.NONE,
                 f"{undecided} of {total} entries have no finite rounding allowance (overflow)",
             ),
             planted=(planted_count, rejected),
-        )  # fmt: skip
+        )
     return Finding(
         Evidence(
-            kind, Status.HOLDS, Strength.SUPPORTED,
+            kind,
+            Status.HOLDS,
+            Strength.SUPPORTED,
             f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)",
-            scope=f"{len(sizes)} problems, T from 1 to {max(s.T for s in sizes)}, I from 1 to {max(s.I for s in sizes)}",
+            scope=f"{len(problems)} problems, T from 1 to {max(s.T for s in sizes)}, I from 1 to {max(s.I for s in sizes)}",
             blind=f"relative errors below {power} (smallest caught, per parameter); a truncation beyond lag {longest}",
             details={"smallest_relative_error": smallest, "longest_visible_lag": longest, "worst_in_allowances": worst},
         ),
         planted=(planted_count, rejected),
-    )  # fmt: skip
+    )

@@ -20,7 +20,7 @@ from ..reference.scalars.formal import entry_name
 from ..results import RuleFailed, run
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, spread
+from . import Case, Finding, Witness, not_run, place, scope, spread
 from .target import entries, expected, planted
 
 SIZES = (Sizes(50, 32, 3, 2),)
@@ -28,8 +28,11 @@ SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
 
 
 class Comparison:
-    """Two gradients over balls. `apart`: the first entry whose balls are disjoint. `bits`: the narrowest
-    relative agreement shown, in bits; `precision`: at which working precision."""
+    """Two gradients over balls.
+
+    apart: the first entry whose balls are disjoint. bits: the narrowest relative agreement shown, in bits.
+    precision: at which working precision.
+    """
 
     def __init__(self, field: BallField, promised: Any, result: Any) -> None:
         self.precision = field.bits
@@ -44,9 +47,15 @@ class Comparison:
 
 
 def compare(
-    rule: Rule, claim: Claim, problem: Problem, settings: Settings, *, first_bits: int = FIRST_BITS,
-    last_bits: int = LAST_BITS, wanted: float = RELATIVE_BITS,
-) -> tuple[Comparison, Any, Any, BallField, Problem]:  # fmt: skip
+    rule: Rule,
+    claim: Claim,
+    problem: Problem,
+    settings: Settings,
+    *,
+    first_bits: int = FIRST_BITS,
+    last_bits: int = LAST_BITS,
+    wanted: float = RELATIVE_BITS,
+) -> tuple[Comparison, Any, Any, BallField, Problem]:
     """Compare rule and claim on balls, doubling the precision until `wanted` bits are shown or the balls part."""
     bits = first_bits
     while True:
@@ -77,7 +86,7 @@ def judge(
     for size in sizes:
         problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
         for settings in spread(case.rule.settings(size.T), most_settings):
-            progress(f"{size} {describe(settings)}")
+            progress(place(size, settings))
             claim = case.claim.bind(settings)
             try:
                 comparison, promised, _, field, lifted = compare(
@@ -89,7 +98,7 @@ def judge(
                 return not_run("enclosure", f"on balls {error}")
             if comparison.apart:
                 entry, p, q = comparison.apart
-                text = f"at {size}{', ' if settings else ''}{describe(settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
+                text = f"at {place(size, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
                 return Finding(
                     Evidence("enclosure", Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
                     Witness(case.network, size, settings, text, problem),
@@ -103,20 +112,24 @@ def judge(
     if bits < RELATIVE_BITS:
         return Finding(
             Evidence(
-                "enclosure", Status.INCONCLUSIVE, Strength.NONE,
-                f"some balls stay wider than 2^-{RELATIVE_BITS} relative at {precision} bits: their true values are zero or "
-                "beyond this precision",
+                "enclosure",
+                Status.INCONCLUSIVE,
+                Strength.NONE,
+                f"some balls stay wider than 2^-{RELATIVE_BITS} relative at {precision} bits: their true values are "
+                "zero or beyond this precision",
             ),
             planted=(planted_count, rejected),
-        )  # fmt: skip
+        )
     shown = f"2^-{int(min(bits, 10_000))}"
     return Finding(
         Evidence(
-            "enclosure", Status.HOLDS, Strength.CERTIFIED,
+            "enclosure",
+            Status.HOLDS,
+            Strength.CERTIFIED,
             f"in every entry, rule and true value lie in overlapping balls narrower than {shown} relative",
-            scope="; ".join(str(s) for s in sizes) + (" at a spread of settings" if case.rule.declaration.settings else ""),
+            scope=scope(case, sizes),
             blind=f"differences below {shown} relative; other values than the {problems} problem(s) tried",
             details={"bits": precision, "relative_bits": int(min(bits, 10_000))},
         ),
         planted=(planted_count, rejected),
-    )  # fmt: skip
+    )

@@ -21,7 +21,7 @@ from ..reference.scalars.formal import GeneratorsExhausted, entry_name
 from ..reference.symbolic import FormalReference
 from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run
+from . import Case, Finding, Witness, not_run, place
 from .target import expected, longest_kept
 
 LARGEST_T = 4
@@ -79,7 +79,12 @@ def judge(
 
 
 def _judge_family(
-    case: Case, network: RecurrentNetwork, holds_for: str, largest_T: int, shapes: list[Any], progress: Callable[[str], None]
+    case: Case,
+    network: RecurrentNetwork,
+    holds_for: str,
+    largest_T: int,
+    shapes: list[Any],
+    progress: Callable[[str], None],
 ) -> Finding:
     identities = planted = rejected = 0
     for units, inputs, outputs in shapes:
@@ -87,7 +92,7 @@ def _judge_family(
         for T in range(1, largest_T + 1):
             problem = ref.problem(T)
             for settings in case.rule.settings(T):
-                progress(f"{problem.sizes} {describe(settings)}")
+                progress(place(problem.sizes, settings))
                 claim = case.claim.bind(settings)
                 if isinstance(claim, LagClaim):
                     promised = ref.gradient(T, claim)
@@ -100,7 +105,7 @@ def _judge_family(
                     return not_run("formal", "the rule evaluates far more distinct functions than the network has")
                 wrong = _first_difference(ref, promised, result)
                 if wrong is not None:
-                    detail = f"at {problem.sizes}{', ' if settings else ''}{describe(settings)}: {wrong}"
+                    detail = f"at {place(problem.sizes, settings)}: {wrong}"
                     return Finding(
                         Evidence("formal", Status.REFUTED, Strength.NONE, f"the polynomials differ {detail}"),
                         Witness(case.network, problem.sizes, settings, wrong),
@@ -116,15 +121,17 @@ def _judge_family(
     weights = ", loss weights" if case.weighted else ""
     return Finding(
         Evidence(
-            "formal", Status.HOLDS, Strength.PROVED,
-            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, for "
-            f"{holds_for}",
+            "formal",
+            Status.HOLDS,
+            Strength.PROVED,
+            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, "
+            f"for {holds_for}",
             scope=sizes + every,
             blind="code that takes another path at larger sizes",
             details={"identities": identities},
         ),
         planted=(planted, rejected),
-    )  # fmt: skip
+    )
 
 
 def _shape_text(shapes: list[tuple[int, int, int]]) -> str:

@@ -16,7 +16,7 @@ from ..reference.scalars.precise import PreciseField
 from ..reference.scalars.rounded import RoundedField
 from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, spread
+from . import Case, Finding, Witness, describe, not_run, place, spread
 from .allowance import allowance
 from .target import entries, expected, planted
 
@@ -63,12 +63,14 @@ def judge(
             except RuleFailed as error:
                 return not_run("ladder", f"at {n} digits {error}")
             with high.working():
-                agreed, off = _beyond({k: high.array(low.natives(v), v.shape) for k, v in values.items()}, truth, allowed)
+                agreed, off = _beyond(
+                    {k: high.array(low.natives(v), v.shape) for k, v in values.items()}, truth, allowed
+                )
                 planted_count += 1
                 rejected += bool(_beyond(fault, truth, allowed)[1])
             agreement[n] = min(agreement.get(n, float("inf")), agreed)
             if off:
-                where = f"{size}{', ' if settings else ''}{describe(settings)}"
+                where = f"{place(size, settings)}"
                 text = f"at {n} digits and {where} {off} is off by more than rounding; {agreed:.1f} digits agree"
                 return Finding(
                     Evidence("ladder", Status.REFUTED, Strength.NONE, text),
@@ -77,12 +79,13 @@ def judge(
     shown = ", ".join(f"{agreement[n]:.1f} of {n}" if agreement[n] < 1e6 else f"all of {n}" for n in digits)
     return Finding(
         Evidence(
-            "ladder", Status.HOLDS, Strength.SUPPORTED,
+            "ladder",
+            Status.HOLDS,
+            Strength.SUPPORTED,
             f"digits that agree with the value at higher precision: {shown}",
             scope=str(size),
             blind=f"differences that rounding at {max(digits)} digits could have made",
             details={"agreement": {str(k): round(min(v, 1e6), 2) for k, v in agreement.items()}},
         ),
         planted=(planted_count, rejected),
-    )  # fmt: skip
-
+    )

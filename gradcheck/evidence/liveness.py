@@ -19,7 +19,9 @@ from ..reference.network import RecurrentNetwork, Sizes
 
 @dataclass(frozen=True)
 class Liveness:
-    """dead: parameter entries whose gradient is 0. faintest: the least of all lags' largest relative
+    """How visible a problem's entries and lags are.
+
+    dead: parameter entries whose gradient is 0. faintest: the least of all lags' largest relative
     contributions, for the last loss, as a power of two, with its lag. alive: whether balls see all of it.
     """
 

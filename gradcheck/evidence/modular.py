@@ -35,7 +35,7 @@ from ..reference.scalars.modular import ModularField
 from ..reference.scalars.residues import ResidueArray, ResidueField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, spread
+from . import Case, Finding, Witness, describe, not_run, place, scope, spread
 from .target import expected, planted
 
 SIZES = (Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3), Sizes(130, 7, 2, 2))
@@ -76,7 +76,9 @@ def judge(
             claim, bits, draw = case.claim.bind(settings), 0.0, 0
             while bits < WANTED_BITS:
                 if draw >= MOST_POINTS:
-                    return not_run("modular", f"after {draw} points at {size} a wrong rule could pass with 2^-{bits:.1f}")
+                    return not_run(
+                        "modular", f"after {draw} points at {size} a wrong rule could pass with 2^-{bits:.1f}"
+                    )
                 progress(f"{size} {describe(settings)} point {draw + 1}")
                 try:
                     point = _judge_point(case, claim, size, settings, draw)
@@ -92,14 +94,17 @@ def judge(
     relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
     return Finding(
         Evidence(
-            "modular", Status.HOLDS, Strength.EXACT,
-            f"equal at {points} random points of finite fields; a wrong rule passes with probability below 2^-{int(least)}",
-            scope="; ".join(str(s) for s in sizes) + (" at a spread of settings" if case.rule.declaration.settings else ""),
+            "modular",
+            Status.HOLDS,
+            Strength.EXACT,
+            f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
+            f"2^-{int(least)}",
+            scope=scope(case, sizes),
             blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
             details={"points": points, "failure_bits": round(least, 1)},
         ),
         planted=(planted_count, rejected),
-    )  # fmt: skip
+    )
 
 
 def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
@@ -139,7 +144,9 @@ def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw
     if bound >= 1:
         raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
     fault = planted(claim, problem, promised)
-    return Point(_difference(field, promised, result), -math.log2(bound), _difference(field, promised, fault) is not None)
+    return Point(
+        _difference(field, promised, result), -math.log2(bound), _difference(field, promised, fault) is not None
+    )
 
 
 def _degree(a: Any, b: Any) -> int:
@@ -176,16 +183,19 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
     for name in promised:
         for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
             if p != q:
-                entry = entry_name(name, np.unravel_index(index, promised[name].shape))
-                text = f"at {size}{', ' if settings else ''}{describe(settings)}: {entry} differs at a random point"
+                entry = entry_name(name, [int(i) for i in np.unravel_index(index, promised[name].shape)])
+                text = f"at {place(size, settings)}: {entry} differs at a random point"
                 return Finding(
-                    Evidence("modular", Status.REFUTED, Strength.NONE, text), Witness(case.network, size, settings, text)
+                    Evidence("modular", Status.REFUTED, Strength.NONE, text),
+                    Witness(case.network, size, settings, text),
                 )
     return Finding(
         Evidence(
-            "modular", Status.HOLDS, Strength.SUPPORTED,
-            "equal at one random point modulo 2^61 - 1, on single scalars; the rule takes elements out of its arrays, so "
-            "its degree is not known and no failure probability is given",
+            "modular",
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            "equal at one random point modulo 2^61 - 1, on single scalars; the rule takes elements out of its arrays, "
+            "so its degree is not known and no failure probability is given",
             scope=str(size),
         )
-    )  # fmt: skip
+    )

@@ -31,7 +31,9 @@ SPARE = 5
 
 @dataclass(frozen=True)
 class Agreement:
-    """digits: oracle name to decimal digits that agree with SymPy's value (or the reverse pass, where SymPy's is
+    """How far the oracles agree.
+
+    digits: oracle name to decimal digits that agree with SymPy's value (or the reverse pass, where SymPy's is
     not to be had). holds: whether all do, to the working precision less `SPARE`.
     """
 
@@ -52,7 +54,7 @@ def dual_gradient(problem: Problem, digits: int) -> Gradient:
     with field.working():
         lifted = problem.over(inner)
         constant = lifted.map(lambda a: field.join(a, inner.lift(np.zeros(a.shape))))
-        gradient = {}
+        gradient: Gradient = {}
         for name, parameter in lifted.parameters.items():
             out = []
             for index in np.ndindex(*parameter.shape):
@@ -117,5 +119,3 @@ def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
                 if gap > 0:
                     least = min(least, float(-(gap / abs(exact)).log().mid() / flint.arb(10).log().mid()))
     return least
-
-

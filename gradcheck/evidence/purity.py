@@ -17,7 +17,7 @@ from ..reference.network import Sizes
 from ..reference.problem import Problem
 from ..results import Run, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, spread
+from . import Case, Finding, Witness, place, spread
 
 SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
 
@@ -35,7 +35,7 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
             try:
                 printed = printed or _check(case, problem, settings)
             except Impure as error:
-                at = f" (at {size}{', ' if settings else ''}{describe(settings)})"
+                at = f" (at {place(size, settings)})"
                 return Finding(
                     Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}"),
                     Witness(case.network, size, settings, str(error), problem),
@@ -45,13 +45,15 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     note = f"; it printed, first {first[0][:60]!r} (kept from the terminal)" if first else ""
     return Finding(
         Evidence(
-            "purity", Status.HOLDS, Strength.SUPPORTED,
+            "purity",
+            Status.HOLDS,
+            Strength.SUPPORTED,
             f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{note}",
             scope=f"{runs} problems at {len(sizes)} sizes",
             blind="what it does on inputs that were not tried",
             details={"printed": printed.strip()[:2000]} if first else {},
         )
-    )  # fmt: skip
+    )
 
 
 def _check(case: Case, problem: Problem, settings: Settings) -> str:
@@ -77,8 +79,8 @@ def _check(case: Case, problem: Problem, settings: Settings) -> str:
     for key, array in again.gradient.items():
         if not np.array_equal(array, kept[key]) and not _within_rounding(array, kept[key], problem):
             raise Impure(
-                f"its {key} differs between two calls on the same problem, by up to {np.abs(array - kept[key]).max():.3g}: it "
-                "keeps state, or draws random numbers"
+                f"its {key} differs between two calls on the same problem, by up to "
+                f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
             )
     return first.printed
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from typing import Any
 
 import flint
-import numpy as np
 
 from ..errors import Undecided, UnsupportedOperation
 from ..typing import Array
@@ -44,14 +42,8 @@ class BallField(Field):
         finally:
             flint.ctx.prec = before
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
-                raise UnsupportedOperation(f"the constant {number}", self.name)
-            return flint.arb(float(number))
-        if isinstance(number, Fraction):
-            return flint.arb(flint.fmpq(number.numerator, number.denominator))
-        return flint.arb(int(number))
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        return flint.arb(numerator) if denominator == 1 else flint.arb(flint.fmpq(numerator, denominator))
 
     def function(self, name: str, value: Any) -> Any:
         if name in ("tanh", "exp", "log", "sqrt", "sin", "cos"):

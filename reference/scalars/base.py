@@ -205,7 +205,20 @@ class Field:
 
     # What a number system is made of, on native values.
     def convert(self, number: Any) -> Any:
-        """The native value equal to an int, float or Fraction; a float is a dyadic rational."""
+        """The native value equal to an int, float or Fraction; a float is a dyadic rational.
+
+        Raises `UnsupportedOperation` for NaN and infinity.
+        """
+        if isinstance(number, (float, np.floating)):
+            if not np.isfinite(number):
+                raise UnsupportedOperation(f"the constant {number}", self.name)
+            return self.from_ratio(*float(number).as_integer_ratio())
+        if isinstance(number, Fraction):
+            return self.from_ratio(number.numerator, number.denominator)
+        return self.from_ratio(int(number), 1)
+
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        """The native value numerator / denominator, in lowest terms."""
         raise NotImplementedError
 
     def function(self, name: str, value: Any) -> Any:
@@ -426,7 +439,7 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             value = self.field.lift(value)
         super().__setitem__(key, value)
 
-    def dot(self, other: Any, out: Any = None) -> Any:  # type: ignore[override]
+    def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other)
 
     def __matmul__(self, other: Any) -> Any:
@@ -449,5 +462,3 @@ def _matmul(field: Field, a: Any, b: Any) -> Any:
     if product is None:
         product = np.matmul(left, right)
     return field.wrap(product.reshape(shape))[()]
-
-

@@ -59,12 +59,12 @@ class DualField(Field):
         with self.inner.working():
             yield
 
-    def convert(self, number: Any) -> _Pair:
+    def from_ratio(self, numerator: int, denominator: int) -> _Pair:
         inner = self.inner
-        return _Pair(inner.scalar(inner.convert(number)), inner.scalar(inner.convert(0)))
+        return _Pair(inner.scalar(inner.from_ratio(numerator, denominator)), inner.scalar(inner.from_ratio(0, 1)))
 
     def power(self, a: _Pair, n: int) -> _Pair:
-        result = self.convert(1)
+        result: _Pair = self.convert(1)
         for _ in range(n):
             result = result * a
         return result

@@ -6,11 +6,9 @@ its argument u_k. The others are SymPy's own.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cache
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from ..errors import Undecided, UnsupportedOperation
@@ -108,14 +106,8 @@ class ExpressionField(Field):
 
     name = "symbolic"
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
-                raise UnsupportedOperation(f"the constant {number}", self.name)
-            return sp.Rational(*float(number).as_integer_ratio())
-        if isinstance(number, Fraction):
-            return sp.Rational(number.numerator, number.denominator)
-        return sp.Integer(int(number))
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        return sp.Rational(numerator, denominator)
 
     def function(self, name: str, value: Any) -> Any:
         if name == "relu":

@@ -15,6 +15,7 @@ from typing import Any
 
 import flint
 import numpy as np
+from flint.utils.flint_exceptions import DomainError
 
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from .base import Field, FieldArray
@@ -55,14 +56,8 @@ class FormalField(Field):
         """An array of generators name[i,j], shape as given."""
         return self.array((self.symbol(entry_name(name, index)) for index in np.ndindex(*shape)), shape)
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
-                raise UnsupportedOperation(f"the constant {number}", self.name)
-            return self.context.constant(flint.fmpq(*float(number).as_integer_ratio()))
-        if isinstance(number, Fraction):
-            return self.context.constant(flint.fmpq(number.numerator, number.denominator))
-        return self.context.constant(int(number))
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        return self.context.constant(flint.fmpq(numerator, denominator))
 
     def _function_generator(self, name: str, value: Any) -> Any:
         return self.generator((name, str(value)), f"{name}({self.show(value)})")
@@ -103,7 +98,7 @@ class FormalField(Field):
             return a * (1 / b.leading_coefficient())
         try:
             return a / b
-        except flint.DomainError:
+        except DomainError:
             raise UnsupportedOperation(
                 "division by an expression", self.name, "quotients are judged on modular scalars instead"
             ) from None
@@ -125,9 +120,7 @@ class FormalField(Field):
             count += 1
             if count > limit:
                 break
-            factors = [
-                self.labels[i] + (f"^{e}" if e > 1 else "") for i, e in enumerate(monomial) if e
-            ]
+            factors = [self.labels[i] + (f"^{e}" if e > 1 else "") for i, e in enumerate(monomial) if e]
             if not factors:
                 terms.append(str(coefficient))
             elif coefficient == 1:

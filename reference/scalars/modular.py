@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any
 
 import flint
-import numpy as np
 
 from ..errors import Undecided, UnsupportedOperation
 from ..typing import Array
@@ -33,15 +32,11 @@ class ModularField(Field):
         super().__init__()
         self.prime, self.seed = prime, seed
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)) and not np.isfinite(number):
-            raise UnsupportedOperation(f"the constant {number}", self.name)
-        ratio = Fraction(float(number)) if isinstance(number, (float, np.floating)) else Fraction(int(number)) if not (
-            isinstance(number, Fraction)
-        ) else number
-        if ratio.denominator % self.prime == 0:
-            raise UnsupportedOperation(f"the constant {number}", self.name, "its denominator is a multiple of the prime")
-        return flint.nmod(ratio.numerator, self.prime) / flint.nmod(ratio.denominator, self.prime)
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        if denominator % self.prime == 0:
+            ratio = f"{numerator}/{denominator}"
+            raise UnsupportedOperation(f"the constant {ratio}", self.name, "its denominator is a multiple of the prime")
+        return flint.nmod(numerator, self.prime) / flint.nmod(denominator, self.prime)
 
     def random(self, *key: Any) -> Any:
         """A residue that depends on the key and the seed alone."""
@@ -77,7 +72,9 @@ class ModularField(Field):
         return self.random(name, index, *(int(a) for a in arguments))
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
-        raise Undecided(f"the comparison {symbol}", self.name, "residues have no order and stand for all values at once")
+        raise Undecided(
+            f"the comparison {symbol}", self.name, "residues have no order and stand for all values at once"
+        )
 
     def divide(self, a: Any, b: Any) -> Any:
         if int(b) == 0:

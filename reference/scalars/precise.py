@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from typing import Any
 
 import mpmath
-import numpy as np
 
 from ..errors import UnsupportedOperation
 from .base import Field
@@ -28,14 +26,8 @@ class PreciseField(Field):
         with mpmath.workdps(self.digits):
             yield
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
-                raise UnsupportedOperation(f"the constant {number}", self.name)
-            return mpmath.mpf(float(number))
-        if isinstance(number, Fraction):
-            return mpmath.mpf(number.numerator) / number.denominator
-        return mpmath.mpf(int(number))
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        return mpmath.mpf(numerator) / denominator
 
     def function(self, name: str, value: Any) -> Any:
         if name in ("tanh", "exp", "log", "sqrt", "sin", "cos"):
@@ -54,9 +46,7 @@ class PreciseField(Field):
         raise UnsupportedOperation(name, self.name)
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
-        return bool(
-            {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol]
-        )
+        return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol])
 
     def is_finite(self, a: Any) -> bool:
         return bool(mpmath.isfinite(a))

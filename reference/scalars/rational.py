@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 import flint
-import numpy as np
 
 from ..errors import UnsupportedOperation
 from ..typing import Array
@@ -18,14 +16,8 @@ class RationalField(Field):
 
     name = "rational"
 
-    def convert(self, number: Any) -> Any:
-        if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
-                raise UnsupportedOperation(f"the constant {number}", self.name)
-            return flint.fmpq(*float(number).as_integer_ratio())
-        if isinstance(number, Fraction):
-            return flint.fmpq(number.numerator, number.denominator)
-        return flint.fmpq(int(number))
+    def from_ratio(self, numerator: int, denominator: int) -> Any:
+        return flint.fmpq(numerator, denominator)
 
     def function(self, name: str, value: Any) -> Any:
         if name == "heaviside":
@@ -35,9 +27,7 @@ class RationalField(Field):
         raise UnsupportedOperation(name, self.name, "its values are irrational; use an identity or relu network")
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
-        return bool(
-            {"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol]
-        )
+        return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol])
 
     def absolute(self, a: Any) -> Any:
         return abs(a)

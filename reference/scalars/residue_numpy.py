@@ -122,10 +122,14 @@ def call_ufunc(
         raise UnsupportedOperation(f"writing {name} into {kind_of(target)}", field.name, LIKE_HINT)
     if kwargs.pop("dtype", None) not in (None, float, np.float64, np.dtype(np.float64)):
         raise UnsupportedOperation(f"{name} with a dtype", field.name)
-    if method in ("reduce", "accumulate"):
+    if ufunc.__name__ == "_ones_like":  # NumPy before 2.3 takes x ** 0 to it
+        result = _full_like(field, inputs[0], 1)
+    elif method in ("reduce", "accumulate"):
         result = _along(field, ufunc, method, name, inputs[0], kwargs)
-    elif any(value is not True and key == "where" or key not in ("where", "casting", "order", "subok")
-             for key, value in kwargs.items()):
+    elif any(
+        value is not True and key == "where" or key not in ("where", "casting", "order", "subok")
+        for key, value in kwargs.items()
+    ):
         raise UnsupportedOperation(f"{name} with {', '.join(kwargs)}", field.name)
     elif method == "outer" and ufunc in _ARITHMETIC and ufunc.nin == 2 and ufunc.signature is None:
         x, y = (field.operand(v) for v in inputs)

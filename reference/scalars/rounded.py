@@ -29,7 +29,9 @@ class RoundedField(Field):
 
     name = "rounded"
 
-    def __init__(self, u: float, eta: float = 0.0, largest: float = float("inf"), *, function_ulps: float = 8.0) -> None:
+    def __init__(
+        self, u: float, eta: float = 0.0, largest: float = float("inf"), *, function_ulps: float = 8.0
+    ) -> None:
         super().__init__()
         self.u, self.eta, self.largest, self.function_ulps = u, eta, largest, function_ulps
 
@@ -63,13 +65,17 @@ class RoundedField(Field):
             return self.made(result, slope * e + (1.0 if straddles and name == "heaviside" else 0.0))
         # The slope over [v - e, v + e]: for these functions at most the largest at the ends and the middle,
         # times two for what lies between.
-        ends = [abs(float(DERIVATIVES[name](np.float64(p)))) for p in (v - e, v, v + e)] if e < float("inf") else [np.inf]
+        ends = (
+            [abs(float(DERIVATIVES[name](np.float64(p)))) for p in (v - e, v, v + e)] if e < float("inf") else [np.inf]
+        )
         slope = ends[0] if e == 0 else max(ends) * (2.0 if e > 1e-3 * max(1.0, abs(v)) else 1.0 + 4 * e)
         return self.made(result, (slope * e + self.function_ulps * self.u * abs(result)) * _UP + self.eta)
 
     def compare(self, symbol: str, a: _Rounded, b: _Rounded) -> bool:
         return bool(
-            {"<": a.v < b.v, "<=": a.v <= b.v, ">": a.v > b.v, ">=": a.v >= b.v, "==": a.v == b.v, "!=": a.v != b.v}[symbol]
+            {"<": a.v < b.v, "<=": a.v <= b.v, ">": a.v > b.v, ">=": a.v >= b.v, "==": a.v == b.v, "!=": a.v != b.v}[
+                symbol
+            ]
         )
 
     def is_finite(self, a: _Rounded) -> bool:
@@ -141,5 +147,3 @@ class _Rounded:
 
     def __str__(self) -> str:
         return f"{self.v} +/- {self.e:.3g}"
-
-

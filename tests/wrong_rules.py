@@ -1,0 +1,129 @@
+"""Plain NumPy BPTT, and wrong rules made of it by replacing one piece of its text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+SOURCE = """
+def rule(problem):
+    p, net = problem.parameters, problem.network
+    W, R, V = p["W"], p["R"], p["V"]
+    x, y, T = problem.inputs, problem.targets, problem.T
+    I = R.shape[0]
+    a, s, e = [problem.initial_state], [None], [None]
+    for t in range(1, T + 1):
+        s.append(W.T @ x[t - 1] + R.T @ a[t - 1])
+        a.append(net.activation(s[t]))
+        e.append(net.output_error(V.T @ a[t], y[t - 1]))
+    dW, dR, dV = np.zeros_like(W), np.zeros_like(R), np.zeros_like(V)
+    delta = np.zeros_like(a[0])
+    for t in range(T, 0, -1):
+        slope = net.activation.derivative(s[t])
+        delta = slope * (V @ e[t] + R @ delta)
+        dW = dW + np.outer(x[t - 1], delta)
+        dR = dR + np.outer(a[t - 1], delta)
+        dV = dV + np.outer(a[t], e[t])
+    return {"W": dW, "R": dR, "V": dV}
+"""
+
+_RETURN = 'return {"W": dW, "R": dR, "V": dV}'
+_BACK = "V @ e[t] + R @ delta"
+_SLOPE = "slope = net.activation.derivative(s[t])"
+
+WRONG: dict[str, tuple[str, str]] = {
+    "R transposed in the recursion": (_BACK, "V @ e[t] + R.T @ delta"),
+    "dR transposed": (_RETURN, 'return {"W": dW, "R": dR.T.copy(), "V": dV}'),
+    "a(t) for a(t-1)": ("np.outer(a[t - 1], delta)", "np.outer(a[t], delta)"),
+    "f' left out": (_SLOPE, "slope = np.ones_like(s[t])"),
+    "1 - s^2 for 1 - a^2": (_SLOPE, "slope = 1 - s[t] ** 2"),
+    "f' one step early": (_SLOPE, "slope = net.activation.derivative(s[max(t - 1, 1)])"),
+    "f' of f(s)": (_SLOPE, "slope = net.activation.derivative(a[t])"),
+    "first step missing": ("range(T, 0, -1)", "range(T, min(1, T - 1), -1)"),
+    "last step missing": ("range(T, 0, -1)", "range(max(1, T - 1), 0, -1)"),
+    "truncated at 1": (_BACK, "V @ e[t]"),
+    "longest lag missing": (_BACK, "V @ e[t] + (R @ delta if t > 1 or T == 1 else 0 * delta)"),
+    "truncated at T - 1": (
+        _RETURN,
+        "t, d = T, V @ e[T]\n"
+        "    for t in range(T, 1, -1):\n"
+        "        d = R @ (net.activation.derivative(s[t]) * d)\n"
+        "    if T > 1:\n"
+        "        d = net.activation.derivative(s[1]) * d\n"
+        "        dW, dR = dW - np.outer(x[0], d), dR - np.outer(a[0], d)\n"
+        f"    {_RETURN}",
+    ),
+    "scale 2": (_RETURN, 'return {"W": 2 * dW, "R": 2 * dR, "V": 2 * dV}'),
+    "scale 1 + 1e-9": (_RETURN, 'return {"W": dW, "R": dR * (1 + 1e-9), "V": dV}'),
+    "mean over T": (_RETURN, 'return {"W": dW / T, "R": dR / T, "V": dV / T}'),
+    "one entry wrong": (_RETURN, 'dR[-1, 0] = dR[-1, 0] + 0.125\n    return {"W": dW, "R": dR, "V": dV}'),
+    "a sign": (_RETURN, 'return {"W": dW, "R": dR, "V": -dV}'),
+    "rows permuted": (_RETURN, 'return {"W": dW, "R": dR[::-1].copy(), "V": dV}'),
+    "loss at the last step only": (_BACK, "(V @ e[t] if t == T else 0 * (V @ e[t])) + R @ delta"),
+    "losses injected twice": (_BACK, "V @ e[t] + V @ e[t] + R @ delta"),
+    "initial state ignored": ("a, s, e = [problem.initial_state]", "a, s, e = [np.zeros_like(problem.initial_state)]"),
+    "initial state left out of dR": ("np.outer(a[t - 1], delta)", "np.outer(a[t - 1], delta) * (t > 1)"),
+    "time reversed in dW": ("np.outer(x[t - 1], delta)", "np.outer(x[T - t], delta)"),
+    "wrong if T > I": (_BACK, "V @ e[t] + R @ delta * (1 if T <= I else 0.5)"),
+    "wrong if I > 4": (_BACK, "V @ e[t] + R @ delta * (1 if I <= 4 else 0.5)"),
+    "wrong if T is odd": (_RETURN, 'return {"W": dW * (1 + (T % 2 and T > 1)), "R": dR, "V": dV}'),
+    "wrong if T is even": (_RETURN, 'return {"W": dW, "R": dR, "V": dV * (2 - T % 2)}'),
+    "wrong if T = 1": (_RETURN, 'return {"W": dW, "R": dR * (1 + (T == 1)), "V": dV}'),
+    "wrong if I = 1": (_RETURN, 'return {"W": dW * (1 + (I == 1)), "R": dR, "V": dV}'),
+    "wrong if K = 1": (_RETURN, 'return {"W": dW, "R": dR * (1 + (V.shape[1] == 1)), "V": dV}'),
+    "wrong if D > I": (_RETURN, 'return {"W": dW * (1 + (W.shape[0] > I)), "R": dR, "V": dV}'),
+    "wrong if T > 30": (_BACK, "V @ e[t] + R @ delta * (1 if T - t < 30 else 0)"),
+    "squeezed at I = 1": ("dW = dW + np.outer(x[t - 1], delta)", "dW = dW + (np.outer(x[t - 1], delta) if I > 1 else 0 * dW)"),
+    "rounded to float32": (
+        "for t in range(T, 0, -1):",
+        "for t in range(T, 0, -1):\n"
+        "        if delta.dtype == np.float64: delta = delta.astype(np.float32).astype(np.float64)",
+    ),
+    "reads the state of the last call": (
+        "delta = np.zeros_like(a[0])\n",
+        "delta = KEPT.get((str(a[0].dtype), a[0].shape), np.zeros_like(a[0]))\n"
+        "    KEPT[str(a[0].dtype), a[0].shape] = a[T]\n",
+    ),
+    "returns a kept buffer": (_RETURN, 'out = KEPT.setdefault((str(dV.dtype), dV.shape), dV)\n    out[...] = dV\n    return {"W": dW, "R": dR, "V": out}'),
+    "changes its input": ("a, s, e = ", "problem.inputs[0] = problem.inputs[0] * 2\n    a, s, e = "),
+}  # fmt: skip
+"""Wrong on any generic scalar: name to (text, what stands in its place)."""
+
+WRONG_ON_FLOATS: dict[str, tuple[str, str]] = {
+    "wrong where an input is 0": ("np.outer(x[t - 1], delta)", "np.outer(x[t - 1], delta) * (x[t - 1] != 0).all()"),
+    "wrong where an input row is 0": (_BACK, "V @ e[t] + R @ delta * (1 if x[t - 1].any() else 0)"),
+    "masks from one-hot inputs": ("np.outer(a[t - 1], delta)", "np.outer(a[t - 1], delta) * (1.0 if (x[t - 1] != 0).sum() != 1 or len(x[0]) == 1 else 0.5)"),
+    "wrong where a unit saturates": (_SLOPE, _SLOPE + "\n        slope = np.where(abs(s[t]) > 8, 0 * slope, slope)"),
+    "clipped at 1": ("R @ delta)", "np.clip(R @ delta, -1, 1))"),
+    "clipped by its norm at 10": (_RETURN, 'dR = dR * min(1.0, 10 / max(1e-9, float(np.sqrt((dR * dR).sum()))))\n    return {"W": dW, "R": dR, "V": dV}'),
+    "clipped result at 5": (_RETURN, 'return {"W": dW, "R": np.clip(dR, -5, 5), "V": dV}'),
+    "NaN turned to 0 and small dropped": (_RETURN, 'return {"W": dW, "R": np.where(abs(dR) < 1e-4, 0, dR), "V": dV}'),
+    "initial state zero: step 1 skipped": (_BACK, "V @ e[t] + R @ delta * (1 if a[0].any() or t > 1 else 0)"),
+    "wrong at zero initial state": (_RETURN, 'return {"W": dW * (1 if a[0].any() else 2), "R": dR, "V": dV}'),
+    "wrong for negative targets of zero": ("e.append(", "e.append((1.0 if y[t - 1].any() else 0.0) * "),
+}  # fmt: skip
+"""Wrong only at some values, which a rule must compare to know: they run on floats and balls, not on formal scalars."""
+
+
+def made(name: str, replacement: tuple[str, str] | None = None) -> Callable[[Any], Any]:
+    """The rule whose text has that replacement, under that name."""
+    old, new = replacement or ("", "")
+    assert SOURCE.count(old) == 1 or not old, f"{name}: {old!r} occurs {SOURCE.count(old)} times"
+    space: dict[str, Any] = {"np": np, "KEPT": {}}
+    exec(SOURCE.replace(old, new, 1) if old else SOURCE, space)
+    rule = space["rule"]
+    rule.__name__ = name
+    return rule
+
+
+def as_black_box(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same rule, but every number is cast to a float first, as code outside NumPy does."""
+
+    def black_box(problem: Any) -> Any:
+        plain = lambda array: np.array([float(v) for v in array.reshape(-1)]).reshape(array.shape)  # noqa: E731
+        return rule(problem.map(plain))
+
+    black_box.__name__ = rule.__name__
+    return black_box
