@@ -61,15 +61,25 @@ def audit(
 
     rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead
     of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. progress:
-    called with a line of text at each step. Raises `GradcheckError` for something that is no rule, or no claim.
+    called with a line of text at each step. Raises `GradcheckError` for something that is no rule, or no claim,
+    and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
     """
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
-    for claim in claims or ():
-        if not isinstance(claim, Claim):
-            raise GradcheckError(f"{claim!r} is not a claim; use gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise GradcheckError(f"a seed is a whole number, at least 0; got {seed!r}")
     audited = as_rule(rule, claims=claims, networks=networks, weighted=weighted)
+    for claim in audited.declaration.claims:
+        claim.bind(audited.settings(1)[0])
     return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report()
+
+
+class Interrupted(KeyboardInterrupt):
+    """An audit was interrupted; `report` has the claims that were judged, the rest as NOT RUN."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__(f"the audit of {report.rule} was interrupted")
 
 
 class _Audit:
@@ -85,16 +95,23 @@ class _Audit:
 
     def report(self) -> Report:
         claims = [c for c in self.rule.declaration.claims if not isinstance(c, Pure)]
-        pure, blocked = self._purity()
-        verdicts = [pure]
-        blocked = blocked or self._liveness_and_oracles()
-        for claim in claims:
-            verdicts.append(self._judge(claim, blocked))
-        self._discrimination(bool(blocked))
+        verdicts: list[Verdict] = []
+        stopped = False
+        try:
+            pure, blocked = self._purity()
+            verdicts.append(pure)
+            blocked = blocked or self._liveness_and_oracles()
+            for claim in claims:
+                verdicts.append(self._judge(claim, blocked))
+        except KeyboardInterrupt:
+            stopped = True
+            waiting = ["pure", *map(str, claims)][len(verdicts) :]
+            verdicts += [Verdict(c, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for c in waiting]
+        self._discrimination(stopped or bool(blocked))
         notes = (
             () if claims else ("the rule declares no claim about its result; give one with --claim or gradcheck.rule",)
         )
-        return Report(
+        report = Report(
             rule=self.rule.name,
             summary=self.rule.summary,
             networks=tuple(f"{n.name}: {n}" for n in self.networks),
@@ -103,6 +120,9 @@ class _Audit:
             notes=notes,
             seed=self.seed,
         )
+        if stopped:
+            raise Interrupted(report)
+        return report
 
     # Stages
 
@@ -176,7 +196,7 @@ class _Audit:
                 gathered.append(self._gather(Case(self.rule, claim, network, self.seed), not gathered, general))
                 if gathered[-1][-1].evidence.status is Status.REFUTED:
                     break
-        except WrongResult as error:
+        except GradcheckError as error:
             return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
         findings = [finding for each in gathered for finding in each]
         evidence = _merged([f.evidence for f in findings])
@@ -208,17 +228,23 @@ class _Audit:
             )
         modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
         ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        float_sizes = blackbox.SIZES if first else blackbox.SIZES[1:3]
+        float_sizes = blackbox.SIZES if first else blackbox.SIZES[2:3]
+        most = 2 if first else 1
         plan += [
-            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, progress=told)),
-            ("balls", lambda told: enclosure.judge(case, sizes=ball_sizes, progress=told)),
+            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
+            ("enclosure", lambda told: enclosure.judge(case, sizes=ball_sizes, most_settings=most, progress=told)),
         ]
         if first:
             plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
-        plan.append(("float64", lambda told: blackbox.judge(case, sizes=float_sizes, progress=told)))
+        plan.append(
+            ("float64", lambda told: blackbox.judge(case, sizes=float_sizes, most_settings=most, progress=told))
+        )
         findings: list[Finding] = []
         for kind, judge in plan:
-            findings.append(judge(self._teller(f"{case.claim}, {kind}")))
+            try:
+                findings.append(judge(self._teller(f"{case.claim}, {kind}")))
+            except WrongResult as error:
+                findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
             if findings[-1].evidence.status is Status.REFUTED:
                 break
         return findings

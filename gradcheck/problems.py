@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .reference.network import RecurrentNetwork, Sizes
-from .reference.problem import Problem, map_shape
+from .reference.problem import Problem, map_shape, map_state
 from .reference.scalars.base import Field
 from .reference.typing import Array
 
@@ -40,7 +40,8 @@ def lively_problem(
 
     A square recurrent matrix R is nearly a signed cyclic permutation: it keeps lengths, and so does |R|, with
     which rounding errors grow; vectors lie near 0.9. Inputs and states are small, so activations stay in
-    their sloped range. Entries are multiples of 2^-12, none is zero, nothing is symmetric.
+    their sloped range; for relu all but V is positive, so that every unit is active. Entries are multiples of 2^-12,
+    none is zero, nothing is symmetric.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters = {}
@@ -58,6 +59,9 @@ def lively_problem(
 
     state = map_shape(start, network.state_shape(sizes))
     inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
+    if getattr(getattr(network, "activation", None), "name", "") == "relu":
+        parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
+        state, inputs = map_state(np.abs, state), np.abs(inputs)
     weights = np.ones(sizes.T)
     if weighted:
         weights = _dyadic(rng.uniform(0.25, 1.5, sizes.T))
@@ -93,8 +97,8 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
 
     base = lively(5, 4, 2, 2)
-    steep = np.array([1.0, 32.0, 64.0, 128.0])
-    found["saturated units"] = base.replace(
+    steep = np.array([1.0, -64.0, 96.0, -192.0])
+    found["saturated and inactive units"] = base.replace(
         parameters={n: a * steep if n == "W" else a for n, a in base.parameters.items()}
     )
     # s stays as it was, but dW grows with the inputs, and all of it with the targets.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from .reference.problem import Problem
 from .reference.scalars.base import Scalar
 from .reference.typing import Gradient
 from .rules import Rule
+from .rules import WrongResult as WrongResult
 
 
 class RuleFailed(GradcheckError):
@@ -26,8 +30,11 @@ class RuleFailed(GradcheckError):
         super().__init__(message)
 
 
-class WrongResult(GradcheckError):
-    """The rule returned something that is not a gradient of the problem's parameters."""
+class _Kept(io.StringIO):
+    """What a rule prints; that it closes its standard output is no reason to lose it."""
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass
@@ -44,18 +51,19 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
     Raises `UnsupportedOperation` where the rule's code does not run on the problem's scalar, `RuleFailed`
     where it raised anything else, and `WrongResult` where the result's keys or shapes are wrong.
     """
-    printed = io.StringIO()
+    printed = _Kept()
+    parameters = dict(problem.parameters)  # the rule may empty its own
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), np.errstate(all="ignore"):
             raw = rule(problem, settings)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WrongResult):
         raise
     except BaseException as error:
         refused = _refusal(error)
         if refused is not None:
             raise refused from error
         raise RuleFailed(_describe(rule, problem, settings, error), _where(error)) from error
-    return Run(checked(raw, problem, rule.name), printed.getvalue())
+    return Run(checked(raw, parameters, rule.name), printed.getvalue())
 
 
 def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
@@ -67,43 +75,74 @@ def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
     return None
 
 
+_OURS = Path(__file__).parent
+_NOT_THE_RULES_OWN = tuple(
+    str(path)
+    for path in (
+        *(_OURS / name for name in ("evidence", "rules.py", "results.py", "reference", "algorithms/online.py")),
+        *(_OURS.parent / name for name in ("reference", "algorithms/online.py")),
+        Path(np.__file__).parent,
+    )
+)
+
+
+def _frame(error: BaseException) -> traceback.FrameSummary | None:
+    """The deepest line of the rule's own code, or of what it calls, that is neither ours nor NumPy's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_NOT_THE_RULES_OWN)]
+    return frames[-1] if frames else None
+
+
 def _where(error: BaseException) -> str:
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    return f"{frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
+    frame = _frame(error)
+    return f"{frame.filename}:{frame.lineno}: {frame.line}" if frame else ""
 
 
 def _describe(rule: Rule, problem: Problem, settings: Settings | None, error: BaseException) -> str:
     at = f" with {', '.join(f'{k}={v}' for k, v in settings.items())}" if settings else ""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    line = f", at line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
-    return f"{rule.name} raised {type(error).__name__}: {error} (at {problem.sizes}{at}{line})"
+    frame = _frame(error)
+    line = f", at line {frame.lineno}: {frame.line}" if frame else ""
+    said = f": {error}" if str(error) else ""
+    return f"{rule.name} raised {type(error).__name__}{said} (at {_sizes(problem)}{at}{line})"
 
 
-def checked(raw: Any, problem: Problem, name: str) -> Gradient:
+def _sizes(problem: Problem) -> str:
+    try:
+        return str(problem.sizes)
+    except Exception:  # the rule may have taken its parameters apart
+        return f"T={problem.T}"
+
+
+def checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
     """The result as a dict of arrays; raises `WrongResult` saying what came and what was wanted."""
-    wanted = ", ".join(f"{k} {p.shape}" for k, p in problem.parameters.items())
+    wanted = ", ".join(f"{k} {p.shape}" for k, p in parameters.items())
     if not isinstance(raw, dict):
+        if inspect.iscoroutine(raw):
+            raw.close()
         raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}")
-    if set(raw) != set(problem.parameters):
-        missing, extra = (
-            sorted(set(problem.parameters) - set(raw)),
-            sorted(map(str, set(raw) - set(problem.parameters))),
-        )
+    if set(raw) != set(parameters):
+        missing, extra = sorted(set(parameters) - set(raw)), sorted(map(str, set(raw) - set(parameters)))
         parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(extra)}"] * bool(extra)
         raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}")
-    gradient = {}
-    for key, parameter in problem.parameters.items():
-        value = raw[key]
-        if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
-            raise WrongResult(
-                f"{name} returned {_kind(value)} for {key}; wanted a NumPy array of shape {parameter.shape}"
-            )
-        array = value if isinstance(value, np.ndarray) else np.asarray(value)
-        if array.shape != parameter.shape:
-            hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""
-            raise WrongResult(f"{name} returned shape {array.shape} for {key}; wanted {parameter.shape}{hint}")
-        gradient[key] = array
-    return gradient
+    return {key: _array(raw[key], parameter, f"{name} returned", f"for {key}") for key, parameter in parameters.items()}
+
+
+def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
+    if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
+        raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}")
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    if isinstance(array, (np.matrix, np.ma.MaskedArray)):
+        array = np.asarray(array)
+    if array.shape != parameter.shape:
+        hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""
+        raise WrongResult(f"{returned} shape {array.shape} {key}; wanted {parameter.shape}{hint}")
+    if array.dtype.kind not in "fiubO":
+        hint = "; take its real part" if array.dtype.kind == "c" else ""
+        raise WrongResult(f"{returned} dtype {array.dtype} {key}; wanted {parameter.dtype}{hint}")
+    if array.dtype.kind == "O" and parameter.dtype.kind == "f":
+        strange = next((v for v in array.reshape(-1) if not isinstance(v, (float, int, np.floating, np.integer))), 0)
+        if strange != 0:
+            raise WrongResult(f"{returned} dtype object with {_kind(strange)} in it {key}; wanted {parameter.dtype}")
+    return array
 
 
 def _kind(value: Any) -> str:

@@ -9,13 +9,10 @@ Contributions sum to its gradient.
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import importlib.util
+import functools
 import inspect
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .algorithms.online import run_online
@@ -23,6 +20,11 @@ from .reference.claims import Claim, Declaration, Settings
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork
 from .reference.problem import Problem
+from .targets import load_rule as load_rule
+
+
+class WrongResult(GradcheckError):
+    """The rule returned something that is not a gradient of the problem's parameters."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,25 @@ class Rule:
         return self.function(problem, **(settings or {}))
 
     def settings(self, T: int) -> list[dict[str, int]]:
-        """The keyword arguments to judge it at for T steps; one empty dict where it has none."""
+        """The keyword arguments to judge it at for T steps; one empty dict where it has none.
+
+        Raises `GradcheckError` where the declared function fails, or lists nothing, or something else than dicts.
+        """
         declared = self.declaration.settings
-        return list(declared(T)) if declared else [{}]
+        if declared is None:
+            return [{}]
+        try:
+            listed = list(declared(T))
+        except Exception as error:
+            raise GradcheckError(
+                f"the settings that {self.name} declares raised {type(error).__name__} for T={T}: {error}"
+            ) from error
+        if not listed or not all(isinstance(chosen, dict) for chosen in listed):
+            raise GradcheckError(
+                f"the settings that {self.name} declares gave {listed!r} for T={T}; wanted at least one dict of "
+                "keyword arguments for every T >= 1"
+            )
+        return listed
 
 
 def as_rule(
@@ -54,31 +72,13 @@ def as_rule(
 ) -> Rule:
     """Make a `Rule` of a function, a class or an instance; keyword arguments override its declaration.
 
-    Raises `GradcheckError` for what cannot be a rule, with what was wanted.
+    Raises `GradcheckError` for what cannot be a rule, with what was wanted, and for what is no claim or network.
     """
-    if isinstance(target, Rule):
-        rule = target
-    else:
-        declaration = getattr(target, "__gradcheck__", None) or Declaration()
-        online = hasattr(target, "start") and hasattr(target, "step")
-        name = getattr(target, "__name__", None) or getattr(getattr(target, "func", None), "__name__", None)
-        name = name or type(target).__name__
-        if online:
-            function = _online_function(target, name, declaration.weighted if weighted is None else weighted)
-        elif callable(target) and not isinstance(target, type):
-            _check_signature(target, name)
-            function = target
-        else:
-            raise GradcheckError(
-                f"{target!r} is no rule: wanted a function of a problem, or a class with start(network, parameters, "
-                "initial_state) and step(state, x, y)"
-            )
-        source = inspect.unwrap(getattr(target, "func", target))
-        origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
-        document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
-        rule = Rule(
-            name, function, declaration, online, origin, (document or "").strip().split("\n\n")[0].replace("\n", " ")
-        )
+    _check_all("claims", claims, Claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    _check_all("networks", networks, RecurrentNetwork, 'gradcheck.Network("tanh", "identity", "squared_error"), ...')
+    if networks is not None and not networks:
+        raise GradcheckError("networks is empty: a rule is judged on at least one network")
+    rule = target if isinstance(target, Rule) else _made(target, weighted)
     changes: dict[str, Any] = {}
     if claims is not None:
         changes["claims"] = tuple(claims)
@@ -91,21 +91,133 @@ def as_rule(
     return dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
 
 
-def _online_function(target: Any, name: str, weighted: bool) -> Callable[..., Any]:
+def _check_all(what: str, given: Any, kind: type, such_as: str) -> None:
+    if given is not None and not isinstance(given, (list, tuple)):
+        raise GradcheckError(f"{what} must be a list; got {given!r}; write [{such_as}]")
+    for each in given or ():
+        if isinstance(each, type) or not isinstance(each, kind):
+            hint = " (write it with parentheses)" if isinstance(each, type) else ""
+            raise GradcheckError(f"{each!r} is not a {what.removesuffix('s')}{hint}; use {such_as}")
+
+
+def _made(target: Any, weighted: bool | None) -> Rule:
+    declaration = _declaration(target)
+    name = _name(target)
+    online = hasattr(target, "start") and hasattr(target, "step")
+    if online:
+        function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
+    elif callable(target) and not isinstance(target, type):
+        _check_signature(target, name)
+        function = target
+    else:
+        lacks = [part for part in ("start", "step") if not hasattr(target, part)]
+        half = f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
+        raise GradcheckError(
+            f"{target!r} is no rule: wanted a function of a problem, or a class with start(network, parameters, "
+            f"initial_state) and step(state, x, y){half}"
+        )
+    source = inspect.unwrap(getattr(target, "func", target))
+    origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
+    document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
+    return Rule(
+        name, function, declaration, online, origin, (document or "").strip().split("\n\n")[0].replace("\n", " ")
+    )
+
+
+def _name(target: Any) -> str:
+    if isinstance(target, functools.partial):
+        bound = ", ".join([*map(str, target.args), *(f"{k}={v}" for k, v in target.keywords.items())])
+        return f"{_name(target.func)}({bound})"
+    return getattr(target, "__name__", None) or type(target).__name__
+
+
+def _declaration(target: Any) -> Declaration:
+    """What a rule declares. A `functools.partial` keeps its function's claims, at the numbers that it binds."""
+    own: Declaration | None = getattr(target, "__gradcheck__", None)
+    if own is not None or not isinstance(target, functools.partial):
+        return own or Declaration()
+    inner = _declaration(target.func)
+    claims = tuple(claim.bind(target.keywords) for claim in inner.claims) if inner.settings else inner.claims
+    return dataclasses.replace(inner, claims=claims, settings=None)
+
+
+def _online_function(target: Any, name: str, declaration: Declaration, weighted: bool) -> Callable[..., Any]:
     if isinstance(target, type):
         try:
-            inspect.signature(target).bind()
+            chosen = next(iter(declaration.settings(1))) if declaration.settings else {}
+            inspect.signature(target).bind(**chosen)
         except TypeError as error:
             raise GradcheckError(
                 f"the online rule {name} cannot be made without arguments ({error}); give its settings defaults, or "
                 "hand over an instance"
             ) from None
+    _check_method(target, name, "start", ["network", "parameters", "initial_state"])
+    _check_method(target, name, "step", ["state", "x", "y", *(["weight"] if weighted else [])])
+    if hasattr(target, "finish"):
+        _check_method(target, name, "finish", ["state"])
 
     def function(problem: Problem, **settings: int) -> Any:
         instance = target(**settings) if isinstance(target, type) else target
-        return run_online(instance, problem, weighted=weighted)
+        return run_online(_Stepped(instance, name, tuple(problem.parameters)), problem, weighted=weighted)
 
     return function
+
+
+class _Stepped:
+    """An online rule whose every contribution is looked at before it is added up."""
+
+    def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
+        self.rule, self.name, self.parameters = rule, name, parameters
+        self.start = rule.start
+        self.contributed = False
+
+    def step(self, *arguments: Any) -> Any:
+        came = self.rule.step(*arguments)
+        if not isinstance(came, tuple) or len(came) != 2:
+            what = f"a tuple of {len(came)}" if isinstance(came, tuple) else f"a {type(came).__name__}"
+            raise WrongResult(f"step of {self.name} returned {what}; wanted (state, contribution)")
+        return came[0], self._contribution(came[1], "step")
+
+    def finish(self, state: Any) -> Any:
+        came = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
+        if not self.contributed:
+            raise WrongResult(
+                f"{self.name} contributed nothing in any step; return a dict of arrays from step, or give it "
+                "finish(state) for what is left after the last step"
+            )
+        return came
+
+    def _contribution(self, came: Any, method: str) -> Any:
+        if came is not None and (not isinstance(came, dict) or set(came) != set(self.parameters)):
+            what = f"the keys {', '.join(map(str, came))}" if isinstance(came, dict) else f"a {type(came).__name__}"
+            raise WrongResult(
+                f"{method} of {self.name} contributed {what}; wanted None or a dict of arrays with "
+                f"{', '.join(self.parameters)}"
+            )
+        for key, value in (came or {}).items():
+            if isinstance(value, (list, tuple)):
+                raise WrongResult(f"{method} of {self.name} contributed a {type(value).__name__} for {key}, no array")
+        self.contributed = self.contributed or came is not None
+        return came
+
+
+def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> None:
+    bound = not isinstance(target, type) or isinstance(
+        inspect.getattr_static(target, method), (staticmethod, classmethod)
+    )
+    try:
+        signature = inspect.signature(getattr(target, method))
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*([] if bound else [None]), *wanted)
+    except TypeError:
+        hint = ""
+        if method == "step":
+            hint = "; declared weighted=True it takes the loss weight too, otherwise not"
+        raise GradcheckError(
+            f"{method} of the online rule {name} is {method}{signature}; wanted {method}({', '.join(wanted)}){hint}"
+        ) from None
 
 
 def _check_signature(function: Callable[..., Any], name: str) -> None:
@@ -127,55 +239,10 @@ def _check_signature(function: Callable[..., Any], name: str) -> None:
         raise GradcheckError(
             f"{name}{signature} takes noise: stochastic rules are declared in the design but not judged by this version"
         )
+    if required[:1] == ["self"]:
+        raise GradcheckError(f"{name}{signature} is a method of no instance; hand over a bound one: thing.{name}")
     if len(required) > 1 or not positional:
         raise GradcheckError(
             f"a rule takes one argument, the problem; {name} is {name}{signature}. Settings such as tau go behind a *, "
             "or bind them with functools.partial"
         )
-
-
-def load_rule(text: str) -> Any:
-    """The object that "package.module:name" or "file.py:name" names, found from the current folder too.
-
-    Raises `GradcheckError` where the text, the module or the name is wrong, saying which names exist.
-    """
-    module_name, colon, attribute = text.rpartition(":")
-    if not colon or not module_name or not attribute:
-        raise GradcheckError(f"{text!r} does not name a rule; write package.module:rule or path/to/file.py:rule")
-    module = _import(module_name)
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            names = [n for n, v in vars(module).items() if hasattr(v, "__gradcheck__")]
-            names = names or [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-            there = ", ".join(sorted(names)) or "nothing that could be a rule"
-            raise GradcheckError(f"{module_name} has no {attribute!r}; it has {there}")
-        found = getattr(found, part)
-    return found
-
-
-def _import(name: str) -> Any:
-    if name.endswith(".py"):
-        path = Path(name)
-        if not path.is_file():
-            raise GradcheckError(f"there is no file {name}")
-        specification = importlib.util.spec_from_file_location(path.stem, path)
-        assert specification and specification.loader
-        module = importlib.util.module_from_spec(specification)
-        sys.modules.setdefault(path.stem, module)
-        loader: Callable[[], Any] = lambda: specification.loader.exec_module(module)  # type: ignore[union-attr]  # noqa: E731
-    else:
-        loader = lambda: importlib.import_module(name)  # noqa: E731
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        loaded = loader()
-    except ModuleNotFoundError as error:
-        if error.name and name.startswith(error.name):
-            raise GradcheckError(
-                f"there is no module {error.name!r}; looked in the current folder and the installed packages"
-            ) from error
-        raise GradcheckError(f"{name} could not be imported: {error}; install it first") from error
-    except Exception as error:
-        raise GradcheckError(f"{name} could not be imported: {type(error).__name__}: {error}") from error
-    return module if name.endswith(".py") else loaded

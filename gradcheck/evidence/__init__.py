@@ -62,9 +62,11 @@ def not_run(kind: str, reason: str, **details: Any) -> Finding:
 
 
 def spread(items: list[Any], most: int) -> list[Any]:
-    """At most `most` items: the second and the last, then the first, then evenly between."""
+    """At most `most` items: the second and the last, then the first, then evenly between; of one, the middle."""
     if len(items) <= most:
         return items
+    if most == 1:
+        return [items[len(items) // 2]]
     last = len(items) - 1
     picked = [i for i in (1, last, 0) if i <= last][:most]
     for i in range(1, most):

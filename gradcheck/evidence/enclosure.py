@@ -24,6 +24,8 @@ from . import Case, Finding, Witness, not_run, place, scope, spread
 from .target import entries, expected, planted
 
 SIZES = (Sizes(50, 32, 3, 2),)
+_LARGE = 500
+"""Above this T I, one setting is judged."""
 SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
 
 
@@ -85,7 +87,7 @@ def judge(
     bits, precision, planted_count, rejected, problems = float("inf"), 0, 0, 0, 0
     for size in sizes:
         problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
-        for settings in spread(case.rule.settings(size.T), most_settings):
+        for settings in spread(case.rule.settings(size.T), most_settings if size.T * size.I <= _LARGE else 1):
             progress(place(size, settings))
             claim = case.claim.bind(settings)
             try:

@@ -28,27 +28,32 @@ class Impure(Exception):
 
 def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     """Run the rule on float64 problems of these sizes; raises `RuleFailed` or `WrongResult` where it does."""
-    printed, runs = "", 0
+    printed, formats, runs = "", set[str](), 0
     for size in sizes:
         for settings in spread(case.rule.settings(size.T), 4):
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             try:
-                printed = printed or _check(case, problem, settings)
+                seen = _check(case, problem, settings)
             except Impure as error:
                 at = f" (at {place(size, settings)})"
                 return Finding(
                     Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}"),
                     Witness(case.network, size, settings, str(error), problem),
                 )
+            printed = printed or seen.printed
+            formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
     first = printed.strip().splitlines()[:1]
+    format_note = (
+        f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""
+    )
     note = f"; it printed, first {first[0][:60]!r} (kept from the terminal)" if first else ""
     return Finding(
         Evidence(
             "purity",
             Status.HOLDS,
             Strength.SUPPORTED,
-            f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{note}",
+            f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{format_note}{note}",
             scope=f"{runs} problems at {len(sizes)} sizes",
             blind="what it does on inputs that were not tried",
             details={"printed": printed.strip()[:2000]} if first else {},
@@ -56,9 +61,11 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     )
 
 
-def _check(case: Case, problem: Problem, settings: Settings) -> str:
+def _check(case: Case, problem: Problem, settings: Settings) -> Run:
     given = problem.copy()
     first = run(case.rule, given, settings)
+    if list(given.parameters) != list(problem.parameters):
+        raise Impure("it changed the keys of problem.parameters; work on a copy of the dict")
     for name, array in problem.arrays().items():
         if not np.array_equal(given.arrays()[name], array):
             raise Impure(f"it changed its input {name}; work on a copy")
@@ -82,7 +89,7 @@ def _check(case: Case, problem: Problem, settings: Settings) -> str:
                 f"its {key} differs between two calls on the same problem, by up to "
                 f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
             )
-    return first.printed
+    return first
 
 
 def _reject_shared(first: Run, second: Run) -> None:
