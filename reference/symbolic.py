@@ -11,6 +11,8 @@ the lecture's derivation, and SymPy differentiates in the copy. Results are cach
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -29,6 +31,7 @@ from .typing import Array
 FIELD = ex.ExpressionField()
 _LETTER = {"inputs": "x", "targets": "y", "initial_state": "a", "loss_weights": "omega"}
 _LABELS: dict[Any, str] = {}
+_HTML_ENTITY = re.compile(r"&(?!lt;|gt;|amp;)[A-Za-z]+;")
 
 
 def symbol(name: str, index: tuple[int, ...], time: int | None = None) -> Any:
@@ -266,10 +269,13 @@ def latex(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
 
 
 def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
-    """The gradient's matrices as presentation MathML, by parameter name."""
+    """The gradient's matrices as presentation MathML, by parameter name; well-formed XML, one <math> element each."""
     from sympy.printing.mathml import mathml as render
 
-    return {name: str(render(m, printer="presentation")) for name, m in matrices(network, sizes).items()}
+    return {
+        name: _HTML_ENTITY.sub(lambda found: html.unescape(found[0]), str(render(matrix, printer="presentation")))
+        for name, matrix in matrices(network, sizes).items()
+    }
 
 
 def numpy_function(
