@@ -17,12 +17,12 @@ Why descent climbs. From a(0) = 0 with the loss at T, a_1(T) = m(T) theta, so ea
 m(tau) multiplies the residual a_1(T) - y by 1 - eta m(tau) m(T): above 1 where m(tau) and m(T) differ in sign, for
 every eta > 0, and below 1 in absolute value where they agree and eta < 2 / (m(tau) m(T)).
 
-Source: the example is the classic one of truncation's failure; Tallec and Ollivier 2017, "Unbiasing
-truncated backpropagation through time", give it with this A.
+Source: Tallec and Ollivier 2017, "Unbiasing truncated backpropagation through time", where it is called so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -38,20 +38,17 @@ from ..reference.errors import GradcheckError
 from ..reference.losses import Head
 from ..reference.network import Network, Sizes
 from ..reference.problem import Problem
-from ..reference.scalars.rational import RationalField
 from ..reference.typing import Array, Gradient, Parameters, State
-from ..verdicts import Evidence, Statement, Status, Strength
-from .records import judged
+from .tails import RATIONAL
 
 UNITS, POSITIVE = 23, 10
-STEPS = 60
+STEPS = 48
 """The length of the sequence on which descent is shown."""
-RATIONAL = RationalField()
 
 
 def recurrence() -> Array:
     """A, (23, 23), as floats, all of them exact."""
-    return (np.eye(UNITS) + np.eye(UNITS, k=1)) / 2  # type: ignore[no-any-return]
+    return (np.eye(UNITS) + np.eye(UNITS, k=1)) / 2
 
 
 def signs() -> Array:
@@ -185,3 +182,27 @@ def climbs(values: list[Any]) -> bool:
 def falls(values: list[Any]) -> bool:
     """Whether each value is smaller than the one before."""
     return all(b < a for a, b in zip(values, values[1:], strict=False))
+
+
+HORIZONS = (1, 20, 40, 41, STEPS)
+"""The horizons of descent in the chapter: three before the sign turns, two after, the last of them exact."""
+
+
+def factor(tau: int, *, T: int = STEPS, learning_rate: Fraction = Fraction(1, 128)) -> Fraction:
+    """What a step of descent multiplies the loss by: (1 - eta m(tau) m(T))^2."""
+    return (1 - learning_rate * influence(tau) * influence(T)) ** 2
+
+
+def walks(horizons: Sequence[int] = HORIZONS, steps: int = 2) -> dict[int, list[Fraction]]:
+    """The losses of descent at each horizon."""
+    return {tau: [fraction(risk) for risk in risks(tau, steps=steps)] for tau in horizons}
+
+
+def fraction(native: Any) -> Fraction:
+    """A native rational as Python's."""
+    return Fraction(int(native.p), int(native.q))
+
+
+def as_predicted(walked: list[Fraction], tau: int) -> bool:
+    """Whether every step multiplied the loss by `factor(tau)`, exactly."""
+    return all(after == factor(tau) * before for before, after in zip(walked, walked[1:], strict=False))

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-
 from ..algorithms.truncated_bptt import truncated_bptt
 from ..evidence import formal
 from ..reference import symbolic
@@ -70,10 +69,10 @@ def complete(
             for tau in range(max(1, T - 1), T + 2):
                 kept = [v for array in ref.gradient(T, claim_at(tau)).values() for v in array.reshape(-1)]
                 returned = [v for a in rule(ref.problem(T), tau=tau).values() for v in ref.field.natives(a)]
-                equal = kept == whole and returned == whole
                 compared += len(whole)
-                if equal != (tau >= T):
-                    failures.append(f"{sizes}, tau={tau}: {'equal' if equal else 'different'}")
+                for what, values in (("lags kept", kept), ("rule", returned)):
+                    if (values == whole) != (tau >= T):
+                        failures.append(f"{sizes}, tau={tau}: the {what}")
     return Identities(compared, tuple(failures))
 
 
@@ -86,13 +85,13 @@ def statements() -> list[Statement]:
     verdict = judged(
         "the error is zero at every horizon tau >= T",
         proof.hold and all_kept and last_lost,
-        "Every lag is below $T$, so nothing is dropped; and the lag terms do sum to the gradient, as polynomials, for all "
-        "values of parameters, inputs, targets, loss weights and initial state, every differentiable activation, every "
-        "output and every loss. At $\\tau = T - 1$ the polynomials differ by the longest lag.",
+        "Every lag is below $T$, so nothing is dropped; and the lag terms do sum to the gradient, as polynomials, for "
+        "all values of parameters, inputs, targets, loss weights and initial state, every differentiable activation, "
+        "every output and every loss. At $\\tau = T - 1$ the polynomials differ by the longest lag.",
         kind="formal",
         strength=Strength.PROVED,
-        scope=f"the identity at T <= {LARGEST_T} and (I, D, K) = {', '.join(map(str, SHAPES))}; which lags are kept, for "
-        "every T by the argument in `gradcheck/truncation/exactness.py`",
+        scope=f"the identity at T <= {LARGEST_T} and (I, D, K) = {', '.join(map(str, SHAPES))}; which lags are kept, "
+        "for every T by the argument in `gradcheck/truncation/exactness.py`",
         blind="whether some other code keeps the lags that it says it keeps: that is what an audit is for",
         identities=proof.compared,
     )
@@ -100,6 +99,7 @@ def statements() -> list[Statement]:
         Statement(
             "truncation-complete", "Where truncation is exact", "A horizon as long as the sequence",
             r"\mathrm{error}(\tau) = \sum_{t=1}^{T} \sum_{\tau \le k < t} g(t,k) = 0 \quad (\tau \ge T)", verdict,
-            comment="Proved, not sampled: a test on random numbers would pass a rule that drops a lag too small to see.",
+            comment="Proved, not sampled: a test on random numbers would pass a rule that drops a lag too small to "
+            "see.",
         )
     ]  # fmt: skip

@@ -19,13 +19,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..evidence import formal
+from ..reference import lags
 from ..reference.network import Network, Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.base import Field
 from ..verdicts import Statement, Strength
 from .records import judged
-from .tails import THETA, entries, errors, squared_norm, sums_by_lag
+from .tails import BALL, RATIONAL, THETA, entries, errors, squared_norm, sums_by_lag
 
 SHAPES = ((1, 1, 1), (2, 1, 1), (2, 1, 2))
 LARGEST_T = 4
@@ -33,8 +36,6 @@ LARGEST_T = 4
 
 def share_a_sign(problem: Problem, field: Field) -> bool:
     """Whether no entry receives lag contributions of both signs, certainly; the caller enters `field.working()`."""
-    from ..reference import lags
-
     parts = [entries(field, part) for part in lags.by_lag(problem).values()]
     return all(all(v >= 0 for v in column) or all(v <= 0 for v in column) for column in zip(*parts, strict=True))
 
@@ -54,7 +55,6 @@ def positive_lags(
     count with a minus sign, as targets do in yhat - y. For k >= 1 the entries of V are zero, and so not counted.
     """
     ref = formal.reference(network or Network().undefined(), Sizes(T, *shape), False)
-    flipped = None
     positive, others = 0, []
     for t in range(1, T + 1):
         for k in range(t):
@@ -69,3 +69,46 @@ def positive_lags(
                     else:
                         others.append(f"g({t},{k}) of {name}, entry {index}")
     return positive, others
+
+
+def positive_example(activation: str, T: int = 6) -> Problem:
+    """Positive parameters, inputs and initial state, targets below every output: all lag contributions positive."""
+    parameters = {"W": [[1.0, 0.5]], "R": [[0.5, 0.25], [0.125, 0.5]], "V": [[1.0], [0.5]]}
+    arrays = {name: np.array(value) for name, value in parameters.items()}
+    inputs, targets = np.arange(1.0, T + 1)[:, None] / 4, -np.ones((T, 1))
+    return Problem(arrays, inputs, targets, np.array([0.5, 0.25]), network=Network(activation))
+
+
+def statements() -> list[Statement]:
+    """The row of the chapter."""
+    counts = [positive_lags(shape=shape) for shape in SHAPES]
+    on = {
+        name: (RATIONAL if name in ("identity", "relu") else BALL) for name in ("identity", "relu", "tanh", "logistic")
+    }
+    seen = []
+    with BALL.working():
+        for name, field in on.items():
+            problem = positive_example(name).over(field)
+            seen.append(share_a_sign(problem, field) and strictly_grows(problem, field))
+    verdict = judged(
+        "the error strictly grows as tau shrinks where lag contributions share a sign",
+        all(not others for _, others in counts) and all(seen),
+        "With positive parameters, inputs and initial state, an increasing activation that is positive there, and "
+        "positive errors $dL/du$, each lag term is a polynomial in them that is not zero and has positive coefficients "
+        "only. So every dropped lag adds to the error, in every entry of W and R.",
+        kind="formal",
+        strength=Strength.PROVED,
+        scope=f"T <= {LARGEST_T} and (I, D, K) = {', '.join(map(str, SHAPES))}, f, g and L undefined; and as an "
+        "example, T = 6 and I = 2, in exact rationals (identity, relu) and in balls (tanh, logistic)",
+        blind="larger sizes, which the argument in `gradcheck/truncation/signs.py` covers",
+        polynomials=sum(count for count, _ in counts),
+    )
+    return [
+        Statement(
+            "truncation-signs", "Where it is monotone", "Strict growth where lag contributions share a sign",
+            r"g(t,k) \ge 0 \text{ for all } t, k, \;\; \sum_t g(t,\tau) \ne 0 \;\Rightarrow\;"
+            r" \| \mathrm{error}(\tau) \| > \| \mathrm{error}(\tau + 1) \|", verdict,
+            comment="This is the intuition behind the naive claim, and the only thing wrong with it is the missing "
+            "condition.",
+        )
+    ]  # fmt: skip

@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from ..reference import lags
 from ..reference.claims import LagClaim
 from ..reference.problem import Problem
+from ..reference.scalars.ball import BallField
 from ..reference.scalars.base import Field
+from ..reference.scalars.rational import RationalField
 from ..reference.typing import Gradient
 
+RATIONAL, BALL = RationalField(), BallField(192)
+"""The chapter's number systems; balls need `BALL.working()` around them."""
 THETA = ("W", "R")
 """The recurrent parameters of the lecture's network; V acts at lag 0 only, which no truncation drops."""
 
@@ -60,8 +62,3 @@ def squared_norm(field: Field, gradient: Gradient, names: Iterable[str] | None =
 def squared_errors(problem: Problem, field: Field, names: Iterable[str] | None = None) -> list[Any]:
     """||error(tau)||^2 for tau = 1..T; the caller enters `field.working()`."""
     return [squared_norm(field, error, names) for error in errors(sums_by_lag(problem))]
-
-
-def pad(problem: Problem) -> Problem:
-    """A float copy with every array as float64, for snippets and figures."""
-    return problem.map(lambda array: np.asarray(array, dtype=float))
