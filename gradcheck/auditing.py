@@ -148,7 +148,8 @@ class _Audit:
         last = findings[-1].evidence
         self._stage("purity", last.status, last.statement)
         verdict = Verdict("pure", last.status, last.strength, last.statement, _merged([f.evidence for f in findings]))
-        stateful = last.status is Status.REFUTED and "between two calls" in last.statement
+        kept = ("between two calls", "of the next call")
+        stateful = last.status is Status.REFUTED and any(words in last.statement for words in kept)
         return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
 
     def _liveness_and_oracles(self) -> str:

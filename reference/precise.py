@@ -61,6 +61,8 @@ def digits_of_agreement(a: Any, b: Any) -> float:
         for x, y in zip(np.asarray(a[name]).reshape(-1), np.asarray(b[name]).reshape(-1), strict=True):
             p, q = (v.value if hasattr(v, "value") else mpmath.mpf(v) for v in (x, y))
             gap, size = abs(p - q), max(abs(p), abs(q))
+            if not mpmath.isfinite(gap):
+                return float("-inf")
             if gap:
                 least = min(least, float(-mpmath.log10(gap / size)) if size else float("inf"))
     return least

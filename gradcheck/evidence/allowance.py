@@ -6,15 +6,24 @@ the path), through f and f' too. That bounds the recursion's error in any order 
 algorithm for the same sum over paths (forward mode, blocks, a product tree) multiplies the same
 factors in another association: at most a product, a sum and a reload where the recursion has one
 product and sum, so `SLACK` = 4 times the bound covers it to first order.
+
+Where products underflow or overflow depends on the association: forward mode may lose a product of many small slopes
+that the recursion saves by starting from a large error. So each entry is also allowed the smallest positive number
+times the largest product of other factors that can still follow, `_reach`; and where that product itself is
+beyond the format, nothing is concluded.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..reference import lags
 from ..reference.claims import Claim
 from ..reference.problem import Problem
 from ..reference.scalars.rounded import RoundedField
+from ..reference.tape import map_arrays
 from ..reference.typing import Array
 from .target import expected
 
@@ -25,4 +34,48 @@ def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, 
     """Parameter name to a float64 array of absolute allowances; infinity where nothing can be said (overflow)."""
     with np.errstate(all="ignore"):
         gradient = expected(claim, problem.over(field))
-        return {name: SLACK * field.errors(array) for name, array in gradient.items()}
+        lost = _lost(problem, field) if field.eta else 0.0
+        return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
+
+
+def _lost(problem: Problem, field: RoundedField) -> float:
+    """What underflow in any association of the factors can cost an entry; infinity where one may overflow."""
+    reach = _reach(problem)
+    products = problem.T * sum(size for size in (problem.sizes.I, problem.sizes.D, problem.sizes.K))
+    return float(field.eta * reach * products**2) if reach < field.largest else float("inf")
+
+
+def _reach(problem: Problem) -> float:
+    """A bound on any product of factors of any path: 1 or the 1-norm of each step's Jacobian, error and use."""
+    unrolled = lags.unroll(problem)
+    reach, errors, uses = 1.0, 1.0, 1.0
+    for t in range(1, problem.T + 1):
+        errors += _size(unrolled.enter(t)[1])
+        steepest = 1.0
+        for unit in _units(unrolled.states[t - 1]):
+            use, jacobian = unrolled.back(t, unit)
+            steepest = max(steepest, _size(jacobian))
+            uses = max(uses, *(_size(part.array()) for part in use.values()))
+        reach *= steepest
+    total = reach * errors * uses
+    return float(total) if np.isfinite(total) else float("inf")
+
+
+def _size(state: Any) -> float:
+    """The sum of the absolute values of all entries."""
+    sizes: list[float] = []
+    map_arrays(lambda array: sizes.append(float(np.abs(array).sum())), state)
+    return sum(sizes)
+
+
+def _units(state: Any) -> list[Any]:
+    """Every unit vector of a state's shape."""
+    count: list[int] = []
+    map_arrays(lambda array: count.append(array.size), state)
+    made = []
+    for chosen in range(sum(count)):
+        places = iter(np.arange(sum(count)) == chosen)
+        made.append(
+            map_arrays(lambda a, p=places: np.array([next(p) for _ in range(a.size)], dtype=float).reshape(a.shape), state)  # type: ignore[misc]
+        )
+    return made

@@ -7,9 +7,11 @@ certify equality to within their width, entry by entry; two that do not overlap 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..problems import lively_problem
+from ..budget import Budget
+from ..problems import lively_problem, living_sizes
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.enclosure import FIRST_BITS, LAST_BITS, RELATIVE_BITS, relative_radius_bits
 from ..reference.errors import UnsupportedOperation
@@ -23,7 +25,7 @@ from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, scope, spread
 from .target import entries, expected, planted
 
-SIZES = (Sizes(50, 32, 3, 2),)
+SIZES = (Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2))
 _LARGE = 500
 """Above this T I, one setting is judged."""
 SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
@@ -79,38 +81,63 @@ def judge(
     most_settings: int = 2,
     first_bits: int = 256,
     last_bits: int = 2048,
+    budget: Budget | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Finding:
-    """Certify the case on one lively problem of each size, at a spread of its settings."""
+    """Certify the case on one lively problem of each size that the budget affords, at a spread of its settings."""
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("enclosure", f"the claim {case.claim} promises no particular result")
-    bits, precision, planted_count, rejected, problems = float("inf"), 0, 0, 0, 0
+    budget = budget or Budget()
+    sizes = [living_sizes(case.network, size) for size in sizes]
+    shown: list[_Shown] = []
     for size in sizes:
-        problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
-        for settings in spread(case.rule.settings(size.T), most_settings if size.T * size.I <= _LARGE else 1):
-            progress(place(size, settings))
-            claim = case.claim.bind(settings)
-            try:
-                comparison, promised, _, field, lifted = compare(
-                    case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits
-                )
-            except UnsupportedOperation as error:
-                return not_run("enclosure", f"the rule does not run on balls: {error}")
-            except RuleFailed as error:
-                return not_run("enclosure", f"on balls {error}")
-            if comparison.apart:
-                entry, p, q = comparison.apart
-                text = f"at {place(size, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
-                return Finding(
-                    Evidence("enclosure", Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
-                    Witness(case.network, size, settings, text, problem),
-                )
-            bits, precision = min(bits, comparison.bits), max(precision, comparison.precision)
-            problems += 1
-            with field.working():
-                fault = Comparison(field, promised, planted(claim, lifted, promised))
-            planted_count += 1
-            rejected += fault.apart is not None
+        if not budget.affords(size):
+            continue
+        with budget.timed(size):
+            problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
+            for settings in spread(case.rule.settings(size.T), most_settings if size.T * size.I <= _LARGE else 1):
+                progress(place(size, settings))
+                try:
+                    outcome = _judge_one(case, problem, settings, first_bits, last_bits)
+                except UnsupportedOperation as error:
+                    return not_run("enclosure", f"the rule does not run on balls: {error}")
+                except RuleFailed as error:
+                    return not_run("enclosure", f"on balls {error}")
+                if isinstance(outcome, Finding):
+                    return outcome
+                shown.append(outcome)
+    return _concluded(case, [s for s in sizes if s not in budget.left_out], budget.remark, shown)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What one problem showed: agreement in bits, at which precision, and whether the planted fault was rejected."""
+
+    bits: float
+    precision: int
+    rejected: bool
+
+
+def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> _Shown | Finding:
+    claim = case.claim.bind(settings)
+    comparison, promised, _, field, lifted = compare(
+        case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits
+    )
+    if comparison.apart:
+        entry, p, q = comparison.apart
+        text = f"at {place(problem.sizes, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
+        return Finding(
+            Evidence("enclosure", Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
+            Witness(case.network, problem.sizes, settings, text, problem),
+        )
+    with field.working():
+        fault = Comparison(field, promised, planted(claim, lifted, promised))
+    return _Shown(comparison.bits, comparison.precision, fault.apart is not None)
+
+
+def _concluded(case: Case, sizes: Sequence[Sizes], remark: str, shown: list[_Shown]) -> Finding:
+    bits, precision = min(s.bits for s in shown), max(s.precision for s in shown)
+    caught = (len(shown), sum(s.rejected for s in shown))
     if bits < RELATIVE_BITS:
         return Finding(
             Evidence(
@@ -120,18 +147,18 @@ def judge(
                 f"some balls stay wider than 2^-{RELATIVE_BITS} relative at {precision} bits: their true values are "
                 "zero or beyond this precision",
             ),
-            planted=(planted_count, rejected),
+            planted=caught,
         )
-    shown = f"2^-{int(min(bits, 10_000))}"
+    width = f"2^-{int(min(bits, 10_000))}"
     return Finding(
         Evidence(
             "enclosure",
             Status.HOLDS,
             Strength.CERTIFIED,
-            f"in every entry, rule and true value lie in overlapping balls narrower than {shown} relative",
-            scope=scope(case, sizes),
-            blind=f"differences below {shown} relative; other values than the {problems} problem(s) tried",
+            f"in every entry, rule and true value lie in overlapping balls narrower than {width} relative",
+            scope=scope(case, sizes) + remark,
+            blind=f"differences below {width} relative; other values than the {len(shown)} problem(s) tried",
             details={"bits": precision, "relative_bits": int(min(bits, 10_000))},
         ),
-        planted=(planted_count, rejected),
+        planted=caught,
     )

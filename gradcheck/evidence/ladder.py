@@ -31,7 +31,7 @@ def _beyond(result: Any, truth: Any, allowed: Any) -> tuple[float, str]:
         gap, size = abs(a.value - b.value), abs(b.value)
         if gap and size:
             digits = min(digits, float(-mpmath.log10(gap / size)))
-        if gap > allowed[name][index]:
+        if not gap <= allowed[name][index]:  # so that NaN is beyond
             worst = worst or entry_name(name, index)
     return digits, worst
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..problems import lively_problem
+from ..problems import lively_problem, living_sizes
 from ..reference import lags
 from ..reference.enclosure import RELATIVE_BITS
 from ..reference.network import RecurrentNetwork, Sizes
@@ -35,6 +35,7 @@ class Liveness:
 @lru_cache(maxsize=256)
 def liveness(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Liveness:
     """How visible every entry and lag is on the lively problem of that size and seed."""
+    size = living_sizes(network, size)
     problem = lively_problem(network, size, seed, weighted=weighted)
     whole = lags.gradient(problem)
     dead = tuple(f"{n}{list(map(int, i))}" for n, a in whole.items() for i in np.argwhere(a == 0))

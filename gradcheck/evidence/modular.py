@@ -4,13 +4,21 @@ What is decided is the identity of two polynomials, in the problem's entries and
 value of an activation. How likely a wrong rule is to pass at one point (Schwartz 1980, Zippel 1979) is
 bounded from the degrees that the arrays carry:
 
-* Drawn activations stand for free variables as long as no two formally different arguments fall on the
-  same residue. The forward pass is checked for that, and drawn again where it happened.
-* A rule that evaluates an activation at some formally different argument passes for one that does not only if
-  the first such argument falls on one of the m residues of the forward pass: at most m d/p.
+* Drawn activations stand for free variables as long as no two formally different arguments fall on the same residue, or
+  on opposite ones, and none on 0, because the drawn tanh and logistic function keep their laws at -v and at 0. The m
+  arguments of the forward pass and its outputs are checked for the first, and drawn again where it happened. That some
+  pair of them meets has a probability of at most m^2 d/p, with d a bound on the degree of any difference of two
+  arguments; bounds that hold without this condition are divided by 1 - m^2 d/p, or 1/2.
+* A rule's formal arguments do not depend on the point, since a decision on a residue raises. A rule that evaluates an
+  activation at some formally different argument passes for one that does not only if the first such argument falls on
+  one of the m residues, their negatives, or 0: at most (2m + 1) d/p.
 * A rule that evaluates them at the forward pass's arguments only, and whose result differs as a polynomial,
-  passes if that polynomial of degree d' vanishes: at most d'/p.
-* If the rule evaluates at other residues too, any pair among all n evaluations may have met: n^2 d/(2p) + d'/p.
+  passes if that polynomial of degree d' vanishes: at most d'/p. A rule is of this kind or of the one before: the larger
+  of the two counts.
+* If the rule evaluates at other residues too, any pair among all n evaluations may have met: n^2 d/p + d'/p. A
+  difference then shows nothing, because the drawn functions lack laws that the real ones have, such as
+  exp(a + b) = exp(a) exp(b); equality does.
+* relu's derivative is drawn as a bit per argument, and what was said holds for the patterns of bits that were drawn.
 
 Points are repeated, over several primes, until the product is below 2^-60. A mismatch is repeated on object
 scalars modulo 2^61 - 1 before anything is concluded, since a rule may take single elements out of an array.
@@ -52,11 +60,16 @@ class Refused(GradcheckError):
 
 @dataclass(frozen=True)
 class Point:
-    """One random point: failure_bits is -log2 of the chance that a wrong rule passes there."""
+    """One random point.
+
+    difference: the first entry that differs. failure_bits: -log2 of the chance that a wrong rule passes there. foreign:
+    whether the rule evaluated an activation where the network does not.
+    """
 
     difference: str | None
     failure_bits: float
     planted_rejected: bool | None
+    foreign: bool
 
 
 def judge(
@@ -86,6 +99,11 @@ def judge(
                     return not_run("modular", f"the rule does not run on residues: {error}")
                 except (RuleFailed, WrongResult, Refused) as error:
                     return not_run("modular", f"on residues {error}")
+                if point.difference is not None and point.foreign:
+                    return not_run(
+                        "modular",
+                        "the rule evaluates functions where the network does not, and residues do not keep all their laws",
+                    )
                 if point.difference is not None:
                     return _repeat_on_objects(case, claim, size, settings, point.difference)
                 draw, bits = draw + 1, bits + point.failure_bits
@@ -100,7 +118,7 @@ def judge(
             Status.HOLDS,
             Strength.EXACT,
             f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
-            f"2^-{int(least)}",
+            f"2^-{int(least)}" + (", if it is wrong for the patterns of active units that were drawn" if relu else ""),
             scope=scope(case, sizes),
             blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
             details={"points": points, "failure_bits": round(least, 1)},
@@ -115,7 +133,8 @@ def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw
         field = ResidueField(PRIMES[draw % len(PRIMES)], seed=int(rng.integers(2**62)))
         problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
         field.recording = True
-        forward(problem)
+        for u in forward(problem)[1]:
+            case.network.output(u)
         evaluated = {name: sum(len(p) for n, p in field.calls if n == name) for name in field.queries}
         points = field.queries
         if all(len(points[name]) == evaluated[name] for name in points):
@@ -125,6 +144,7 @@ def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw
     met = redraw == _REDRAWS
     visited = np.unique(np.concatenate(list(points.values()))) if points else np.array([], dtype=np.int64)
     promised = expected(claim, problem)
+    numerator, denominator = field.functions.numerator, field.functions.denominator
     field.reset()
     result = run(case.rule, problem.copy(), settings).gradient
     for name, array in result.items():
@@ -132,22 +152,24 @@ def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw
             if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
                 raise UnsupportedOperation("a float result", field.name, f"{name} came back as floats")
             result[name] = field.lift(array)
-    m, degree = max(1, sum(evaluated.values())), max(1, field.query_degree)
+    numerator, denominator = max(numerator, field.functions.numerator), max(denominator, field.functions.denominator)
+    m, degree = max(1, sum(evaluated.values())), max(1, numerator + denominator)
     heads = {"g", "e", "L"}
     foreign = any(not np.isin(p, visited).all() for n, p in field.queries.items() if n not in heads)
     calls = m + sum(len(p) for _, p in field.calls)
     gap = max(_degree(promised[n], result[n]) for n in result)
     bound = gap / field.prime
-    clear = 1 - m * m * degree / (2 * field.prime)
+    clear = 1 - m * m * degree / field.prime
     if foreign or met or clear <= 0.5:
-        bound += calls * calls * degree / (2 * field.prime)
+        bound += calls * calls * degree / field.prime
     else:
-        bound = max(m * degree / field.prime, bound) / clear
+        bound = max((2 * m + 1) * degree / field.prime, bound)
+    bound /= max(clear, 0.5)
     if bound >= 1:
         raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
     # One planted fault for each size and setting: its gradient costs as much as the reference's.
     caught = None if draw else _difference(field, promised, planted(claim, problem, promised)) is not None
-    return Point(_difference(field, promised, result), -math.log2(bound), caught)
+    return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign)
 
 
 def _degree(a: Any, b: Any) -> int:

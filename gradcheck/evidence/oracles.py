@@ -113,9 +113,14 @@ def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
         for name, array in enclosure.gradient.items():
             for ball, value in zip(enclosure.field.natives(array), np.asarray(base[name]).reshape(-1), strict=True):
                 number = getattr(value, "value", value)
+                if not mpmath.isfinite(number):
+                    return float("-inf")
                 sign, man, exp, _ = mpmath.mpf(number)._mpf_
                 exact = flint.arb(int(man)) * flint.arb(2) ** int(exp) * (-1 if sign else 1)
                 gap = abs(ball - exact).abs_upper()
+                if not gap.is_finite():
+                    return float("-inf")
                 if gap > 0:
-                    least = min(least, float(-(gap / abs(exact)).log().mid() / flint.arb(10).log().mid()))
+                    size = abs(ball).abs_upper().max(abs(exact))
+                    least = min(least, float(-(gap / size).log().mid() / flint.arb(10).log().mid()))
     return least

@@ -40,9 +40,14 @@ class Scalar:
             value = other.value
         elif isinstance(other, _NUMBERS):
             value = own.field.convert(other)
+        elif isinstance(other, (complex, str)):
+            raise UnsupportedOperation(f"arithmetic with the {type(other).__name__} {other!r}", own.field.name)
         else:
             return NotImplemented
-        return own(operation(value, self.value) if swapped else operation(self.value, value))
+        try:
+            return own(operation(value, self.value) if swapped else operation(self.value, value))
+        except ZeroDivisionError:
+            raise UnsupportedOperation("division by zero", own.field.name) from None
 
     def __add__(self, other: Any) -> Any:
         if type(other) is type(self):
@@ -144,6 +149,27 @@ class Scalar:
 
     def __complex__(self) -> complex:
         return self._refuse_cast("complex")  # type: ignore[no-any-return]
+
+    def __index__(self) -> int:
+        return self._refuse_cast("int")  # type: ignore[no-any-return]
+
+    def __format__(self, specification: str) -> str:
+        if specification:
+            raise UnsupportedOperation(f"the format {specification!r}", self.field.name, "print it without one")
+        return str(self)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        # A bare scalar is an array of shape (): what arrays do, refuse and lift holds for it too.
+        own = type(self)
+        boxed = (self.field.array([x.value], ()) if type(x) is own else x for x in inputs)
+        result = getattr(ufunc, method)(*boxed, **kwargs)
+        return result[()] if isinstance(result, np.ndarray) and not result.ndim else result
 
     def apply_function(self, name: str) -> Any:
         """The function of that name (see `reference.functions`) of this number."""
@@ -309,6 +335,7 @@ _COMPARISONS = {
     np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _FILLED = {np.zeros_like: 0, np.empty_like: 0, np.ones_like: 1}
+_WRITERS = {np.fill_diagonal, np.put, np.place, np.putmask, np.copyto, np.put_along_axis}
 
 
 def _plain(value: Any) -> Any:
@@ -369,12 +396,7 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             return NotImplemented  # another kind of array, such as the reverse pass's, answers for both
         field = next(x.field for x in inputs + tuple(kwargs.get("out") or ()) if isinstance(x, FieldArray) and x.field)
         for target in kwargs.get("out") or ():
-            if isinstance(target, np.ndarray) and target.dtype != object:
-                raise UnsupportedOperation(
-                    f"writing np.{ufunc.__name__} into an array of {target.dtype}", field.name,
-                    "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one that takes "
-                    "any scalar",
-                )  # fmt: skip
+            _check_target(target, field, f"np.{ufunc.__name__}")
         if method == "__call__" and not kwargs:
             special = self._special(field, ufunc, inputs)
             if special is not None:
@@ -385,9 +407,9 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             result = getattr(ufunc, method)(*(_plain(x) for x in inputs), **kwargs)
         except UnsupportedOperation:
             raise
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise UnsupportedOperation(f"np.{ufunc.__name__}", field.name, str(error)) from error
-        return self._rewrap(result, field)
+        return self._rewrap(_lifted(result, field), field)
 
     def _special(self, field: Field, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Any:
         if ufunc in _CALLED:
@@ -416,6 +438,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         if getattr(func, "__module__", "").startswith("numpy.linalg") and func not in (np.linalg.matrix_power,):
             if func.__name__ not in ("multi_dot", "matmul", "outer", "trace", "diagonal", "matrix_transpose", "vecdot"):
                 raise UnsupportedOperation(f"np.linalg.{func.__name__}", field.name)
+        if func is np.copyto:
+            _check_target(args[0], field, "np.copyto")
         if func in _FILLED:
             shape = kwargs.get("shape")
             shape = self.shape if shape is None else shape
@@ -432,11 +456,15 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             raise
         except TypeError as error:
             raise UnsupportedOperation(f"np.{func.__name__}", field.name, str(error)) from error
+        if func in _WRITERS and isinstance(args[0], FieldArray):
+            args[0][...] = _lifted(_plain(args[0]), field)
         return self._rewrap(_lifted(result, field), field)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if self.field is not None and type(value) is not self.field.scalar and not isinstance(value, FieldArray):
             value = self.field.lift(value)
+        if isinstance(value, np.ndarray) and not value.ndim:
+            value = value[()]  # NumPy would make the array itself the entry
         super().__setitem__(key, value)
 
     def dot(self, other: Any, out: Any = None) -> Any:
@@ -444,6 +472,15 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
 
     def __matmul__(self, other: Any) -> Any:
         return np.matmul(self, other)
+
+
+def _check_target(target: Any, field: Field, name: str) -> None:
+    if isinstance(target, np.ndarray) and target.dtype != object:
+        raise UnsupportedOperation(
+            f"writing {name} into an array of {target.dtype}",
+            field.name,
+            "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one that takes any scalar",
+        )
 
 
 def _is_zero(x: Any) -> bool:
@@ -454,10 +491,10 @@ def _matmul(field: Field, a: Any, b: Any) -> Any:
     a, b = np.asarray(_plain(a)), np.asarray(_plain(b))
     if not (1 <= a.ndim <= 2 and 1 <= b.ndim <= 2) or a.shape[-1] != b.shape[0]:
         return None
-    left, right = a.reshape(-1, a.shape[-1]), b.reshape(b.shape[0], -1)
     shape = a.shape[:-1] + b.shape[1:]
-    if left.shape[1] == 0:
+    if not (a.size and b.size):
         return field.array([field.convert(0)] * int(np.prod(shape)), shape)[()]
+    left, right = a.reshape(-1, a.shape[-1]), b.reshape(b.shape[0], -1)
     product = field.matmul(left, right)
     if product is None:
         product = np.matmul(left, right)

@@ -121,6 +121,11 @@ class ExpressionField(Field):
             return L(*arguments)
         return {"e": error_function, "g": output_function}[name](index)(*arguments)
 
+    def divide(self, a: Any, b: Any) -> Any:
+        if b == 0:
+            raise UnsupportedOperation("division by zero", self.name)
+        return a / b
+
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
         difference = a - b
         if not difference.is_number:

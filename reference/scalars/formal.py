@@ -75,7 +75,9 @@ class FormalField(Field):
         if name == "softplus":
             return self._function_generator(name, value)
         if name == "heaviside":
-            return self.convert(0) if value == 0 else self._function_generator(name, value)
+            if value.is_constant():
+                return self.convert(int(self.compare(">", value, self.convert(0))))
+            return self._function_generator(name, value)
         if name == "relu":
             return value * self.function("heaviside", value)
         raise UnsupportedOperation(name, self.name, "its values are no polynomials; modular scalars may have it")

@@ -2,7 +2,8 @@
 
 A number is (v, e): v the value in float64, e >= 0 such that a float computation of the same paths, in any
 order of summation, lies within e of the true value. Every operation adds its own rounding: u |result| for a
-single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for tanh, exp and the like
+single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for exp, log and the like, and
+`function_ulps` u max(|result|, 1) for tanh and softplus, which may be written as 1 - 2/(exp(2s) + 1) and log(1 + exp(s))
 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
 path, so the order of summation does not matter). u is the unit roundoff of the format under audit and eta
 its smallest positive number, so underflow is charged too. The bound itself is computed in float64 and
@@ -22,6 +23,18 @@ from ..typing import Array
 from .base import Field
 
 _UP = 1 + 2.0**-20
+_RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0}
+"""How far apart two values of a bounded function can be."""
+
+
+def _steepest(name: str, low: float, high: float) -> float:
+    """The largest |f'| between low and high: these derivatives are monotone on either side of 0, or at most 1."""
+    if name in ("sin", "cos") or not (np.isfinite(low) and np.isfinite(high)):
+        return 1.0 if name in ("sin", "cos", "tanh", "logistic", "softplus") else np.inf
+    if name in ("log", "sqrt") and low <= 0:
+        return float(np.inf)
+    points = (low, high, 0.0) if low < 0 < high else (low, high)
+    return max(abs(float(DERIVATIVES[name](np.float64(p)))) for p in points)
 
 
 class RoundedField(Field):
@@ -63,13 +76,15 @@ class RoundedField(Field):
             straddles = e > 0 and abs(v) <= e
             slope = 1.0 if name == "relu" else 0.0
             return self.made(result, slope * e + (1.0 if straddles and name == "heaviside" else 0.0))
-        # The slope over [v - e, v + e]: for these functions at most the largest at the ends and the middle,
-        # times two for what lies between.
-        ends = (
-            [abs(float(DERIVATIVES[name](np.float64(p)))) for p in (v - e, v, v + e)] if e < float("inf") else [np.inf]
-        )
-        slope = ends[0] if e == 0 else max(ends) * (2.0 if e > 1e-3 * max(1.0, abs(v)) else 1.0 + 4 * e)
-        return self.made(result, (slope * e + self.function_ulps * self.u * abs(result)) * _UP + self.eta)
+        carried = min(_steepest(name, v - e, v + e) * e, _RANGES.get(name, np.inf)) if e else 0.0
+        size = max(abs(result), 1.0) if name in ("tanh", "softplus") else abs(result)
+        return self.made(result, (carried + self.function_ulps * self.u * size) * _UP + self.eta)
+
+    def softmax(self, values: list[_Rounded]) -> list[_Rounded]:
+        """Shifted by the largest value, which changes nothing and keeps exp from overflowing."""
+        shift = self.made(max(x.v for x in values), 0.0)
+        softmax: list[_Rounded] = super().softmax([x - shift for x in values])
+        return softmax
 
     def compare(self, symbol: str, a: _Rounded, b: _Rounded) -> bool:
         return bool(

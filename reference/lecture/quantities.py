@@ -14,16 +14,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .functions import DERIVATIVES
-from .losses import LOSSES, UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head
-from .network import Network, Sizes
-from .problem import Problem
-from .scalars.base import Field
-from .scalars.dual import DualField
-from .scalars.formal import FormalField
-from .symbolic import FIELD as EXPRESSIONS
-from .symbolic import Lowering, symbol, symbolic_problem
-from .typing import Array
+from ..activations import UNDEFINED_ACTIVATION
+from ..functions import DERIVATIVES
+from ..losses import LOSSES, UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head
+from ..network import Network, Sizes
+from ..problem import Problem
+from ..scalars.base import Field
+from ..scalars.dual import DualField
+from ..scalars.formal import FormalField
+from ..symbolic import FIELD as EXPRESSIONS
+from ..symbolic import Lowering, symbol, symbolic_problem
+from ..typing import Array
 
 Point: TypeAlias = dict[str, Any]
 """W and R with one copy per time, V, and what is added to s(t), a(t), yhat(t), each a list over time."""
@@ -90,13 +91,18 @@ def functions_of(network: Network) -> Functions:
     """A network's own functions. For softmax `dg` does not exist, and is not called."""
     f, g, loss = network.activation, network.head.output, network.loss
     return Functions(
-        f, f.derivative, g, lambda u: DERIVATIVES[g.name](u), lambda p, y: loss(y, p), lambda p, y: loss.derivative(y, p)
+        f,
+        f.derivative,
+        g,
+        lambda u: DERIVATIVES[g.name](u),
+        lambda p, y: loss(y, p),
+        lambda p, y: loss.derivative(y, p),
     )
 
 
 FAMILIES = {
     "undefined": "every differentiable f, every elementwise g and every loss",
-    "activations as outputs": "every differentiable f and every loss, with K = I, V the identity matrix and g the identity",
+    "activations as outputs": "every differentiable f and every loss, where K = I, V is the unit matrix and g = id",
     "half squared error": "every differentiable f, every elementwise g and L = 1/2 sum_k (yhat_k - y_k)^2",
     "squared error": "every differentiable f, every elementwise g and L = sum_k (yhat_k - y_k)^2",
 }
@@ -108,24 +114,29 @@ def family(name: str, gamma: Any) -> Functions:
 
     An undefined g is f(u + gamma): no other argument of f holds gamma, so no relation joins the two.
     """
-    network: Any = Network().undefined()
-    f, shifted = network.activation, lambda u: u + gamma
-    head = Head(UNDEFINED_OUTPUT, UNDEFINED_LOSS)
-    made = Functions(f, f.derivative, lambda u: f(shifted(u)), lambda u: f.derivative(shifted(u)), head.value, head.error)
+    f = UNDEFINED_ACTIVATION
+    undefined, half = Head(UNDEFINED_OUTPUT, UNDEFINED_LOSS), LOSSES["squared_error"]
+
+    def g(u: Array) -> Array:
+        return f(u + gamma)
+
+    def dg(u: Array) -> Array:
+        return f.derivative(u + gamma)
+
     if name == "activations as outputs":
-        return Functions(f, f.derivative, lambda u: +u, lambda u: u * 0 + 1, head.value, head.error)
+        return Functions(f, f.derivative, lambda u: +u, lambda u: u * 0 + 1, undefined.value, undefined.error)
     if name == "half squared error":
-        half = LOSSES["squared_error"]
-        return Functions(made.f, made.df, made.g, made.dg, lambda p, y: half(y, p), lambda p, y: half.derivative(y, p))
+        return Functions(f, f.derivative, g, dg, lambda p, y: half(y, p), lambda p, y: half.derivative(y, p))
     if name == "squared error":
-        return Functions(made.f, made.df, made.g, made.dg, lambda p, y: ((p - y) ** 2).sum(), lambda p, y: 2 * (p - y))
-    return made
+        return Functions(f, f.derivative, g, dg, lambda p, y: ((p - y) ** 2).sum(), lambda p, y: 2 * (p - y))
+    return Functions(f, f.derivative, g, dg, undefined.value, undefined.error)
 
 
 class Quantities:
     """What a formula of the lecture may mention, at one point.
 
-    times: 1, ..., T. W, R, V; x, y, a, s, u, yhat, e: lists over time of vectors. df, dg: f'(s(t)), g'(u(t)).
+    times: 1, ..., T. W, R, V; x, y, a, s, u, yhat, e: lists over time of vectors. df, dg: f'(s(t)),
+    g'(u(t)); f, g and slope_g are the functions themselves.
     d(of, by, t, tau): d of(t) / d by(tau), shape (*of, *by); of is "s", "a", "yhat" or "L" (of time t, or
     the sum where t is None); by is "V", "W" or "R" (shared, or the copy of time tau), "s", "a" or "yhat".
     delta: dL/ds(t), and zeros at T + 1.
@@ -137,7 +148,7 @@ class Quantities:
         self.times = range(1, problem.T + 1)
         self.W, self.R, self.V = (problem.parameters[name] for name in "WRV")
         self.x, self.y = timed(problem.inputs), timed(problem.targets)
-        self.f, self.g = functions.f, functions.g
+        self.f, self.g, self.slope_g = functions.f, functions.g, functions.dg
         out = run(point_of(problem), self.x, self.y, problem.initial_state, functions.f, functions.g, functions.loss)
         self.s, self.a, self.u, self.yhat, self.L = (out[name] for name in ("s", "a", "u", "yhat", "L"))
         self.e = [None, *(functions.error(self.yhat[t], self.y[t]) for t in self.times)]
@@ -202,7 +213,7 @@ class FormalQuantities(Quantities):
         self.sizes, self.field = sizes, FormalField(240)
         self.name = name
         self._lower = Lowering(self.field)
-        self._unrolled: dict[bool, tuple[Any, Any]] = {}
+        self._unrolled: dict[Any, tuple[Point, Any]] = {}
         network = Network().undefined()
         shape = network.parameter_shapes(sizes)
         problem = Problem(
@@ -222,49 +233,37 @@ class FormalQuantities(Quantities):
     def _given_V(self) -> Array:
         return self.field.lift(np.eye(self.sizes.I))
 
-    def _unroll(self, copies: bool) -> tuple[Point, Any]:
-        """The point and the forward pass as SymPy expressions, parameters shared or with copies and additions."""
-        if copies not in self._unrolled:
-            network, T, lift = Network().undefined(), self.sizes.T, EXPRESSIONS.lift
-            problem = symbolic_problem(network, self.sizes)
+    def _unroll(self, by: str, tau: int | None) -> tuple[Point, Any]:
+        """The point and the forward pass as SymPy expressions, with symbols of its own for `by` at time tau."""
+        key = None if tau is None else (by, tau)
+        if key not in self._unrolled:
+            problem = symbolic_problem(Network().undefined(), self.sizes)
             if self._fixed:
-                problem = problem.replace(parameters={**problem.parameters, "V": lift(np.eye(self.sizes.I))})
+                problem = problem.replace(
+                    parameters={**problem.parameters, "V": EXPRESSIONS.lift(np.eye(self.sizes.I))}
+                )
             point = point_of(problem)
-            if copies:
-                shapes = {"W": problem.parameters["W"].shape, "R": problem.parameters["R"].shape}
-                for n, shape in {**shapes, "s": (self.sizes.I,), "a": (self.sizes.I,), "yhat": (self.sizes.K,)}.items():
-                    point[n] = [_own_symbols(n, shape, t) for t in range(T + 1)]
+            if tau is not None:
+                shape, name = point[by][-1].shape, by if by in ("W", "R") else f"added to {by}"
+                own = EXPRESSIONS.array((symbol(name, index, tau) for index in np.ndindex(*shape)), shape)
+                point[by] = [own if t == tau else copy for t, copy in enumerate(point[by])]
             functions = family(self.name, EXPRESSIONS.scalar(symbol("gamma", ())))
             x, y = timed(problem.inputs), timed(problem.targets)
-            self._unrolled[copies] = (
-                point, run(point, x, y, problem.initial_state, functions.f, functions.g, functions.loss)
-            )  # fmt: skip
-        return self._unrolled[copies]
+            out = run(point, x, y, problem.initial_state, functions.f, functions.g, functions.loss)
+            self._unrolled[key] = (point, out)
+        return self._unrolled[key]
 
     def _differentiate(self, of: str, by: str, t: int | None, tau: int | None) -> Array:
-        point, out = self._unroll(tau is not None)
+        point, out = self._unroll(by, tau)
         entries = point[by] if by == "V" else point[by][-1 if tau is None else tau]
         parts = out[of][1:] if t is None else [out[of][t]]
         total = parts[0]
         for part in parts[1:]:
             total = total + part
         expressions, variables = EXPRESSIONS.natives(np.asarray(total)), EXPRESSIONS.natives(entries)
-        joined = self._joined(point) if tau is not None else {}
+        # A copy's symbols become those of the shared parameter when lowered; what was added becomes 0 here.
+        nothing = {} if by in ("V", "W", "R") else dict.fromkeys(variables, 0)
         return self.field.array(
-            (self._lower(e.diff(v).xreplace(joined)) for e in expressions for v in variables),
+            (self._lower(e.diff(v).xreplace(nothing)) for e in expressions for v in variables),
             np.shape(total) + np.shape(entries),
         )
-
-    def _joined(self, point: Point) -> dict[Any, Any]:
-        """What makes the copies one again, and the additions zero."""
-        shared = point_of(symbolic_problem(Network().undefined(), self.sizes))
-        return {
-            own: value
-            for n in ("W", "R", "s", "a", "yhat")
-            for mine, common in zip(point[n][1:], shared[n][1:], strict=True)
-            for own, value in zip(EXPRESSIONS.natives(mine), EXPRESSIONS.natives(common), strict=True)
-        }
-
-
-def _own_symbols(name: str, shape: tuple[int, ...], t: int) -> Array:
-    return EXPRESSIONS.array((symbol(f"{name}{t}", index) for index in np.ndindex(*shape)), shape)

@@ -1,0 +1,64 @@
+"""How large a problem a rule is quick enough for.
+
+A rule that loops over single weights in Python would take hours where a vectorised one takes a second.
+Before a larger size is tried, the time that it will take is predicted from the sizes before it; what is too
+slow is left out and named, and the verdict's scope says what was reached.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .reference.network import Sizes
+
+SECONDS = 45.0
+_UNKNOWN_EXPONENT = 3.0
+
+
+class Budget:
+    """Seconds for one size of one kind of evidence, with the growth seen so far: time ~ T I^p."""
+
+    def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self._clock = seconds, clock
+        self._seen: list[tuple[Sizes, float]] = []
+        self.left_out: list[Sizes] = []
+
+    @contextmanager
+    def timed(self, size: Sizes) -> Iterator[None]:
+        """Time what is done at this size."""
+        start = self._clock()
+        yield
+        self._seen.append((size, max(self._clock() - start, 1e-6)))
+
+    def predicted(self, size: Sizes) -> float:
+        """Seconds that this size will take, from the last one seen; 0 where nothing has been seen."""
+        if not self._seen:
+            return 0.0
+        last, seconds = self._seen[-1]
+        return seconds * (size.T / last.T) * (size.I / last.I) ** self._exponent()
+
+    def _exponent(self) -> float:
+        """p from the last two sizes that differ in I, between 1 and 5."""
+        last, seconds = self._seen[-1]
+        for size, before in reversed(self._seen[:-1]):
+            if size.I != last.I:
+                growth = math.log((seconds / last.T) / (before / size.T)) / math.log(last.I / size.I)
+                return min(max(growth, 1.0), 5.0)
+        return _UNKNOWN_EXPONENT
+
+    def affords(self, size: Sizes) -> bool:
+        """Whether this size fits; if not, it is remembered as left out."""
+        if self.predicted(size) <= self.seconds:
+            return True
+        self.left_out.append(size)
+        return False
+
+    @property
+    def remark(self) -> str:
+        """What was left out, for a scope; empty if nothing was."""
+        if not self.left_out:
+            return ""
+        return f" (too slow here for {'; '.join(map(str, self.left_out))})"

@@ -1,0 +1,213 @@
+"""The command line: `gradcheck audit`, `gradcheck report`, `gradcheck list`.
+
+Exit status: 0 all claims hold; 1 a claim is refuted or its rule failed; 2 something could not be used (an
+option, a module, a rule's signature, an output file); 3 a claim is inconclusive or was not judged; 130
+interrupted. Of several, 1 counts before 2, 2 before 3, 3 before 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import __version__
+from .session import INTERRUPTED, Session, complain, console
+
+app = typer.Typer(
+    name="gradcheck",
+    help="Proofs, not tolerances, for the gradients of recurrent networks.",
+    epilog="Exit status: 0 all claims hold, 1 a claim is refuted or the rule failed, 2 bad input, 3 not settled.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Effort(StrEnum):
+    """How far an audit goes."""
+
+    full = "full"
+    quick = "quick"
+
+
+EffortOption = Annotated[Effort, typer.Option(help="The sizes of the report, or a few small ones in seconds.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every problem that is tried.")]
+HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained page (.html).")]
+JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of it as data (.json).")]
+MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).")]
+JunitOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line for each rule.")]
+
+
+def main() -> None:
+    """The entry point `gradcheck`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no box characters, or a formula's symbols, is no reason to fail.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="gradcheck")
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gradcheck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(no_args_is_help=True)
+def audit(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET",
+            show_default=False,
+            help="module:rule, file.py:rule, a module or file (every rule that it declares), or a shipped rule's name.",
+        ),
+    ],
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLAIM", help="Judge this claim, not what the rule declares. Repeatable."),
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NET",
+            help="Judge it on this network: activation,output,loss, or all. Repeatable.",
+        ),
+    ] = None,
+    effort: EffortOption = Effort.full,
+    seed: SeedOption = 0,
+    html: HtmlOption = None,
+    json: JsonOption = None,
+    md: MdOption = None,
+    junit: JunitOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Cut nothing; say what could not be seen.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Judge what rules claim, each claim by the strongest evidence that the rule's code permits.
+
+    \b
+    [bold]Examples[/bold]
+      gradcheck audit bptt
+      gradcheck audit my_rules.py:rtrl --claim exact --html rtrl.html
+      gradcheck audit my_rules.py --network logistic --effort quick
+    """  # noqa: D301
+    with _usage_errors():
+        paths = _outputs(html=html, json=json, md=md, junit=junit)
+        claims, networks = _claims(claim), _networks(network)
+    session = Session(paths, quiet=quiet, verbose=verbose)
+    with session.interruptible():
+        wanted = [pair for target in targets for pair in session.resolve(target)]
+        for name, rule in wanted:
+            session.audit(name, rule, claims=claims, networks=networks, effort=effort.value, seed=seed)
+    session.finish()
+
+
+@app.command()
+def report(
+    html: HtmlOption = None,
+    json: JsonOption = None,
+    md: MdOption = None,
+    junit: JunitOption = None,
+    effort: EffortOption = Effort.full,
+    seed: SeedOption = 0,
+    quiet: QuietOption = False,
+) -> None:
+    """The whole correctness report: every shipped rule, and the lecture that they come from, judged.
+
+    Without a file to write it writes gradcheck-report.html into the current folder.
+
+    \b
+    [bold]Examples[/bold]
+      gradcheck report
+      gradcheck report --html report.html --json report.json
+    """  # noqa: D301
+    if not any((html, json, md, junit)):
+        html = Path("gradcheck-report.html")
+    with _usage_errors():
+        paths = _outputs(html=html, json=json, md=md, junit=junit)
+    session = Session(paths, quiet=quiet)
+    with session.interruptible():
+        session.whole(effort=effort.value, seed=seed)
+    session.finish()
+
+
+@app.command("list")
+def list_rules() -> None:
+    """The shipped rules with their claims, and the claims that can be made."""
+    from .report.listing import print_listing
+
+    print_listing(console())
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Any:
+    from .reference.errors import GradcheckError
+
+    try:
+        yield
+    except GradcheckError as error:
+        complain(str(error))
+        raise typer.Exit(2) from None
+
+
+def _outputs(**asked: Path | None) -> list[Path]:
+    """The files to write, each looked at before any work is done."""
+    from .reference.errors import GradcheckError
+    from .report.files import check_path
+
+    suffixes = {"html": ".html", "json": ".json", "md": ".md", "junit": ".xml"}
+    paths = [path for path in asked.values() if path is not None]
+    for option, path in asked.items():
+        if path is None:
+            continue
+        if path.suffix.lower() != suffixes[option] and not path.is_dir():
+            raise GradcheckError(f"--{option} writes a file that ends in {suffixes[option]}; got {str(path)!r}")
+        check_path(path)
+    return paths
+
+
+def _claims(texts: Sequence[str] | None) -> list[Any] | None:
+    from .reference.claims import parse_claim
+
+    return [parse_claim(text) for text in texts] if texts else None
+
+
+def _networks(texts: Sequence[str] | None) -> list[Any] | None:
+    """Networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all."""
+    from .reference.errors import GradcheckError
+    from .reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
+
+    networks: list[Any] = []
+    for text in texts or ():
+        kind, _, rest = text.rpartition(":")
+        if kind not in ("", "context"):
+            raise GradcheckError(f"there is no kind of network {kind!r} (in {text!r}); write context: or nothing")
+        parts = [part.strip().replace(" ", "_") for part in rest.split(",")]
+        if parts == ["all"]:
+            networks += ALL_CONTEXT_NETWORKS if kind else ALL_NETWORKS
+        elif len(parts) > 3 or not all(parts):
+            raise GradcheckError(f"the network {text!r} should read activation, or activation,output,loss, or all")
+        else:
+            networks.append((ContextNetwork if kind else Network)(*parts))
+    return networks or None

@@ -1,0 +1,62 @@
+"""The lecture, judged: every formula and sentence of it that is not about cost, with a verdict reached when called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..reference.lecture import COST_ROWS, STATEMENTS, Printed
+from ..reference.lecture.formulas import FORMULAS
+from ..verdicts import Chapter, Statement, Status
+from .backward import BACKWARD
+from .judging import judge
+from .online import ONLINE
+
+INTRODUCTION = """\
+A good lecture puts a whole subject on a few slides, and this one does: unrolling, backpropagation through time, its \
+truncation, real-time recurrent learning, and the way to have the best of both. In the room it says what it means. On \
+paper, index by index, some of it says something else, and a student who types it in computes that instead. Here every \
+formula and every sentence that is not about cost stands first as printed, and, where that does not hold, as it must \
+have been meant.
+
+No verdict is copied from anywhere: each is computed when this page is made. The left side of an equation is always \
+the true value, a derivative of the forward pass that SymPy takes without any formula of the lecture; the right side \
+is the slide. PROVED means that both are the same polynomials with $f$, $g$ and $L$ left undefined, so that the \
+equation holds for every activation, every elementwise output, every loss and all numbers, at the sizes named. Those \
+include two at which no two of $T$, $I$, $D$ and $K$ coincide, so that a transpose cannot hide, and one at which it \
+can. REFUTED comes with numbers small enough to check by hand and a program that does.
+
+The recursions, which are the difficult part, are right. What goes wrong is bookkeeping. The forward equations are \
+written with the transposes of $W$ and $R$, and the gradients of BPTT as if without; that of $R$ is the one to watch, \
+for its transpose has the right shape and no program will object. One time index slips in the summary. And an output \
+function comes and goes between the slides."""
+
+SENTENCES = BACKWARD | ONLINE
+
+
+def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
+    """Judge every statement of the lecture. `progress` is called with a line of text at each."""
+    statements = []
+    for row in STATEMENTS:
+        progress(f"the lecture: {row.title}")
+        statements.append(statement(row))
+    return Chapter(
+        "lecture",
+        "The lecture, judged",
+        INTRODUCTION,
+        tuple(statements),
+        tables=(("Cost statements, not judged yet", ("about", "as printed"), COST_ROWS),),
+    )
+
+
+def statement(row: Printed) -> Statement:
+    """One row with its verdict, and that of its corrected form where it has one."""
+    formula = FORMULAS.get(row.id)
+    verdict = (
+        SENTENCES[row.id](row.title)
+        if row.id in SENTENCES
+        else judge(row.title, FORMULAS[row.id], FORMULAS[row.id].printed)
+    )
+    if formula is None or formula.corrected is None or verdict.status is Status.HOLDS:
+        return Statement(row.id, row.section, row.title, row.printed, verdict, comment=row.comment)
+    corrected = judge(row.title, formula, formula.corrected)
+    return Statement(row.id, row.section, row.title, row.printed, verdict, row.corrected, corrected, row.comment)

@@ -1,0 +1,223 @@
+"""What one command finds: printed as it comes, written at the end, whatever happens between."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .verdicts import Chapter, Collection, Report
+
+INTERRUPTED = 130
+_COUNTS_FIRST = (INTERRUPTED, 1, 2, 3, 0)
+
+
+def console() -> Console:
+    """Standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def complain(text: str) -> None:
+    """Say what is wrong, on standard error."""
+    typer.echo(f"gradcheck: {text}", err=True)
+
+
+@dataclass(frozen=True)
+class _Unusable:
+    """What stands in place of a rule that could not be loaded."""
+
+    problem: str
+
+
+class Session:
+    """The findings of one command, and the status that it leaves with."""
+
+    def __init__(self, paths: Iterable[Path], *, quiet: bool = False, verbose: bool = False) -> None:
+        from .report.progress import Progress
+
+        self.paths, self.quiet, self.verbose = list(paths), quiet, verbose
+        self.console = console()
+        self.progress = Progress(sys.stderr, quiet=quiet)
+        self.reports: list[Report] = []
+        self.chapters: list[Chapter] = []
+        self.title = ""
+        self.statuses: set[int] = set()
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Any:
+        """A context in which an interrupt ends the work and keeps what was found."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            partial = getattr(stop, "report", None)
+            if partial is not None:
+                self._keep(partial, None)
+            self.statuses.add(INTERRUPTED)
+            complain("interrupted; what was judged by now is kept")
+
+    def resolve(self, target: str) -> list[tuple[str, Any]]:
+        """The rules that the target names; where it is bad that is said at once, and comes in their place."""
+        from .reference.errors import GradcheckError
+        from .targets import resolve
+
+        with self.progress:
+            self.progress(f"loading {target}")
+            try:
+                return resolve(target)
+            except GradcheckError as error:
+                message = str(error)
+        self._complain_of(target, message)
+        return [(target, _Unusable(message))]
+
+    def audit(self, name: str, rule: Any, **how: Any) -> None:
+        """Audit one rule and print what came of it; a rule that cannot be judged stops no other."""
+        if isinstance(rule, _Unusable):
+            self._leave_out(name, rule.problem)
+            return
+        from .reference.errors import GradcheckError
+
+        problem = ""
+        with self.progress:
+            self.progress(f"loading {name}")
+            try:
+                from .auditing import audit
+
+                found = audit(rule, progress=self.progress, **how)
+            except GradcheckError as error:
+                problem = str(error)
+            except Exception:
+                problem = f"gradcheck itself failed on {name}; please report this:\n{traceback.format_exc()}"
+            seconds = self.progress.seconds
+        if problem:
+            self._complain_of(name, problem)
+            self._leave_out(name, problem)
+        else:
+            self._keep(found, seconds)
+
+    def whole(self, **how: Any) -> None:
+        """The correctness report of what is shipped."""
+        with self.progress:
+            self.progress("loading the shipped rules")
+            from . import catalogue
+            from .reference.errors import GradcheckError
+
+            self.title = catalogue.TITLE
+            try:
+                catalogue.report(progress=self.progress, finished=self._collect, **how)
+            except GradcheckError as error:
+                complain(str(error))
+                self.statuses.add(2)
+
+    def finish(self) -> None:
+        """Write the files, print the summary, and leave with the status that counts first."""
+        record = self._record()
+        if record is None:
+            raise typer.Exit(self._status())
+        wrote = [path for path in self.paths if self._write(record, path)]
+        if self.title:
+            self.statuses.add(record.exit_status)
+            self._print(lambda: self._print_whole(record))
+        elif len(self.reports) > 1 and not self.quiet:
+            self._print(self._print_summary)
+        if wrote:
+            text = "\n".join(f"wrote {path}" for path in wrote)
+            self._print(lambda: self.console.print(text, soft_wrap=True, markup=False))
+        raise typer.Exit(self._status())
+
+    def _collect(self, part: Report | Chapter) -> None:
+        from .verdicts import Report
+
+        if isinstance(part, Report):
+            self.reports.append(part)
+        else:
+            self.chapters.append(part)
+
+    def _keep(self, report: Report, seconds: float | None) -> None:
+        self.reports.append(report)
+        if self.title:
+            return
+        self.statuses.add(report.exit_status)
+        if self.quiet:
+            from .report.brief import summary_line
+
+            self._print(lambda: self.console.print(summary_line(report), soft_wrap=True))
+        else:
+            from .report.brief import print_brief
+
+            self._print(lambda: print_brief(report, self.console, verbose=self.verbose, seconds=seconds))
+            self._print(self.console.print)
+
+    def _complain_of(self, name: str, problem: str) -> None:
+        self.statuses.add(2)
+        complain(problem if problem.startswith(name) else f"{name}: {problem}")
+
+    def _leave_out(self, name: str, problem: str) -> None:
+        from .verdicts import Report
+
+        self.reports.append(Report(name, "", (), (), notes=(f"not judged: {problem.splitlines()[0]}",)))
+
+    def _record(self) -> Report | Collection | None:
+        from .verdicts import Collection
+
+        judged = [report for report in self.reports if report.verdicts]
+        if not judged and not self.chapters:
+            return None
+        if self.title:
+            stopped = " (not all of them: it was interrupted)" if INTERRUPTED in self.statuses else ""
+            return Collection(self.title + stopped, tuple(self.reports), tuple(self.chapters))
+        if len(self.reports) == 1:
+            return self.reports[0]
+        return Collection(f"Audit of {len(self.reports)} rules", tuple(self.reports))
+
+    def _write(self, record: Report | Collection, path: Path) -> bool:
+        from .reference.errors import GradcheckError
+
+        try:
+            record.write(path)
+        except GradcheckError as error:
+            complain(str(error))
+        except Exception:
+            complain(f"gradcheck itself failed to write {path}; please report this:\n{traceback.format_exc()}")
+        else:
+            return True
+        self.statuses.add(2)
+        return False
+
+    def _print(self, what: Callable[[], None]) -> None:
+        # A reader that has gone away (a pipe into head) must not cost the files.
+        with contextlib.suppress(BrokenPipeError):
+            what()
+
+    def _print_whole(self, record: Any) -> None:
+        from .report.brief import summary_line
+        from .report.terminal import print_collection
+
+        if not self.quiet:
+            print_collection(record, self.console)
+            self.console.print(f"\n{'all of it holds' if record.passed else 'not all of it holds'}", style="bold")
+            return
+        for report in record.reports:
+            self.console.print(summary_line(report), soft_wrap=True)
+
+    def _print_summary(self) -> None:
+        from rich.rule import Rule
+
+        from .report.brief import summary_line
+
+        self.console.print(Rule(style="dim"))
+        for report in self.reports:
+            self.console.print(summary_line(report), soft_wrap=True)
+
+    def _status(self) -> int:
+        return next((status for status in _COUNTS_FIRST if status in self.statuses), 0)

@@ -1,0 +1,395 @@
+"""The command line: what it prints, what it writes, and the status that it leaves with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import gradcheck
+from gradcheck import catalogue, cli, targets
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.report import from_json
+from gradcheck.verdicts import Chapter, Collection, Report
+
+RULES = Path(__file__).parent / "plain_rules.py"
+BADLY = {
+    "syntax.py": ("def rule(problem:\n", "is not valid Python"),
+    "exits.py": ("import sys\nsys.exit(5)\n", "could not be imported; it raised SystemExit: 5"),
+    "raises.py": ("x = 1 / 0\n", "could not be imported; it raised ZeroDivisionError: division by zero"),
+    "lacks.py": ("import not_installed_anywhere\n", "No module named 'not_installed_anywhere'; install it first"),
+    "empty.py": ("def helper(problem): return {}\n", "empty.py declares no rule; name one of its functions, such as"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In an empty folder, with what imports leave behind taken away."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(cli.app, [str(a) for a in arguments], prog_name="gradcheck")
+
+
+def audit(*arguments: Any) -> Result:
+    return run("audit", *arguments, "--effort", "quick")
+
+
+def test_a_rule_that_holds_fits_on_a_screen() -> None:
+    result = audit(f"{RULES}:good")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.rstrip("\n").split("\n")
+    assert lines[0] == "good: both claims hold"
+    assert any(line.split() == ["PROVED", "exact"] for line in lines), result.stdout
+    assert any(line.split() == ["SUPPORTED", "pure"] for line in lines), result.stdout
+    assert len(lines) <= 30, f"{len(lines)} lines do not fit on a screen:\n{result.stdout}"
+    assert max(map(len, lines)) <= 80, f"wider than 80 columns:\n{result.stdout}"
+    assert "\x1b" not in result.output, "colours where there is no terminal"
+
+
+def test_verbose_says_what_could_not_be_seen() -> None:
+    brief, verbose = audit(f"{RULES}:good").stdout, audit(f"{RULES}:good", "--verbose").stdout
+    assert "could not see" not in brief and "could not see: differences that rounding" in verbose
+    assert "oracle agreement" not in brief and "oracle agreement: digits of agreement" in verbose
+
+
+def test_a_refuted_rule_shows_a_program_that_runs() -> None:
+    result = audit(f"{RULES}:wrong")
+    assert result.exit_code == 1, result.output
+    assert "wrong: 1 of 2 claims hold" in result.stdout
+    assert "wrong is not exact" in result.stdout
+    program = result.stdout[result.stdout.index("import numpy as np") :].split("\n──", 1)[0]
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "off by" in ran.stdout, f"{ran.stderr}\n{program}"
+
+
+def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> None:
+    (tmp_path / "two_rules.py").write_text(
+        "import gradcheck\nfrom gradcheck.algorithms import bptt\n"
+        "@gradcheck.rule()\ndef first(problem): return bptt(problem)\n"
+        "@gradcheck.rule()\ndef second(problem): return bptt(problem)\n"
+        "def third(problem): return {}\n"
+    )
+    for target in ("two_rules", "two_rules.py"):
+        result = audit(target, "--quiet")
+        assert result.stdout.split("\n")[:2] == ["first: pure SUPPORTED", "second: pure SUPPORTED"], result.output
+        assert result.exit_code == 0
+
+
+def test_the_names_of_shipped_rules_are_targets() -> None:
+    result = audit("bptt", "--network", "tanh", "--quiet")
+    assert (result.exit_code, result.stdout) == (0, "bptt: exact PROVED, pure SUPPORTED\n"), result.output
+
+
+def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
+    result = audit(f"{RULES}:good", "--claim", "truncated(2)", "--claim", "pure", "--network", "tanh", "--quiet")
+    assert result.exit_code == 1, result.output
+    assert "truncated(2) REFUTED, pure SUPPORTED" in result.stdout
+
+
+def test_a_rule_that_declares_nothing_is_told_so() -> None:
+    result = audit(f"{RULES}:undeclared")
+    assert "note: the rule declares no claim about its result; give one with --claim" in result.stdout
+
+
+def test_a_claim_that_is_not_judged_is_no_pass() -> None:
+    result = audit(f"{RULES}:good", "--claim", "unbiased")
+    assert result.exit_code == 3, result.output
+    assert "NOT RUN       unbiased" in result.stdout
+
+
+def test_what_a_rule_prints_does_not_reach_the_terminal() -> None:
+    result = audit(f"{RULES}:talkative")
+    assert result.exit_code == 0, result.output
+    assert "it printed, first 'on standard output'" in " ".join(result.stdout.split())
+    assert result.stdout.count("on standard output") == 1 and "on standard error" not in result.output
+
+
+USAGE = [
+    (["audit", "no_such_module"], "there is no module 'no_such_module'"),
+    (["audit", "bpt"], "did you mean bptt?"),
+    (["audit", "no_such_module:rule"], "there is no module 'no_such_module'"),
+    (["audit", "no_such_file.py:rule"], "there is no file 'no_such_file.py'"),
+    (["audit", f"{RULES}:no_such_rule"], "has no 'no_such_rule'; it has"),
+    (["audit", f"{RULES}:god"], "did you mean good?"),
+    (["audit", f"{RULES}:"], "does not name a rule; write package.module:rule"),
+    (["audit", f"{RULES}:two_arguments"], "a rule takes one argument, the problem; two_arguments is"),
+    (["audit", f"{RULES}:good", "--claim", "exakt"], "there is no claim 'exakt'; choose one of"),
+    (["audit", f"{RULES}:good", "--claim", "truncated"], "should read truncated(tau) with whole numbers"),
+    (["audit", f"{RULES}:good", "--network", "tanhh"], "tanhh"),
+    (["audit", f"{RULES}:good", "--network", "tanh,,"], "should read activation, or activation,output,loss"),
+    (["audit", f"{RULES}:good", "--network", "lstm:tanh"], "there is no kind of network 'lstm'"),
+    (["audit", f"{RULES}:good", "--effort", "heroic"], "heroic"),
+    (["audit", f"{RULES}:good", "--seed", "-1"], "--seed"),
+    (["audit", f"{RULES}:good", "--json", "missing/report.json"], "the folder 'missing' does not exist"),
+    (["audit", f"{RULES}:good", "--json", "report.html"], "--json writes a file that ends in .json"),
+    (["audit", f"{RULES}:good", "--html", "."], "is a folder; name a file in it"),
+    (["report", "--md", "missing/report.md"], "the folder 'missing' does not exist"),
+    (["replay"], "No such command"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "fragment"), USAGE, ids=[" ".join(a).replace(str(RULES), "") for a, _ in USAGE])
+def test_what_cannot_be_used_leaves_with_2_and_a_message(
+    arguments: list[str], fragment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "report", lambda **_: pytest.fail("judged before the path was looked at"))
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert fragment in " ".join(result.stderr.split()), f"wanted {fragment!r} in: {result.stderr}"
+    assert "Traceback" not in result.output, result.output
+
+
+@pytest.mark.parametrize("name", BADLY)
+def test_a_module_that_cannot_be_imported_is_named(name: str, tmp_path: Path) -> None:
+    text, fragment = BADLY[name]
+    (tmp_path / name).write_text(text)
+    result = audit(name)
+    assert result.exit_code == 2, result.output
+    assert fragment in result.stderr, f"wanted {fragment!r} in: {result.stderr}"
+    assert "Traceback" not in result.output, result.output
+
+
+def test_one_bad_target_stops_no_other() -> None:
+    result = audit("nowhere:rule", f"{RULES}:good", f"{RULES}:two_arguments", f"{RULES}:nothing", "--json", "all.json")
+    assert result.exit_code == 1, f"a rule that failed counts before a bad target: {result.output}"
+    assert "there is no module 'nowhere'" in result.stderr
+    assert "two_arguments is two_arguments(problem" in result.stderr
+    assert "good: both claims hold" in result.stdout and "nothing: none of its 1 claim holds" in result.stdout
+    record = from_json(Path("all.json").read_text())
+    assert isinstance(record, Collection)
+    words = {report.rule.rpartition(":")[2]: [v.word for v in report.verdicts] for report in record.reports}
+    assert words == {"rule": [], "good": ["SUPPORTED", "PROVED"], "two_arguments": [], "nothing": ["REFUTED"]}
+    assert "there is no module 'nowhere'" in record.reports[0].notes[0]
+    assert not record.passed
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        (["undeclared"], 0),
+        (["undeclared", "two_arguments"], 2),
+        (["two_arguments", "nothing", "undeclared"], 1),
+        (["raises"], 1),
+    ],
+)
+def test_the_status_that_counts_first_is_left_with(rules: list[str], status: int) -> None:
+    assert audit(*[f"{RULES}:{rule}" for rule in rules], "--quiet").exit_code == status
+
+
+def test_a_claim_that_is_not_settled_counts_before_one_that_holds(tmp_path: Path) -> None:
+    assert audit(f"{RULES}:good", "--claim", "pure", "--claim", "aligned", "--quiet").exit_code == 3
+    assert audit(f"{RULES}:good", "no:rule", "--claim", "aligned", "--quiet").exit_code == 2
+
+
+def test_every_format_is_written() -> None:
+    options = ["--html", "a.html", "--json", "a.json", "--md", "a.md", "--junit", "a.xml"]
+    result = audit(f"{RULES}:good", *options)
+    assert result.exit_code == 0, result.output
+    assert json.loads(Path("a.json").read_text()), "empty JSON"
+    assert "<html" in Path("a.html").read_text() and "good" in Path("a.md").read_text()
+    assert ET.parse("a.xml").getroot().get("failures") == "0"
+    assert all(f"wrote {name}" in result.stdout for name in ("a.html", "a.json", "a.md", "a.xml")), result.stdout
+
+
+def test_a_file_that_cannot_be_written_later_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    resolve = targets.resolve
+
+    def after_the_check(text: str) -> Any:
+        shutil.rmtree(folder, ignore_errors=True)
+        return resolve(text)
+
+    monkeypatch.setattr(targets, "resolve", after_the_check)
+    result = audit(f"{RULES}:undeclared", "--json", folder / "a.json", "--md", tmp_path / "a.md")
+    assert result.exit_code == 2, result.output
+    assert f"the folder {str(folder)!r} does not exist" in result.stderr
+    assert "undeclared: its one claim holds" in result.stdout, "what was computed was not printed"
+    assert "Its one claim holds" in (tmp_path / "a.md").read_text(), "the other file was not written"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that even root cannot write into")
+def test_a_folder_that_is_not_writable_has_a_message() -> None:
+    result = audit(f"{RULES}:undeclared", "--json", "/proc/report.json")
+    assert result.exit_code == 2, result.output
+    assert "'/proc/report.json'" in result.stderr and "cannot write" in result.stderr, result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradcheck import auditing
+
+    judge = auditing._Audit._judge
+
+    def interrupted(self: Any, claim: Any, blocked: str) -> Any:
+        if self.rule.name == "wrong":
+            raise KeyboardInterrupt
+        return judge(self, claim, blocked)
+
+    monkeypatch.setattr(auditing._Audit, "_judge", interrupted)
+    result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
+    assert result.exit_code == 130, result.output
+    assert "interrupted; what was judged by now is kept" in result.stderr
+    record = from_json(Path("part.json").read_text())
+    assert isinstance(record, Collection)
+    assert [(r.rule, [v.word for v in r.verdicts]) for r in record.reports] == [
+        ("good", ["SUPPORTED", "PROVED"]),
+        ("wrong", ["SUPPORTED", "NOT RUN"]),
+    ]
+
+
+def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradcheck import auditing
+
+    whole = auditing.audit
+
+    def failing(rule: Any, *arguments: Any, **named: Any) -> Report:
+        if rule.__name__ == "wrong":
+            raise AssertionError("a bug")
+        return whole(rule, *arguments, **named)
+
+    monkeypatch.setattr(auditing, "audit", failing)
+    result = audit(f"{RULES}:wrong", f"{RULES}:undeclared", "--quiet")
+    assert result.exit_code == 2, result.output
+    assert "gradcheck itself failed" in result.stderr and "AssertionError: a bug" in result.stderr
+    assert "undeclared: pure SUPPORTED" in result.stdout
+
+
+def stub_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = gradcheck.audit(catalogue.catalogue()[0], networks=[gradcheck.Network()], effort="quick")
+    monkeypatch.setattr(catalogue, "catalogue", lambda: ("a rule",))
+    monkeypatch.setattr(catalogue, "audit", lambda *_, **__: quick)
+    monkeypatch.setattr(catalogue, "chapters", lambda told: [Chapter("truncation", "Truncation, measured", "")])
+
+
+def test_the_report_is_written_to_the_current_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub_report(monkeypatch)
+    result = run("report", "--effort", "quick")
+    assert result.exit_code == 0, result.output
+    assert "bptt" in result.stdout and "Truncation, measured" in result.stdout, result.stdout
+    assert result.stdout.rstrip().endswith("wrote gradcheck-report.html")
+    assert "<html" in Path("gradcheck-report.html").read_text()
+
+
+def test_a_report_in_other_formats_writes_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub_report(monkeypatch)
+    assert run("report", "--json", "r.json", "--md", "r.md", "--quiet").exit_code == 0
+    assert sorted(p.name for p in Path().iterdir()) == ["r.json", "r.md"]
+
+
+def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub_report(monkeypatch)
+
+    def stop(told: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(catalogue, "chapters", stop)
+    result = run("report", "--json", "part.json")
+    assert result.exit_code == 130, result.output
+    record = from_json(Path("part.json").read_text())
+    assert isinstance(record, Collection)
+    assert [r.rule for r in record.reports] == ["bptt"] and "interrupted" in record.title
+
+
+def test_the_list_has_every_shipped_rule_and_claim() -> None:
+    result = run("list")
+    assert result.exit_code == 0, result.output
+    for rule in catalogue.catalogue():
+        assert f"  {rule.__name__} " in result.stdout, f"{rule.__name__} is not listed"
+    for claim in ("exact", "truncated(tau)", "windowed(horizon, stride)", "pure"):
+        assert f"  {claim}" in result.stdout, f"{claim} is not listed"
+    assert max(map(len, result.stdout.split("\n"))) <= 80
+
+
+@pytest.mark.parametrize("arguments", [[], ["audit"], ["report"]], ids=" ".join)
+def test_help_has_examples_and_fits(arguments: list[str]) -> None:
+    result = run(*arguments, "--help")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.split("\n"))) <= 80, result.stdout
+    assert "gradcheck report" in result.stdout or "gradcheck audit bptt" in result.stdout or "audit" in result.stdout
+
+
+def child(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_wait_for_nothing(option: str) -> None:
+    program = (
+        "import atexit, sys\n"
+        "heavy = {'sympy', 'matplotlib', 'numpy', 'flint', 'mpmath', 'hypothesis', 'jinja2'}\n"
+        "atexit.register(lambda: print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        f"sys.argv = ['gradcheck', {option!r}]\n"
+        "from gradcheck.cli import main\nmain()\n"
+    )
+    ran = child("-c", program)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr.strip() == "loaded []", ran.stderr
+    assert option == "--help" or ran.stdout == f"gradcheck {gradcheck.__version__}\n"
+
+
+def test_the_module_runs_as_a_program_on_a_terminal_without_box_characters() -> None:
+    ran = child(
+        "-m",
+        "gradcheck",
+        "audit",
+        f"{RULES}:wrong",
+        "--effort",
+        "quick",
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "wrong is not exact" in ran.stdout and "Traceback" not in ran.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends an interrupt as a terminal does")
+def test_ctrl_c_leaves_with_130_and_keeps_the_first_sign_of_life_within_two_seconds(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time, gradcheck\n"
+        "@gradcheck.rule()\ndef slow(problem):\n    pathlib.Path('running').touch()\n    time.sleep(60)\n"
+    )
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gradcheck", "audit", "slow.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    waited = time.monotonic() - start
+    while not Path("running").exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, f"{process.returncode}: {out}\n{err}"
+    assert "Traceback" not in err, err
+    assert "loading slow.py" in first or "slow: purity" in first, first
+    assert waited < 10, f"the first line came after {waited:.1f} s"  # 1 s is meant; a busy machine gets more
+
+
+def test_resolve_tells_a_package_that_exports_rules_from_one_that_imports_them() -> None:
+    names = [name for name, _ in targets.resolve("gradcheck.algorithms")]
+    assert "gradcheck.algorithms:bptt" in names and "gradcheck.algorithms:RTRL" in names
+    with pytest.raises(GradcheckError, match="declares no rule"):
+        targets.resolve("gradcheck.catalogue")

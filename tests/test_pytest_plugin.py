@@ -1,0 +1,250 @@
+"""The pytest plugin, run in sessions of its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gradcheck
+import gradcheck.auditing
+import gradcheck.pytest_plugin  # both stay loaded: a session in this process would load copies of its own
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.report import from_json
+from gradcheck.verdicts import Collection
+
+pytest_plugins = "pytester"
+
+INSTALLED = any(point.name == "gradcheck" for point in importlib.metadata.entry_points(group="pytest11"))
+"""Whether the plugin loads by itself; in a checkout that is not installed it is named."""
+PLUGIN = [] if INSTALLED else ["-p", "gradcheck.pytest_plugin"]
+
+HEAD = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import gradcheck
+from plain_rules import *
+from gradcheck.algorithms import *
+"""
+
+
+def session(pytester: pytest.Pytester, text: str, *arguments: str) -> pytest.RunResult:
+    pytester.makepyfile(test_rules=HEAD + text)
+    own = ["-W", "error", "-p", "no:cacheprovider", "-p", "no:randomly", *PLUGIN]
+    return pytester.runpytest_inprocess(*own, "--strict-markers", *arguments)
+
+
+EMPTY = """
+@gradcheck.parametrize({rules})
+def test_rule(verdict):
+    ...
+"""
+
+
+def test_one_test_for_each_rule_and_claim_and_no_audit_while_collecting(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradcheck.auditing, "audit", lambda *_, **__: pytest.fail("audited while collecting"))
+    text = EMPTY.format(rules="[bptt, truncated_bptt, windowed_bptt, RTRL, good, undeclared, bound_tau]")
+    result = session(pytester, text, "--collect-only", "-q")
+    assert result.ret == 0
+    named = [line.partition("[")[2].rstrip("]") for line in result.outlines if "::" in line]
+    assert named == [
+        *("bptt-pure", "bptt-exact"),
+        *("truncated_bptt-pure", "truncated_bptt-truncated(tau)"),
+        *("windowed_bptt-pure", "windowed_bptt-windowed(horizon,stride)"),
+        *("RTRL-pure", "RTRL-exact"),
+        *("good-pure", "good-exact"),
+        "undeclared-pure",
+        *("truncated_bptt(tau=3)-pure", "truncated_bptt(tau=3)-truncated(3)"),
+    ]
+
+
+def test_a_claim_that_fails_fails_its_test_with_the_counterexample_and_nothing_of_ours(
+    pytester: pytest.Pytester,
+) -> None:
+    result = session(pytester, EMPTY.format(rules="[good, wrong]"))
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*test_rule?wrong-exact?*", "wrong, exact: REFUTED", "R[[]0,0] is *, should be *", "import numpy as np"]
+    )
+    result.stdout.fnmatch_lines(["FAILED test_rules.py::test_rule[[]wrong-exact] - Failed: wrong, exact: REFUTED"])
+    result.stdout.no_fnmatch_line("*pytest_plugin*")
+    result.stdout.no_fnmatch_line("*traceback*")
+
+
+def test_the_program_of_a_failure_runs_as_it_stands(pytester: pytest.Pytester) -> None:
+    result = session(pytester, EMPTY.format(rules="[wrong]"), "-k", "exact")
+    lines = result.outlines
+    start = lines.index("import numpy as np")
+    stop = next(n for n, line in enumerate(lines) if line.startswith("print("))
+    program = "\n".join(lines[start : stop + 1])
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and "off by" in ran.stdout, f"{ran.stderr}\n{program}"
+
+
+def test_the_body_asks_for_more_and_its_own_failures_hide_our_frames(pytester: pytest.Pytester) -> None:
+    text = """
+class TestRules:
+    @gradcheck.parametrize([good])
+    def test_rule(self, verdict, tmp_path):
+        assert verdict.strength >= gradcheck.Strength.EXACT
+"""
+    result = session(pytester, text)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*assert *SUPPORTED* >= *EXACT*"])
+    result.stdout.no_fnmatch_line("*pytest_plugin*")
+
+
+def test_what_is_not_judged_is_neither_passed_nor_skipped(pytester: pytest.Pytester) -> None:
+    text = "@gradcheck.parametrize([good], claims=[gradcheck.Unbiased()])\ndef test_rule(verdict): ..."
+    result = session(pytester, text)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["good, unbiased: NOT RUN", "this version has no evidence for the claim 'unbiased'"])
+
+
+def test_what_is_no_rule_fails_with_that_message_only(pytester: pytest.Pytester) -> None:
+    text = EMPTY.format(rules="[two_arguments, 3, good]")
+    text += "@gradcheck.parametrize([good], claims=[gradcheck.Truncated('h')])\ndef test_claim(verdict): ..."
+    result = session(pytester, text)
+    result.assert_outcomes(passed=2, failed=4)
+    result.stdout.fnmatch_lines(
+        ["*two_arguments-unusable*", "a rule takes one argument, the problem; two_arguments is*"]
+    )
+    result.stdout.fnmatch_lines(["*int-unusable*", "3 is no rule*"])
+    result.stdout.fnmatch_lines(["truncated(h) needs the setting 'h'*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_rule_that_breaks_fails_each_of_its_claims(pytester: pytest.Pytester) -> None:
+    text = "@gradcheck.parametrize([raises, exits], claims=[gradcheck.Exact()])\ndef test_rule(verdict): ..."
+    result = session(pytester, text)
+    result.assert_outcomes(failed=4)
+    result.stdout.fnmatch_lines(["raises, pure: ERROR", "raises raised ValueError: no such luck*"])
+    result.stdout.fnmatch_lines(["raises, exact: NOT RUN", "not judged: raises raised ValueError*"])
+
+
+def test_a_rule_is_audited_once_in_a_session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    audit, called = gradcheck.auditing.audit, []
+
+    def counting(rule: Any, *arguments: Any, **named: Any) -> Any:
+        called.append(rule.__name__)
+        return audit(rule, *arguments, **named)
+
+    monkeypatch.setattr(gradcheck.auditing, "audit", counting)
+    text = EMPTY.format(rules="[good]") + EMPTY.format(rules="[good]").replace("test_rule", "test_again")
+    session(pytester, text).assert_outcomes(passed=4)
+    assert called == ["good"]
+
+
+def test_an_error_of_our_own_is_told_as_one(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradcheck.auditing, "audit", None)
+    result = session(pytester, EMPTY.format(rules="[good]"))
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["gradcheck itself failed on good; please report this:", "TypeError: *"])
+
+
+def test_without_the_plugin_the_tests_are_judged_all_the_same(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[wrong]"))
+    blocked = ["-p", "no:gradcheck", "-p", "no:gradcheck.pytest_plugin", "-p", "no:cacheprovider"]
+    pytester.runpytest_inprocess(*blocked).assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.parametrize("suffix", ["json", "html", "md", "xml"])
+def test_the_report_of_a_session(pytester: pytest.Pytester, suffix: str) -> None:
+    result = session(pytester, EMPTY.format(rules="[nothing, raises]"), f"--gradcheck-report=all.{suffix}")
+    result.stdout.fnmatch_lines([f"gradcheck: wrote *all.{suffix} (2 audits)"])
+    text = (pytester.path / f"all.{suffix}").read_text()
+    assert "nothing" in text and "raises" in text
+    if suffix == "json":
+        record = from_json(text)
+        assert isinstance(record, Collection) and [r.rule for r in record.reports] == ["nothing", "raises"]
+
+
+def test_a_session_without_audits_leaves_an_older_report_alone(pytester: pytest.Pytester) -> None:
+    (pytester.path / "all.md").write_text("older")
+    result = session(pytester, "def test_nothing(): ...", "--gradcheck-report=all.md")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["gradcheck: no audit was made; *all.md was not written"])
+    assert (pytester.path / "all.md").read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("path", "fragment"),
+    [("missing/all.json", "*missing' does not exist*"), ("all.txt", "*names no format of report*"), (".", "*folder*")],
+)
+def test_a_report_that_cannot_be_written_is_told_before_any_test(
+    pytester: pytest.Pytester, path: str, fragment: str
+) -> None:
+    result = session(pytester, "def test_nothing(): assert False", f"--gradcheck-report={path}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --gradcheck-report: {fragment}"])
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that even root cannot write into")
+def test_a_report_that_turns_out_not_writable_is_no_success(pytester: pytest.Pytester) -> None:
+    result = session(pytester, EMPTY.format(rules="[undeclared]"), "--gradcheck-report=/proc/all.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["gradcheck: cannot write '/proc/all.json'*"])
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
+)
+def test_workers_hand_their_audits_to_the_one_report(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[nothing, exits, raises]"))
+    own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", "--gradcheck-report=all.json"]
+    result = pytester.runpytest_subprocess(*own)
+    result.assert_outcomes(failed=3)
+    result.stdout.fnmatch_lines(["gradcheck: wrote *all.json (3 audits)"])
+    record = from_json((pytester.path / "all.json").read_text())
+    assert isinstance(record, Collection)
+    assert sorted(report.rule for report in record.reports) == ["exits", "nothing", "raises"]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
+)
+def test_a_worker_that_is_lost_is_named(pytester: pytest.Pytester) -> None:
+    text = "import os\n" + EMPTY.format(rules="[nothing]") + "def test_end(): os._exit(1)\n"
+    pytester.makepyfile(test_rules=HEAD + text)
+    own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "1", "--max-worker-restart=0", "--gradcheck-report=all.json"]
+    result = pytester.runpytest_subprocess(*own)
+    result.stdout.fnmatch_lines(["gradcheck: the audits of worker gw0 are missing*"])
+
+
+def test_the_plugin_is_light() -> None:
+    program = (
+        "import sys, gradcheck.pytest_plugin\n"
+        "heavy = {'numpy', 'sympy', 'matplotlib', 'flint', 'mpmath', 'hypothesis', 'rich', 'typer', 'jinja2'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "[]"), ran.stdout + ran.stderr
+
+
+ARGUMENTS: list[tuple[Any, dict[str, Any], str]] = [
+    ([], {}, "at least one; got []"),
+    (gradcheck.rule, {}, "wants a list of rules"),
+    (["bptt"], {"effort": "heroic"}, "there is no effort 'heroic'; choose one of full, quick"),
+]
+
+
+@pytest.mark.parametrize(("rules", "options", "fragment"), ARGUMENTS, ids=[f[:20] for *_, f in ARGUMENTS])
+def test_arguments_that_would_test_nothing_are_turned_away(rules: Any, options: dict[str, Any], fragment: str) -> None:
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck.parametrize(rules, **options)
+    assert fragment in str(caught.value), f"wanted {fragment!r} in: {caught.value}"
+
+
+def test_a_function_without_the_argument_is_turned_away() -> None:
+    def test_rule() -> None: ...
+
+    with pytest.raises(GradcheckError, match=r"must take the argument verdict: def test_rule\(verdict\)"):
+        gradcheck.parametrize([len])(test_rule)
