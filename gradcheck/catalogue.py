@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from typing import Any
 
 from .auditing import audit
@@ -27,29 +30,57 @@ def report(
     seed: int = 0,
     progress: Progress | None = None,
     finished: Callable[[Report | Chapter], None] = lambda _: None,
+    processes: int = 1,
 ) -> Collection:
     """Audit every shipped rule and judge the lecture; the whole correctness report.
 
-    effort: "full" or "quick". finished: called with each part as soon as it is there, so that a caller who is
-    interrupted can keep them. Raises `GradcheckError` for another effort.
+    effort: "full" or "quick". finished: called with each part as soon as it is there, in the report's order, so
+    that a caller who is interrupted can keep them. processes: with 2 or more the chapters are judged in a
+    process of their own while the rules are audited; a script that asks for that needs the usual
+    `if __name__ == "__main__":`. The result is the same. Raises `GradcheckError` for another effort.
     """
     told = progress or (lambda _: None)
-    reports: list[Report] = []
-    for rule in catalogue():
-        reports.append(audit(rule, effort=effort, seed=seed, progress=told))
-        finished(reports[-1])
-    judged = chapters(told)
-    for chapter in judged:
-        finished(chapter)
+    with _beside(processes) as pool:
+        waiting = [pool.submit(judge) for judge in CHAPTERS.values()] if pool else []
+        reports: list[Report] = []
+        for rule in catalogue():
+            reports.append(audit(rule, effort=effort, seed=seed, progress=told))
+            finished(reports[-1])
+        judged: list[Chapter] = []
+        for number, (name, judge) in enumerate(CHAPTERS.items()):
+            told(name)
+            judged.append(waiting[number].result() if waiting else judge(told))
+            finished(judged[-1])
     return Collection(TITLE, tuple(reports), tuple(judged))
 
 
-def chapters(progress: Progress) -> list[Chapter]:
-    """The chapters beyond the rules."""
-    from .lecture import chapter as lecture
-    from .truncation import chapter as truncation
+def _lecture(progress: Progress = lambda _: None) -> Chapter:
+    from .lecture import chapter
 
-    progress("the lecture, judged")
-    judged = lecture(progress)
-    progress("truncation, measured")
-    return [judged, truncation(progress)]
+    return chapter(progress)
+
+
+def _truncation(progress: Progress = lambda _: None) -> Chapter:
+    from .truncation import chapter
+
+    return chapter(progress)
+
+
+CHAPTERS: dict[str, Callable[..., Chapter]] = {
+    "the lecture, judged": _lecture,
+    "truncation, measured": _truncation,
+}
+"""The chapters beyond the rules, in order: what is said while they are judged, and what judges them."""
+
+
+@contextmanager
+def _beside(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    if processes < 2:
+        yield None
+        return
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -114,7 +115,8 @@ class Session:
 
             self.title = catalogue.TITLE
             try:
-                catalogue.report(progress=self.progress, finished=self._collect, **how)
+                processes = min(2, os.cpu_count() or 1)
+                catalogue.report(progress=self.progress, finished=self._collect, processes=processes, **how)
             except GradcheckError as error:
                 complain(str(error))
                 self.statuses.add(2)

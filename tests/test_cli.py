@@ -279,7 +279,10 @@ def stub_report(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = gradcheck.audit(catalogue.catalogue()[0], networks=[gradcheck.Network()], effort="quick")
     monkeypatch.setattr(catalogue, "catalogue", lambda: ("a rule",))
     monkeypatch.setattr(catalogue, "audit", lambda *_, **__: quick)
-    monkeypatch.setattr(catalogue, "chapters", lambda told: [Chapter("truncation", "Truncation, measured", "")])
+    monkeypatch.setattr(
+        catalogue, "CHAPTERS", {"truncation": lambda _: Chapter("truncation", "Truncation, measured", "")}
+    )
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
 
 def test_the_report_is_written_to_the_current_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,12 +306,20 @@ def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pyt
     def stop(told: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalogue, "chapters", stop)
+    monkeypatch.setattr(catalogue, "CHAPTERS", {"truncation": stop})
     result = run("report", "--json", "part.json")
     assert result.exit_code == 130, result.output
     record = from_json(Path("part.json").read_text())
     assert isinstance(record, Collection)
     assert [r.rule for r in record.reports] == ["bptt"] and "interrupted" in record.title
+
+
+def test_chapters_judged_in_a_process_of_their_own_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "catalogue", tuple)
+    first = {"truncation, measured": catalogue._truncation}
+    monkeypatch.setattr(catalogue, "CHAPTERS", first)
+    alone, beside = catalogue.report(processes=1), catalogue.report(processes=2)
+    assert alone == beside, "a chapter depends on the process that judged it"
 
 
 def test_the_list_has_every_shipped_rule_and_claim() -> None:

@@ -85,9 +85,7 @@ def judge(claim: str, formula: Formula, side: Side) -> Verdict:
     if not different:
         text = f"both sides are the same polynomials, hence equal for all values and for {FAMILIES[formula.family]}"
         scope = "; ".join(f"({sizes})" for sizes, _ in found)
-        evidence = Evidence(
-            "formal", Status.HOLDS, Strength.PROVED, text, scope, "larger sizes", {"equations": len(found)}
-        )
+        evidence = Evidence("formal", Status.HOLDS, Strength.PROVED, text, scope, "larger sizes")
         return Verdict(claim, Status.HOLDS, Strength.PROVED, text, (evidence,))
     first = {seen.shape: (sizes, seen) for sizes, seen in reversed(different)}
     against = tuple(
