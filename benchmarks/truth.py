@@ -1,4 +1,4 @@
-"""How long certainty takes: enclosures, identities modulo a prime, proofs, the whole report. Seconds against a budget."""
+"""How long certainty takes: enclosures, identities modulo a prime, proofs, the whole report; seconds, with a goal."""
 
 from __future__ import annotations
 

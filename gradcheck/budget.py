@@ -38,13 +38,13 @@ class Budget:
         if not self._seen:
             return 0.0
         last, seconds = self._seen[-1]
-        return seconds * (size.T / last.T) * (size.I / last.I) ** self._exponent()
+        return seconds * (size.T / last.T) * math.pow(size.I / last.I, self._exponent())
 
     def _exponent(self) -> float:
-        """p from the last two sizes that differ in I, between 1 and 5."""
+        """p between 1 and 5, from the last size and one with at most half as many units; closer ones say little."""
         last, seconds = self._seen[-1]
-        for size, before in reversed(self._seen[:-1]):
-            if size.I != last.I:
+        for size, before in self._seen:
+            if 2 * size.I <= last.I:
                 growth = math.log((seconds / last.T) / (before / size.T)) / math.log(last.I / size.I)
                 return min(max(growth, 1.0), 5.0)
         return _UNKNOWN_EXPONENT

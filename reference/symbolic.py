@@ -25,6 +25,7 @@ from .errors import GradcheckError
 from .network import RecurrentNetwork, Sizes
 from .problem import Problem
 from .scalars import expression as ex
+from .scalars.base import Field
 from .scalars.formal import FormalField, entry_name
 from .typing import Array
 
@@ -130,13 +131,13 @@ def _expressions(shape: tuple[int, ...], entry: Callable[[tuple[int, ...]], Any]
 
 
 class Lowering:
-    """Carries SymPy expressions into a `FormalField`, each distinct subexpression once.
+    """Carries SymPy expressions into a `FormalField`, or any other, each distinct subexpression once.
 
     `instance`, a network with an activation, an output and a loss, replaces the undefined functions: f by its
     activation, f' by the activation's derivative, e_k by its output error.
     """
 
-    def __init__(self, field: FormalField, instance: Any = None) -> None:
+    def __init__(self, field: Any, instance: Any = None) -> None:
         self.field, self.instance = field, instance
         self._memo: dict[Any, Any] = {}
 
@@ -165,8 +166,8 @@ class Lowering:
             return total
         if e.is_Pow and e.exp.is_Integer and e.exp > 0:
             return arguments[0] ** int(e.exp)
-        if e.is_Pow and e.exp == -1:
-            return field.divide(field.convert(1), arguments[0])
+        if e.is_Pow and e.exp.is_Integer:
+            return field.divide(field.convert(1), arguments[0] ** -int(e.exp))
         name = e.func.__name__
         if self.instance is not None and name in ("f", "f_prime"):
             activation, s = self.instance.activation, field.array(arguments, (1,))
@@ -184,7 +185,7 @@ class Lowering:
         raise GradcheckError(f"SymPy's {name} has no counterpart among formal scalars, in {e}")
 
 
-_FUNCTIONS = {"f": "f", "f_prime": "f'", "tanh": "tanh", "logistic": "logistic", "softplus": "softplus",
+_FUNCTIONS = {"f": "f", "f_prime": "f'", "tanh": "tanh", "exp": "exp", "log": "log", "logistic": "logistic", "softplus": "softplus",
               "heaviside": "heaviside", "sin": "sin", "cos": "cos"}  # fmt: skip
 
 
@@ -310,6 +311,20 @@ def numpy_function(
         }
 
     return evaluate
+
+
+def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
+    """The gradient's expressions at the numbers of a problem over `field`, each distinct subexpression once.
+
+    For networks whose unrolled expressions are too large to be compiled. Raises `GradcheckError` as `numpy_function`.
+    """
+    exact = gradient(problem.network, problem.sizes, weighted=True)
+    values = Lowering(field)
+    symbols = symbolic_problem(problem.network, problem.sizes, weighted=True).arrays()
+    for name, array in problem.arrays().items():
+        for made, value in zip(FIELD.natives(symbols[name]), field.natives(array), strict=True):
+            values.assign(made, value)
+    return {n: field.array((values(e) for e in array.reshape(-1)), array.shape) for n, array in exact.items()}
 
 
 def _has_own(e: Any) -> bool:

@@ -17,13 +17,13 @@ from ..problems import lively_problem
 from ..reference import precise, symbolic
 from ..reference.enclosure import enclose
 from ..reference.errors import GradcheckError
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.problem import Problem, loss
 from ..reference.scalars.dual import DualField
 from ..reference.scalars.precise import PreciseField
 from ..reference.typing import Gradient
 
-SIZE = Sizes(3, 2, 2, 2)
+SIZE, SMALL_SIZE = Sizes(3, 2, 2, 2), Sizes(2, 2, 2, 1)
 DIGITS = 50
 SPARE = 5
 """The oracles must agree to the working precision less this many digits."""
@@ -68,10 +68,10 @@ def dual_gradient(problem: Problem, digits: int) -> Gradient:
 
 
 @lru_cache(maxsize=256)
-def agreement(network: RecurrentNetwork, size: Sizes = SIZE, digits: int = DIGITS, seed: int = 0) -> Agreement:
-    """How many digits the oracles share on one problem of this network."""
-    problem = lively_problem(network, size, seed)
-    return agreement_on(problem, digits)
+def agreement(network: RecurrentNetwork, size: Sizes | None = None, digits: int = DIGITS, seed: int = 0) -> Agreement:
+    """How many digits the oracles share on one problem of this network; `SMALL_SIZE` for one of a user's making."""
+    size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
+    return agreement_on(lively_problem(network, size, seed), digits)
 
 
 def agreement_on(problem: Problem, digits: int) -> Agreement:
@@ -85,9 +85,11 @@ def agreement_on(problem: Problem, digits: int) -> Agreement:
         }
         base: Any = reverse
         try:
-            function = symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
-            lifted = problem.over(high).map(lambda a: _natives(high, a))
-            base = function(lifted)
+            if isinstance(problem.network, (Network, ContextNetwork)):
+                function = symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
+                base = function(problem.over(high).map(lambda a: _natives(high, a)))
+            else:
+                base = symbolic.evaluated(problem.over(high), high)
             others = {"reverse pass": reverse, **others}
         except GradcheckError:
             pass

@@ -14,6 +14,7 @@ from .words import (
     collection_sentence,
     evidence_kinds,
     facts,
+    networks,
     one_line,
     outcome,
     series_table,
@@ -76,7 +77,7 @@ def _fenced(code: str, language: str) -> Iterator[str]:
 def _report(report: Report, level: str) -> Iterator[str]:
     yield from ("", f"{level} {prose(report.rule)}", "")
     yield from (f"**{outcome(report).capitalize()}.** {prose(report.summary)}", "")
-    yield from (f"- network: {prose(network)}" for network in report.networks)
+    yield from (f"- network: {prose(network)}" for network in networks(report))
     yield from _table(["verdict", "claim", "what was shown"], [(v.word, v.claim, v.statement) for v in report.verdicts])
     for verdict in report.verdicts:
         yield from ("", f"{level}# {prose(verdict.claim)}: {verdict.word}", "", prose(verdict.statement), "")

@@ -16,6 +16,7 @@ from .words import (
     clean,
     collection_sentence,
     facts,
+    networks,
     one_line,
     outcome,
     statement_outcome,
@@ -41,7 +42,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(_title(f"{report.rule}: {outcome(report)}", "bold green" if report.passed else "bold red"))
     if report.summary:
         console.print(_text(report.summary))
-    for network in report.networks:
+    for network in networks(report):
         console.print(_text(f"network: {network}", "dim"))
     console.print(_verdicts(report.verdicts))
     _print_broken(report, console)

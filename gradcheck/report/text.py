@@ -10,6 +10,7 @@ from .words import (
     clean,
     collection_sentence,
     facts,
+    networks,
     one_line,
     outcome,
     series_table,
@@ -46,7 +47,7 @@ def _report(report: Report) -> Iterator[str]:
     yield from _underlined(f"{report.rule}: {outcome(report)}", "-")
     if report.summary:
         yield from _fill(report.summary)
-    for network in report.networks:
+    for network in networks(report):
         yield from _fill(network, "network: ")
     for verdict in report.verdicts:
         yield ""

@@ -176,6 +176,13 @@ def number(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else {"nan": "not a number"}.get(str(value), str(value))
 
 
+def networks(report: Report, most: int = 3) -> list[str]:
+    """The audit's networks, one line each; of more than `most` their number and the first. The JSON names all."""
+    if len(report.networks) <= most:
+        return list(report.networks)
+    return [f"{len(report.networks)} networks, the first {report.networks[0]}"]
+
+
 def facts(counterexample: Counterexample) -> list[tuple[str, str]]:
     """What a counterexample shows, as labelled lines."""
     pairs = [
