@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from .reference.network import Sizes
 
-SECONDS = 45.0
+SECONDS = 20.0
 _UNKNOWN_EXPONENT = 3.0
 
 

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from ..budget import Budget
 from ..problems import residue_problem
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
@@ -43,10 +44,10 @@ from ..reference.scalars.modular import ModularField
 from ..reference.scalars.residues import ResidueArray, ResidueField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, place, scope, spread
+from . import Case, Finding, Witness, not_run, place, scope, spread
 from .target import expected, planted
 
-SIZES = (Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3), Sizes(130, 7, 2, 2))
+SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
 SMALL_SIZES = (Sizes(9, 5, 2, 3),)
 PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497)
 WANTED_BITS = 60
@@ -62,8 +63,8 @@ class Refused(GradcheckError):
 class Point:
     """One random point.
 
-    difference: the first entry that differs. failure_bits: -log2 of the chance that a wrong rule passes there. foreign:
-    whether the rule evaluated an activation where the network does not.
+    difference: the first entry that differs. failure_bits: -log2 of the chance that a wrong rule passes there.
+    foreign: whether the rule evaluated an activation where the network does not.
     """
 
     difference: str | None
@@ -72,59 +73,85 @@ class Point:
     foreign: bool
 
 
+class _Tally:
+    """What the points so far have shown; `least` is -log2 of the weakest failure probability of any size."""
+
+    def __init__(self) -> None:
+        self.points = self.planted = self.rejected = 0
+        self.least = math.inf
+
+    def add(self, point: Point) -> None:
+        self.points += 1
+        self.planted += point.planted_rejected is not None
+        self.rejected += bool(point.planted_rejected)
+
+
 def judge(
     case: Case,
     *,
     sizes: Sequence[Sizes] = SIZES,
     most_settings: int = 2,
+    budget: Budget | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Finding:
-    """Decide the case at each size, at a spread of its settings, until a wrong rule passes with less than 2^-60."""
+    """Decide the case at each size that the budget affords, at a spread of its settings.
+
+    Points are added at each until a wrong rule passes with less than 2^-60.
+    """
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("modular", f"the claim {case.claim} is no identity")
-    points = planted_count = rejected = 0
-    least = math.inf
+    budget, tally = budget or Budget(), _Tally()
     for size in sizes:
-        for settings in spread(case.rule.settings(size.T), most_settings):
-            claim, bits, draw = case.claim.bind(settings), 0.0, 0
-            while bits < WANTED_BITS:
-                if draw >= MOST_POINTS:
-                    return not_run(
-                        "modular", f"after {draw} points at {size} a wrong rule could pass with 2^-{bits:.1f}"
-                    )
-                progress(f"{size} {describe(settings)} point {draw + 1}")
+        if not budget.affords(size):
+            continue
+        with budget.timed(size):
+            for settings in spread(case.rule.settings(size.T), most_settings):
                 try:
-                    point = _judge_point(case, claim, size, settings, draw)
+                    against = _judge_settings(case, size, settings, tally, progress)
                 except UnsupportedOperation as error:
                     return not_run("modular", f"the rule does not run on residues: {error}")
                 except (RuleFailed, WrongResult, Refused) as error:
                     return not_run("modular", f"on residues {error}")
-                if point.difference is not None and point.foreign:
-                    return not_run(
-                        "modular",
-                        "the rule evaluates functions where the network does not, and residues do not keep all their laws",
-                    )
-                if point.difference is not None:
-                    return _repeat_on_objects(case, claim, size, settings, point.difference)
-                draw, bits = draw + 1, bits + point.failure_bits
-                points += 1
-                planted_count += point.planted_rejected is not None
-                rejected += bool(point.planted_rejected)
-            least = min(least, bits)
+                if against is not None:
+                    return against
+    reached = [size for size in sizes if size not in budget.left_out]
     relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
     return Finding(
         Evidence(
             "modular",
             Status.HOLDS,
             Strength.EXACT,
-            f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
-            f"2^-{int(least)}" + (", if it is wrong for the patterns of active units that were drawn" if relu else ""),
-            scope=scope(case, sizes),
+            f"equal at {tally.points} random points of finite fields; a wrong rule passes with probability below "
+            f"2^-{int(tally.least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
+            scope=scope(case, reached) + budget.remark,
             blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
-            details={"points": points, "failure_bits": round(least, 1)},
+            details={"points": tally.points, "failure_bits": round(tally.least, 1)},
         ),
-        planted=(planted_count, rejected),
+        planted=(tally.planted, tally.rejected),
     )
+
+
+def _judge_settings(
+    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Callable[[str], None]
+) -> Finding | None:
+    """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ."""
+    claim, bits, draw = case.claim.bind(settings), 0.0, 0
+    while bits < WANTED_BITS:
+        if draw >= MOST_POINTS:
+            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw} points at {size}")
+        progress(f"{place(size, settings)}, point {draw + 1}")
+        point = _judge_point(case, claim, size, settings, draw)
+        if point.difference is not None and point.foreign:
+            return not_run(
+                "modular",
+                "the rule evaluates functions where the network does not, and residues do not keep all their laws",
+            )
+        if point.difference is not None:
+            return _repeat_on_objects(case, claim, size, settings, point.difference)
+        draw, bits = draw + 1, bits + point.failure_bits
+        tally.add(point)
+    tally.least = min(tally.least, bits)
+    return None
 
 
 def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
