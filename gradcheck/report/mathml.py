@@ -16,6 +16,9 @@ _ARITY = {"mfrac": 2, "msup": 2, "msub": 2, "msubsup": 3, "munder": 2, "mover": 
 _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
+_POWER = re.compile(r"\b(2|10)\^(-?\d+)\b")
+
+
 def is_prose(formula: str) -> bool:
     """Whether a printed statement is a sentence rather than a formula: words, and none of TeX's signs."""
     return not re.search(r"[\\^_{}]", formula) and len(re.findall(r"[A-Za-z]{3,}", formula)) >= 2
@@ -80,9 +83,15 @@ def inline(text: str) -> str:
     """
     text, parts, last = clean(text), [], 0
     for found in _INLINE.finditer(text):
-        parts.append(html.escape(text[last : found.start()], quote=False))
+        parts.append(_words(text[last : found.start()]))
         code, latex = found.groups()
         parts.append(f"<code>{html.escape(code, quote=False)}</code>" if code else formula(latex, display=False))
         last = found.end()
-    parts.append(html.escape(text[last:], quote=False))
+    parts.append(_words(text[last:]))
     return "".join(parts)
+
+
+def _words(text: str) -> str:
+    """Escaped text whose powers of two and ten, such as 2^-60, are raised, and whose <= is one sign."""
+    text = html.escape(text.replace(" <= ", " \u2264 "), quote=False)
+    return _POWER.sub(lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", text)
