@@ -1,7 +1,7 @@
 """The gradient that the `autograd` package computes from the forward pass.
 
-    pip install autograd
-    gradcheck audit examples/autograd_package.py:autograd_rnn
+pip install autograd
+gradcheck audit examples/autograd_package.py:autograd_rnn
 """
 
 import autograd

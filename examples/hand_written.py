@@ -1,7 +1,7 @@
 """Backpropagation through time by hand, in plain NumPy: with its classic mistake, and mended.
 
-    gradcheck audit examples/hand_written.py:mistaken     refuted, on one step and one unit
-    gradcheck audit examples/hand_written.py:mended       proved
+gradcheck audit examples/hand_written.py:mistaken     refuted, on one step and one unit
+gradcheck audit examples/hand_written.py:mended       proved
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """The gradient that torch's own layers compute: nn.RNN, nn.Linear and backward().
 
-    pip install torch
-    gradcheck audit examples/torch_rnn.py:torch_rnn
+pip install torch
+gradcheck audit examples/torch_rnn.py:torch_rnn
 """
 
 import torch

@@ -185,8 +185,8 @@ class Lowering:
         raise GradcheckError(f"SymPy's {name} has no counterpart among formal scalars, in {e}")
 
 
-_FUNCTIONS = {"f": "f", "f_prime": "f'", "tanh": "tanh", "exp": "exp", "log": "log", "logistic": "logistic", "softplus": "softplus",
-              "heaviside": "heaviside", "sin": "sin", "cos": "cos"}  # fmt: skip
+_SAME = ("tanh", "exp", "log", "logistic", "softplus", "heaviside", "sin", "cos")
+_FUNCTIONS = {"f": "f", "f_prime": "f'", **{name: name for name in _SAME}}
 
 
 def _fraction(e: Any) -> Any:
