@@ -82,7 +82,10 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     Zeros (inputs, whole steps, targets, weights, the state; where all of a step's are, relu is at its kink), one-hot
     inputs, saturated units, and gradients far larger and far smaller than 1.
     """
-    lively = lambda *sizes, **kwargs: lively_problem(network, Sizes(*sizes), seed, weighted=weighted, **kwargs)  # noqa: E731
+
+    def lively(*sizes: int, zero_state: bool = False) -> Problem:
+        return lively_problem(network, Sizes(*sizes), seed, weighted=weighted, zero_state=zero_state)
+
     found: dict[str, Problem] = {}
 
     base = lively(6, 4, 3, 2, zero_state=True)
@@ -98,6 +101,10 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     base = lively(5, 5, 2, 2)
     found["weights with zeros"] = base.replace(
         parameters={name: _thinned(array) for name, array in base.parameters.items()}
+    )
+    base = lively(4, 3, 2, 2)
+    found["a unit without weights"] = base.replace(
+        parameters={n: a * [1.0, 0.0, 1.0] if a.shape[-1] == 3 else a for n, a in base.parameters.items()}
     )
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))

@@ -87,13 +87,13 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
             "",
             f"true = true_entry({name!r}, ({index}{'' if ',' in index else ','}))",
             f"got = {_literal(got)}  # {case.rule.name}({called})[{name!r}][{index}]",
-            f"print('{entry}: true', true, ' {case.rule.name}', got, ' off by', abs(got - true))",
+            f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
         ]
     else:
         lines += [
             f"true = {_literal(expected)}  # {entry} of what was claimed, to 20 digits",
             f"got = {_literal(got)}  # {case.rule.name}({called})",
-            f"print('{entry}: true', true, ' {case.rule.name}', got, ' off by', abs(got - true))",
+            f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
         ]
     return "\n".join(lines) + "\n"
 

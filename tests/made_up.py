@@ -1,4 +1,4 @@
-"""A network that the reference has never heard of: a gated leaky cell with two states, two biases, and its own names."""
+"""A network that the reference has never heard of: a gated leaky cell, two states, two biases, names of its own."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gradcheck.reference.typing import Array, Parameters, State
 class GatedLeaky:
     """A cell m and an output h.
 
-    z = logistic(G^T x + k * h(t-1)), m(t) = (1 - z) m(t-1) + z tanh(U^T x + S^T h(t-1) + b), h(t) = leak h(t-1) + tanh(m(t)),
-    u(t) = Q^T h(t) + o; 1/2 squared error.
+    z = logistic(G^T x + k * h(t-1)), m(t) = (1 - z) m(t-1) + z tanh(U^T x + S^T h(t-1) + b),
+    h(t) = leak h(t-1) + tanh(m(t)), u(t) = Q^T h(t) + o; 1/2 squared error.
     """
 
     leak: float = 0.25

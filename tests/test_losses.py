@@ -25,8 +25,8 @@ FORMULAS = {
     "logistic": lambda u: [1 / (1 + sp.exp(-v)) for v in u],
     "softmax": lambda u: [sp.exp(v) / sum(sp.exp(w) for w in u) for v in u],
     "squared_error": lambda y, p: sum((q - v) ** 2 for v, q in zip(y, p, strict=True)) / 2,
-    "binary_cross_entropy": lambda y, p: -sum(
-        v * sp.log(q) + (1 - v) * sp.log(1 - q) for v, q in zip(y, p, strict=True)
+    "binary_cross_entropy": lambda y, p: (
+        -sum(v * sp.log(q) + (1 - v) * sp.log(1 - q) for v, q in zip(y, p, strict=True))
     ),
     "categorical_cross_entropy": lambda y, p: -sum(v * sp.log(q) for v, q in zip(y, p, strict=True)),
 }

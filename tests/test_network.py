@@ -72,7 +72,10 @@ def test_the_mean_over_sequences_of_different_lengths() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"activation": "gelu"}, "there is no activation 'gelu'; choose one of identity, logistic, relu, softplus, tanh"),
+        (
+            {"activation": "gelu"},
+            "there is no activation 'gelu'; choose one of identity, logistic, relu, softplus, tanh",
+        ),
         ({"output": "relu"}, "there is no output 'relu'"),
         ({"loss": "mse"}, "there is no loss 'mse'"),
         ({"loss": "binary_cross_entropy"}, "needs the output 'logistic'"),
@@ -91,7 +94,7 @@ def test_a_made_up_network_goes_through_every_oracle() -> None:
 
 
 def test_a_made_up_network_in_sympy() -> None:
-    size = Sizes(2, 2, 1, 1)
+    size = Sizes(2, 1, 1, 1)
     problem = lively_problem(CELL, size, 0)
     by_sympy = symbolic.numpy_function(CELL, size)(problem)
     by_tape = lags.gradient(problem)

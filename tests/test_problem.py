@@ -37,7 +37,10 @@ def parameters(**changes: Any) -> dict[str, Any]:
         ({"targets": np.ones((T + 1, K))}, "inputs have 3 steps and targets 4; they must agree"),
         ({"inputs": np.ones((T, D + 1))}, "inputs must be (T, 4), targets (T, 1)"),
         ({"targets": np.ones((T, K + 1))}, "do not fit parameters that imply T=3, I=2, D=4, K=1"),
-        (parameters(W=np.ones((D, I + 1))), "parameter W has shape (4, 3), but with T=3, I=2, D=4, K=1 it needs (4, 2)"),
+        (
+            parameters(W=np.ones((D, I + 1))),
+            "parameter W has shape (4, 3), but with T=3, I=2, D=4, K=1 it needs (4, 2)",
+        ),
         (parameters(W=np.ones((D, I)).T), "parameter W has shape (2, 4)"),
         (parameters(R=np.ones((I, I + 1))), "parameter R has shape (2, 3)"),
         (parameters(V=np.ones((I + 1, K))), "parameter V has shape (3, 1)"),
@@ -117,7 +120,9 @@ def test_lively_problems_are_alive(network: Any) -> None:
 
 def test_telling_problems_tell() -> None:
     found = telling_problems(Network("relu"), 0)
-    assert all((array * 2.0**60 == np.rint(array * 2.0**60)).all() for p in found.values() for array in p.arrays().values())
+    assert all(
+        (array * 2.0**60 == np.rint(array * 2.0**60)).all() for p in found.values() for array in p.arrays().values()
+    )
     inputs = [p.inputs for p in found.values()]
     assert any((x != 0).sum() and ((x != 0).sum(axis=1) <= 1).all() for x in inputs), "one-hot"
     assert any((x == 0).all() for x in inputs) and any((~x.any(axis=1)).any() and x.any() for x in inputs)

@@ -498,7 +498,20 @@ def test_decisions_are_right_or_refused_by_name(field: Field, name: str) -> None
         assert_value(field, got, on_floats(DECIDING[name]), rounding=1e-14)
     else:
         assert any(f"{known} scalars" in str(refused) for known in names(field)), refused
-    common = ("x >", "x <", "x[0] >", "if ", "abs", "np.abs", "np.max", "np.min", "np.sign", "np.clip", "np.where", "max")
+    common = (
+        "x >",
+        "x <",
+        "x[0] >",
+        "if ",
+        "abs",
+        "np.abs",
+        "np.max",
+        "np.min",
+        "np.sign",
+        "np.clip",
+        "np.where",
+        "max",
+    )
     if name.startswith(common) and any(field is FIELDS[known] for known in ORDERED):
         assert refused is None, refused
 
@@ -630,7 +643,11 @@ def test_residues_have_no_order() -> None:
 
 
 def test_scalars_of_different_fields_do_not_mix() -> None:
-    for one, other in ((BallField(64), BallField(128)), (ModularField(), ModularField(101)), (RationalField(), BallField())):
+    for one, other in (
+        (BallField(64), BallField(128)),
+        (ModularField(), ModularField(101)),
+        (RationalField(), BallField()),
+    ):
         with pytest.raises((GradcheckError, TypeError)):
             one.lift(x)[0] + other.lift(x)[0]
         with pytest.raises(GradcheckError):
@@ -641,7 +658,17 @@ def test_scalars_of_different_fields_do_not_mix() -> None:
 def test_arrays_keep_their_field(field: Field) -> None:
     with field.working():
         v, M = field.lift(x), field.lift(A)
-        for made in (v + 1, M @ v, M.T, v[:2], np.zeros_like(v), np.outer(v, v), np.stack([v, v]), v.copy(), M.sum(axis=0)):
+        for made in (
+            v + 1,
+            M @ v,
+            M.T,
+            v[:2],
+            np.zeros_like(v),
+            np.outer(v, v),
+            np.stack([v, v]),
+            v.copy(),
+            M.sum(axis=0),
+        ):
             assert isinstance(made, FieldArray) and made.field is field
 
 

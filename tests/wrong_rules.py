@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "wrong if K = 1": (_RETURN, 'return {"W": dW, "R": dR * (1 + (V.shape[1] == 1)), "V": dV}'),
     "wrong if D > I": (_RETURN, 'return {"W": dW * (1 + (W.shape[0] > I)), "R": dR, "V": dV}'),
     "wrong if T > 30": (_BACK, "V @ e[t] + R @ delta * (1 if T - t < 30 else 0)"),
-    "squeezed at I = 1": ("dW = dW + np.outer(x[t - 1], delta)", "dW = dW + (np.outer(x[t - 1], delta) if I > 1 else 0 * dW)"),
+    "squeezed at I = 1": ("np.outer(x[t - 1], delta)", "(np.outer(x[t - 1], delta) if I > 1 else 0 * dW)"),
     "rounded to float32": (
         "for t in range(T, 0, -1):",
         "for t in range(T, 0, -1):\n"
@@ -86,7 +86,11 @@ WRONG: dict[str, tuple[str, str]] = {
         "delta = KEPT.get((str(a[0].dtype), a[0].shape), np.zeros_like(a[0]))\n"
         "    KEPT[str(a[0].dtype), a[0].shape] = a[T]\n",
     ),
-    "returns a kept buffer": (_RETURN, 'out = KEPT.setdefault((str(dV.dtype), dV.shape), dV)\n    out[...] = dV\n    return {"W": dW, "R": dR, "V": out}'),
+    "returns a kept buffer": (
+        _RETURN,
+        "out = KEPT.setdefault((str(dV.dtype), dV.shape), dV)\n    out[...] = dV\n"
+        '    return {"W": dW, "R": dR, "V": out}',
+    ),
     "changes its input": ("a, s, e = ", "problem.inputs[0] = problem.inputs[0] * 2\n    a, s, e = "),
 }  # fmt: skip
 """Wrong on any generic scalar: name to (text, what stands in its place)."""
@@ -94,10 +98,16 @@ WRONG: dict[str, tuple[str, str]] = {
 WRONG_ON_FLOATS: dict[str, tuple[str, str]] = {
     "wrong where an input is 0": ("np.outer(x[t - 1], delta)", "np.outer(x[t - 1], delta) * (x[t - 1] != 0).all()"),
     "wrong where an input row is 0": (_BACK, "V @ e[t] + R @ delta * (1 if x[t - 1].any() else 0)"),
-    "masks from one-hot inputs": ("np.outer(a[t - 1], delta)", "np.outer(a[t - 1], delta) * (1.0 if (x[t - 1] != 0).sum() != 1 or len(x[0]) == 1 else 0.5)"),
+    "masks from one-hot inputs": (
+        "np.outer(a[t - 1], delta)",
+        "np.outer(a[t - 1], delta) * (1.0 if (x[t - 1] != 0).sum() != 1 or len(x[0]) == 1 else 0.5)",
+    ),
     "wrong where a unit saturates": (_SLOPE, _SLOPE + "\n        slope = np.where(abs(s[t]) > 8, 0 * slope, slope)"),
     "clipped at 1": ("R @ delta)", "np.clip(R @ delta, -1, 1))"),
-    "clipped by its norm at 10": (_RETURN, 'dR = dR * min(1.0, 10 / max(1e-9, float(np.sqrt((dR * dR).sum()))))\n    return {"W": dW, "R": dR, "V": dV}'),
+    "clipped by its norm at 10": (
+        _RETURN,
+        f"dR = dR * min(1.0, 10 / max(1e-9, float(np.sqrt((dR * dR).sum()))))\n    {_RETURN}",
+    ),
     "clipped result at 5": (_RETURN, 'return {"W": dW, "R": np.clip(dR, -5, 5), "V": dV}'),
     "NaN turned to 0 and small dropped": (_RETURN, 'return {"W": dW, "R": np.where(abs(dR) < 1e-4, 0, dR), "V": dV}'),
     "initial state zero: step 1 skipped": (_BACK, "V @ e[t] + R @ delta * (1 if a[0].any() or t > 1 else 0)"),

@@ -70,12 +70,12 @@ def _size(state: Any) -> float:
 
 def _units(state: Any) -> list[Any]:
     """Every unit vector of a state's shape."""
-    count: list[int] = []
-    map_arrays(lambda array: count.append(array.size), state)
+    parts: list[Array] = []
+    map_arrays(parts.append, state)
     made = []
-    for chosen in range(sum(count)):
-        places = iter(np.arange(sum(count)) == chosen)
-        made.append(
-            map_arrays(lambda a, p=places: np.array([next(p) for _ in range(a.size)], dtype=float).reshape(a.shape), state)  # type: ignore[misc]
-        )
+    for chosen, index in ((k, index) for k, part in enumerate(parts) for index in np.ndindex(*part.shape)):
+        zeros = [np.zeros(part.shape) for part in parts]
+        zeros[chosen][index] = 1
+        remaining = iter(zeros)
+        made.append(map_arrays(lambda _, r=remaining: next(r), state))
     return made

@@ -14,7 +14,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from ..problems import lively_problem, telling_problems
+from ..problems import lively_problem, living_sizes, telling_problems
 from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
@@ -168,7 +168,7 @@ def judge(
                 smallest[name] = min(smallest.get(name, float("inf")), value)
             if number == 0:
                 longest = max(longest, visible_lag(problem, allowed))
-            if number >= len(sizes):
+            if number >= len(sizes) or living_sizes(case.network, size) != size:
                 continue  # on these the longest lag may well be 0
             with field.working():
                 lifted = problem.astype(dtype).astype(np.float64).over(field)
@@ -195,7 +195,7 @@ def judge(
             Status.HOLDS,
             Strength.SUPPORTED,
             f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)",
-            scope=f"{len(problems)} problems, T from 1 to {max(s.T for s in sizes)}, I from 1 to {max(s.I for s in sizes)}",
+            scope=f"{len(problems)} problems, T up to {max(s.T for s in sizes)}, I up to {max(s.I for s in sizes)}",
             blind=f"relative errors below {power} (smallest caught, per parameter); a truncation beyond lag {longest}",
             details={"smallest_relative_error": smallest, "longest_visible_lag": longest, "worst_in_allowances": worst},
         ),

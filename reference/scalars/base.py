@@ -479,7 +479,7 @@ def _check_target(target: Any, field: Field, name: str) -> None:
         raise UnsupportedOperation(
             f"writing {name} into an array of {target.dtype}",
             field.name,
-            "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one that takes any scalar",
+            "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one for any scalar",
         )
 
 

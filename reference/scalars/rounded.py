@@ -3,7 +3,7 @@
 A number is (v, e): v the value in float64, e >= 0 such that a float computation of the same paths, in any
 order of summation, lies within e of the true value. Every operation adds its own rounding: u |result| for a
 single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for exp, log and the like, and
-`function_ulps` u max(|result|, 1) for tanh and softplus, which may be written as 1 - 2/(exp(2s) + 1) and log(1 + exp(s))
+`function_ulps` u max(|result|, 1) for tanh and softplus, which may be written 1 - 2/(exp(2s) + 1) and log(1 + exp(s))
 (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
 path, so the order of summation does not matter). u is the unit roundoff of the format under audit and eta
 its smallest positive number, so underflow is charged too. The bound itself is computed in float64 and
@@ -104,7 +104,8 @@ class RoundedField(Field):
         with np.errstate(all="ignore"):
             size = np.abs(av) @ np.abs(bv)
             error = np.abs(av) @ be + ae @ np.abs(bv) + ae @ be + (n + 1) * self.u * size
-            error = error * _UP + n * self.eta
+            met = ((av != 0) | (ae > 0)).astype(float) @ ((bv != 0) | (be > 0)).astype(float)
+            error = error * _UP + met * self.eta  # a product with an exact 0 is exact
             value = av @ bv
         return self.array(
             (self.made(v, e) for v, e in zip(value.reshape(-1).tolist(), error.reshape(-1).tolist(), strict=True)),
@@ -130,13 +131,18 @@ class _Rounded:
         field = self.field
         return field.made(v, (e + field.u * abs(v)) * _UP + field.eta)
 
+    def _sum(self, v: float, e: float) -> _Rounded:
+        return self.field.made(v, (e + self.field.u * abs(v)) * _UP)  # sums do not underflow
+
     def __add__(self, o: _Rounded) -> _Rounded:
-        return self._made(self.v + o.v, self.e + o.e)
+        return self._sum(self.v + o.v, self.e + o.e)
 
     def __sub__(self, o: _Rounded) -> _Rounded:
-        return self._made(self.v - o.v, self.e + o.e)
+        return self._sum(self.v - o.v, self.e + o.e)
 
     def __mul__(self, o: _Rounded) -> _Rounded:
+        if (self.v == 0 and self.e == 0) or (o.v == 0 and o.e == 0):
+            return self.field.made(0.0, 0.0 if self.e < np.inf and o.e < np.inf else np.inf)
         return self._made(self.v * o.v, abs(self.v) * o.e + self.e * abs(o.v) + self.e * o.e)
 
     def __truediv__(self, o: _Rounded) -> _Rounded:
