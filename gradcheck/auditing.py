@@ -260,18 +260,37 @@ class _Audit:
         case = Case(self.rule, claim, witness.network, self.seed)
         found = counter.find(case, witness)
         if found is None:
-            return Verdict(
-                str(claim),
-                Status.INCONCLUSIVE,
-                Strength.NONE,
-                f"{finding.evidence.kind} evidence speaks against it ({finding.evidence.statement}), but no certified "
-                "counterexample was found",
-                evidence,
-            )
+            return self._undecided(case, finding, evidence)
         example = counter.counterexample(case, found)
         at = ", ".join([str(found.problem.sizes), *(f"{k}={v}" for k, v in found.settings.items())])
         text = f"{example.entry} is {example.got}, should be {example.expected} ({at})"
         return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
+
+    def _undecided(self, case: Case, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:
+        """The verdict where evidence speaks against the claim and no counterexample is beyond rounding.
+
+        A constant such as 0.1 is rounded before any scalar sees it, so a right rule can differ from the claim in
+        exact arithmetic; then floats, judged with their rounding, say the most that can be said.
+        """
+        claim, kind = case.claim, finding.evidence.kind
+        against = f"{kind} evidence speaks against it ({finding.evidence.statement})"
+        if kind != "float64":
+            floats = blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
+            if floats.evidence.status is Status.REFUTED:
+                return self._refute(claim, floats, (*evidence, floats.evidence))
+            if floats.evidence.status is Status.HOLDS:
+                shown = floats.evidence
+                sentence = getattr(claim, "sentence", f"the result equals {claim}")
+                return Verdict(
+                    str(claim),
+                    Status.HOLDS,
+                    shown.strength,
+                    f"{sentence}, up to rounding: {shown.statement} ({shown.scope}). In exact arithmetic it differs by "
+                    f"no more than float64 rounding explains, as rounded constants do: {against}",
+                    (*evidence, shown),
+                )
+        text = f"{against}, but no certified counterexample was found"
+        return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
 
 
 def _weakest(

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from .reference.network import Sizes
 
 SECONDS = 20.0
+FORMAL_SECONDS = 150.0
 _UNKNOWN_EXPONENT = 3.0
 
 
@@ -24,6 +25,7 @@ class Budget:
     def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds, self._clock = seconds, clock
         self._seen: list[tuple[Sizes, float]] = []
+        self._started = clock()
         self.left_out: list[Sizes] = []
 
     @contextmanager
@@ -55,6 +57,11 @@ class Budget:
             return True
         self.left_out.append(size)
         return False
+
+    def affords_next(self, growth: float = 6.0) -> bool:
+        """Whether there is time for one more of `growth` times what the last one took, of all the time there is."""
+        last = self._seen[-1][1] if self._seen else 0.0
+        return self._clock() - self._started + growth * last <= self.seconds
 
     @property
     def remark(self) -> str:

@@ -67,9 +67,9 @@ def violation(case: Case, trial: Trial, *, floats: bool = False) -> Violation | 
         comparison, promised, result, field, _ = balls.compare(
             case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0
         )
-    except UnsupportedOperation:
+    except (UnsupportedOperation, RuleFailed):
         return _float_violation(case, claim, trial)
-    except (RuleFailed, WrongResult, GradcheckError):
+    except GradcheckError:
         return None
     if comparison.apart is None:
         return None
@@ -104,8 +104,11 @@ def find(case: Case, witness: Witness) -> Violation | None:
     if small:
         return small
     sized = _search(case, _by_size(case, witness.sizes), 80, witness.floats)
-    if sized is None and witness.problem is not None:
-        sized = violation(case, Trial(witness.problem, witness.settings), floats=witness.floats)
+    if sized is None:
+        seen_on = witness.problem
+        if seen_on is None:
+            seen_on = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
+        sized = violation(case, Trial(seen_on, witness.settings), floats=witness.floats)
     if sized is None:
         return None
     sizes = sized.problem.sizes

@@ -9,15 +9,16 @@ activation keeps its own law (tanh' = 1 - tanh^2).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..reference.claims import Equals, LagClaim
+from ..budget import FORMAL_SECONDS, Budget
+from ..reference.claims import Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import RecurrentNetwork, Sizes
-from ..reference.scalars.formal import GeneratorsExhausted, entry_name
+from ..reference.scalars.formal import entry_name
 from ..reference.symbolic import FormalReference
 from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
@@ -29,10 +30,23 @@ SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1,
 """(I, D, K) of every proof."""
 
 
-@lru_cache(maxsize=64)
+_REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
+
+
 def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
-    """SymPy's side of the proofs at these sizes, made once per process."""
-    return FormalReference(network, sizes, weighted=weighted)
+    """SymPy's side of the proofs at these sizes, made once per process.
+
+    A rule that evaluates f where the network does not leaves generators of its own behind; such a ring is
+    made anew, so that no rule is judged in one that another has used up.
+    """
+    key = (network, sizes, weighted)
+    made, generators = _REFERENCES.get(key, (None, 0))
+    if made is None or len(made.field.labels) > generators:
+        made = FormalReference(network, sizes, weighted=weighted)
+        made.gradient(sizes.T, Exact())
+        made.problem(sizes.T)
+        _REFERENCES[key] = made, len(made.field.labels)
+    return made
 
 
 def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
@@ -54,28 +68,32 @@ def judge(
     *,
     largest_T: int = LARGEST_T,
     shapes: Iterable[tuple[int, int, int]] = SHAPES,
+    budget: Budget | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Finding:
-    """Prove the case at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting."""
+    """Prove the case at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting.
+
+    Where the budget does not afford them all, which a network of many operations may cause, the scope says
+    how far the proof went.
+    """
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("formal", f"the claim {case.claim} is no identity")
-    shapes = list(shapes)
-    seen: Finding | None = None
-    for holds_for, network in families(case.network):
+    budget, shapes = budget or Budget(FORMAL_SECONDS), list(shapes)
+    tried = families(case.network)
+    for holds_for, network in tried:
+        promised = network == tried[-1][1]
         try:
-            seen = _judge_family(case, network, holds_for, largest_T, shapes, progress)
+            seen = _judge_family(case, network, holds_for, largest_T, shapes, budget, progress)
         except UnsupportedOperation as error:
-            seen = seen or not_run("formal", f"the rule does not run on polynomials: {error}")
-            continue
+            seen = not_run("formal", f"the rule does not run on polynomials: {error}")
+        except RuleFailed as error:
+            return not_run("formal", f"on polynomials {error}")
         except GradcheckError as error:
-            if isinstance(error, RuleFailed):
-                return not_run("formal", f"on polynomials {error}")
-            seen = seen or not_run("formal", f"no formal reference: {error}")
-            continue
-        if seen.evidence.status is Status.HOLDS:
+            seen = not_run("formal", f"no formal reference: {error}")
+        # A wider family than the rule was promised can speak for it, never against it.
+        if promised or seen.evidence.status is Status.HOLDS:
             return seen
-    assert seen is not None
-    return seen
+    raise AssertionError("the last family is the network itself")
 
 
 def _judge_family(
@@ -83,40 +101,26 @@ def _judge_family(
     network: RecurrentNetwork,
     holds_for: str,
     largest_T: int,
-    shapes: list[Any],
+    shapes: list[tuple[int, int, int]],
+    budget: Budget,
     progress: Callable[[str], None],
 ) -> Finding:
-    identities = planted = rejected = 0
-    for units, inputs, outputs in shapes:
-        ref = reference(network, Sizes(largest_T, units, inputs, outputs), case.weighted)
+    tally = _Tally()
+    reached: dict[tuple[int, int, int], int] = {}
+    for shape in shapes:
         for T in range(1, largest_T + 1):
-            problem = ref.problem(T)
-            for settings in case.rule.settings(T):
-                progress(place(problem.sizes, settings))
-                claim = case.claim.bind(settings)
-                if isinstance(claim, LagClaim):
-                    promised = ref.gradient(T, claim)
-                else:
-                    promised = {n: _native(ref, a) for n, a in expected(claim, problem).items()}
-                try:
-                    result = run(case.rule, problem.copy(), settings).gradient
-                except GeneratorsExhausted:
-                    reference.cache_clear()
-                    return not_run("formal", "the rule evaluates far more distinct functions than the network has")
-                wrong = _first_difference(ref, promised, result)
-                if wrong is not None:
-                    detail = f"at {place(problem.sizes, settings)}: {wrong}"
-                    return Finding(
-                        Evidence("formal", Status.REFUTED, Strength.NONE, f"the polynomials differ {detail}"),
-                        Witness(case.network, problem.sizes, settings, wrong),
-                    )
-                identities += sum(a.size for a in result.values())
-                if isinstance(claim, LagClaim):
-                    planted += 1
-                    term = ref.term(T, longest_kept(claim, T))
-                    fault = {n: a - term[n] for n, a in promised.items()}
-                    rejected += _first_difference(ref, promised, fault) is not None
-    sizes = f"every T <= {largest_T}" + _shape_text(shapes)
+            if not budget.affords_next():
+                break
+            size = Sizes(T, *shape)
+            with budget.timed(size):
+                # One ring for every T, unless time may end before the largest.
+                largest = Sizes(largest_T if hasattr(network, "undefined") else T, *shape)
+                against = _judge_size(case, reference(network, largest, case.weighted), T, tally, progress)
+            if against is not None:
+                return against
+            reached[shape] = T
+    if not reached:
+        return not_run("formal", "SymPy's derivative takes too long here")
     every = " and every setting" if case.rule.declaration.settings else ""
     weights = ", loss weights" if case.weighted else ""
     return Finding(
@@ -126,12 +130,61 @@ def _judge_family(
             Strength.PROVED,
             f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, "
             f"for {holds_for}",
-            scope=sizes + every,
+            scope=_reached_text(reached, shapes, largest_T) + every,
             blind="code that takes another path at larger sizes",
-            details={"identities": identities},
+            details={"identities": tally.identities},
         ),
-        planted=(planted, rejected),
+        planted=(tally.planted, tally.rejected),
     )
+
+
+@dataclass
+class _Tally:
+    """Entries shown equal; planted faults given and rejected."""
+
+    identities: int = 0
+    planted: int = 0
+    rejected: int = 0
+
+
+def _judge_size(
+    case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Callable[[str], None]
+) -> Finding | None:
+    """Compare at this T for every setting; a finding where the polynomials differ."""
+    problem = ref.problem(T)
+    for settings in case.rule.settings(T):
+        progress(place(problem.sizes, settings))
+        claim = case.claim.bind(settings)
+        if isinstance(claim, LagClaim):
+            promised = ref.gradient(T, claim)
+        else:
+            promised = {n: _native(ref, a) for n, a in expected(claim, problem).items()}
+        result = run(case.rule, problem.copy(), settings).gradient
+        wrong = _first_difference(ref, promised, result)
+        if wrong is not None:
+            return Finding(
+                Evidence(
+                    "formal",
+                    Status.REFUTED,
+                    Strength.NONE,
+                    f"the polynomials differ at {place(problem.sizes, settings)}: {wrong}",
+                ),
+                Witness(case.network, problem.sizes, settings, wrong),
+            )
+        tally.identities += sum(a.size for a in result.values())
+        if isinstance(claim, LagClaim):
+            tally.planted += 1
+            term = ref.term(T, longest_kept(claim, T))
+            fault = {n: a - term[n] for n, a in promised.items()}
+            tally.rejected += _first_difference(ref, promised, fault) is not None
+    return None
+
+
+def _reached_text(reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int) -> str:
+    if all(reached.get(shape) == largest_T for shape in shapes):
+        return f"every T <= {largest_T}" + _shape_text(shapes)
+    parts = [f"T <= {T} at (I, D, K) = {shape}" for shape, T in reached.items()]
+    return "; ".join(parts) + " (SymPy takes too long here for more)"
 
 
 def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
