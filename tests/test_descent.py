@@ -32,7 +32,9 @@ def sequences() -> list[Problem]:
     return [long, short.replace(parameters=long.parameters), long.prefix(3)]
 
 
-@pytest.mark.parametrize("target", [bptt, RTRL, Schmidhuber, Schmidhuber(2)], ids=str)
+@pytest.mark.parametrize(
+    "target", [bptt, RTRL, Schmidhuber, Schmidhuber(2)], ids=["bptt", "RTRL", "Schmidhuber", "Schmidhuber(2)"]
+)
 def test_risk_gradient_is_the_derivative_of_the_empirical_risk(target: Any) -> None:
     problems, field = sequences(), PreciseField(50)
     gradient = risk_gradient(target, problems)
