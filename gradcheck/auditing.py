@@ -153,20 +153,28 @@ class _Audit:
         return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
 
     def _liveness_and_oracles(self) -> str:
-        network = self.networks[0]
-        size = self.effort.enclosure_sizes[-1]
-        self.progress("liveness")
-        alive = liveness.liveness(network, size, self.seed, self.rule.declaration.weighted)
-        self._stage("liveness", Status.HOLDS if alive.alive else Status.INCONCLUSIVE, alive.statement)
-        self.progress("oracle agreement")
-        try:
-            agreement = oracles.agreement(network)
-        except GradcheckError as error:
-            self._stage("oracle agreement", Status.ERROR, str(error))
-            return f"the oracles could not be compared: {error}"
-        status = Status.HOLDS if agreement.holds else Status.REFUTED
-        self._stage("oracle agreement", status, agreement.statement)
-        return "" if agreement.holds else f"the oracles disagree on {network}: {agreement.statement}"
+        """Why no claim can be judged, if none can: every network's problems must be alive, its oracles agree."""
+        weighted, sizes = self.rule.declaration.weighted, self.effort.enclosure_sizes
+        dead, disagree, first = "", "", ""
+        for number, network in enumerate(self.networks):
+            self.progress(f"liveness and oracle agreement, {network}")
+            try:
+                alive = liveness.liveness(network, sizes[-1 if number == 0 else 0], self.seed, weighted)
+                agreement = oracles.agreement(network, None if number == 0 else oracles.SMALL_SIZE)
+            except GradcheckError as error:
+                self._stage("oracle agreement", Status.ERROR, str(error))
+                return f"the oracles could not be compared on {network}: {error}"
+            first = first or agreement.statement
+            if number == 0:
+                alive_text = alive.statement
+            if not alive.alive and not dead:
+                dead = f"on {network}, {alive.statement}"
+            if not agreement.holds and not disagree:
+                disagree = f"the oracles disagree on {network}: {agreement.statement}"
+        more = f"; likewise on {len(self.networks) - 1} more networks" if len(self.networks) > 1 else ""
+        self._stage("liveness", Status.INCONCLUSIVE if dead else Status.HOLDS, dead or alive_text + more)
+        self._stage("oracle agreement", Status.REFUTED if disagree else Status.HOLDS, disagree or first + more)
+        return disagree
 
     def _discrimination(self, blocked: bool) -> None:
         given, rejected = self.planted
@@ -229,7 +237,7 @@ class _Audit:
             )
         modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
         ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        float_sizes = blackbox.SIZES if first else blackbox.SIZES[2:3]
+        float_sizes = blackbox.SIZES if first else blackbox.FURTHER_SIZES
         most = 2 if first else 1
         plan += [
             ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
@@ -267,7 +275,7 @@ class _Audit:
         return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
 
     def _undecided(self, case: Case, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:
-        """The verdict where evidence speaks against the claim and no counterexample is beyond rounding.
+        """The verdict where evidence speaks against the claim and no counterexample is beyond rounding on floats.
 
         A constant such as 0.1 is rounded before any scalar sees it, so a right rule can differ from the claim in
         exact arithmetic; then floats, judged with their rounding, say the most that can be said.
@@ -285,8 +293,8 @@ class _Audit:
                     str(claim),
                     Status.HOLDS,
                     shown.strength,
-                    f"{sentence}, up to rounding: {shown.statement} ({shown.scope}). In exact arithmetic it differs by "
-                    f"no more than float64 rounding explains, as rounded constants do: {against}",
+                    f"{sentence}, on floats: {shown.statement} ({shown.scope}). Without rounding its code gives "
+                    f"something else, as rounded constants do, or an operation that other scalars lack: {against}",
                     (*evidence, shown),
                 )
         text = f"{against}, but no certified counterexample was found"
@@ -311,10 +319,18 @@ def _weakest(
             status = Status.INCONCLUSIVE if unsure else Status.NOT_RUN
             reason = (unsure or each[0].evidence).statement
             return Verdict(str(claim), status, Strength.NONE, f"on {network}: {reason}", evidence)
-    shown = best[0] if _covers_all(gathered[0][0]) else min((e for e in best if e), key=lambda e: e.strength)
-    assert shown is not None
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
-    return Verdict(str(claim), Status.HOLDS, shown.strength, f"{sentence}: {shown.statement} ({shown.scope})", evidence)
+    if len(networks) == 1 or _covers_all(gathered[0][0]):
+        weakest, where = best[0], ""
+    else:
+        # Of networks shown equally strongly the last: those after the first were judged at smaller sizes.
+        weakest, network = min(
+            zip(reversed(best), reversed(networks), strict=True), key=lambda pair: pair[0].strength if pair[0] else 0
+        )
+        where = f" on {network}, which shows it least strongly of the {len(networks)} networks;"
+    assert weakest is not None
+    text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
+    return Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
 
 
 def _covers_all(finding: Finding) -> bool:

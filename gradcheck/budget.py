@@ -14,9 +14,11 @@ from contextlib import contextmanager
 
 from .reference.network import Sizes
 
-SECONDS = 20.0
+SECONDS = 30.0
 FORMAL_SECONDS = 150.0
 _UNKNOWN_EXPONENT = 3.0
+_OVERHEAD = 0.05
+"""Seconds that any size may take; growth from less says little."""
 
 
 class Budget:
@@ -36,18 +38,21 @@ class Budget:
         self._seen.append((size, max(self._clock() - start, 1e-6)))
 
     def predicted(self, size: Sizes) -> float:
-        """Seconds that this size will take, from the last one seen; 0 where nothing has been seen."""
+        """Seconds that this size will take, from the largest one seen; 0 where nothing has been seen."""
         if not self._seen:
             return 0.0
-        last, seconds = self._seen[-1]
+        last, seconds = self._largest()
         return seconds * (size.T / last.T) * math.pow(size.I / last.I, self._exponent())
 
+    def _largest(self) -> tuple[Sizes, float]:
+        return max(self._seen, key=lambda seen: (seen[0].I * seen[0].T, seen[1]))
+
     def _exponent(self) -> float:
-        """p between 1 and 5, from the last size and one with at most half as many units; closer ones say little."""
-        last, seconds = self._seen[-1]
+        """p between 1 and 5, from the largest size and one with at most half as many units; closer ones say little."""
+        last, seconds = self._largest()
         for size, before in self._seen:
-            if 2 * size.I <= last.I:
-                growth = math.log((seconds / last.T) / (before / size.T)) / math.log(last.I / size.I)
+            if 1 < size.I and 2 * size.I <= last.I:
+                growth = math.log((seconds / last.T) / (max(before, _OVERHEAD) / size.T)) / math.log(last.I / size.I)
                 return min(max(growth, 1.0), 5.0)
         return _UNKNOWN_EXPONENT
 

@@ -18,7 +18,7 @@ from typing import Any
 from .algorithms.online import run_online
 from .reference.claims import Claim, Declaration, Settings
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork
+from .reference.network import RecurrentNetwork, not_a_network
 from .reference.problem import Problem
 from .targets import load_rule as load_rule
 
@@ -29,7 +29,7 @@ class WrongResult(GradcheckError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule under audit. `function(problem, **settings)` is its raw result, unchecked."""
+    """A rule under audit. `function(problem, **settings)` is its raw result, unchecked; `target` what was handed over."""
 
     name: str
     function: Callable[..., Any]
@@ -37,6 +37,7 @@ class Rule:
     online: bool
     origin: str
     summary: str
+    target: Any = None
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         return self.function(problem, **(settings or {}))
@@ -75,7 +76,10 @@ def as_rule(
     Raises `GradcheckError` for what cannot be a rule, with what was wanted, and for what is no claim or network.
     """
     _check_all("claims", claims, Claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
-    _check_all("networks", networks, RecurrentNetwork, 'gradcheck.Network("tanh", "identity", "squared_error"), ...')
+    _check_all("networks", networks, object, 'gradcheck.Network("tanh", "identity", "squared_error"), ...')
+    for network in networks or ():
+        if refusal := not_a_network(network):
+            raise GradcheckError(refusal)
     if networks is not None and not networks:
         raise GradcheckError("networks is empty: a rule is judged on at least one network")
     rule = target if isinstance(target, Rule) else _made(target, weighted)
@@ -95,7 +99,7 @@ def _check_all(what: str, given: Any, kind: type, such_as: str) -> None:
     if given is not None and not isinstance(given, (list, tuple)):
         raise GradcheckError(f"{what} must be a list; got {given!r}; write [{such_as}]")
     for each in given or ():
-        if isinstance(each, type) or not isinstance(each, kind):
+        if kind is not object and (isinstance(each, type) or not isinstance(each, kind)):
             hint = " (write it with parentheses)" if isinstance(each, type) else ""
             raise GradcheckError(f"{each!r} is not a {what.removesuffix('s')}{hint}; use {such_as}")
 
@@ -119,9 +123,8 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     source = inspect.unwrap(getattr(target, "func", target))
     origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
-    return Rule(
-        name, function, declaration, online, origin, (document or "").strip().split("\n\n")[0].replace("\n", " ")
-    )
+    summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
+    return Rule(name, function, declaration, online, origin, summary, target)
 
 
 def _name(target: Any) -> str:

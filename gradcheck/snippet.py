@@ -1,19 +1,27 @@
-"""A counterexample as a NumPy program that needs nothing else.
+"""A counterexample as a NumPy program that needs nothing else, but a user's own network where it has to be imported.
 
 The true entry comes from the forward pass alone, by the complex step (Squire and Trapp 1998): the
 parameter's entry is moved by 1e-30 i in the uses that the claim counts, and the loss's imaginary
-part is read off, without any difference to cancel.
+part is read off, without any difference to cancel. A program for a user's own network is run before it is printed,
+and printed only if it finds the true entry.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import inspect
+import io
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .evidence import Case
+from .reference.activations import ACTIVATIONS
 from .reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
-from .reference.network import ContextNetwork, Network
+from .reference.network import ContextNetwork, Network, RecurrentNetwork
 from .reference.problem import Problem
 
 _ACTIVATIONS = {
@@ -54,48 +62,180 @@ def _array(array: Any) -> str:
 
 
 def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str) -> str:
-    """The program; for networks other than the two shipped it states the numbers and the values only."""
+    """The program; it states the true entry where that can be computed from no forward pass of its own."""
     network, claim = problem.network, case.claim.bind(settings)
-    called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
-    name, index = entry.partition("[")[0], entry.partition("[")[2].rstrip("]")
-    with np.printoptions(threshold=100_000, linewidth=110, floatmode="unique", precision=17):
-        numbers = [f"{key} = {_array(value)}" for key, value in problem.arrays().items() if "[" not in key]
+    index = entry.partition("[")[2].rstrip("]")
     keeps = _keeps(claim)
-    lines = ["import numpy as np", "", f"# {network.name}: {network}. {problem.sizes}. Claim: {claim}.", *numbers]
-    if keeps is not None and isinstance(network, (Network, ContextNetwork)):
-        lines += [
-            f"parameters = {{{', '.join(f'{k!r}: {k}' for k in problem.parameters)}}}",
-            f"T = {problem.T}",
-            "",
-            "def f(s): return " + _ACTIVATIONS[network.activation.name],
-            "def g(u): return " + _OUTPUTS[network.head.output.name],
-            "def loss(y, yhat): return " + _LOSSES[network.head.loss.name],
-            f"def keeps(t, k): return {keeps}  # does the loss at t count the use at t - k?",
-            "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
-            "",
-            "def true_entry(name, index):",
-            "    total = 0.0",
-            "    for t in range(1, T + 1):",
-            "        a = initial_state.astype(complex)",
-            "        for s in range(1, t + 1):",
-            "            p = {key: value.astype(complex) for key, value in parameters.items()}",
-            "            if keeps(t, t - s):",
-            "                p[name][index] += 1e-30j",
-            "            a = step(p, a, inputs[s - 1])",
-            "        total += loss_weights[t - 1] * loss(targets[t - 1], g(p['V'].T @ a)).imag / 1e-30",
-            "    return total",
-            "",
-            f"true = true_entry({name!r}, ({index}{'' if ',' in index else ','}))",
-            f"got = {_literal(got)}  # {case.rule.name}({called})[{name!r}][{index}]",
-            f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
+    head = [_comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
+    tail = [
+        f"got = {_literal(got)}  {_comment(f'{case.rule.name}({_called(case, settings)})')}[{entry.partition('[')[0]!r}][{index}]",
+        *_from_the_rule(case, problem, settings, entry),
+        f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
+    ]
+    if keeps is None:
+        why = [
+            "# What the rule was claimed to return, to 20 digits; the claim is about another rule, not about a loss."
         ]
+    elif _shipped(network):
+        return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
     else:
-        lines += [
-            f"true = {_literal(expected)}  # {entry} of what was claimed, to 20 digits",
-            f"got = {_literal(got)}  # {case.rule.name}({called})",
-            f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
+        for first, last in _given_by(network):
+            program = _text(
+                [*first, "", *head, *last, *_of_network(problem), *_true_entry(problem, keeps, entry), *tail]
+            )
+            if _shows(program, expected, got):
+                return program
+        why = [
+            "# Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's",
+            "# own source with these numbers: it could not be inlined or imported here.",
         ]
+    true = f"true = {_literal(expected)}  # {entry}"
+    return _text(["import numpy as np", "", *head, *why, true, *tail])
+
+
+def _text(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    """One line, whatever names and reprs hold."""
+    return "# " + " ".join(text.split())
+
+
+def _numbers(problem: Problem) -> list[str]:
+    with np.printoptions(threshold=100_000, linewidth=110, floatmode="unique", precision=17):
+        arrays = problem.arrays()
+        lines = [f"{key} = {_array(value)}" for key, value in arrays.items() if "[" not in key]
+        if isinstance(problem.initial_state, tuple):
+            lines.append(f"initial_state = ({', '.join(map(_array, problem.initial_state))},)")
+    return [*lines, f"parameters = {{{', '.join(f'{k!r}: {k}' for k in problem.parameters)}}}", f"T = {problem.T}", ""]
+
+
+def _shipped(network: RecurrentNetwork) -> bool:
+    """Whether it is one of the shipped two, as they are; what derives from them may step otherwise."""
+    if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
+        return False
+    f, g, loss = network.activation, network.head.output.name, network.head.loss.name
+    return f is ACTIVATIONS.get(f.name) and f.name in _ACTIVATIONS and g in _OUTPUTS and loss in _LOSSES
+
+
+def _forward(network: Any) -> list[str]:
+    return [
+        "def f(s): return " + _ACTIVATIONS[network.activation.name],
+        "def g(u): return " + _OUTPUTS[network.head.output.name],
+        "def loss(y, yhat): return " + _LOSSES[network.head.loss.name],
+        "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
+        "def loss_at(t, p, a): return loss(targets[t - 1], g(p['V'].T @ a))",
+    ]
+
+
+def _of_network(problem: Problem) -> list[str]:
+    return [
+        "step = network.step",
+        "def loss_at(t, p, a): return network.loss_value(network.readout(p, a), targets[t - 1])",
+    ]
+
+
+def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
+    name, index = entry.partition("[")[0], entry.partition("[")[2].rstrip("]")
+    many = isinstance(problem.initial_state, tuple)
+    start = "tuple(part.astype(complex) for part in initial_state)" if many else "initial_state.astype(complex)"
+    return [
+        f"def keeps(t, k): return {keeps}  # does the loss at t count the use at t - k?",
+        "",
+        "def true_entry(name, index):",
+        "    total = 0.0",
+        "    for t in range(1, T + 1):",
+        f"        a = {start}",
+        "        for s in range(1, t + 1):",
+        "            p = {key: value.astype(complex) for key, value in parameters.items()}",
+        "            if keeps(t, t - s):",
+        "                p[name][index] += 1e-30j",
+        "            a = step(p, a, inputs[s - 1])",
+        "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
+        "    return total",
+        "",
+        f"true = true_entry({name!r}, ({index}{'' if ',' in index else ','}))",
+    ]
+
+
+def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
+    """Ways to have a user's network in a program: lines at its top, and lines that make `network`; unchecked."""
+    kind, made = type(network), f"network = {network!r}"
+    ways = []
+    with contextlib.suppress(OSError, TypeError):
+        source = inspect.cleandoc("\n" + inspect.getsource(kind)).split("\n")
+        first = [
+            "from __future__ import annotations", "", "import dataclasses", "from dataclasses import dataclass", "",
+            "import numpy as np",
+        ]  # fmt: skip
+        ways.append((first, [*source, "", made]))
+    if imports := _imports(kind.__module__, kind.__qualname__, kind):
+        ways += [([*imports, "import numpy as np"], [line]) for line in (made, f"network = {kind.__qualname__}()")]
+    return ways
+
+
+def _shows(program: str, expected: str, got: str) -> bool:
+    """Whether the program runs, and its true entry is the one expected, far closer than what it is to tell apart."""
+    space: dict[str, Any] = {}
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            exec(compile(program, "counterexample", "exec"), space)
+            off, gap = abs(space["true"] - float(expected)), abs(float(got) - float(expected))
+            return bool(off <= 0.1 * gap if np.isfinite(gap) else off <= 1e-6 * (1 + abs(float(expected))))
+    except Exception:
+        return False
+
+
+def _imports(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
+    """Lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
+    module = sys.modules.get(module_name)
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if module is None or found is not wanted or module_name == "__main__" or module_name.startswith("_gradcheck_"):
+        return None
+    name = f"from {module_name} import {qualname.partition('.')[0]}"
+    file = getattr(module, "__file__", None)
+    folder = Path(file).resolve().parents[module_name.count(".") + file.endswith("__init__.py")] if file else None
+    if folder is None or module_name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
+        return [name]
+    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", name]
+
+
+def _called(case: Case, settings: Settings) -> str:
+    return ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
+
+
+def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str) -> list[str]:
+    """Lines, as comments, that run the rule itself on these numbers."""
+    rule, network, target = case.rule, problem.network, case.rule.target
+    module, _, qualname = rule.origin.partition(":")
+    bound = target if isinstance(target, functools.partial) else None
+    imports = _imports(module, qualname, bound.func if bound else target)
+    where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
+    if _shipped(network):
+        parts = (network.activation.name, network.head.output.name, network.head.loss.name)  # type: ignore[attr-defined]
+        given = f"gradcheck.{type(network).__name__}({', '.join(map(repr, parts))})"
+    else:
+        given = "network"
+        where += f"; network is {network!r}"
+    chosen = [f"{k}={v!r}" for k, v in settings.items()]
+    if rule.online:
+        imports = [*(imports or []), "from gradcheck.algorithms import run_online"]
+        made = f"{qualname}({', '.join(chosen)})" if isinstance(target, type) else qualname
+        call = f"run_online({made}, problem, weighted={case.weighted})"
+    else:
+        before = map(repr, bound.args) if bound else ()
+        kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
+        call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
+    name, index = entry.partition("[")[0], entry.partition("[")[2]
+    return [
+        _comment(f"The same from the rule itself, which needs gradcheck{where}:"),
+        *map(_comment, ["import gradcheck", *(imports or [])]),
+        _comment(f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"),
+        _comment(f"got = {call}[{name!r}][{index}"),
+    ]
 
 
 def _literal(number: str) -> str:

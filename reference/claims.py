@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from .errors import GradcheckError
-from .network import DEFAULT_NETWORK, RecurrentNetwork
+from .network import DEFAULT_NETWORK, RecurrentNetwork, not_a_network
 
 Settings = Mapping[str, int]
 R = TypeVar("R")
@@ -230,22 +230,6 @@ def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
     return lambda T: [{name: n} for n in range(1, T + 2)]
 
 
-def _lacking(network: Any) -> str:
-    wanted = (
-        "name",
-        "parameter_shapes",
-        "state_shape",
-        "sizes_of",
-        "step",
-        "readout",
-        "output",
-        "loss_value",
-        "output_error",
-    )
-    missing = [name for name in wanted if not hasattr(network, name)]
-    return f"it lacks {', '.join(missing)}" if missing else "it cannot be hashed; make it a frozen dataclass"
-
-
 def rule(
     *claims: Claim,
     networks: Sequence[RecurrentNetwork] | None = None,
@@ -268,8 +252,8 @@ def rule(
     if not declared:
         raise GradcheckError("networks is empty: a rule must support at least one network")
     for network in declared:
-        if not isinstance(network, RecurrentNetwork):
-            raise GradcheckError(f"{network!r} is no network: {_lacking(network)}")
+        if refusal := not_a_network(network):
+            raise GradcheckError(refusal)
     declaration = Declaration(claims, declared, weighted, settings)
 
     def declare(function: R) -> R:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from . import network as networks
 from .cotangents import CotangentSum
 from .problem import Problem
 from .tape import Pullback, map_arrays, vjp
@@ -56,16 +57,19 @@ class Unrolled:
 
 
 def unroll(problem: Problem) -> Unrolled:
-    """Run the network's equations once. Raises `UnsupportedOperation` for an operation that `tape` lacks."""
-    network = problem.network
+    """Run the network's equations once.
+
+    Raises `UnsupportedOperation` for an operation that `tape` lacks, and `GradcheckError` where the network fails.
+    """
+    network, K = problem.network, problem.targets.shape[1]
     unrolled = Unrolled(problem, [], [], [], [], [])
     state = problem.initial_state
     for x, y, w in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
-        state, step = vjp(lambda p, a, x=x: network.step(p, a, x), problem.parameters, state)
-        u, pull = vjp(network.readout, problem.parameters, state)
+        state, step = vjp(lambda p, a, x=x: networks.step(network, p, a, x), problem.parameters, state)
+        u, pull = vjp(lambda p, a: networks.readout(network, p, a, K), problem.parameters, state)
         unrolled.states.append(state)
         unrolled.readouts.append(u)
-        unrolled.errors.append(w * network.output_error(u, y))
+        unrolled.errors.append(w * networks.output_error(network, u, y))
         unrolled.steps.append(step)
         unrolled.readout_pulls.append(pull)
     return unrolled

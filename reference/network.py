@@ -13,10 +13,12 @@ for temporal pattern recognition"):
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from .activations import ACTIVATIONS, UNDEFINED_ACTIVATION, Activation, activation_named
+from .errors import GradcheckError, UnsupportedOperation
 from .losses import UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head, Loss, Output
 from .typing import Array, Parameters, State
 
@@ -163,6 +165,88 @@ class ContextNetwork(_Headed):
 
     def readout(self, parameters: Parameters, state: State) -> Array:
         return parameters["V"].T @ state  # type: ignore[no-any-return]
+
+
+_METHODS = {
+    "parameter_shapes": "parameter_shapes(sizes)",
+    "state_shape": "state_shape(sizes)",
+    "sizes_of": "sizes_of(parameters, T)",
+    "step": "step(parameters, state, x)",
+    "readout": "readout(parameters, state)",
+    "output": "output(u)",
+    "loss_value": "loss_value(u, y)",
+    "output_error": "output_error(u, y)",
+}
+
+
+def not_a_network(network: Any) -> str:
+    """Why that is not a network, and what to write instead; empty for a network."""
+    such_as = 'use gradcheck.Network("tanh", "identity", "squared_error"), ...'
+    if isinstance(network, type):
+        return f"{network!r} is not a network (write it with parentheses); {such_as}"
+    if isinstance(network, (_Headed, RecurrentNetwork)):
+        return ""
+    missing = [spoken for name, spoken in {"name": "name", **_METHODS}.items() if not hasattr(network, name)]
+    if len(missing) == len(_METHODS) + 1:
+        return f"{network!r} is not a network; {such_as}"
+    if missing:
+        return f"{network!r} is not a network: it lacks {', '.join(missing)}; give it those, or {such_as}"
+    return f"{network!r} is not a network: it cannot be hashed; make it a frozen dataclass"
+
+
+def step(network: RecurrentNetwork, parameters: Parameters, state: State, x: Array) -> State:
+    """`network.step`; raises `GradcheckError` where it fails, or returns no state of the shape that came."""
+    after = _called(network, "step", network.step, parameters, state, x)
+    _check_shape(network, "step", _shape(after), _shape(state))
+    return after
+
+
+def readout(network: RecurrentNetwork, parameters: Parameters, state: State, K: int) -> Array:
+    """`network.readout`; raises `GradcheckError` where it fails, or returns anything but shape (K,)."""
+    u = _called(network, "readout", network.readout, parameters, state)
+    _check_shape(network, "readout", _shape(u), (K,))
+    return u  # type: ignore[no-any-return]
+
+
+def output_error(network: RecurrentNetwork, u: Array, y: Array) -> Array:
+    """`network.output_error`; raises `GradcheckError` where it fails, or returns anything but the shape of u."""
+    error = _called(network, "output_error", network.output_error, u, y)
+    _check_shape(network, "output_error", _shape(error), _shape(u))
+    return error  # type: ignore[no-any-return]
+
+
+def loss_value(network: RecurrentNetwork, u: Array, y: Array) -> Any:
+    """`network.loss_value`; raises `GradcheckError` where it fails."""
+    return _called(network, "loss_value", network.loss_value, u, y)
+
+
+def _called(network: RecurrentNetwork, method: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except GradcheckError:
+        raise
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:  # NumPy wraps what a scalar raises
+            if isinstance(cause, UnsupportedOperation):
+                raise
+            cause = cause.__cause__ or cause.__context__
+        raise GradcheckError(
+            f"{_METHODS[method]} of the network {network.name} raised {type(error).__name__}: {error}; mend its "
+            f"{method}, or check that it fits its parameter_shapes and state_shape"
+        ) from error
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_shape(part) for part in value)
+    return getattr(value, "shape", f"no array but {value!r:.60}")
+
+
+def _check_shape(network: RecurrentNetwork, method: str, came: Any, wanted: Any) -> None:
+    if came != wanted:
+        what = came if isinstance(came, str) else f"shape {came}"
+        raise GradcheckError(f"{_METHODS[method]} of the network {network.name} returned {what}; wanted shape {wanted}")
 
 
 _HEADS = (

@@ -7,19 +7,31 @@ a dyadic rational and is carried over as one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from . import network as networks
 from .errors import GradcheckError
 from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from .scalars.base import FieldArray, Scalar
 from .typing import Array, State
 
 
+_NUMBERS = (Scalar, int, float, Fraction, np.integer, np.floating, np.bool_)
+
+
 def _as_array(value: Any, what: str) -> Array:
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    try:
+        array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    except ValueError as error:
+        raise GradcheckError(
+            f"{what} cannot be made an array ({error}); wanted rows of equal length. Sequences that differ in length "
+            "are a problem each"
+        ) from None
     if array.dtype.kind in "iub":
         array = array.astype(np.float64)
     if array.dtype.kind == "f":
@@ -27,6 +39,14 @@ def _as_array(value: Any, what: str) -> Array:
             raise GradcheckError(f"{what} holds NaN or infinity; a problem's numbers must be finite")
     elif array.dtype.kind != "O":
         raise GradcheckError(f"{what} has dtype {array.dtype}; wanted real numbers")
+    elif not isinstance(array, FieldArray):
+        few = array.size <= 4096
+        strange = next((each for each in (array.flat if few else array.flat[:1]) if not isinstance(each, _NUMBERS)), 0)
+        if not isinstance(strange, _NUMBERS):
+            raise GradcheckError(
+                f"{what} holds {strange!r:.60}, a {type(strange).__name__}; wanted real numbers: floats, ints, "
+                "Fractions or scalars of one field (try np.asarray(..., dtype=float))"
+            )
     return array
 
 
@@ -58,6 +78,14 @@ class Problem:
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
+        if refusal := networks.not_a_network(self.network):
+            raise GradcheckError(refusal)
+        if not isinstance(self.parameters, Mapping):
+            wanted = ", ".join(f"{name!r}: ..." for name in self.network.parameter_shapes(Sizes(1, 1, 1, 1)))
+            raise GradcheckError(
+                f"parameters must be a dict of arrays by name; got {self.parameters!r:.60}, a "
+                f"{type(self.parameters).__name__}; write {{{wanted}}}"
+            )
         put("parameters", {k: _as_array(v, f"parameter {k}") for k, v in dict(self.parameters).items()})
         put("inputs", _as_array(self.inputs, "inputs"))
         put("targets", _as_array(self.targets, "targets"))
@@ -104,8 +132,14 @@ class Problem:
         if set(shapes) != set(self.parameters):
             raise GradcheckError(
                 f"the {self.network.name} network has the parameters {', '.join(shapes)}; "
-                f"got {', '.join(self.parameters)}"
+                f"got {', '.join(map(str, self.parameters))}"
             )
+        for name, shape in shapes.items():
+            if self.parameters[name].ndim != len(shape):
+                axes = f"{len(shape)} axes" if len(shape) != 1 else "1 axis"
+                raise GradcheckError(
+                    f"parameter {name} has shape {self.parameters[name].shape}; wanted {axes}, {self._axes(name, shape)}"
+                )
         for name, shape in shapes.items():
             if self.parameters[name].shape != shape:
                 raise GradcheckError(
@@ -118,6 +152,13 @@ class Problem:
                 f"inputs {self.inputs.shape} and targets {self.targets.shape} do not fit parameters that imply "
                 f"{self.sizes}: inputs must be (T, {self.sizes.D}), targets (T, {self.sizes.K})"
             )
+
+    def _axes(self, name: str, shape: tuple[int, ...]) -> str:
+        """The axes of a parameter by the letters of `Sizes`: (I, K)."""
+        letters = {1009: "I", 1013: "D", 1019: "K"}
+        marked = self.network.parameter_shapes(Sizes(1, *letters))[name]
+        spoken = [letters.get(mark, str(n)) for mark, n in zip(marked, shape, strict=True)]
+        return f"({', '.join(spoken)}{',' if len(spoken) == 1 else ''})"
 
     def _check_state(self) -> None:
         wanted = self.network.state_shape(self.sizes)
@@ -192,11 +233,14 @@ def _zeros(like: Array, shape: tuple[int, ...]) -> Array:
 
 
 def forward(problem: Problem) -> tuple[list[State], list[Array]]:
-    """States a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations."""
+    """States a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations.
+
+    Raises `GradcheckError` where the network's `step` or `readout` fails or returns another shape than it should.
+    """
     states, readouts = [problem.initial_state], []
     for x in problem.inputs:
-        states.append(problem.network.step(problem.parameters, states[-1], x))
-        readouts.append(problem.network.readout(problem.parameters, states[-1]))
+        states.append(networks.step(problem.network, problem.parameters, states[-1], x))
+        readouts.append(networks.readout(problem.network, problem.parameters, states[-1], problem.targets.shape[1]))
     return states, readouts
 
 
@@ -204,7 +248,7 @@ def loss(problem: Problem) -> Any:
     """L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar."""
     _, readouts = forward(problem)
     terms = [
-        w * problem.network.loss_value(u, y)
+        w * networks.loss_value(problem.network, u, y)
         for w, u, y in zip(problem.loss_weights, readouts, problem.targets, strict=True)
     ]
     total = terms[0]

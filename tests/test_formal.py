@@ -49,7 +49,9 @@ def test_a_wider_family_than_promised_never_speaks_against_a_rule():
 
 def test_twin_the_network_itself_does_speak_against_it():
     assert _judge(lambda problem: plain(problem, scale=2)).evidence.status is Status.REFUTED
-    assert _judge(plain, Network("logistic")).evidence.status is Status.REFUTED, "tanh hard-coded, logistic promised"
+    logistic = _judge(plain, Network("logistic"))
+    assert logistic.evidence.status is Status.NOT_RUN, "tanh hard-coded, logistic promised: balls must decide"
+    assert "do not know all their laws" in logistic.evidence.statement, logistic.evidence.statement
 
 
 def test_a_rule_leaves_no_generators_behind_for_the_next():
@@ -88,7 +90,7 @@ def test_rounded_constants_leave_a_right_rule_supported_with_the_reason():
 
     verdict = audit(mixed, effort="quick").verdicts[1]
     assert verdict.status is Status.HOLDS and verdict.strength is Strength.SUPPORTED, verdict.statement
-    assert "no more than float64 rounding explains" in verdict.statement
+    assert "as rounded constants do" in verdict.statement
 
 
 def test_twin_a_constant_off_by_more_is_refuted():

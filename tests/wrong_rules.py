@@ -67,6 +67,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "initial state left out of dR": ("np.outer(a[t - 1], delta)", "np.outer(a[t - 1], delta) * (t > 1)"),
     "time reversed in dW": ("np.outer(x[t - 1], delta)", "np.outer(x[T - t], delta)"),
     "wrong if T > I": (_BACK, "V @ e[t] + R @ delta * (1 if T <= I else 0.5)"),
+    "W transposed if D = I": (_RETURN, 'return {"W": dW.T if dW.shape[0] == I else dW, "R": dR, "V": dV}'),
+    "V transposed if K = I": (_RETURN, 'return {"W": dW, "R": dR, "V": dV.T if dV.shape[1] == I else dV}'),
     "wrong if I > 4": (_BACK, "V @ e[t] + R @ delta * (1 if I <= 4 else 0.5)"),
     "wrong if T is odd": (_RETURN, 'return {"W": dW * (1 + (T % 2 and T > 1)), "R": dR, "V": dV}'),
     "wrong if T is even": (_RETURN, 'return {"W": dW, "R": dR, "V": dV * (2 - T % 2)}'),

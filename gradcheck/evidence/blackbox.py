@@ -44,8 +44,16 @@ SIZES = (
     Sizes(8, 3, 5, 2),
     Sizes(1, 1, 1, 1),
     Sizes(6, 10, 2, 1),
+    Sizes(4, 3, 3, 2),
+    Sizes(5, 3, 2, 3),
+    Sizes(3, 3, 3, 3),
 )
-"""T odd and even, below, at and above I; each size 1 in turn; more inputs or outputs than units."""
+"""T odd and even, below, at and above I; each size 1 in turn; more inputs or outputs than units, and as many.
+
+Where D = I or K = I a transposed W or V has the right shape.
+"""
+FURTHER_SIZES = (Sizes(21, 4, 2, 3), Sizes(4, 3, 3, 3))
+"""For networks after a rule's first."""
 ZERO_STATE = (1, 4)
 """Which of `SIZES` start from a zero state."""
 

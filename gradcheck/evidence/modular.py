@@ -100,6 +100,9 @@ def judge(
     """
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("modular", f"the claim {case.claim} is no identity")
+    casts = _casts(case)
+    if casts:
+        return not_run("modular", casts)
     budget, tally = budget or Budget(), _Tally()
     for size in sizes:
         if not budget.affords(size):
@@ -129,6 +132,23 @@ def judge(
         ),
         planted=(tally.planted, tally.rejected),
     )
+
+
+def _casts(case: Case) -> str:
+    """Why residues cannot judge the rule, if they cannot.
+
+    NumPy lets a rule copy residues into floats unseen (`np.asarray(x, dtype=float)`), where they lose their
+    degree. Single scalars refuse that, so the rule must run on those first.
+    """
+    size = Sizes(3, 2, 2, 2)
+    field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
+    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
+    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    try:
+        run(case.rule, problem, spread(case.rule.settings(size.T), 1)[0])
+    except (UnsupportedOperation, RuleFailed) as error:
+        return f"the rule does not run on residues: {error}"
+    return ""
 
 
 def _judge_settings(

@@ -23,7 +23,7 @@ from ..reference.scalars.dual import DualField
 from ..reference.scalars.precise import PreciseField
 from ..reference.typing import Gradient
 
-SIZE, SMALL_SIZE = Sizes(3, 2, 2, 2), Sizes(2, 2, 2, 1)
+SIZE, SMALL_SIZE = Sizes(3, 2, 2, 2), Sizes(2, 2, 2, 2)
 DIGITS = 50
 SPARE = 5
 """The oracles must agree to the working precision less this many digits."""

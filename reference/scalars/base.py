@@ -447,9 +447,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
                 return np.full(shape, _FILLED[func], dtype=kwargs["dtype"])
             size = np.empty(shape, dtype=bool)
             return field.array([field.convert(_FILLED[func])] * size.size, size.shape)
-        if func in (np.dot, np.inner) and all(np.ndim(x) in (1, 2) for x in args[:2]) and len(args) == 2:
-            a, b = args
-            return np.matmul(a, b if func is np.dot or np.ndim(b) == 1 else b.T)
+        if func in (np.dot, np.inner) and all(np.ndim(x) in (1, 2) for x in args[:2]):
+            return _dot(field, func, *args, **kwargs)
         try:
             result = super().__array_function__(func, types, args, kwargs)
         except UnsupportedOperation:
@@ -468,10 +467,19 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         super().__setitem__(key, value)
 
     def dot(self, other: Any, out: Any = None) -> Any:
-        return np.dot(self, other)
+        return np.dot(self, other) if out is None else np.dot(self, other, out=out)
 
     def __matmul__(self, other: Any) -> Any:
         return np.matmul(self, other)
+
+
+def _dot(field: Field, func: Any, a: Any, b: Any, out: Any = None) -> Any:
+    product = np.matmul(a, b if func is np.dot or np.ndim(b) == 1 else b.T)
+    if out is None:
+        return product
+    _check_target(out, field, f"np.{func.__name__}")
+    out[...] = product
+    return out
 
 
 def _check_target(target: Any, field: Field, name: str) -> None:
