@@ -160,7 +160,11 @@ class _Audit:
             self.progress(f"liveness and oracle agreement, {network}")
             try:
                 alive = liveness.liveness(network, sizes[-1 if number == 0 else 0], self.seed, weighted)
-                agreement = oracles.agreement(network, None if number == 0 else oracles.SMALL_SIZE)
+                agreement = (
+                    oracles.agreement(network, oracles.SMALL_SIZE, symbolic=False)
+                    if number
+                    else oracles.agreement(network)
+                )
             except GradcheckError as error:
                 self._stage("oracle agreement", Status.ERROR, str(error))
                 return f"the oracles could not be compared on {network}: {error}"

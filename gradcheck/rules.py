@@ -29,7 +29,7 @@ class WrongResult(GradcheckError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule under audit. `function(problem, **settings)` is its raw result, unchecked; `target` what was handed over."""
+    """A rule under audit, made of `target`. `function(problem, **settings)` is its raw result, unchecked."""
 
     name: str
     function: Callable[..., Any]

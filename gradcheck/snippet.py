@@ -62,15 +62,16 @@ def _array(array: Any) -> str:
 
 
 def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str) -> str:
-    """The program; it states the true entry where that can be computed from no forward pass of its own."""
+    """The program; where it cannot compute the true entry from a forward pass, it states it and says so."""
     network, claim = problem.network, case.claim.bind(settings)
-    index = entry.partition("[")[2].rstrip("]")
+    name, index = _place(entry)
     keeps = _keeps(claim)
     head = [_comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
+    called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
-        f"got = {_literal(got)}  {_comment(f'{case.rule.name}({_called(case, settings)})')}[{entry.partition('[')[0]!r}][{index}]",
+        f"got = {_literal(got)}  {_comment(f'{case.rule.name}({called})[{name!r}][{index}]')}",
         *_from_the_rule(case, problem, settings, entry),
-        f"print('{entry}: true', true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
+        f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
     ]
     if keeps is None:
         why = [
@@ -83,7 +84,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
             program = _text(
                 [*first, "", *head, *last, *_of_network(problem), *_true_entry(problem, keeps, entry), *tail]
             )
-            if _shows(program, expected, got):
+            if _shows(program, network, expected, got):
                 return program
         why = [
             "# Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's",
@@ -102,13 +103,31 @@ def _comment(text: str) -> str:
     return "# " + " ".join(text.split())
 
 
+def _place(entry: str) -> tuple[str, str]:
+    """("R", "0,1") of R[0,1]."""
+    name, _, index = entry.partition("[")
+    return name, index.rstrip("]")
+
+
+def _index(index: str) -> str:
+    return f"({index}{'' if ',' in index or not index else ','})"
+
+
 def _numbers(problem: Problem) -> list[str]:
     with np.printoptions(threshold=100_000, linewidth=110, floatmode="unique", precision=17):
-        arrays = problem.arrays()
-        lines = [f"{key} = {_array(value)}" for key, value in arrays.items() if "[" not in key]
-        if isinstance(problem.initial_state, tuple):
-            lines.append(f"initial_state = ({', '.join(map(_array, problem.initial_state))},)")
-    return [*lines, f"parameters = {{{', '.join(f'{k!r}: {k}' for k in problem.parameters)}}}", f"T = {problem.T}", ""]
+        arrays = {key: _array(value) for key, value in problem.arrays().items()}
+    parameters = {key: arrays.pop(key) for key in problem.parameters}
+    lines = []
+    if _shipped(problem.network):
+        lines += [f"{key} = {value}" for key, value in parameters.items()]
+        lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
+    else:  # whose parameters may be called anything
+        lines += ["parameters = {", *(f"    {key!r}: {value}," for key, value in parameters.items()), "}"]
+    if isinstance(problem.initial_state, tuple):
+        states = [arrays.pop(key) for key in list(arrays) if key.startswith("initial_state[")]
+        arrays["initial_state"] = f"({', '.join(states)},)"
+    lines += [f"{key} = {value}" for key, value in arrays.items()]
+    return [*lines, f"T = {problem.T}", ""]
 
 
 def _shipped(network: RecurrentNetwork) -> bool:
@@ -137,7 +156,7 @@ def _of_network(problem: Problem) -> list[str]:
 
 
 def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
-    name, index = entry.partition("[")[0], entry.partition("[")[2].rstrip("]")
+    name, index = _place(entry)
     many = isinstance(problem.initial_state, tuple)
     start = "tuple(part.astype(complex) for part in initial_state)" if many else "initial_state.astype(complex)"
     return [
@@ -155,13 +174,15 @@ def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
         "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
         "    return total",
         "",
-        f"true = true_entry({name!r}, ({index}{'' if ',' in index else ','}))",
+        f"true = true_entry({name!r}, {_index(index)})",
     ]
 
 
 def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
     """Ways to have a user's network in a program: lines at its top, and lines that make `network`; unchecked."""
-    kind, made = type(network), f"network = {network!r}"
+    kind, made = type(network), _constructor(network)
+    if made is None:
+        return []
     ways = []
     with contextlib.suppress(OSError, TypeError):
         source = inspect.cleandoc("\n" + inspect.getsource(kind)).split("\n")
@@ -169,15 +190,39 @@ def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
             "from __future__ import annotations", "", "import dataclasses", "from dataclasses import dataclass", "",
             "import numpy as np",
         ]  # fmt: skip
-        ways.append((first, [*source, "", made]))
+        ways.append((first, [*source, "", f"network = {made}"]))
     if imports := _imports(kind.__module__, kind.__qualname__, kind):
-        ways += [([*imports, "import numpy as np"], [line]) for line in (made, f"network = {kind.__qualname__}()")]
+        ways.append(([*imports, "import numpy as np"], [f"network = {made}"]))
     return ways
 
 
-def _shows(program: str, expected: str, got: str) -> bool:
+def _constructor(network: Any) -> str | None:
+    """An expression that makes this network again from its class, tried; None where none is found."""
+    kind = type(network)
+    tried = [repr(network), f"{kind.__qualname__}()"]
+    with contextlib.suppress(AttributeError):
+        tried.insert(0, f"{kind.__qualname__}({_parts(network)})")
+    for text in tried:
+        with contextlib.suppress(Exception):
+            made = eval(text, {kind.__qualname__.rpartition(".")[2]: kind, **vars(sys.modules[kind.__module__])})
+            if type(made) is kind and (made == network or vars(made) == vars(network)):
+                return text
+    return None
+
+
+def _parts(network: Any) -> str:
+    """The names of f, g and L as they are handed to `Network`."""
+    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
+
+
+def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> bool:
     """Whether the program runs, and its true entry is the one expected, far closer than what it is to tell apart."""
     space: dict[str, Any] = {}
+    module, path = type(network).__module__, list(sys.path)
+    name = _importable(module)
+    alias = name if name and name not in sys.modules and module in sys.modules else None
+    if alias:
+        sys.modules[alias] = sys.modules[module]
     try:
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             exec(compile(program, "counterexample", "exec"), space)
@@ -185,26 +230,34 @@ def _shows(program: str, expected: str, got: str) -> bool:
             return bool(off <= 0.1 * gap if np.isfinite(gap) else off <= 1e-6 * (1 + abs(float(expected))))
     except Exception:
         return False
+    finally:
+        sys.path[:] = path
+        if alias:
+            del sys.modules[alias]
+
+
+def _importable(module_name: str) -> str | None:
+    """The name that imports the module in another program; a file that was loaded by its path has its stem."""
+    name = module_name.removeprefix("_gradcheck_")
+    if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
+        return None
+    return name
 
 
 def _imports(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
     """Lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
-    module = sys.modules.get(module_name)
+    module, name = sys.modules.get(module_name), _importable(module_name)
     found: Any = module
     for part in qualname.split("."):
         found = getattr(found, part, None)
-    if module is None or found is not wanted or module_name == "__main__" or module_name.startswith("_gradcheck_"):
+    if module is None or wanted is None or found is not wanted or name is None:
         return None
-    name = f"from {module_name} import {qualname.partition('.')[0]}"
+    line = f"from {name} import {qualname.partition('.')[0]}"
     file = getattr(module, "__file__", None)
-    folder = Path(file).resolve().parents[module_name.count(".") + file.endswith("__init__.py")] if file else None
-    if folder is None or module_name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
-        return [name]
-    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", name]
-
-
-def _called(case: Case, settings: Settings) -> str:
-    return ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
+    folder = Path(file).resolve().parents[name.count(".") + file.endswith("__init__.py")] if file else None
+    if folder is None or name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
+        return [line]
+    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", line]
 
 
 def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str) -> list[str]:
@@ -214,27 +267,32 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str)
     bound = target if isinstance(target, functools.partial) else None
     imports = _imports(module, qualname, bound.func if bound else target)
     where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
+    imports = list(imports or [])
     if _shipped(network):
-        parts = (network.activation.name, network.head.output.name, network.head.loss.name)  # type: ignore[attr-defined]
-        given = f"gradcheck.{type(network).__name__}({', '.join(map(repr, parts))})"
+        given = f"gradcheck.{type(network).__name__}({_parts(network)})"
+    elif (made := _constructor(network)) and (
+        own := _imports(type(network).__module__, type(network).__qualname__, type(network))
+    ):
+        imports += [line for line in own if line not in imports]
+        given = made
     else:
         given = "network"
         where += f"; network is {network!r}"
     chosen = [f"{k}={v!r}" for k, v in settings.items()]
     if rule.online:
-        imports = [*(imports or []), "from gradcheck.algorithms import run_online"]
-        made = f"{qualname}({', '.join(chosen)})" if isinstance(target, type) else qualname
-        call = f"run_online({made}, problem, weighted={case.weighted})"
+        imports.append("from gradcheck.algorithms import run_online")
+        online = f"{qualname}({', '.join(chosen)})" if isinstance(target, type) else qualname
+        call = f"run_online({online}, problem, weighted={case.weighted})"
     else:
         before = map(repr, bound.args) if bound else ()
         kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
-    name, index = entry.partition("[")[0], entry.partition("[")[2]
+    name, index = _place(entry)
     return [
         _comment(f"The same from the rule itself, which needs gradcheck{where}:"),
-        *map(_comment, ["import gradcheck", *(imports or [])]),
+        *map(_comment, ["import gradcheck", *imports]),
         _comment(f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"),
-        _comment(f"got = {call}[{name!r}][{index}"),
+        _comment(f"got = {call}[{name!r}][{index or '()'}]"),
     ]
 
 

@@ -20,7 +20,6 @@ from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .scalars.base import FieldArray, Scalar
 from .typing import Array, State
 
-
 _NUMBERS = (Scalar, int, float, Fraction, np.integer, np.floating, np.bool_)
 
 
@@ -136,10 +135,8 @@ class Problem:
             )
         for name, shape in shapes.items():
             if self.parameters[name].ndim != len(shape):
-                axes = f"{len(shape)} axes" if len(shape) != 1 else "1 axis"
-                raise GradcheckError(
-                    f"parameter {name} has shape {self.parameters[name].shape}; wanted {axes}, {self._axes(name, shape)}"
-                )
+                axes = f"{len(shape)} ax{'is' if len(shape) == 1 else 'es'}, {self._axes(name, shape)}"
+                raise GradcheckError(f"parameter {name} has shape {self.parameters[name].shape}; wanted {axes}")
         for name, shape in shapes.items():
             if self.parameters[name].shape != shape:
                 raise GradcheckError(

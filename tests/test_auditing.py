@@ -41,11 +41,8 @@ def test_an_operation_that_balls_carry_out_differently_refutes_nothing(monkeypat
     def buffered(problem):
         found = RIGHT(problem)
         out = np.zeros_like(found["V"])
-        np.dot(found["V"], np.ones_like(found["V"], shape=(1, 1)) if found["V"].shape[1] == 1 else _one(found["V"]), out=out)
+        np.dot(found["V"], np.diag(np.ones_like(out, shape=(out.shape[1],))), out=out)
         return {**found, "V": out}
-
-    def _one(like):
-        return np.diag(np.ones_like(like, shape=(like.shape[1],)))
 
     assert _exact(audit(buffered, effort="quick")).strength is Strength.PROVED
     monkeypatch.setattr(base, "_dot", lambda field, func, a, b, out=None: np.matmul(a, b))

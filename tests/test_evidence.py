@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import io
 import re
 import subprocess
@@ -18,12 +20,13 @@ from wrong_rules import WRONG, WRONG_ON_FLOATS, as_black_box, made
 
 import gradcheck
 from gradcheck import counterexample
-from gradcheck.evidence import Case, blackbox, enclosure, formal, ladder, liveness, modular, purity
+from gradcheck.evidence import Case, Witness, blackbox, enclosure, formal, ladder, liveness, modular, purity
 from gradcheck.problems import lively_problem
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.results import RuleFailed, WrongResult
 from gradcheck.rules import Rule, as_rule
+from gradcheck.targets import load_module
 from gradcheck.verdicts import Report, Status
 
 IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes its input")
@@ -47,7 +50,7 @@ def shown_by(snippet: str) -> float:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(snippet, "snippet", "exec"), {})
-    assert "gradcheck" not in snippet
+    assert "gradcheck" not in "".join(line for line in snippet.split("\n") if not line.startswith("#"))
     return float(printed.getvalue().split("off by")[1])
 
 
@@ -124,6 +127,135 @@ def test_a_snippet_runs_in_an_interpreter_of_its_own(tmp_path: Path) -> None:
     found = re.fullmatch(r"(\S+): true (\S+)  dR transposed (\S+)  off by (\S+)\n", run.stdout)
     assert found, run.stdout
     assert found[1] == example.entry and float(found[4]) > 0.1
+
+
+SIMPLE = (
+    "a sign", "scale 2", "scale 1 + 1e-9", "1 - s^2 for 1 - a^2", "f' left out", "mean over T", "last step missing",
+    "dR transposed",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*SIMPLE, "V at the last step missing"])
+def test_a_counterexample_is_no_larger_than_what_the_proof_saw(name: str) -> None:
+    if name in WRONG:
+        case = case_of(made(name, WRONG[name]))
+    else:
+        case = case_of(made(name, ("dV + np.outer(a[t], e[t])", "dV + np.outer(a[t], e[t]) * (t < T)")))
+    witness = formal.judge(case, largest_T=3, shapes=((1, 1, 1), (2, 1, 1))).witness
+    assert witness is not None
+    found = counterexample.find(case, witness)
+    assert found is not None
+    seen, shown = (dataclasses.astuple(s) for s in (witness.sizes, found.problem.sizes))
+    assert all(a <= b for a, b in zip(shown, seen, strict=True)), f"seen at {witness.sizes}, shown at {found.problem}"
+
+
+OWN = """
+from dataclasses import dataclass
+import gradcheck
+import numpy as np
+from gradcheck.reference import lags
+from gradcheck.reference.network import Network, Sizes
+
+def wrong(problem, *, by=2):
+    gradient = lags.gradient(problem)
+    first = next(iter(gradient))
+    return {**gradient, first: by * gradient[first]}
+
+class Ones:
+    def __init__(self, value=1):
+        self.value = value
+    def start(self, network, parameters, initial_state):
+        return parameters
+    def step(self, state, x, y):
+        return state, {name: array * 0 + self.value for name, array in state.items()}
+
+@dataclass(frozen=True)
+class Two:
+    speed: float = 1.0
+    name = "two arrays,\\nof state"
+    def parameter_shapes(self, s):
+        return {"A": (s.D, s.I), "b-c": (s.I,), "T": (s.I, s.K)}
+    def state_shape(self, s):
+        return ((s.I,), (s.I,))
+    def sizes_of(self, p, T):
+        return Sizes(T, p["b-c"].shape[0], p["A"].shape[0], p["T"].shape[-1])
+    def step(self, p, a, x):
+        h = np.tanh(p["A"].T @ x + self.speed * p["b-c"] * a[0])
+        return h, a[1] + h
+    def readout(self, p, a):
+        return p["T"].T @ a[1]
+    def output(self, u):
+        return u
+    def loss_value(self, u, y):
+        return ((u - y) ** 2).sum() / 2
+    def output_error(self, u, y):
+        return u - y
+
+class Twice(Network):
+    name = "twice"
+    def step(self, p, a, x):
+        return 2 * super().step(p, a, x)
+
+class Hidden(Two):
+    name = "hidden"
+    def __init__(self, secret):
+        object.__setattr__(self, "speed", secret)
+    def __repr__(self):
+        return "Hidden\\n()"
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    file = tmp_path_factory.mktemp("own") / "own_network.py"
+    file.write_text(OWN)
+    return load_module(str(file))
+
+
+def from_the_rule(snippet: str) -> float:
+    """What the commented lines compute: the entry as the rule itself returns it."""
+    lines = snippet.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.startswith("# The same from the rule itself"))
+    text = "\n".join(line.removeprefix("# ") if i > start else line for i, line in enumerate(lines))
+    space: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(text, "snippet", "exec"), space)
+    return float(space["got"])
+
+
+@pytest.mark.parametrize(
+    ("network", "computes"),
+    [
+        ("Network('logistic')", "def f(s)"),
+        ("Two(2.0)", "class Two:"),
+        ("Twice()", "from own_network import Twice"),
+        ("Twice('softplus')", ""),
+        ("Hidden(2.0)", "# Both numbers are what the audit found"),
+    ],
+)
+def test_a_program_computes_both_numbers(own: Any, network: str, computes: str, tmp_path: Path) -> None:
+    case = case_of(functools.partial(own.wrong, by=3), eval(network, vars(own)))
+    witness = Witness(case.network, Sizes(2, 1, 1, 1), {}, "", floats=True)
+    found = counterexample.find(case, witness)
+    assert found is not None
+    example = counterexample.counterexample(case, found)
+    assert computes in example.snippet, example.snippet
+    file = tmp_path / "case.py"
+    file.write_text(example.snippet)
+    run = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert float(run.stdout.split("off by")[1]) == pytest.approx(float(example.gap)), example.snippet
+    if not network.startswith("Hidden"):
+        assert from_the_rule(example.snippet) == pytest.approx(float(example.got)), example.snippet
+
+
+def test_a_program_runs_an_online_rule(own: Any) -> None:
+    case = case_of(own.Ones)
+    found = counterexample.find(case, Witness(case.network, Sizes(2, 1, 1, 1), {}, ""))
+    assert found is not None
+    snippet = counterexample.counterexample(case, found).snippet
+    assert "run_online(Ones(), problem, weighted=False)" in snippet, snippet
+    assert from_the_rule(snippet) == float(found.got), snippet
 
 
 # Right rules

@@ -12,7 +12,7 @@ from gradcheck.problems import lively_problem, living_sizes, telling_problems
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
-from gradcheck.reference.problem import Problem
+from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.rational import RationalField
 
 T, I, D, K = 3, 2, 4, 1
@@ -25,6 +25,18 @@ GOOD: dict[str, Any] = {
 
 def parameters(**changes: Any) -> dict[str, Any]:
     return {"parameters": {k: v for k, v in {**GOOD["parameters"], **changes}.items() if v is not None}}
+
+
+class Half:
+    """A network without half of its methods."""
+
+    name = "half"
+
+    def parameter_shapes(self, sizes: Any) -> Any:
+        return {}
+
+    def step(self, parameters: Any, state: Any, x: Any) -> Any:
+        return state
 
 
 @pytest.mark.parametrize(
@@ -60,6 +72,22 @@ def parameters(**changes: Any) -> dict[str, Any]:
         ({"loss_weights": np.ones((T, 1))}, "loss_weights must have shape (3,); got (3, 1)"),
         ({"inputs": np.ones((T, D), dtype=complex)}, "inputs has dtype complex128; wanted real numbers"),
         ({"inputs": [["a"] * D] * T}, "wanted real numbers"),
+        ({"inputs": [[1.0, 2.0], [1.0]]}, "inputs cannot be made an array"),
+        (parameters(W=[[1.0, 2.0], [1.0]]), "parameter W cannot be made an array"),
+        ({"parameters": None}, "parameters must be a dict of arrays by name; got None, a NoneType; write {'W': ..., "),
+        ({"parameters": [np.ones((D, I))]}, "parameters must be a dict of arrays by name"),
+        ({"network": "tanh"}, "'tanh' is not a network; use gradcheck.Network("),
+        ({"network": None}, "None is not a network; use gradcheck.Network("),
+        ({"network": Network}, "is not a network (write it with parentheses); use gradcheck.Network("),
+        (
+            {"network": Half()},
+            "it lacks state_shape(sizes), sizes_of(parameters, T), readout(parameters, state), output",
+        ),
+        ({"inputs": np.array([[None] * D] * T)}, "inputs holds None, a NoneType; wanted real numbers"),
+        ({"inputs": None}, "inputs holds None, a NoneType; wanted real numbers"),
+        ({"targets": np.array([[1.0], [2.0], ["3"]], dtype=object)}, "targets holds '3', a str; wanted real numbers"),
+        (parameters(V=np.ones(3)), "parameter V has shape (3,); wanted 2 axes, (I, K)"),
+        (parameters(W=np.ones((D, I, 1))), "parameter W has shape (4, 2, 1); wanted 2 axes, (D, I)"),
         (
             {"parameters": {"W": np.ones((0, I)), "R": np.eye(I), "V": np.ones((I, K))}, "inputs": np.ones((T, 0))},
             "every size must be at least 1",
@@ -70,6 +98,39 @@ def test_bad_problems_are_named(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(GradcheckError) as raised:
         Problem(**{**GOOD, **changes})
     assert said in str(raised.value), str(raised.value)
+
+
+def raising(*_: Any) -> Any:
+    raise ZeroDivisionError("no such luck")
+
+
+@pytest.mark.parametrize("run", [forward, lags.gradient])
+@pytest.mark.parametrize(
+    ("method", "does", "said"),
+    [
+        ("step", raising, "step(parameters, state, x) of the network broken raised ZeroDivisionError: no such luck"),
+        ("step", lambda self, p, a, x: None, "returned no array but None; wanted shape (2,)"),
+        ("step", lambda self, p, a, x: (a, a), "returned shape ((2,), (2,)); wanted shape (2,)"),
+        (
+            "step",
+            lambda self, p, a, x: p["W"] @ a,
+            "step(parameters, state, x) of the network broken returned shape (4,)",
+        ),
+        ("readout", raising, "readout(parameters, state) of the network broken raised ZeroDivisionError"),
+        ("readout", lambda self, p, a: a, "of the network broken returned shape (2,); wanted shape (1,)"),
+    ],
+)
+def test_a_network_that_fails_is_named(run: Any, method: str, does: Any, said: str) -> None:
+    broken = type("Broken", (Network,), {"name": "broken", method: does})()
+    with pytest.raises(GradcheckError) as raised:
+        run(Problem(**GOOD, network=broken))
+    assert said in str(raised.value), str(raised.value)
+
+
+def test_objects_that_are_numbers_are_taken() -> None:
+    inputs = np.full((T, D), Fraction(1, 3), dtype=object)
+    inputs[0, 0], inputs[0, 1] = 1, np.float64(0.5)
+    assert Problem(**{**GOOD, "inputs": inputs}).inputs.dtype == object
 
 
 def test_what_may_be_left_out() -> None:

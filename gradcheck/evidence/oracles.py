@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..problems import lively_problem
-from ..reference import precise, symbolic
+from ..reference import precise
+from ..reference import symbolic as reference_symbolic
 from ..reference.enclosure import enclose
 from ..reference.errors import GradcheckError
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
@@ -68,13 +69,19 @@ def dual_gradient(problem: Problem, digits: int) -> Gradient:
 
 
 @lru_cache(maxsize=256)
-def agreement(network: RecurrentNetwork, size: Sizes | None = None, digits: int = DIGITS, seed: int = 0) -> Agreement:
-    """How many digits the oracles share on one problem of this network; `SMALL_SIZE` for one of a user's making."""
+def agreement(
+    network: RecurrentNetwork, size: Sizes | None = None, digits: int = DIGITS, seed: int = 0, *, symbolic: bool = True
+) -> Agreement:
+    """How many digits the oracles share on one problem of this network; `SMALL_SIZE` for one of a user's making.
+
+    Without `symbolic` SymPy, by far the slowest of them, is left out; the difference quotient and the dual
+    numbers still know nothing of `output_error` or the reverse pass.
+    """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
-    return agreement_on(lively_problem(network, size, seed), digits)
+    return agreement_on(lively_problem(network, size, seed), digits, symbolic=symbolic)
 
 
-def agreement_on(problem: Problem, digits: int) -> Agreement:
+def agreement_on(problem: Problem, digits: int, *, symbolic: bool = True) -> Agreement:
     """The same, for a given float problem."""
     high = PreciseField(digits)
     with high.working():
@@ -85,11 +92,13 @@ def agreement_on(problem: Problem, digits: int) -> Agreement:
         }
         base: Any = reverse
         try:
+            if not symbolic:
+                raise GradcheckError("SymPy is left out")
             if isinstance(problem.network, (Network, ContextNetwork)):
-                function = symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
+                function = reference_symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
                 base = function(problem.over(high).map(lambda a: _natives(high, a)))
             else:
-                base = symbolic.evaluated(problem.over(high), high)
+                base = reference_symbolic.evaluated(problem.over(high), high)
             others = {"reverse pass": reverse, **others}
         except GradcheckError:
             pass
