@@ -240,7 +240,8 @@ def _called(network: RecurrentNetwork, method: str, function: Callable[..., Any]
 def _shape(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_shape(part) for part in value)
-    return getattr(value, "shape", f"no array but {value!r:.60}")
+    # Asked at every step: a value is shown only where it has no shape.
+    return value.shape if hasattr(value, "shape") else f"no array but {value!r:.60}"
 
 
 def _check_shape(network: RecurrentNetwork, method: str, came: Any, wanted: Any) -> None:

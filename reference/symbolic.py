@@ -303,7 +303,8 @@ def numpy_function(
     def evaluate(given: Problem) -> dict[str, Array]:
         if given.sizes != sizes:
             raise GradcheckError(f"this function is for {sizes}; got a problem with {given.sizes}")
-        values = compiled(*(v for array in given.arrays().values() for v in array.reshape(-1).tolist()))
+        numbers = (v for array in given.arrays().values() for v in array.reshape(-1).tolist())
+        values = compiled(*(getattr(v, "value", v) for v in numbers))
         flat = iter(values)
         dtype = object if module == "mpmath" else float
         return {

@@ -115,9 +115,9 @@ def _coarsest(result: Gradient, dtype: Any) -> Any:
 
 def visible_lag(problem: Problem, allowed: dict[str, Array]) -> int:
     """The longest lag of the last loss of which some entry exceeds its allowance, at float64; -1 for none."""
-    longest = -1
+    longest, terms = -1, lags.by_lag(problem)
     for k in range(problem.T):
-        term = lags.gradient(problem, lambda t, lag, T, k=k: t == T and lag == k)  # type: ignore[misc]
+        term = terms[problem.T, k]
         if any((np.abs(term[name]) > 2 * allowed[name]).any() for name in term):
             longest = k
     return longest
