@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from .reference.network import Sizes
 
-SECONDS = 30.0
+SECONDS = 45.0
 FORMAL_SECONDS = 150.0
 _UNKNOWN_EXPONENT = 3.0
 _OVERHEAD = 0.05
@@ -45,7 +45,7 @@ class Budget:
         return seconds * (size.T / last.T) * math.pow(size.I / last.I, self._exponent())
 
     def _largest(self) -> tuple[Sizes, float]:
-        return max(self._seen, key=lambda seen: (seen[0].I * seen[0].T, seen[1]))
+        return max(self._seen, key=lambda seen: (seen[0].I, seen[1]))
 
     def _exponent(self) -> float:
         """p between 1 and 5, from the largest size and one with at most half as many units; closer ones say little."""
