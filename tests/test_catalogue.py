@@ -1,12 +1,18 @@
-"""Every shipped rule, on every network that it declares, through the decorator that users get."""
+"""Every shipped rule through the decorator that users get, each activation and each output once.
+
+`gradcheck report` judges them on all the networks that they declare.
+"""
 
 from __future__ import annotations
 
 import gradcheck
 from gradcheck.algorithms import CATALOGUE
+from gradcheck.rules import as_rule
+
+RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::6]) for rule in CATALOGUE]
 
 
-@gradcheck.parametrize(CATALOGUE, effort="quick")
+@gradcheck.parametrize(RULES, effort="quick")
 def test_what_the_catalogue_claims_is_proved(verdict: gradcheck.Verdict) -> None:
     if verdict.claim != "pure":
         assert verdict.strength is gradcheck.Strength.PROVED, (
