@@ -165,7 +165,7 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
             "sizes": dataclasses.asdict(problem.sizes),
             "settings": dict(found.settings),
             "claim": str(case.claim.bind(found.settings)),
-            "arrays": _as_text(arrays),
+            "arrays": as_text(arrays),
         },
         entry=found.entry,
         expected=found.expected.str(20, radius=False),
@@ -179,9 +179,10 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
     )
 
 
-def _as_text(value: Any) -> Any:
+def as_text(value: Any) -> Any:
+    """Nested dicts and lists with every number as the text that reads back to it."""
     if isinstance(value, dict):
-        return {k: _as_text(v) for k, v in value.items()}
+        return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_as_text(v) for v in value]
+        return [as_text(v) for v in value]
     return repr(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..counterexample import as_text
 from ..reference.problem import Problem
 from ..verdicts import Counterexample
 
@@ -27,18 +28,10 @@ def counterexample(
             "network": f"{problem.network.name}: {problem.network}",
             "sizes": dataclasses.asdict(problem.sizes),
             "claim": claim,
-            "arrays": _as_text(arrays),
+            "arrays": as_text(arrays),
         },
         entry, expected, got, gap, "0", certified, snippet,
     )  # fmt: skip
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _as_text(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_as_text(v) for v in value]
-    return repr(value)
 
 
 def error_program(problem: Problem, keeps: dict[str, str]) -> str:
