@@ -395,8 +395,9 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.ndarray) for x in inputs):
             return NotImplemented  # another kind of array, such as the reverse pass's, answers for both
         field = next(x.field for x in inputs + tuple(kwargs.get("out") or ()) if isinstance(x, FieldArray) and x.field)
-        for target in kwargs.get("out") or ():
-            _check_target(target, field, f"np.{ufunc.__name__}")
+        # np.add.at goes on calling Python after a cast has raised, so what it writes to is looked at here.
+        for target in (*(kwargs.get("out") or ()), *(inputs[:1] if method == "at" else ())):
+            _check_target(target, field, f"np.{ufunc.__name__}" + (".at" if method == "at" else ""))
         if method == "__call__" and not kwargs:
             special = self._special(field, ufunc, inputs)
             if special is not None:
