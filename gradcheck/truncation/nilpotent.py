@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from ..evidence import formal
 from ..reference import lags
 from ..reference.claims import Truncated
 from ..reference.network import Network, Sizes
 from ..reference.problem import Problem
+from ..reference.symbolic import FormalReference
 from ..reference.typing import Array
 from ..verdicts import Statement, Strength
 from .programs import counterexample, error_program
@@ -56,7 +56,7 @@ def _lags_seen(problem: Problem) -> set[int]:
 
 def acyclic_lags(units: int, T: int = 5) -> set[int]:
     """The live lags with f, g and L undefined and R strictly upper triangular, generic above the diagonal."""
-    ref = formal.reference(Network().undefined(), Sizes(T, units, 1, 1), False)
+    ref = FormalReference(Network().undefined(), Sizes(T, units, 1, 1))
     problem = ref.problem(T)
     R = problem.parameters["R"] * np.triu(np.ones((units, units)), 1)
     return _lags_seen(problem.replace(parameters={**problem.parameters, "R": R}))
@@ -64,7 +64,7 @@ def acyclic_lags(units: int, T: int = 5) -> set[int]:
 
 def linear_lags(units: int, p: int, T: int = 4) -> set[int]:
     """The live lags with f the identity and R = z S N adj(S), z, S generic, N with p - 1 ones above its diagonal."""
-    ref = formal.reference(Network("identity"), Sizes(T, units, 1, 1), False)
+    ref = FormalReference(Network("identity"), Sizes(T, units, 1, 1))
     problem, S, z = ref.problem(T), ref.field.symbols("S", (units, units)), ref.field.symbols("z", ())
     N = np.diag(np.arange(units - 1) < p - 1, 1).astype(float)
     return _lags_seen(problem.replace(parameters={**problem.parameters, "R": z * (S @ N @ _adjugate(S))}))
