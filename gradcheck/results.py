@@ -16,7 +16,7 @@ import numpy as np
 from .reference.claims import Settings
 from .reference.errors import GradcheckError, UnsupportedOperation
 from .reference.problem import Problem
-from .reference.scalars.base import Scalar
+from .reference.scalars.scalar import Scalar
 from .reference.typing import Gradient
 from .rules import Rule
 from .rules import WrongResult as WrongResult

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,11 @@ import numpy as np
 from . import network as networks
 from .errors import GradcheckError
 from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
-from .scalars.base import FieldArray, Scalar
+from .scalars.base import FieldArray
+from .scalars.scalar import NUMBERS, Scalar
 from .typing import Array, State
 
-_NUMBERS = (Scalar, int, float, Fraction, np.integer, np.floating, np.bool_)
+_NUMBERS = (Scalar, *NUMBERS)
 
 
 def _as_array(value: Any, what: str) -> Array:

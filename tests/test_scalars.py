@@ -17,7 +17,7 @@ import pytest
 
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
 from gradcheck.reference.scalars.ball import BallField
-from gradcheck.reference.scalars.base import Field, FieldArray, Scalar
+from gradcheck.reference.scalars.base import Field, FieldArray
 from gradcheck.reference.scalars.dual import DualField
 from gradcheck.reference.scalars.expression import ExpressionField
 from gradcheck.reference.scalars.formal import FormalField
@@ -25,6 +25,7 @@ from gradcheck.reference.scalars.modular import ModularField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.rounded import RoundedField
+from gradcheck.reference.scalars.scalar import Scalar
 
 FIELDS = {
     "ball": BallField(128),

@@ -11,8 +11,7 @@ Nothing here ever guesses: a cast to float and a comparison that the value does 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -21,204 +20,7 @@ import numpy as np
 
 from ..errors import GradcheckError, UnsupportedOperation
 from ..typing import Array
-
-_NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
-
-
-class Scalar:
-    """One number of a `Field`. `value` is the library's own object."""
-
-    __slots__ = ("value",)
-    field: ClassVar[Field]
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def _binary(self, other: Any, operation: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
-        own = type(self)
-        if type(other) is own:
-            value = other.value
-        elif isinstance(other, _NUMBERS):
-            value = own.field.convert(other)
-        elif isinstance(other, (complex, str)):
-            raise UnsupportedOperation(f"arithmetic with the {type(other).__name__} {other!r}", own.field.name)
-        else:
-            return NotImplemented
-        try:
-            return own(operation(value, self.value) if swapped else operation(self.value, value))
-        except ZeroDivisionError:
-            raise UnsupportedOperation("division by zero", own.field.name) from None
-
-    def __add__(self, other: Any) -> Any:
-        if type(other) is type(self):
-            return type(self)(self.value + other.value)
-        return self._binary(other, operator.add)
-
-    def __radd__(self, other: Any) -> Any:
-        return self._binary(other, operator.add, True)
-
-    def __sub__(self, other: Any) -> Any:
-        if type(other) is type(self):
-            return type(self)(self.value - other.value)
-        return self._binary(other, operator.sub)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self._binary(other, operator.sub, True)
-
-    def __mul__(self, other: Any) -> Any:
-        if type(other) is type(self):
-            return type(self)(self.value * other.value)
-        return self._binary(other, operator.mul)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self._binary(other, operator.mul, True)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._binary(other, self.field.divide)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self._binary(other, self.field.divide, True)
-
-    def __pow__(self, exponent: Any) -> Any:
-        if isinstance(exponent, _NUMBERS):
-            if exponent == 0.5:
-                return self.apply_function("sqrt")
-            if exponent == int(exponent):
-                n = int(exponent)
-                power = type(self)(self.field.power(self.value, abs(n)))
-                return power if n >= 0 else 1 / power
-        raise UnsupportedOperation(
-            f"the power {exponent!r}", self.field.name, "whole powers and 0.5 are; x ** 2 or np.sqrt(x) may do"
-        )
-
-    def __rpow__(self, base: Any) -> Any:
-        raise UnsupportedOperation(f"{base!r} raised to a scalar", self.field.name, "use np.exp")
-
-    def __neg__(self) -> Any:
-        return type(self)(-self.value)
-
-    def __pos__(self) -> Any:
-        return self
-
-    def __abs__(self) -> Any:
-        return type(self)(self.field.absolute(self.value))
-
-    def _compare(self, other: Any, symbol: str) -> Any:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        if type(other) is not type(self) and not isinstance(other, _NUMBERS):
-            return NotImplemented
-        return self.field.compare(symbol, self.value, self.field.native(other))
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compare(other, "<")
-
-    def __le__(self, other: Any) -> Any:
-        return self._compare(other, "<=")
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compare(other, ">")
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compare(other, ">=")
-
-    def __eq__(self, other: Any) -> Any:
-        return self._compare(other, "==")
-
-    def __ne__(self, other: Any) -> Any:
-        return self._compare(other, "!=")
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        return bool(self != 0)
-
-    def _refuse_cast(self, target: str) -> Any:
-        raise UnsupportedOperation(
-            f"the cast to {target}",
-            self.field.name,
-            "write into arrays made by np.zeros_like(problem.inputs, shape=...) rather than np.zeros(...), "
-            "or let the rule be judged as a black box",
-        )
-
-    def __float__(self) -> float:
-        return self._refuse_cast("float")  # type: ignore[no-any-return]
-
-    def __int__(self) -> int:
-        return self._refuse_cast("int")  # type: ignore[no-any-return]
-
-    def __complex__(self) -> complex:
-        return self._refuse_cast("complex")  # type: ignore[no-any-return]
-
-    def __index__(self) -> int:
-        return self._refuse_cast("int")  # type: ignore[no-any-return]
-
-    def __format__(self, specification: str) -> str:
-        if specification:
-            raise UnsupportedOperation(f"the format {specification!r}", self.field.name, "print it without one")
-        return str(self)
-
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        # A bare scalar is an array of shape (): what arrays do, refuse and lift holds for it too.
-        own = type(self)
-        boxed = (self.field.array([x.value], ()) if type(x) is own else x for x in inputs)
-        result = getattr(ufunc, method)(*boxed, **kwargs)
-        return result[()] if isinstance(result, np.ndarray) and not result.ndim else result
-
-    def apply_function(self, name: str) -> Any:
-        """The function of that name (see `reference.functions`) of this number."""
-        return type(self)(self.field.function(name, self.value))
-
-    # NumPy calls these by name when it meets an array of objects.
-    def tanh(self) -> Any:
-        return self.apply_function("tanh")
-
-    def exp(self) -> Any:
-        return self.apply_function("exp")
-
-    def log(self) -> Any:
-        return self.apply_function("log")
-
-    def sqrt(self) -> Any:
-        return self.apply_function("sqrt")
-
-    def sin(self) -> Any:
-        return self.apply_function("sin")
-
-    def cos(self) -> Any:
-        return self.apply_function("cos")
-
-    def log1p(self) -> Any:
-        return (1 + self).log()
-
-    def expm1(self) -> Any:
-        return self.exp() - 1
-
-    def sinh(self) -> Any:
-        return (self.exp() - (-self).exp()) / 2
-
-    def cosh(self) -> Any:
-        return (self.exp() + (-self).exp()) / 2
-
-    def conjugate(self) -> Any:
-        return self
-
-    @property
-    def real(self) -> Any:
-        return self
-
-    @property
-    def imag(self) -> Any:
-        return self * 0
-
-    def __repr__(self) -> str:
-        return f"{self.field.name}({self.value})"
+from .scalar import NUMBERS, Scalar
 
 
 class Field:
@@ -298,7 +100,7 @@ class Field:
             return number.value
         if isinstance(number, Scalar):
             raise GradcheckError(f"expected {self.name} scalars; got {number!r}")
-        if isinstance(number, _NUMBERS):
+        if isinstance(number, NUMBERS):
             return self.convert(number)
         raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r}")
 
@@ -347,7 +149,7 @@ def _lifted(result: Any, field: Field) -> Any:
     if isinstance(result, (tuple, list)):
         return type(result)(_lifted(part, field) for part in result)
     if isinstance(result, np.ndarray) and result.dtype == object:
-        if any(isinstance(x, _NUMBERS) for x in result.reshape(-1).tolist()):
+        if any(isinstance(x, NUMBERS) for x in result.reshape(-1).tolist()):
             return field.lift(result)
     return result
 
@@ -493,7 +295,7 @@ def _check_target(target: Any, field: Field, name: str) -> None:
 
 
 def _is_zero(x: Any) -> bool:
-    return not isinstance(x, FieldArray) and isinstance(x, _NUMBERS) and x == 0
+    return not isinstance(x, FieldArray) and isinstance(x, NUMBERS) and x == 0
 
 
 def _matmul(field: Field, a: Any, b: Any) -> Any:

@@ -22,10 +22,10 @@ import numpy as np
 
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
-from .base import Scalar
 from .degrees import CONSTANT, GENERATOR, Degree
 from .residue_arithmetic import EXACT, Modulus
 from .residue_functions import RandomFunctions
+from .scalar import Scalar
 
 PRIME = 2**31 - 1
 NUMBERS = (bool, int, float, Fraction, np.integer, np.floating, np.bool_)
