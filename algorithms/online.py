@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from gradcheck.reference.claims import Declaration
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
@@ -74,6 +76,8 @@ def run_rule(rule: Rule, problem: Problem, **settings: int) -> Gradient:
 
 
 def _sum(total: Gradient | None, contribution: Gradient | None) -> Gradient | None:
-    if total is None or contribution is None:
-        return contribution if total is None else total
+    if contribution is None:
+        return total
+    if total is None:  # a rule may write its next contribution into the same arrays
+        return {name: np.array(array, subok=True) for name, array in contribution.items()}
     return {name: total[name] + contribution[name] for name in total}

@@ -150,7 +150,15 @@ class Equals(Claim):
     kind: ClassVar[str] = "equals"
 
     def __str__(self) -> str:
-        return f"equals({getattr(self.target, '__name__', self.target)})"
+        return f"equals({self._name})"
+
+    @property
+    def sentence(self) -> str:
+        return f"the result is that of {self._name}"
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.target, "__name__", self.target))
 
 
 @dataclass(frozen=True)

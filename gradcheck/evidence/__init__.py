@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..reference.claims import Claim, Settings
+from ..reference.claims import Claim, Exact, LagClaim, Settings
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
+
+LONGEST = 1000
+"""The most steps that a problem is given to reach beyond a claim's horizon."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,52 @@ def not_run(kind: str, reason: str, **details: Any) -> Finding:
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
 
 
-def spread(items: list[Any], most: int) -> list[Any]:
-    """At most `most` items: the second and the last, then the first, then evenly between; of one, the middle."""
+def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
+    """At most `most` items: the second and the last, then the first, the last but one, and evenly between.
+
+    turn: how many times as many were taken before, so that a rule that is judged at several sizes is judged at
+    another few of its settings at each. Of one with turn 0, the middle.
+    """
     if len(items) <= most:
         return items
-    if most == 1:
-        return [items[len(items) // 2]]
     last = len(items) - 1
-    picked = [i for i in (1, last, 0) if i <= last][:most]
-    for i in range(1, most):
-        if len(picked) < most:
-            picked.append(round(i * last / most))
-    return [items[i] for i in sorted(set(picked))]
+    if most == 1 and turn == 0:
+        return [items[len(items) // 2]]
+    order = list(dict.fromkeys([1, last, 0, last - 1, last // 2, last // 4, 3 * last // 4, *range(last + 1)]))
+    picked = {order[(turn * most + j) % len(order)] for j in range(most)}
+    return [items[i] for i in sorted(picked)]
+
+
+def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
+    """These sizes, and a longer one where the claim, given by numbers, leaves no lag out at any of them.
+
+    Truncated(200) is Exact at T <= 200: there a rule that does not truncate at all would pass for one that does.
+    """
+    numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
+    if not isinstance(claim, LagClaim) or not numbers or any(tells(claim, size.T) for size in sizes):
+        return list(sizes)
+    longer = Sizes(sum(numbers) + 3, 3, 2, 2)
+    return [*sizes, longer] if longer.T <= LONGEST and tells(claim, longer.T) else list(sizes)
+
+
+def tells(claim: Claim, T: int) -> bool:
+    """Whether the claim leaves out some lag of some loss of T steps, and so says something else than `Exact`."""
+    if not isinstance(claim, LagClaim) or isinstance(claim, Exact):
+        return False
+    return any(not claim.keeps(t, k, T) for t in range(1, T + 1) for k in range(t))
+
+
+def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
+    """Why a claim given by numbers is not shown at these sizes: it keeps every lag there. Empty where it is."""
+    if (
+        not isinstance(claim, LagClaim)
+        or isinstance(claim, Exact)
+        or not all(isinstance(n, int) for n in dataclasses.astuple(claim))
+    ):
+        return ""
+    if any(tells(claim, size.T) for size in sizes):
+        return ""
+    return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, and is no other claim than exact"
 
 
 def describe(settings: Settings) -> str:

@@ -15,6 +15,7 @@ beyond the format, nothing is concluded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..reference.claims import Claim
 from ..reference.problem import Problem
 from ..reference.scalars.rounded import RoundedField
 from ..reference.tape import map_arrays
-from ..reference.typing import Array
+from ..reference.typing import Array, Gradient
 from .target import expected
 
 SLACK = 4.0
@@ -32,8 +33,13 @@ SLACK = 4.0
 
 def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, Array]:
     """Parameter name to a float64 array of absolute allowances; infinity where nothing can be said (overflow)."""
+    return allowance_of(lambda lifted: expected(claim, lifted), problem, field)
+
+
+def allowance_of(compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField) -> dict[str, Array]:
+    """The same for whatever else is computed from a problem, on its own scalars."""
     with np.errstate(all="ignore"):
-        gradient = expected(claim, problem.over(field))
+        gradient = compute(problem.over(field))
         lost = _lost(problem, field) if field.eta else 0.0
         return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
 

@@ -22,7 +22,7 @@ from ..reference.scalars.formal import entry_name
 from ..results import RuleFailed, run
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, not_run, place, scope, spread
+from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
 from .target import entries, expected, planted
 
 SIZES = (Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2))
@@ -88,14 +88,15 @@ def judge(
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("enclosure", f"the claim {case.claim} promises no particular result")
     budget = budget or Budget()
-    sizes = [living_sizes(case.network, size) for size in sizes]
+    sizes = [living_sizes(case.network, size) for size in reaching(case.claim, sizes)]
     shown: list[_Shown] = []
-    for size in sizes:
+    for turn, size in enumerate(sizes):
         if not budget.affords(size):
             continue
         with budget.timed(size):
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
-            for settings in spread(case.rule.settings(size.T), most_settings if size.T * size.I <= _LARGE else 1):
+            most = most_settings if size.T * size.I <= _LARGE else 1
+            for settings in spread(case.rule.settings(size.T), most, turn):
                 progress(place(size, settings))
                 try:
                     outcome = _judge_one(case, problem, settings, first_bits, last_bits)
@@ -106,7 +107,10 @@ def judge(
                 if isinstance(outcome, Finding):
                     return outcome
                 shown.append(outcome)
-    return _concluded(case, [s for s in sizes if s not in budget.left_out], budget.remark, shown)
+    reached = [size for size in sizes if size not in budget.left_out]
+    if nothing := vacuous(case.claim, reached):
+        return not_run("enclosure", nothing)
+    return _concluded(case, reached, budget.remark, shown)
 
 
 @dataclass(frozen=True)

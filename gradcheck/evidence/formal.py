@@ -20,10 +20,10 @@ from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.scalars.formal import entry_name
 from ..reference.symbolic import FormalReference
-from ..results import RuleFailed, run
+from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, not_run, place
-from .target import expected, longest_kept
+from . import Case, Finding, Witness, not_run, place, vacuous
+from .target import TargetFailed, expected, longest_kept
 
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
@@ -78,6 +78,8 @@ def judge(
     """
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("formal", f"the claim {case.claim} is no identity")
+    if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
+        return not_run("formal", nothing)
     budget, shapes = budget or Budget(FORMAL_SECONDS), list(shapes)
     tried = families(case.network)
     for holds_for, network in tried:
@@ -86,8 +88,10 @@ def judge(
             seen = _judge_family(case, network, holds_for, largest_T, shapes, budget, progress)
         except UnsupportedOperation as error:
             seen = not_run("formal", f"the rule does not run on polynomials: {error}")
-        except RuleFailed as error:
+        except (RuleFailed, WrongResult) as error:
             seen = not_run("formal", f"on polynomials {error}")
+        except TargetFailed:
+            raise
         except GradcheckError as error:
             seen = not_run("formal", f"no formal reference: {error}")
         # A wider family than the rule was promised can speak for it, never against it.
@@ -121,7 +125,7 @@ def _judge_family(
             reached[shape] = T
     if not reached:
         return not_run("formal", "SymPy's derivative takes too long here")
-    every = " and every setting" if case.rule.declaration.settings else ""
+    every = " and every setting there" if case.rule.declaration.settings else ""
     weights = ", loss weights" if case.weighted else ""
     return Finding(
         Evidence(

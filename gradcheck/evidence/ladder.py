@@ -16,7 +16,7 @@ from ..reference.scalars.precise import PreciseField
 from ..reference.scalars.rounded import RoundedField
 from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, place, spread
+from . import Case, Finding, Witness, describe, not_run, place, spread, vacuous
 from .allowance import allowance
 from .target import entries, expected, planted
 
@@ -42,6 +42,8 @@ def judge(
     """Compare at each precision with the claim's own value at 30 digits more."""
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run("ladder", f"the claim {case.claim} promises no particular result")
+    if nothing := vacuous(case.claim, [size]):
+        return not_run("ladder", nothing)
     problem = lively_problem(case.network, size, case.seed + 7, weighted=case.weighted)
     agreement: dict[int, float] = {}
     planted_count = rejected = 0

@@ -44,7 +44,7 @@ from ..reference.scalars.modular import ModularField
 from ..reference.scalars.residues import ResidueArray, ResidueField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, not_run, place, scope, spread
+from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
 from .target import expected, planted
 
 SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
@@ -53,6 +53,8 @@ PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549
 WANTED_BITS = 60
 MOST_POINTS = 64
 _REDRAWS = 20
+_SMALL, _ALL = 64, 24
+"""Up to this T I as many of a rule's settings are judged."""
 
 
 class Refused(GradcheckError):
@@ -103,12 +105,13 @@ def judge(
     casts = _casts(case)
     if casts:
         return not_run("modular", casts)
-    budget, tally = budget or Budget(), _Tally()
-    for size in sizes:
+    budget, tally, sizes = budget or Budget(), _Tally(), reaching(case.claim, sizes)
+    for turn, size in enumerate(sizes):
         if not budget.affords(size):
             continue
+        most = _ALL if size.T * size.I <= _SMALL else most_settings
         with budget.timed(size):
-            for settings in spread(case.rule.settings(size.T), most_settings):
+            for settings in spread(case.rule.settings(size.T), most, turn):
                 try:
                     against = _judge_settings(case, size, settings, tally, progress)
                 except UnsupportedOperation as error:
@@ -118,6 +121,8 @@ def judge(
                 if against is not None:
                     return against
     reached = [size for size in sizes if size not in budget.left_out]
+    if nothing := vacuous(case.claim, reached):
+        return not_run("modular", nothing)
     relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
     return Finding(
         Evidence(
@@ -135,19 +140,21 @@ def judge(
 
 
 def _casts(case: Case) -> str:
-    """Why residues cannot judge the rule, if they cannot.
+    """Why residues cannot judge the rule, if they cannot. Raises `TargetFailed` where they cannot judge by its target.
 
     NumPy lets a rule copy residues into floats unseen (`np.asarray(x, dtype=float)`), where they lose their
-    degree. Single scalars refuse that, so the rule must run on those first.
+    degree. Single scalars refuse that, so the rule, and the rule that it is compared with, must run on those first.
     """
     size = Sizes(3, 2, 2, 2)
     field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
     shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
     problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
     try:
-        run(case.rule, problem, spread(case.rule.settings(size.T), 1)[0])
+        run(case.rule, problem.copy(), spread(case.rule.settings(size.T), 1)[0])
     except (UnsupportedOperation, RuleFailed) as error:
         return f"the rule does not run on residues: {error}"
+    if isinstance(case.claim, Equals):
+        expected(case.claim, problem)
     return ""
 
 

@@ -8,20 +8,33 @@ import numpy as np
 
 from ..reference import lags
 from ..reference.claims import Claim, Equals, Exact, LagClaim
-from ..reference.errors import GradcheckError
+from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
 from ..results import run
 from ..rules import as_rule
 
 
+class TargetFailed(GradcheckError):
+    """The rule that a claim compares with could not say what the result should be."""
+
+
 def expected(claim: Claim, problem: Problem) -> Gradient:
     """The gradient that the claim promises for this problem, on the problem's own scalar.
 
-    Raises `GradcheckError` for claims that promise no particular gradient.
+    Raises `GradcheckError` for claims that promise no particular gradient, and `TargetFailed`.
     """
     if isinstance(claim, Equals):
-        return run(as_rule(claim.target), problem).gradient
+        target = as_rule(claim.target)
+        try:
+            return run(target, problem).gradient
+        except UnsupportedOperation as error:
+            raise TargetFailed(
+                f"the target {target.name} of the claim leaves plain NumPy ({error}), so neither its value nor its "
+                "rounding can be known; write the definition in plain NumPy"
+            ) from error
+        except GradcheckError as error:
+            raise TargetFailed(f"the target of the claim cannot be run: {error}") from error
     if isinstance(claim, LagClaim):
         return lags.gradient(problem, None if isinstance(claim, Exact) else claim.keeps)
     raise GradcheckError(f"the claim {claim} does not say what the result should be")

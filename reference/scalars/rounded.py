@@ -2,9 +2,10 @@
 
 A number is (v, e): v the value in float64, e >= 0 such that a float computation of the same paths, in any
 order of summation, lies within e of the true value. Every operation adds its own rounding: u |result| for a
-single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for exp, log and the like, and
-`function_ulps` u max(|result|, 1) for tanh and softplus, which may be written 1 - 2/(exp(2s) + 1) and log(1 + exp(s))
-(Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
+single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for log and the like, and
+`function_ulps` u max(|result|, 1) for functions that are written in many ways: tanh as 1 - 2/(exp(2s) + 1), softplus as
+log(1 + exp(s)), the logistic function as (1 + tanh(s/2))/2, its derivative from exp(s) or as a (1 - a) (Higham,
+"Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
 path, so the order of summation does not matter). u is the unit roundoff of the format under audit and eta
 its smallest positive number, so underflow is charged too. The bound itself is computed in float64 and
 rounded up by a relative 2^-20, far more than float64 can lose in it. Overflow gives e = infinity: then
@@ -25,6 +26,8 @@ from .base import Field
 _UP = 1 + 2.0**-20
 _RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0}
 """How far apart two values of a bounded function can be."""
+_REWRITTEN = ("tanh", "softplus", "logistic", "exp")
+"""Functions whose usual other forms subtract numbers near 1, so that what is left of them carries an error of u."""
 
 
 def _steepest(name: str, low: float, high: float) -> float:
@@ -77,7 +80,7 @@ class RoundedField(Field):
             slope = 1.0 if name == "relu" else 0.0
             return self.made(result, slope * e + (1.0 if straddles and name == "heaviside" else 0.0))
         carried = min(_steepest(name, v - e, v + e) * e, _RANGES.get(name, np.inf)) if e else 0.0
-        size = max(abs(result), 1.0) if name in ("tanh", "softplus") else abs(result)
+        size = max(abs(result), 1.0) if name in _REWRITTEN else abs(result)
         return self.made(result, (carried + self.function_ulps * self.u * size) * _UP + self.eta)
 
     def softmax(self, values: list[_Rounded]) -> list[_Rounded]:

@@ -1,0 +1,178 @@
+"""Rules that once got the wrong verdict: right ones that were refuted, wrong ones that passed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from wrong_rules import made
+
+from gradcheck.algorithms.bptt import bptt
+from gradcheck.algorithms.online import run_online
+from gradcheck.algorithms.truncated_bptt import truncated_bptt
+from gradcheck.evidence import Case, blackbox, enclosure, formal, ladder, modular, spread, tells
+from gradcheck.evidence.target import TargetFailed
+from gradcheck.problems import lively_problem
+from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
+from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.problem import Problem
+from gradcheck.rules import as_rule
+from gradcheck.verdicts import Status
+
+
+@dataclasses.dataclass(frozen=True)
+class Gated:
+    """z = 1 / (1 + exp(-Wz^T x)), a(t) = z a(t-1) + (1 - z) tanh(W^T x)."""
+
+    name: str = "gated"
+
+    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        return {"Wz": (sizes.D, sizes.I), "W": (sizes.D, sizes.I), "V": (sizes.I, sizes.K)}
+
+    def state_shape(self, sizes: Sizes) -> tuple[int, ...]:
+        return (sizes.I,)
+
+    def sizes_of(self, parameters: Any, T: int) -> Sizes:
+        return Sizes(T, parameters["W"].shape[1], parameters["W"].shape[0], parameters["V"].shape[1])
+
+    def step(self, parameters: Any, state: Any, x: Any) -> Any:
+        z = 1 / (1 + np.exp(-(parameters["Wz"].T @ x)))
+        return z * state + (1 - z) * np.tanh(parameters["W"].T @ x)
+
+    def readout(self, parameters: Any, state: Any) -> Any:
+        return parameters["V"].T @ state
+
+    def output(self, u: Any) -> Any:
+        return u
+
+    def loss_value(self, u: Any, y: Any) -> Any:
+        return ((u - y) ** 2).sum() / 2
+
+    def output_error(self, u: Any, y: Any) -> Any:
+        return u - y
+
+
+def gated_by_hand(problem: Problem) -> dict[str, Any]:
+    """The textbook's z (1 - z) for the slope of a gate."""
+    p, T = problem.parameters, problem.T
+    a, z, h = [problem.initial_state], [], []
+    for x in problem.inputs:
+        z.append(1 / (1 + np.exp(-(p["Wz"].T @ x))))
+        h.append(np.tanh(p["W"].T @ x))
+        a.append(z[-1] * a[-1] + (1 - z[-1]) * h[-1])
+    g = {name: np.zeros_like(array) for name, array in p.items()}
+    back = np.zeros_like(a[0])
+    for t in reversed(range(T)):
+        e = p["V"].T @ a[t + 1] - problem.targets[t]
+        back = back + p["V"] @ e
+        g["V"] = g["V"] + np.outer(a[t + 1], e)
+        g["Wz"] = g["Wz"] + np.outer(problem.inputs[t], back * (a[t] - h[t]) * z[t] * (1 - z[t]))
+        g["W"] = g["W"] + np.outer(problem.inputs[t], back * (1 - z[t]) * (1 - h[t] ** 2))
+        back = z[t] * back
+    return g
+
+
+@pytest.mark.parametrize("steepness", [1.0, 2.0**6, 2.0**9])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_slope_of_a_saturated_gate_is_allowed_what_its_textbook_form_rounds(steepness: float, dtype: Any) -> None:
+    problem = lively_problem(Gated(), Sizes(5, 3, 2, 2), 0)
+    problem = problem.replace(inputs=problem.inputs * steepness)
+    seen, *_ = blackbox.compare_on(as_rule(gated_by_hand), Exact(), problem, {}, dtype)
+    assert seen.outside is None, seen.outside
+
+
+def test_a_wrong_slope_of_a_saturated_gate_is_still_seen() -> None:
+    def wrong(problem: Problem) -> dict[str, Any]:
+        g = gated_by_hand(problem)
+        return {**g, "Wz": g["Wz"] * 1.0001}
+
+    problem = lively_problem(Gated(), Sizes(5, 3, 2, 2), 0)
+    seen, *_ = blackbox.compare_on(as_rule(wrong), Exact(), problem.replace(inputs=problem.inputs * 2.0**6), {})
+    assert seen.outside is not None
+
+
+class Reusing:
+    """dL/dV alone, from one buffer for all steps."""
+
+    def start(self, network: Any, parameters: Any, initial_state: Any) -> Any:
+        self.buffer = {name: np.zeros_like(array) for name, array in parameters.items()}
+        return network, parameters, initial_state
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        network, p, a = state
+        a = network.activation(p["W"].T @ x + p["R"].T @ a)
+        self.buffer["V"][...] = np.outer(a, network.output_error(p["V"].T @ a, y))
+        return (network, p, a), self.buffer
+
+
+def test_an_online_rule_may_contribute_the_same_buffer_at_each_step() -> None:
+    problem = lively_problem(Network(), Sizes(4, 3, 2, 2), 0)
+    assert np.allclose(run_online(Reusing(), problem)["V"], bptt(problem)["V"], rtol=1e-12)
+
+
+# Settings between the smallest and the largest.
+def off_at(wrong_tau: int, shortest: int) -> Any:
+    @rule(Truncated("tau"), settings=every("tau"))
+    def truncated(problem: Problem, *, tau: int) -> Any:
+        g = truncated_bptt(problem, tau=tau)
+        off = tau == wrong_tau and shortest <= problem.T
+        return {**g, "W": 2 * g["W"]} if off else g
+
+    return truncated
+
+
+@pytest.mark.parametrize(("tau", "shortest"), [(7, 1), (1, 8)])
+def test_settings_that_no_proof_reaches_are_judged(tau: int, shortest: int) -> None:
+    case = Case(as_rule(off_at(tau, shortest)), Truncated("tau"), Network())
+    assert modular.judge(case, sizes=modular.SIZES[:1]).evidence.status is Status.REFUTED
+
+
+def test_turns_take_other_settings_each_time() -> None:
+    items = list(range(20))
+    taken = [spread(items, 2, turn) for turn in range(10)]
+    assert sorted(i for pair in taken for i in pair) == items and taken[0] == [1, 19]
+    assert spread(items, 1) == [10] and spread(items[:2], 3, 5) == [0, 1]
+
+
+# Horizons beyond the usual lengths.
+@pytest.mark.parametrize("claim", [Truncated(200), Chunked(150)], ids=str)
+def test_a_horizon_beyond_every_size_is_reached(claim: Claim) -> None:
+    """Full BPTT passed for a truncation at 200, since it is one at T <= 200."""
+    case = Case(as_rule(bptt), claim, Network())
+    assert formal.judge(case).evidence.status is Status.NOT_RUN
+    assert ladder.judge(case).evidence.status is Status.NOT_RUN
+    found = modular.judge(case, sizes=modular.SIZES[:1])
+    assert found.evidence.status is Status.REFUTED, found.evidence
+    assert enclosure.judge(case, sizes=enclosure.SMALL_SIZES[:1]).evidence.status is Status.REFUTED
+
+
+def test_a_truncation_beyond_every_size_holds() -> None:
+    def cut(problem: Problem) -> Any:
+        return truncated_bptt(problem, tau=200)
+
+    case = Case(as_rule(cut), Truncated(200), Network())
+    found = modular.judge(case, sizes=modular.SIZES[:1])
+    assert found.evidence.status is Status.HOLDS and "T=203" in found.evidence.scope, found.evidence
+
+
+def test_a_horizon_that_cannot_be_reached_shows_nothing() -> None:
+    case = Case(as_rule(bptt), Truncated(5000), Network())
+    found = modular.judge(case, sizes=modular.SIZES[:1])
+    assert found.evidence.status is Status.NOT_RUN and "is no other claim than exact" in found.evidence.statement
+
+
+def test_which_claims_say_something_else_than_exact() -> None:
+    assert tells(Truncated(3), 4) and not tells(Truncated(3), 3)
+    assert tells(Chunked(3), 4) and not tells(Chunked(3), 3) and not tells(Exact(), 50)
+
+
+def test_a_target_that_leaves_numpy_is_named() -> None:
+    def floats_only(problem: Problem) -> Any:
+        return {name: np.array(a, dtype=float) for name, a in bptt(problem).items()}
+
+    case = Case(as_rule(made("plain")), Equals(floats_only), Network())
+    for judge in (formal.judge, modular.judge, enclosure.judge, ladder.judge, blackbox.judge):
+        with pytest.raises(TargetFailed, match="the target floats_only of the claim leaves plain NumPy"):
+            judge(case)
