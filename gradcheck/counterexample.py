@@ -25,6 +25,7 @@ from .reference.errors import GradcheckError, UnsupportedOperation
 from .reference.network import Sizes
 from .reference.problem import Problem
 from .results import RuleFailed, WrongResult
+from .simplify import simplest
 from .snippet import snippet
 from .strategies import problems as problem_strategy
 from .verdicts import Counterexample
@@ -102,6 +103,28 @@ def find(case: Case, witness: Witness) -> Violation | None:
     Sizes up to those of the witness come first, so that a claim seen to fail in one step is shown to fail in one.
     """
     case = dataclasses.replace(case, network=witness.network)
+    found = _found(case, witness)
+    return simpler(case, found, floats=witness.floats) if found else None
+
+
+def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
+    """The violation on the simplest problem that still shows it: at the same settings, or at others of fewer steps."""
+    seen = [found]
+
+    def violates(problem: Problem) -> bool:
+        allowed = case.rule.settings(problem.T)
+        for settings in (found.settings, *allowed) if found.settings in allowed else allowed:
+            again = violation(case, Trial(problem, settings), floats=floats)
+            if again:
+                seen.append(again)
+                return True
+        return False
+
+    simplest(found.problem, violates)
+    return seen[-1]
+
+
+def _found(case: Case, witness: Witness) -> Violation | None:
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
     for most in dict.fromkeys((within, SMALL)):
         small = _search(case, _elementwise(case, most), 300, witness.floats)

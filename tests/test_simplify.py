@@ -1,0 +1,84 @@
+"""Counterexamples are simple: few steps and units, zeros where nothing else is needed, small integers."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import numpy as np
+import pytest
+from wrong_rules import WRONG, as_black_box, made
+
+from gradcheck import Exact, Network, Problem, counterexample
+from gradcheck.evidence import Case, Witness
+from gradcheck.problems import lively_problem
+from gradcheck.reference.network import ContextNetwork, Sizes
+from gradcheck.rules import as_rule
+from gradcheck.simplify import simplest
+
+SKIPPED_BY_PURITY = ("reads the state of the last call", "returns a kept buffer", "changes its input")
+LARGE = ("wrong if I > 4", "wrong if T > 30")
+"""No small problem shows these, so in the median they count as larger than any."""
+
+
+def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Problem | None = None) -> Any:
+    case = Case(as_rule(function, claims=[Exact()]), Exact(), Network())
+    return counterexample.find(case, Witness(case.network, sizes, {}, "", seen, floats))
+
+
+def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None:
+    names = [name for name in WRONG if name not in SKIPPED_BY_PURITY][::3]
+    found = {name: found_for(made(name, WRONG[name]), Sizes(2, 2, 1, 1)) for name in names if name not in LARGE}
+    assert all(found.values()), found
+    sizes = {name: violation.problem.sizes for name, violation in found.items()}
+    beyond = [float("inf") for name in names if name in LARGE]
+    assert statistics.median([*(size.T for size in sizes.values()), *beyond]) <= 2, sizes
+    assert statistics.median([*(size.I for size in sizes.values()), *beyond]) <= 2, sizes
+    entries = [v for f in found.values() for a in f.problem.arrays().values() for v in a.reshape(-1)]
+    assert all(v in (-2, -1, 0, 1, 2) for v in entries), f"not all small integers: {sorted(set(entries))}"
+
+
+def test_a_problem_that_no_search_draws_is_made_simple_too() -> None:
+    """Hypothesis draws at most 4 steps; where it takes 31, the problem on which it was seen is made simpler."""
+    seen = lively_problem(Network(), Sizes(33, 2, 2, 1), 0)
+    rule = as_black_box(made("wrong if T > 30", WRONG["wrong if T > 30"]))
+    case = Case(as_rule(rule, claims=[Exact()]), Exact(), Network())
+    violation = counterexample.violation(case, counterexample.Trial(seen, {}), floats=True)
+    assert violation is not None
+    simple = counterexample.simpler(case, violation, floats=True)
+    assert simple.problem.sizes == Sizes(31, 1, 1, 1)
+    assert counterexample.violation(case, counterexample.Trial(simple.problem, {}), floats=True) is not None
+    others = [v for name, a in simple.problem.arrays().items() if name != "loss_weights" for v in a.reshape(-1) if v]
+    assert len(others) <= 4 and all(v in (-1, 1) for v in others), others
+
+
+@pytest.mark.parametrize("network", [Network("tanh"), ContextNetwork("tanh"), Network("tanh", "softmax")])
+def test_where_everything_is_allowed_nothing_but_zeros_is_left(network: Any) -> None:
+    problem = simplest(lively_problem(network, Sizes(3, 3, 2, 2), 0, weighted=True), lambda _: True)
+    assert problem.sizes == Sizes(1, 1, 1, 1)
+    assert all((a == (name == "loss_weights")).all() for name, a in problem.arrays().items()), problem
+
+
+def test_what_is_needed_is_kept() -> None:
+    def needed(problem: Problem) -> bool:
+        T, I = problem.sizes.T, problem.sizes.I
+        return T >= 2 and I >= 2 and bool(problem.inputs[0].any()) and float(problem.parameters["R"][0, 1]) > 2.5
+
+    start = lively_problem(Network(), Sizes(4, 4, 2, 2), 0)
+    start.parameters["R"][0, 1] = 7.25
+    problem = simplest(start, needed)
+    assert problem.sizes == Sizes(2, 2, 1, 1)
+    assert problem.parameters["R"].tolist() == [[0, 7], [0, 0]] and problem.inputs.tolist() == [[1], [0]]
+    assert simplest(problem, lambda _: False) is problem
+
+
+def test_targets_stay_those_of_the_loss() -> None:
+    network = Network("tanh", "softmax", "categorical_cross_entropy")
+    problem = simplest(lively_problem(network, Sizes(2, 2, 2, 3), 0), lambda p: p.sizes.K == 3)
+    assert np.allclose(problem.targets.sum(axis=1), 1), problem.targets
+
+
+def test_no_more_problems_are_tried_than_allowed() -> None:
+    tried: list[Problem] = []
+    simplest(lively_problem(Network(), Sizes(9, 9, 2, 2), 0), lambda p: bool(tried.append(p)), most=20)
+    assert len(tried) == 20
