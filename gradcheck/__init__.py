@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .reference.network import ContextNetwork as ContextNetwork
     from .reference.network import Network as Network
     from .reference.problem import Problem as Problem
+    from .replaying import Outcome as Outcome
+    from .replaying import Replay as Replay
+    from .replaying import replay as replay
     from .verdicts import Collection as Collection
     from .verdicts import Report as Report
     from .verdicts import Status as Status
@@ -61,6 +64,7 @@ _HOME = {
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),
     **dict.fromkeys(("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network"), "reference.network"),
     "Problem": "reference.problem",
+    **dict.fromkeys(("Outcome", "Replay", "replay"), "replaying"),
     **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "verdicts"),
 }
 

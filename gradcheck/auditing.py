@@ -8,13 +8,13 @@ without one the verdict is INCONCLUSIVE, never REFUTED.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import counterexample as counter
 from .evidence import Case, Finding, blackbox, enclosure, formal, ladder, liveness, modular, oracles, purity
-from .reference.claims import Claim, Equals, LagClaim, Pure
+from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
 from .results import RuleFailed, WrongResult
@@ -55,14 +55,17 @@ def audit(
     weighted: bool | None = None,
     effort: str = "full",
     seed: int = 0,
+    expected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Judge every claim of a rule, `Pure()` always among them.
 
     rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead
-    of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. progress:
-    called with a line of text at each step. Raises `GradcheckError` for something that is no rule, or no claim,
-    and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
+    of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. expected:
+    claims that are known to be false, as printed or by kind, and why; that passes, and where such a claim holds
+    the report says so and does not pass. progress: called with a line of text at each step. Raises `GradcheckError`
+    for something that is no rule, or no claim, and an expectation about none, and `Interrupted`, a KeyboardInterrupt
+    that carries what was judged by then.
     """
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
@@ -71,6 +74,9 @@ def audit(
     audited = as_rule(rule, claims=claims, networks=networks, weighted=weighted)
     for claim in audited.declaration.claims:
         claim.bind(audited.settings(1)[0])
+    if expected is not None:
+        known = checked_expectations(expected, audited.declaration.claims)
+        audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
     return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report()
 
 
@@ -115,7 +121,7 @@ class _Audit:
             rule=self.rule.name,
             summary=self.rule.summary,
             networks=tuple(f"{n.name}: {n}" for n in self.networks),
-            verdicts=tuple(verdicts),
+            verdicts=tuple(map(self._expected, verdicts)),
             stages=tuple(self.stages),
             notes=notes,
             seed=self.seed,
@@ -123,6 +129,11 @@ class _Audit:
         if stopped:
             raise Interrupted(report)
         return report
+
+    def _expected(self, verdict: Verdict) -> Verdict:
+        expected = dict(self.rule.declaration.expected)
+        reason = expected.get(verdict.claim) or expected.get(verdict.claim.partition("(")[0], "")
+        return dataclasses.replace(verdict, expected=reason) if reason else verdict
 
     # Stages
 
@@ -275,7 +286,7 @@ class _Audit:
             return self._undecided(case, finding, evidence)
         example = counter.counterexample(case, found)
         at = ", ".join([str(found.problem.sizes), *(f"{k}={v}" for k, v in found.settings.items())])
-        text = f"{example.entry} is {example.got}, should be {example.expected} ({at})"
+        text = f"{example.entry} is {example.got}, should be {example.true} ({at})"
         return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
 
     def _undecided(self, case: Case, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:

@@ -1,4 +1,4 @@
-"""The command line: `gradcheck audit`, `gradcheck report`, `gradcheck list`.
+"""The command line: `gradcheck audit`, `gradcheck replay`, `gradcheck report`, `gradcheck list`.
 
 Exit status: 0 all claims hold; 1 a claim is refuted or its rule failed; 2 something could not be used (an
 option, a module, a rule's signature, an output file); 3 a claim is inconclusive or was not judged; 130
@@ -97,10 +97,18 @@ def audit(
     ] = None,
     effort: EffortOption = Effort.full,
     seed: SeedOption = 0,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLAIM=WHY", help="A claim known to be false; it is reported if it holds. Repeatable."),
+    ] = None,
     html: HtmlOption = None,
     json: JsonOption = None,
     md: MdOption = None,
     junit: JunitOption = None,
+    case: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the counterexample for gradcheck replay (.json); more as FILE-2, ..."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Cut nothing; say what could not be seen.")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -114,12 +122,14 @@ def audit(
     """  # noqa: D301
     with _usage_errors():
         paths = _outputs(html=html, json=json, md=md, junit=junit)
-        claims, networks = _claims(claim), _networks(network)
-    session = Session(paths, quiet=quiet, verbose=verbose)
+        _outputs(case=case)
+        claims, networks, expected = _claims(claim), _networks(network), _expected(expect)
+    session = Session(paths, case=case, quiet=quiet, verbose=verbose)
     with session.interruptible():
         wanted = [pair for target in targets for pair in session.resolve(target)]
         for name, rule in wanted:
-            session.audit(name, rule, claims=claims, networks=networks, effort=effort.value, seed=seed)
+            how = {"claims": claims, "networks": networks, "expected": expected}
+            session.audit(name, rule, **how, effort=effort.value, seed=seed)
     session.finish()
 
 
@@ -152,6 +162,37 @@ def report(
     session.finish()
 
 
+@app.command(no_args_is_help=True)
+def replay(
+    case: Annotated[Path, typer.Argument(metavar="CASE", show_default=False, help="What audit --case has saved.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", show_default=False, help="One rule, named as for gradcheck audit.")
+    ],
+) -> None:
+    """Run a rule on a saved counterexample: is it STILL WRONG, FIXED, or an ERROR?
+
+    FIXED is every entry of every parameter within what rounding allows, not only the entry that was wrong. Exit
+    status: 0 fixed, 1 still wrong or the rule failed, 2 bad input, 3 not settled.
+
+    \b
+    [bold]Example[/bold]
+      gradcheck replay case.json my_rules.py:rtrl
+    """  # noqa: D301
+    with _usage_errors():
+        from .reference.errors import GradcheckError
+        from .replaying import replay
+        from .report.case import read
+        from .targets import resolve
+
+        data = read(case)
+        rules = resolve(target)
+        if len(rules) > 1:
+            raise GradcheckError(f"{target} names {len(rules)} rules; name one: {', '.join(name for name, _ in rules)}")
+        outcome = replay(data, rules[0][1])
+    typer.echo(str(outcome))
+    raise typer.Exit(outcome.exit_status)
+
+
 @app.command("list")
 def list_rules() -> None:
     """The shipped rules with their claims, and the claims that can be made."""
@@ -176,7 +217,7 @@ def _outputs(**asked: Path | None) -> list[Path]:
     from .reference.errors import GradcheckError
     from .report.files import check_path
 
-    suffixes = {"html": ".html", "json": ".json", "md": ".md", "junit": ".xml"}
+    suffixes = {"html": ".html", "json": ".json", "md": ".md", "junit": ".xml", "case": ".json"}
     paths = [path for path in asked.values() if path is not None]
     for option, path in asked.items():
         if path is None:
@@ -191,6 +232,18 @@ def _claims(texts: Sequence[str] | None) -> list[Any] | None:
     from .reference.claims import parse_claim
 
     return [parse_claim(text) for text in texts] if texts else None
+
+
+def _expected(texts: Sequence[str] | None) -> dict[str, str] | None:
+    from .reference.errors import GradcheckError
+
+    expected = {}
+    for text in texts or ():
+        claim, _, reason = (part.strip() for part in text.partition("="))
+        if not claim or not reason:
+            raise GradcheckError(f'--expect reads CLAIM=WHY, such as "exact=truncated on purpose"; got {text!r}')
+        expected[claim] = reason
+    return expected or None
 
 
 def _networks(texts: Sequence[str] | None) -> list[Any] | None:

@@ -19,11 +19,16 @@ from hypothesis import strategies as st
 
 from .evidence import Case, Witness, blackbox
 from .evidence import enclosure as balls
+from .evidence.target import entries
+from .evidence.target import expected as expected_gradient
 from .problems import lively_problem
+from .recipes import claim_as_data, network_as_data
 from .reference.claims import Claim, Settings
 from .reference.errors import GradcheckError, UnsupportedOperation
 from .reference.network import Sizes
 from .reference.problem import Problem
+from .reference.scalars.formal import entry_name
+from .reference.scalars.rational import RationalField
 from .results import RuleFailed, WrongResult
 from .simplify import simplest
 from .snippet import snippet
@@ -180,26 +185,47 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
     by = "the distance from the true value's ball exceeds what rounding allows"
     if found.on_balls:
         by += "; without any rounding, the rule's ball and the true value's are disjoint"
-    problem = found.problem
+    problem, claim = found.problem, case.claim.bind(found.settings)
     arrays = {name: np.asarray(array).tolist() for name, array in problem.arrays().items()}
+    expected = found.expected.str(20, radius=False)
     return Counterexample(
         problem={
             "network": f"{problem.network.name}: {problem.network}",
             "sizes": dataclasses.asdict(problem.sizes),
             "settings": dict(found.settings),
-            "claim": str(case.claim.bind(found.settings)),
+            "claim": str(claim),
             "arrays": as_text(arrays),
         },
         entry=found.entry,
-        expected=found.expected.str(20, radius=False),
+        expected=expected,
         got=found.got,
         gap=found.gap.str(6, radius=False),
         allowance=f"{found.allowance:.3g}" if found.allowance else "0",
         certified=by,
-        snippet=snippet(
-            case, found.problem, found.settings, found.entry, found.got, found.expected.str(20, radius=False)
-        ),
+        snippet=snippet(case, problem, found.settings, found.entry, found.got, expected),
+        exact=as_fraction(claim, problem, found.entry, found.expected),
+        replay={
+            "rule": case.rule.origin,
+            "claim": claim_as_data(claim),
+            "network": network_as_data(problem.network),
+            "weighted": case.weighted,
+        },
     )
+
+
+def as_fraction(claim: Claim, problem: Problem, entry: str, ball: Any) -> str:
+    """The true entry: what its ball is where that has no width, else computed on the rationals; empty off them."""
+    if ball.is_finite() and ball.is_exact():
+        mantissa, exponent = map(int, ball.man_exp())
+        return str(flint.fmpq(mantissa) * flint.fmpq(2) ** exponent) if abs(exponent) < 256 else ""
+    rationals = RationalField()
+    try:
+        gradient = expected_gradient(claim, problem.over(rationals))
+    except (GradcheckError, ZeroDivisionError):
+        return ""
+    value = next(v for name, index, v in entries(gradient) if entry_name(name, index) == entry)
+    fraction = rationals.native(value)
+    return str(fraction) if ball.overlaps(flint.arb(fraction)) else ""
 
 
 def as_text(value: Any) -> Any:

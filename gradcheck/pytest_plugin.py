@@ -5,7 +5,8 @@
         ...
 
 A claim that is refuted, inconclusive or not judged fails its test with the verdict and the counterexample;
-the body is for what is asked beyond that, and may be empty. Each rule is audited once in a session, when the
+the body is for what is asked beyond that, and may be empty. One that is refuted as `expected` says is an xfail with
+that reason, and one that holds in spite of it fails. Each rule is audited once in a session, when the
 first of its tests runs. This module is loaded by every pytest on the machine, so it imports nothing heavy.
 PYTEST_DONT_REWRITE: it may be imported before pytest marks it, and asserts nothing about users' values.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import functools
 import inspect
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -41,10 +42,11 @@ class _Order:
     claims: tuple[Claim, ...] | None
     networks: tuple[RecurrentNetwork, ...] | None
     effort: str
+    expected: tuple[tuple[str, str], ...] | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return (id(self.rule), self.claims, self.networks, self.effort)
+        return (id(self.rule), self.claims, self.networks, self.effort, self.expected)
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,16 @@ def parametrize(
     networks: Sequence[RecurrentNetwork] | None = None,
     *,
     effort: str = "quick",
+    expected: Mapping[str, str] | None = None,
 ) -> Callable[[Test], Test]:
     """Make a test function one test for each rule and claim, called "rule-claim".
 
     The function takes the argument `verdict`, a `gradcheck.Verdict`. claims, networks: instead of what each rule
-    declares. effort: "quick", some small sizes, or "full", those of `gradcheck audit`. Nothing is audited while
-    tests are collected. What is no rule fails in a test of its own. Raises `GradcheckError` for no list of rules,
-    an empty one, an effort that does not exist, and a function without the argument.
+    declares. effort: "quick", some small sizes, or "full", those of `gradcheck audit`. expected: claims that
+    are known to be false and why, of every rule of the list, instead of what each declares; where one is refuted its
+    test is an xfail, where it holds its test fails. Nothing is audited while tests are collected. What is no rule fails
+    in a test of its own. Raises `GradcheckError` for no list of rules, an empty one, an effort that does not exist,
+    and a function without the argument.
     """
     from .reference.errors import GradcheckError
 
@@ -76,7 +81,7 @@ def parametrize(
         raise GradcheckError(f"parametrize wants a list of rules, at least one; got {rules!r}")
     if effort not in ("full", "quick"):
         raise GradcheckError(f"there is no effort {effort!r}; choose one of full, quick")
-    questions = [question for rule in rules for question in _questions(rule, claims, networks, effort)]
+    questions = [question for rule in rules for question in _questions(rule, claims, networks, effort, expected)]
     parameters = [pytest.param(q, id=f"{q.order.name}-{q.claim}".replace(" ", "")) for q in questions]
 
     def decorate(test: Test) -> Test:
@@ -96,18 +101,29 @@ def parametrize(
 
 
 def _questions(
-    target: Any, claims: Sequence[Claim] | None, networks: Sequence[RecurrentNetwork] | None, effort: str
+    target: Any,
+    claims: Sequence[Claim] | None,
+    networks: Sequence[RecurrentNetwork] | None,
+    effort: str,
+    expected: Mapping[str, str] | None,
 ) -> list[_Question]:
+    from .reference.claims import checked_expectations
     from .reference.errors import GradcheckError
     from .rules import as_rule
 
     try:
         rule = as_rule(target, claims=claims, networks=networks)
+        known = None if expected is None else checked_expectations(expected, rule.declaration.claims)
     except GradcheckError as error:
         name = getattr(target, "__name__", None) or type(target).__name__
         return [_Question(_Order(name, target, None, None, effort), "unusable", str(error))]
     order = _Order(
-        rule.name, target, tuple(claims) if claims is not None else None, tuple(networks) if networks else None, effort
+        rule.name,
+        target,
+        tuple(claims) if claims is not None else None,
+        tuple(networks) if networks else None,
+        effort,
+        known,
     )
     asked = dict.fromkeys(["pure", *map(str, rule.declaration.claims)])
     return [_Question(order, claim) for claim in asked]
@@ -131,7 +147,9 @@ class _Session:
         if isinstance(report, str):
             pytest.fail(report, pytrace=False)
         verdict = next(verdict for verdict in report.verdicts if verdict.claim == question.claim)
-        if verdict.status.name != "HOLDS":
+        if verdict.status.name == "REFUTED" and verdict.counts_as.name == "HOLDS":
+            pytest.xfail(f"{report.rule}, {verdict.claim}: {verdict.remark}")
+        if verdict.counts_as.name != "HOLDS":
             from .report.brief import failure
 
             pytest.fail(failure(report.rule, verdict), pytrace=False)
@@ -144,7 +162,9 @@ class _Session:
 
             self.rules.append(order.rule)
             try:
-                self.reports[order.key] = audit(order.rule, order.claims, networks=order.networks, effort=order.effort)
+                expected = None if order.expected is None else dict(order.expected)
+                how: dict[str, Any] = {"networks": order.networks, "effort": order.effort, "expected": expected}
+                self.reports[order.key] = audit(order.rule, order.claims, **how)
             except GradcheckError as error:
                 self.reports[order.key] = str(error)
             except Exception:

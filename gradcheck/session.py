@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .verdicts import Chapter, Collection, Report
+    from .verdicts import Chapter, Collection, Counterexample, Report
 
 INTERRUPTED = 130
 _COUNTS_FIRST = (INTERRUPTED, 1, 2, 3, 0)
@@ -44,10 +44,12 @@ class _Unusable:
 class Session:
     """The findings of one command, and the status that it leaves with."""
 
-    def __init__(self, paths: Iterable[Path], *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, paths: Iterable[Path], *, case: Path | None = None, quiet: bool = False, verbose: bool = False
+    ) -> None:
         from .report.progress import Progress
 
-        self.paths, self.quiet, self.verbose = list(paths), quiet, verbose
+        self.paths, self.case, self.quiet, self.verbose = list(paths), case, quiet, verbose
         self.console = console()
         self.progress = Progress(sys.stderr, quiet=quiet)
         self.reports: list[Report] = []
@@ -126,7 +128,8 @@ class Session:
         record = self._record()
         if record is None:
             raise typer.Exit(self._status())
-        wrote = [path for path in self.paths if self._write(record, path)]
+        wrote = [path for path in self.paths if self._write(record.write, path)]
+        wrote += [path for path, example in self._cases() if self._write(example.write, path)]
         if self.title:
             self.statuses.add(record.exit_status)
             self._print(lambda: self._print_whole(record))
@@ -182,11 +185,22 @@ class Session:
             return self.reports[0]
         return Collection(f"Audit of {len(self.reports)} rules", tuple(self.reports))
 
-    def _write(self, record: Report | Collection, path: Path) -> bool:
+    def _cases(self) -> list[tuple[Path, Counterexample]]:
+        """Where each counterexample goes: case.json, case-2.json, ..."""
+        if self.case is None:
+            return []
+        found = [v.counterexample for report in self.reports for v in report.verdicts if v.counterexample]
+        if not found:
+            complain(f"there is no counterexample, so {self.case} was not written")
+        stem, suffix = self.case.stem, self.case.suffix
+        names = [self.case, *(self.case.with_name(f"{stem}-{n}{suffix}") for n in range(2, len(found) + 1))]
+        return list(zip(names, found, strict=False))
+
+    def _write(self, write: Callable[[Path], object], path: Path) -> bool:
         from .reference.errors import GradcheckError
 
         try:
-            record.write(path)
+            write(path)
         except GradcheckError as error:
             complain(str(error))
         except Exception:

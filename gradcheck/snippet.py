@@ -77,7 +77,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
         why = [
             "# What the rule was claimed to return, to 20 digits; the claim is about another rule, not about a loss."
         ]
-    elif _shipped(network):
+    elif shipped(network):
         return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
     else:
         for first, last in _given_by(network):
@@ -118,7 +118,7 @@ def _numbers(problem: Problem) -> list[str]:
         arrays = {key: _array(value) for key, value in problem.arrays().items()}
     parameters = {key: arrays.pop(key) for key in problem.parameters}
     lines = []
-    if _shipped(problem.network):
+    if shipped(problem.network):
         lines += [f"{key} = {value}" for key, value in parameters.items()]
         lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
     else:  # whose parameters may be called anything
@@ -130,7 +130,7 @@ def _numbers(problem: Problem) -> list[str]:
     return [*lines, f"T = {problem.T}", ""]
 
 
-def _shipped(network: RecurrentNetwork) -> bool:
+def shipped(network: RecurrentNetwork) -> bool:
     """Whether it is one of the shipped two, as they are; what derives from them may step otherwise."""
     if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
         return False
@@ -180,7 +180,7 @@ def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
 
 def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
     """Ways to have a user's network in a program: lines at its top, and lines that make `network`; unchecked."""
-    kind, made = type(network), _constructor(network)
+    kind, made = type(network), constructor(network)
     if made is None:
         return []
     ways = []
@@ -196,7 +196,7 @@ def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
     return ways
 
 
-def _constructor(network: Any) -> str | None:
+def constructor(network: Any) -> str | None:
     """An expression that makes this network again from its class, tried; None where none is found."""
     kind = type(network)
     tried = [repr(network), f"{kind.__qualname__}()"]
@@ -268,9 +268,9 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str)
     imports = _imports(module, qualname, bound.func if bound else target)
     where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
     imports = list(imports or [])
-    if _shipped(network):
+    if shipped(network):
         given = f"gradcheck.{type(network).__name__}({_parts(network)})"
-    elif (made := _constructor(network)) and (
+    elif (made := constructor(network)) and (
         own := _imports(type(network).__module__, type(network).__qualname__, type(network))
     ):
         imports += [line for line in own if line not in imports]

@@ -56,7 +56,8 @@ class Counterexample:
 
     problem: arrays by name as nested lists of exact decimal or fraction strings, with sizes and network.
     entry: such as R[0, 1]. expected, got, gap, allowance: decimal strings. certified: why the gap is not
-    rounding. snippet: a NumPy program that shows it.
+    rounding. snippet: a NumPy program that shows it. exact: the expected value as a fraction, empty where it is
+    irrational. replay: what `gradcheck replay` needs beyond the problem: rule, claim, network, weighted.
     """
 
     problem: dict[str, Any]
@@ -67,11 +68,37 @@ class Counterexample:
     allowance: str
     certified: str
     snippet: str
+    exact: str = ""
+    replay: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def true(self) -> str:
+        """The true value to print: an integer, a fraction and its decimals, or the decimals alone."""
+        return spoken(self.expected, self.exact)
+
+    def to_json(self) -> str:
+        """The case as JSON text for `gradcheck replay`. Raises `GradcheckError` where it is of no rule."""
+        from .report.case import to_json
+
+        return to_json(self)
+
+    def write(self, path: str | Path) -> Path:
+        """Write the case to a .json file. Raises `GradcheckError` where that cannot be done."""
+        from .report.files import write_text
+
+        return write_text(path, self.to_json())
+
+
+def spoken(decimals: str, fraction: str) -> str:
+    """A number to print: an integer, a fraction and its decimals, or where neither is known or short the decimals."""
+    if not fraction or len(fraction) > 40:
+        return decimals
+    return f"{fraction} = {decimals}" if "/" in fraction else fraction
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement of one claim."""
+    """The judgement of one claim. expected: why it was expected to be refuted; empty where it was not."""
 
     claim: str
     status: Status
@@ -80,11 +107,31 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     counterexample: Counterexample | None = None
     diagnosis: str | None = None
+    expected: str = ""
 
     @property
     def word(self) -> str:
-        """The one word to print: the strength where the claim holds, else the status."""
+        """What to print: the strength where the claim holds, else the status; how it met an expectation to fail."""
+        if self.expected and self.status in _EXPECTED:
+            return _EXPECTED[self.status]
         return self.strength.name if self.status is Status.HOLDS and self.strength else self.status.label
+
+    @property
+    def counts_as(self) -> Status:
+        """What it is to whether all is well: an expected refutation counts as a pass, its absence as a refutation."""
+        if self.expected and self.status in _EXPECTED:
+            return Status.HOLDS if self.status is Status.REFUTED else Status.REFUTED
+        return self.status
+
+    @property
+    def remark(self) -> str:
+        """What was expected, and what to do where it did not come; empty where nothing was."""
+        if self.expected and self.status is Status.HOLDS:
+            return f"no longer refuted, which was expected: {self.expected}. Take the expectation away"
+        return f"expected to be refuted: {self.expected}" if self.expected else ""
+
+
+_EXPECTED = {Status.REFUTED: "REFUTED (expected)", Status.HOLDS: "HOLDS (unexpected)"}
 
 
 @dataclass(frozen=True)
@@ -110,13 +157,13 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Every claim holds: none refuted, failed, inconclusive or left unjudged."""
-        return bool(self.verdicts) and all(v.status is Status.HOLDS for v in self.verdicts)
+        """Every claim holds, or is refuted as expected: none failed, is inconclusive or was left unjudged."""
+        return bool(self.verdicts) and all(v.counts_as is Status.HOLDS for v in self.verdicts)
 
     @property
     def exit_status(self) -> int:
         """0 all claims hold, 1 a claim is refuted or its rule failed, 3 inconclusive or not run."""
-        return exit_status([v.status for v in self.verdicts])
+        return exit_status([v.counts_as for v in self.verdicts])
 
     def to_json(self) -> str:
         """The report as JSON text, following the schema in the package."""
@@ -198,7 +245,7 @@ class Collection:
     @property
     def exit_status(self) -> int:
         judged = [(s.corrected_verdict or s.verdict).status for c in self.chapters for s in c.statements]
-        return exit_status([v.status for r in self.reports for v in r.verdicts] + judged)
+        return exit_status([v.counts_as for r in self.reports for v in r.verdicts] + judged)
 
     def to_json(self) -> str:
         from .report import to_json

@@ -223,6 +223,23 @@ def parse_claim(text: str) -> Claim:
     return CLAIMS[name](*(int(a) for a in arguments))
 
 
+def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[str, str], ...]:
+    """The expectations. Raises `GradcheckError` where one has no reason, or is about none of the claims or `pure`."""
+    if not isinstance(expected, Mapping):
+        raise GradcheckError(
+            f'expected must be a dict of claims and reasons, {{"exact": "truncated on purpose"}}; got {expected!r:.60}'
+        )
+    known = dict.fromkeys([*map(str, claims), Pure.kind])
+    kinds = {name.partition("(")[0] for name in known}
+    for claim, reason in expected.items():
+        if claim not in known and claim not in kinds:
+            there = ", ".join(known)
+            raise GradcheckError(f"no claim {claim!r} is made, so none is expected to fail; there is {there}")
+        if not isinstance(reason, str) or not reason.strip():
+            raise GradcheckError(f"why is {claim} expected to fail? Give a reason as text; got {reason!r:.60}")
+    return tuple(expected.items())
+
+
 @dataclass(frozen=True)
 class Declaration:
     """What a rule says of itself. `settings(T)` lists the keyword arguments to judge it at, for T steps."""
@@ -231,6 +248,8 @@ class Declaration:
     networks: tuple[RecurrentNetwork, ...] = (DEFAULT_NETWORK,)
     weighted: bool = False
     settings: Callable[[int], Iterable[dict[str, int]]] | None = None
+    expected: tuple[tuple[str, str], ...] = ()
+    """Claims, as printed or by kind, that are known to be false, and why."""
 
 
 def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
@@ -243,14 +262,16 @@ def rule(
     networks: Sequence[RecurrentNetwork] | None = None,
     weighted: bool = False,
     settings: Callable[[int], Iterable[dict[str, int]]] | None = None,
+    expected: Mapping[str, str] | None = None,
 ) -> Callable[[R], R]:
     """Declare what a rule claims. The function or class comes back unchanged, with the declaration attached.
 
     claims: what it is judged on; `Pure()` always is. networks: what it supports, the fully recurrent tanh
     network with identity output and squared error if left out. weighted: whether it reads
     `problem.loss_weights` (an online rule's `step` then takes a fourth argument, the weight).
-    settings: for a rule with keyword arguments, the values to judge it at, as a function of T.
-    Raises `GradcheckError` for something that is not a claim.
+    settings: for a rule with keyword arguments, the values to judge it at, as a function of T. expected: claims that
+    are known to be false, as printed or by kind, and why: {"exact": "truncated on purpose"}; one that holds after all
+    is reported. Raises `GradcheckError` for something that is not a claim, and an expectation about none of them.
     """
     for claim in claims:
         if not isinstance(claim, Claim):
@@ -262,7 +283,7 @@ def rule(
     for network in declared:
         if refusal := not_a_network(network):
             raise GradcheckError(refusal)
-    declaration = Declaration(claims, declared, weighted, settings)
+    declaration = Declaration(claims, declared, weighted, settings, checked_expectations(expected or {}, claims))
 
     def declare(function: R) -> R:
         function.__gradcheck__ = declaration  # type: ignore[attr-defined]

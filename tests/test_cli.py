@@ -144,7 +144,9 @@ USAGE = [
     (["audit", f"{RULES}:good", "--json", "report.html"], "--json writes a file that ends in .json"),
     (["audit", f"{RULES}:good", "--html", "."], "is a folder; name a file in it"),
     (["report", "--md", "missing/report.md"], "the folder 'missing' does not exist"),
-    (["replay"], "No such command"),
+    (["replay", "case.json"], "Missing argument"),
+    (["replay", "case.json", "bptt"], "cannot read 'case.json'"),
+    (["repaly"], "No such command"),
 ]
 
 

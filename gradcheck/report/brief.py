@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..verdicts import Counterexample, Evidence, Report, Status, Verdict
 from .terminal import STYLES
-from .words import clean, one_line, outcome, word
+from .words import clean, one_line, outcome, shown, word
 
 _COLUMN = 14  # of the verdict words
 _SIZES = re.compile(r"T=\d+, I=\d+, D=\d+, K=\d+")
@@ -38,6 +38,8 @@ def failure(rule: str, verdict: Verdict, width: int = 80) -> str:
     """A verdict that fails a test, as plain text: what it is, why, and the program that shows it."""
     lines = [f"{one_line(rule)}, {one_line(verdict.claim)}: {verdict.word}"]
     lines += _wrapped(verdict.statement, width)
+    if verdict.remark:
+        lines += _wrapped(verdict.remark, width)
     if verdict.counterexample is not None:
         lines += [""]
         shown = _counterexample(rule, verdict, verdict.counterexample, width)
@@ -70,8 +72,10 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
         if not first:
             yield Text()
         first = False
-        yield _word(verdict.word, _COLUMN).append(one_line(verdict.claim), style="bold")
+        yield _word(verdict.word, max(_COLUMN, len(verdict.word) + 2)).append(one_line(verdict.claim), style="bold")
         yield from _filled(_statement(report, verdict), width, _COLUMN)
+        if verdict.remark:
+            yield from _filled(verdict.remark, width, _COLUMN, "yellow")
         for evidence in verdict.evidence:
             yield from _evidence(verdict, evidence, width, verbose)
     yield Text()
@@ -133,7 +137,8 @@ def _counterexample(rule: str, verdict: Verdict, example: Counterexample, width:
     yield Rule(Text(title, style=style), align="left", style=style)
     allowed = f", rounding allows {example.allowance}" if example.allowance not in ("", "0") else ""
     rows = [
-        (example.entry, f"{example.got}, should be {example.expected}"),
+        ("problem", _numbers(example)),
+        (example.entry, f"{example.got}, should be {example.true}"),
         ("off by", example.gap + allowed),
         ("certified", example.certified),
         ("diagnosis", verdict.diagnosis or ""),
@@ -147,6 +152,15 @@ def _counterexample(rule: str, verdict: Verdict, example: Counterexample, width:
         for line in clean(example.snippet).strip("\n").split("\n"):
             yield Text(line)
     yield Rule(style=style)
+
+
+def _numbers(example: Counterexample, most: int = 24) -> str:
+    """The problem's arrays on a line or two, where they are few: W = [[0]], R = [[1]], ..."""
+    arrays = {
+        name: re.sub(r"(?<=\d)\.0\b", "", shown(array)) for name, array in example.problem.get("arrays", {}).items()
+    }
+    count = sum(text.count(",") + 1 for text in arrays.values())
+    return ", ".join(f"{name} = {text}" for name, text in arrays.items()) if count <= most else ""
 
 
 def _labelled(text: str, label: str, width: int) -> Iterator[Text]:

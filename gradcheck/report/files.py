@@ -28,7 +28,12 @@ def write(record: Report | Collection, path: str | Path) -> Path:
     path = Path(path)
     render = check_path(path)
     # Rendered before anything is opened: a failure to render leaves the old file as it was.
-    content = render(record)
+    return write_text(path, render(record))
+
+
+def write_text(path: str | Path, content: str) -> Path:
+    """Write text to `path`, whole or not at all. Raises `GradcheckError` where that cannot be done."""
+    path = Path(path)
     if not content.endswith("\n"):
         content += "\n"
     try:

@@ -67,7 +67,7 @@ def to_html(record: Report | Collection) -> str:
         paragraphs=lambda text: [p for p in re.split(r"\n\s*\n", text.strip()) if p],
         shown=shown,
         clean=clean,
-        badge=lambda text: text.lower().replace(" ", "-"),
+        badge=lambda text: re.sub("[^a-z]+", "-", text.lower()).strip("-"),
     )
     template = environment.get_template("report.html.j2")
     return str(template.render(**_context(record), style=markup(_resource("style.css"))))

@@ -24,7 +24,7 @@ def to_junit(record: Report | Collection) -> str:
     """See `gradcheck.report.to_junit`."""
     root = ET.Element("testsuites", name=clean(record.rule if isinstance(record, Report) else record.title))
     for report in (record,) if isinstance(record, Report) else record.reports:
-        _suite(root, report.rule, [(v.claim, v, v.status) for v in report.verdicts])
+        _suite(root, report.rule, [(v.claim, v, v.counts_as) for v in report.verdicts])
     for chapter in () if isinstance(record, Report) else record.chapters:
         if chapter.statements:
             judged = [(s.id, s.corrected_verdict or s.verdict) for s in chapter.statements]
@@ -46,7 +46,7 @@ def _suite(root: ET.Element, name: str, judged: Iterable[tuple[str, Verdict, Sta
         if status in _ELEMENT:
             kind = _ELEMENT[status]
             counts[kind] += 1
-            message = one_line(f"{verdict.word}: {verdict.statement}")
+            message = one_line(f"{verdict.word}: {verdict.remark or verdict.statement}")
             ET.SubElement(case, kind, message=message, type=verdict.word).text = text
         else:
             ET.SubElement(case, "system-out").text = text

@@ -81,6 +81,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
     yield from _table(["verdict", "claim", "what was shown"], [(v.word, v.claim, v.statement) for v in report.verdicts])
     for verdict in report.verdicts:
         yield from ("", f"{level}# {prose(verdict.claim)}: {verdict.word}", "", prose(verdict.statement), "")
+        yield from (prose(verdict.remark), "")
         yield from _grounds(verdict)
     if report.stages:
         yield from ("", f"{level}# Stages, in order")

@@ -31,6 +31,8 @@ STYLES = {
     "SUPPORTED": "blue",
     "HOLDS": "green",
     "REFUTED": "bold red",
+    "REFUTED (expected)": "yellow",
+    "HOLDS (unexpected)": "bold red",
     "INCONCLUSIVE": "yellow",
     "NOT RUN": "dim",
     "ERROR": "magenta",
@@ -100,7 +102,8 @@ def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
     table.add_column("claim", max_width=24, overflow="fold")
     table.add_column("what was shown", overflow="fold")
     for verdict in verdicts:
-        table.add_row(_word(verdict.word), _text(verdict.claim), _text(verdict.statement))
+        shown = f"{verdict.statement} ({verdict.remark})" if verdict.remark else verdict.statement
+        table.add_row(_word(verdict.word), _text(verdict.claim), _text(shown))
     return table
 
 

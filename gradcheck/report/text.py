@@ -66,12 +66,14 @@ def _report(report: Report) -> Iterator[str]:
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:
-    yield from _fill(verdict.claim, f"{verdict.word:<{_WORD}}")
+    yield from _fill(verdict.claim, f"{verdict.word + '  ':<{_WORD}}")
     yield from _verdict_body(verdict, " " * _WORD)
 
 
 def _verdict_body(verdict: Verdict, indent: str) -> Iterator[str]:
     yield from _fill(verdict.statement, indent)
+    if verdict.remark:
+        yield from _fill(verdict.remark, indent)
     for evidence in verdict.evidence:
         yield from _evidence(evidence, verdict, indent)
     if verdict.diagnosis:

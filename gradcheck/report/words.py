@@ -22,6 +22,8 @@ MEANINGS = {
     "SUPPORTED": "tested, on the problems named, and not contradicted; no proof",
     "HOLDS": "holds; how strongly is not graded",
     "REFUTED": "false, with a counterexample whose violation is certified not to be rounding",
+    "REFUTED (expected)": "false, as it was declared to be, for the reason given; this counts as a pass",
+    "HOLDS (unexpected)": "not refuted, though it was declared to be false; this is no pass",
     "INCONCLUSIVE": "neither shown nor refuted",
     "NOT RUN": "not judged; never counted as a pass",
     "ERROR": "the rule failed while it was judged",
@@ -32,12 +34,17 @@ KINDS = ("formal", "modular", "enclosure", "ladder", "enumeration", "counting", 
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 
 # Whichever of these a group of outcomes contains first is what the group as a whole came to.
-_WORST_FIRST = ("ERROR", "REFUTED", "INCONCLUSIVE", "NOT RUN", "HOLDS", "SUPPORTED", "CERTIFIED", "EXACT", "PROVED")
+_WORST_FIRST = (
+    "ERROR", "REFUTED", "HOLDS (unexpected)", "INCONCLUSIVE", "NOT RUN", "REFUTED (expected)", "HOLDS", "SUPPORTED",
+    "CERTIFIED", "EXACT", "PROVED",
+)  # fmt: skip
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def word(outcome: Verdict | Evidence) -> str:
-    """The one word for an outcome: the strength where it holds, else the status."""
+    """The word for an outcome: that of a verdict; of evidence the strength where it holds, else the status."""
+    if isinstance(outcome, Verdict):
+        return outcome.word
     holds = outcome.status is Status.HOLDS and outcome.strength is not Strength.NONE
     return outcome.strength.name if holds else outcome.status.label
 
@@ -78,7 +85,14 @@ def evidence_kinds(reports: Iterable[Report]) -> list[str]:
 
 
 def outcome(report: Report) -> str:
-    """A report in one phrase: "all 3 claims hold", "2 of 3 claims hold"."""
+    """A report in one phrase: "all 3 claims hold", "2 of 3 claims hold, 1 is refuted as expected"."""
+    words = Counter(v.word for v in report.verdicts)
+    parts = [_held(report)]
+    parts += [f"{words[w]} {'is' if words[w] == 1 else 'are'} {_BROKEN[w]}" for w in _EXPECTATIONS if words[w]]
+    return ", ".join(parts)
+
+
+def _held(report: Report) -> str:
     total, held = len(report.verdicts), sum(v.status is Status.HOLDS for v in report.verdicts)
     if not total:
         return "no claim was judged"
@@ -90,7 +104,7 @@ def outcome(report: Report) -> str:
 def claims_sentence(verdicts: Sequence[Verdict], subject: str) -> str:
     """Counts in words: "Of 9 claims about 4 rules, 6 hold: 3 proved, 3 exact. 1 is refuted; 2 are not run."."""
     counts = Counter(word(v) for v in verdicts)
-    held = sum(v.status is Status.HOLDS for v in verdicts)
+    held = sum(v.status is Status.HOLDS and not v.expected for v in verdicts)
     if not verdicts:
         return f"No claim about {subject} was judged."
     strengths = ", ".join(f"{counts[w]} {w.lower()}" for w in MEANINGS if counts[w] and w in _HOLDING)
@@ -106,7 +120,15 @@ def claims_sentence(verdicts: Sequence[Verdict], subject: str) -> str:
 
 
 _HOLDING = ("PROVED", "EXACT", "CERTIFIED", "SUPPORTED")
-_BROKEN = {"REFUTED": "refuted", "INCONCLUSIVE": "inconclusive", "NOT RUN": "not run", "ERROR": "cut short by an error"}
+_EXPECTATIONS = ("REFUTED (expected)", "HOLDS (unexpected)")
+_BROKEN = {
+    "REFUTED": "refuted",
+    "REFUTED (expected)": "refuted as expected",
+    "HOLDS (unexpected)": "not refuted, though expected to be",
+    "INCONCLUSIVE": "inconclusive",
+    "NOT RUN": "not run",
+    "ERROR": "cut short by an error",
+}
 
 
 def collection_sentence(collection: Collection) -> str:
@@ -187,7 +209,7 @@ def facts(counterexample: Counterexample) -> list[tuple[str, str]]:
     """What a counterexample shows, as labelled lines."""
     pairs = [
         ("entry", counterexample.entry),
-        ("expected", counterexample.expected),
+        ("expected", counterexample.true),
         ("got", counterexample.got),
         ("gap", counterexample.gap),
         ("allowance", counterexample.allowance),
