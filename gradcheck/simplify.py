@@ -24,14 +24,17 @@ _MARKS = {"I": 1009, "D": 1013, "K": 1019}
 """Sizes that tell the axes of a network's arrays apart."""
 
 
-def simplest(problem: Problem, holds: Callable[[Problem], bool], *, most: int = 150) -> Problem:
-    """The simplest problem that is reached from `problem`, of which `holds` is true, by moves that keep it true."""
+def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 100_000) -> Problem:
+    """The simplest problem that is reached from `problem`, of which `holds` is true, by moves that keep it true.
+
+    work: how many products may be spent on trying, so that large problems are tried less often.
+    """
     tried: set[tuple[bytes, ...]] = set()
     before = None
     while before is not problem:
         before = problem
         for move in _moves(before):
-            if len(tried) >= most:
+            if work <= 0:
                 return problem
             try:
                 candidate = move(problem)
@@ -40,9 +43,15 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, most: int = 
             key = tuple(array.tobytes() + bytes(array.shape) for array in candidate.arrays().values())
             if key not in tried and cost(candidate) < cost(problem):
                 tried.add(key)
+                work -= _products(candidate.sizes)
                 if holds(candidate):
                     problem = candidate
     return problem
+
+
+def _products(sizes: Sizes) -> int:
+    """What it takes to try a problem, roughly: the products of a pass through it, and some for the way there."""
+    return 500 + sizes.T * sizes.I * (sizes.I + sizes.D + sizes.K)
 
 
 def cost(problem: Problem) -> tuple[float, ...]:
