@@ -1,0 +1,122 @@
+"""Where a rule is wrong: at which sizes, at which entries, on which kinds of numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..evidence import Case
+from ..evidence.blackbox import compare_on
+from ..evidence.target import expected
+from ..problems import lively_problem, telling_problems
+from ..reference.claims import Settings
+from ..reference.errors import GradcheckError
+from ..reference.network import Sizes
+from ..reference.problem import Problem
+from .points import Ground, matched
+
+_GRID = [
+    Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
+]
+_CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
+    "T > I": lambda s: s.T > s.I,
+    "T >= I": lambda s: s.T >= s.I,
+    "T < I": lambda s: s.T < s.I,
+    "T <= I": lambda s: s.T <= s.I,
+    "T is odd": lambda s: s.T % 2 == 1,
+    "T is even": lambda s: s.T % 2 == 0,
+    "I = 1": lambda s: s.I == 1,
+    "K = 1": lambda s: s.K == 1,
+    "D = 1": lambda s: s.D == 1,
+    "D > I": lambda s: s.D > s.I,
+    "K > I": lambda s: s.K > s.I,
+    "D = I": lambda s: s.D == s.I,
+    "K = I": lambda s: s.K == s.I,
+    **{f"T > {n}": lambda s, n=n: s.T > n for n in (1, 2, 3, 4, 5)},  # type: ignore[misc]
+    **{f"I > {n}": lambda s, n=n: s.I > n for n in (1, 2, 3)},  # type: ignore[misc]
+    "T = 1": lambda s: s.T == 1,
+}
+_TRIVIAL = ("T > 1", "I > 1")
+"""Where there is nothing to get wrong, being right says little."""
+
+
+def sizes(ground: Ground) -> str | None:
+    """The condition on the sizes under which alone the rule is wrong, if it is a telling one of the usual ones."""
+    wrong: set[Sizes] = set()
+    for size in _GRID:
+        try:
+            point = ground.make(size, 5)
+        except GradcheckError:
+            return None
+        if matched([point], lambda problem: expected(ground.claim, problem)) != set(point.result):
+            wrong.add(size)
+    if not wrong or wrong == set(_GRID):
+        return None
+    for words, holds in _CONDITIONS.items():
+        if words not in _TRIVIAL and wrong == {size for size in _GRID if holds(size)}:
+            return f"It is wrong just where {words}, at {len(wrong)} of {len(_GRID)} sizes tried"
+    return None
+
+
+def values(case: Case, settings: Settings, seen: Problem) -> str | None:
+    """The kinds of problem on which alone a rule is wrong that is right on generic numbers, there."""
+    claim = case.claim.bind(settings)
+    telling = telling_problems(case.network, case.seed, weighted=case.weighted)
+
+    def wrong(problem: Problem) -> bool:
+        try:
+            return compare_on(case.rule, claim, problem, settings)[0].outside is not None
+        except GradcheckError:
+            return False
+
+    sizes = [*(problem.sizes for problem in telling.values()), seen.sizes]
+    if any(wrong(lively_problem(case.network, size, case.seed, weighted=case.weighted)) for size in sizes):
+        return None
+    told = [name for name, problem in telling.items() if wrong(problem)]
+    return f"It is right on generic numbers, and wrong on: {'; '.join(told)}" if told else None
+
+
+def entries(ground: Ground) -> str:
+    """Which parameters are wrong, and in which entries, where they are few."""
+    parts = []
+    for name in ground.wrong:
+        shapes = []
+        for point in ground.points:
+            same = point.agrees(lambda problem: expected(ground.claim, problem))[name]
+            shapes.append(_pattern(~same))
+        shown = {shape for shape in shapes if shape}
+        parts.append(f"{name} in {shown.pop() if len(shown) == 1 else 'some entries'}")
+    right = [name for name in ground.points[0].result if name not in ground.wrong]
+    kept = f"; {' and '.join(right)} {'is' if len(right) == 1 else 'are'} right" if right else ""
+    return f"It is wrong in {', '.join(parts)}{kept}"
+
+
+def _pattern(off: Any) -> str:
+    if not off.any():
+        return ""
+    if off.all():
+        return "every entry"
+    if off.ndim == 2:
+        rows, columns = off.any(axis=1), off.any(axis=0)
+        if off[rows].all():
+            return _lines("row", rows)
+        if off[:, columns].all():
+            return _lines("column", columns)
+        if off.shape[0] == off.shape[1] and np.array_equal(off, np.eye(len(off), dtype=bool)):
+            return "the diagonal"
+        if off.shape[0] == off.shape[1] and np.array_equal(off, ~np.eye(len(off), dtype=bool)):
+            return "everything but the diagonal"
+    where = np.argwhere(off)
+    return f"the entry {', '.join(map(str, where[0].tolist()))} alone" if len(where) == 1 else "some entries"
+
+
+def _lines(kind: str, hit: Any) -> str:
+    found = np.flatnonzero(hit).tolist()
+    if len(found) > 1:
+        return f"some {kind}s"
+    if found[0] == 0:
+        return f"the first {kind}"
+    return f"the last {kind}" if found[0] == len(hit) - 1 else f"{kind} {found[0]}"
