@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .reference.network import RecurrentNetwork, Sizes
+from .reference.errors import GradcheckError
+from .reference.network import RecurrentNetwork, Sizes, step
 from .reference.problem import Problem, map_shape, map_state
 from .reference.scalars.base import Field
 from .reference.typing import Array
@@ -38,20 +40,22 @@ def lively_problem(
 ) -> Problem:
     """A float problem on which long lags stay visible.
 
-    A square recurrent matrix R is nearly a signed cyclic permutation: it keeps lengths, and so does |R|, with
-    which rounding errors grow; vectors lie near 0.9. Inputs and states are small, so activations stay in
-    their sloped range; for relu all but V is positive, so that every unit is active. Entries are multiples of 2^-12,
-    none is zero, nothing is symmetric.
+    A square matrix that multiplies the state, such as R, is nearly a signed cyclic permutation: it keeps lengths, and
+    so does |R|, with which rounding errors grow; vectors that do lie near 0.9. Inputs, states and other vectors
+    (biases) are small, so activations stay in their sloped range; for relu all but V is positive, so that every unit
+    is active. Entries are multiples of 2^-12, none is zero, nothing is symmetric.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters = {}
     for name, shape in network.parameter_shapes(sizes).items():
-        if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and name not in ("W", "V"):
+        carries = _multiplies(network, sizes, name, "state")
+        if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and carries:
             matrix = _far_seeing(sizes.I, rng)
         elif len(shape) == 2:
             matrix = rng.normal(size=shape) / np.sqrt(shape[0])
         else:
-            matrix = rng.uniform(0.8, 0.97, shape) * rng.choice([-1, 1], shape)
+            size = rng.uniform(0.8, 0.97, shape) if carries else rng.uniform(0.02, 0.1, shape)
+            matrix = size * rng.choice([-1, 1], shape)
         parameters[name] = _dyadic(matrix)
 
     def start(shape: tuple[int, ...]) -> Array:
@@ -112,12 +116,17 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     base = lively(5, 4, 2, 2)
     steep = np.array([1.0, -64.0, 96.0, -192.0])
     found["saturated and inactive units"] = base.replace(
-        parameters={n: a * steep if n == "W" else a for n, a in base.parameters.items()}
+        parameters={
+            n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a
+            for n, a in base.parameters.items()
+        }
     )
     # s stays as it was, but dW grows with the inputs, and all of it with the targets.
     base = lively(5, 3, 2, 2)
     found["a large gradient"] = base.replace(
-        parameters={n: a * 2.0**-8 if n == "W" else a for n, a in base.parameters.items()},
+        parameters={
+            n: a * 2.0**-8 if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
+        },
         inputs=base.inputs * 2.0**8,
         targets=base.targets * 2.0**8 if _free_targets(network) else base.targets,
     )
@@ -133,11 +142,37 @@ def _free_targets(network: RecurrentNetwork) -> bool:
     return "cross_entropy" not in getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
 
 
+def _by_unit(array: Array, factors: Array) -> Array:
+    """The array with each unit's entries, along whichever axis has the units, times that unit's factor."""
+    return array * factors if array.shape[-1] == len(factors) else (array.T * factors).T
+
+
 def _thinned(array: Array) -> Array:
     """With every third entry 0, the first among them."""
     thinned = array.copy()
     thinned.reshape(-1)[::3] = 0
     return thinned
+
+
+@lru_cache(maxsize=4096)
+def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -> bool:
+    """Whether the parameter acts on the state, or on the input: what it adds to a step depends on that.
+
+    All else is 0. R and w act on the state, W on the input, a bias on neither, nor what is only read out.
+    """
+
+    def after(parameter: float, value: float) -> Array:
+        values = {n: np.full(s, parameter if n == name else 0.0) for n, s in network.parameter_shapes(sizes).items()}
+        start = map_shape(lambda s: np.full(s, value if what == "state" else 0.0), network.state_shape(sizes))
+        reached = step(network, values, start, np.full(sizes.D, value if what == "input" else 0.0))
+        return np.concatenate([part.reshape(-1) for part in (reached if isinstance(reached, tuple) else (reached,))])
+
+    try:
+        with np.errstate(all="ignore"):
+            mixed = after(0.5, 0.5) - after(0.5, 0.0) - after(0.0, 0.5) + after(0.0, 0.0)
+    except GradcheckError:
+        return what == "state"
+    return not bool((np.abs(mixed) < 2.0**-30).all())
 
 
 def _far_seeing(n: int, rng: np.random.Generator) -> Array:
