@@ -13,6 +13,8 @@ if not (_Path(__file__).parent / "reference").is_dir():
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from . import jax as jax
+    from . import torch as torch
     from .auditing import audit as audit
     from .pytest_plugin import parametrize as parametrize
     from .reference.claims import Aligned as Aligned
@@ -68,11 +70,16 @@ _HOME = {
     **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "verdicts"),
 }
 
+_FRAMEWORKS = ("jax", "torch")
+"""Modules that are loaded when first used; not in `__all__`, since a star must not hide the frameworks themselves."""
+
 __all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Names are loaded when first used: SymPy and the rest wait until they are needed."""
+    if name in _FRAMEWORKS:
+        return _import_module(f"gradcheck.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
     value = getattr(_import_module(f"gradcheck.{_HOME[name]}"), name)
@@ -81,4 +88,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_FRAMEWORKS])

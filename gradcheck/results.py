@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,10 +77,11 @@ def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
 
 
 _OURS = Path(__file__).parent
+_PARTS = ("evidence", "rules.py", "results.py", "reference", "algorithms/online.py")
 _NOT_THE_RULES_OWN = tuple(
     str(path)
     for path in (
-        *(_OURS / name for name in ("evidence", "rules.py", "results.py", "reference", "algorithms/online.py")),
+        *(_OURS / name for name in (*_PARTS, "frameworks.py", "torch.py", "torch_layers.py", "jax.py")),
         *(_OURS.parent / name for name in ("reference", "algorithms/online.py")),
         Path(np.__file__).parent,
     )
@@ -87,8 +89,14 @@ _NOT_THE_RULES_OWN = tuple(
 
 
 def _frame(error: BaseException) -> traceback.FrameSummary | None:
-    """The deepest line of the rule's own code, or of what it calls, that is neither ours nor NumPy's."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(_NOT_THE_RULES_OWN)]
+    """The deepest line of the rule's own code, or of what it calls: not ours, nor NumPy's or a framework's."""
+    loaded = [sys.modules[name] for name in ("torch", "jax") if name in sys.modules]
+    others = tuple(str(Path(module.__file__).parent) for module in loaded if module.__file__)
+    frames = [
+        f
+        for f in traceback.extract_tb(error.__traceback__)
+        if not f.filename.startswith((*_NOT_THE_RULES_OWN, *others))
+    ]
     return frames[-1] if frames else None
 
 

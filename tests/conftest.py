@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, settings
 
 import gradcheck
 
-# Set before NumPy is first imported: on matrices of this size a second BLAS thread only waits for the first.
+# Set before NumPy and torch are first imported: on matrices of this size a second thread only waits for the first.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).parent.parent
 
