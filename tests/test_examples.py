@@ -35,7 +35,12 @@ def test_its_mend_is_proved():
 
 
 @pytest.mark.parametrize(
-    ("package", "name"), [("torch", "torch_rnn.py:torch_rnn"), ("autograd", "autograd_package.py:autograd_rnn")]
+    ("package", "name"),
+    [
+        ("torch", "torch_rnn.py:torch_rnn"),
+        ("torch", "truncated_function.py:mended"),
+        ("autograd", "autograd_package.py:autograd_rnn"),
+    ],
 )
 def test_frameworks_hold_as_black_boxes(package, name):
     if importlib.util.find_spec(package) is None:
@@ -47,3 +52,15 @@ def test_frameworks_hold_as_black_boxes(package, name):
     assert any(e.kind == "formal" and e.status is Status.NOT_RUN for e in verdict.evidence), (
         "the report must say why nothing stronger was shown"
     )
+
+
+def test_a_truncation_that_torch_accepts_is_refuted():
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is missing; pip install torch")
+    verdict = _exact(_audit("truncated_function.py:truncated"))
+    assert verdict.status is Status.REFUTED, f"a truncation was judged {verdict.word}: {verdict.statement}"
+    sizes = verdict.counterexample.problem["sizes"]
+    assert sizes["T"] == 21, f"20 steps are carried back, so 21 are needed to see it; not shrunk: {sizes}"
+    accepts = load_rule(f"{EXAMPLES}/truncated_function.py:accepted_by_torch")
+    assert accepts(horizon=20), "torch.autograd.gradcheck refused what the example says that it accepts"
+    assert not accepts(horizon=3), "torch.autograd.gradcheck accepts anything here"
