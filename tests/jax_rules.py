@@ -77,6 +77,15 @@ def without_readout(parameters: Any, inputs: Any, targets: Any, initial_state: A
     return outputs(jnp.tanh, {**parameters, "V": jnp.ones((len(parameters["R"]), 1))}, inputs, initial_state).sum()
 
 
+def rectified(relu: Any) -> Any:
+    """The loss with that function for relu."""
+
+    def rectified_loss(parameters: Any, inputs: Any, targets: Any, initial_state: Any) -> Any:
+        return ((outputs(relu, parameters, inputs, initial_state) - targets) ** 2).sum() / 2
+
+    return rectified_loss
+
+
 class Kept:
     """Gradients added up from call to call."""
 

@@ -127,6 +127,17 @@ def test_a_modified_layer_runs_its_own_forward_and_is_refuted(layer: Any) -> Non
     assert judged(gradcheck.torch.rule(layer), Sizes(20, 3, 2, 2)).evidence.status is Status.HOLDS, "not yet cut there"
 
 
+def test_the_counterexample_of_a_layer_is_small_and_runs_without_gradcheck_and_torch() -> None:
+    report = gradcheck.audit(gradcheck.torch.rule(rules.Doubling), effort="quick")
+    example = next(v.counterexample for v in report.verdicts if v.claim == "exact")
+    assert example and example.problem["sizes"] == {"T": 1, "I": 1, "D": 1, "K": 1}, str(report)
+    imported = [line for line in example.snippet.splitlines() if line.startswith(("import", "from"))]
+    assert not any("gradcheck" in line or "torch" in line for line in imported), imported
+    space: dict[str, Any] = {}
+    exec(example.snippet, space)
+    assert abs(space["true"] - float(example.expected)) < 1e-12 < abs(space["got"] - space["true"]), example.snippet
+
+
 def test_a_layer_that_remembers_the_last_sequence_is_impure() -> None:
     report = gradcheck.audit(gradcheck.torch.rule(rules.Remembering), effort="quick")
     assert word(report, "pure") == "REFUTED", str(report)

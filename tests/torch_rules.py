@@ -104,6 +104,13 @@ class Remembering(torch.nn.RNN):
         return states, last
 
 
+class Doubling(torch.nn.RNN):
+    """torch's layer, which takes the initial state twice."""
+
+    def forward(self, inputs: Any, state: Any) -> Any:
+        return super().forward(inputs, 2 * state)
+
+
 class Normalised(torch.nn.RNN):
     """A layer with a parameter more."""
 
