@@ -73,7 +73,7 @@ def rule(
     compiled = jax.jit(gradients) if jit else gradients
 
     def array(value: Any) -> Any:
-        return jax.numpy.array(floats(value, "JAX array"))
+        return jax.device_put(floats(value, "JAX array").copy())  # jnp.array would compile a copy for each shape
 
     def computed(problem: Problem) -> dict[str, Any]:
         with home.enable_x64(problem.inputs.dtype == np.float64 if x64 is None else x64):

@@ -21,6 +21,17 @@ def loss(parameters: Any, inputs: Any, targets: Any, initial_state: Any) -> Any:
     return ((outputs(jnp.tanh, parameters, inputs, initial_state) - targets) ** 2).sum() / 2
 
 
+def layer(parameters: Any, inputs: Any, targets: Any, initial_state: Any) -> Any:
+    """torch's layer with its readout, by a scan."""
+    p = parameters
+
+    def step(a: Any, x: Any) -> Any:
+        a = jnp.tanh(p["weight_ih_l0"] @ x + p["bias_ih_l0"] + p["weight_hh_l0"] @ a + p["bias_hh_l0"])
+        return a, p["readout.weight"] @ a + p["readout.bias"]
+
+    return ((jax.lax.scan(step, initial_state, inputs)[1] - targets) ** 2).sum() / 2
+
+
 def unrolled(parameters: Any, inputs: Any, targets: Any, initial_state: Any) -> Any:
     a, total = initial_state, 0.0
     for x, y in zip(inputs, targets, strict=True):

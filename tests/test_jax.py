@@ -17,6 +17,7 @@ from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.results import WrongResult, run
 from gradcheck.rules import as_rule
+from gradcheck.torch import TorchRNN
 from gradcheck.verdicts import Status
 
 if importlib.util.find_spec("jax") is None:
@@ -50,8 +51,8 @@ def outside(rule: Any, sizes: Sizes = SIZES, dtype: Any = np.float64) -> tuple[A
 def test_a_compiled_scan_holds_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blackbox, "SIZES", blackbox.SIZES[:4])  # each is a compilation
     monkeypatch.setattr(purity, "SIZES", purity.SIZES[:2])
-    report = gradcheck.audit(gradcheck.jax.rule(rules.loss), effort="quick")
-    assert report.passed and report.rule == "loss" and report.summary == rules.loss.__doc__, str(report)
+    report = gradcheck.audit(gradcheck.jax.rule(rules.layer, networks=[TorchRNN()]), effort="quick")
+    assert report.passed and report.rule == "layer" and report.summary == rules.layer.__doc__, str(report)
     evidence = next(v for v in report.verdicts if v.claim == "exact").evidence
     others = [e for e in evidence if e.kind != "float64"]
     assert others and all(e.status is Status.NOT_RUN and "judged as a black box" in e.statement for e in others), others
@@ -59,6 +60,7 @@ def test_a_compiled_scan_holds_from_end_to_end(monkeypatch: pytest.MonkeyPatch) 
 
 
 RIGHT: list[tuple[Any, dict[str, Any]]] = [
+    (rules.loss, {}),
     (rules.loss, {"jit": False}),
     (jax.jit(rules.loss), {}),
     (rules.unrolled, {}),
