@@ -1,0 +1,250 @@
+"""The gallery of wrong gradients: each one is what it says, is refuted, and its base made the same way holds."""
+
+from __future__ import annotations
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck.evidence import blackbox
+from gradcheck.faults import FAULTS, Change, Fault, fault_named, matrix, patched, rules
+from gradcheck.faults.fault import BASES, black_box, build
+from gradcheck.faults.matrix import BRIEF, Extent, Result
+from gradcheck.faults.peers import Peer
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.network import Sizes
+from gradcheck.report import to_text
+from gradcheck.verdicts import Collection, Status
+
+ISSUE = {
+    "transposed R": ["r-transposed-in-recursion", "r-transposed-in-influence", "dr-transposed"],
+    "transposed W": ["dw-transposed", "w-read-by-columns"],
+    "transposed V": ["dv-transposed", "v-reshaped-in-the-error"],
+    "a(t) for a(t-1)": ["new-state-in-dr"],
+    "f' at the wrong time": ["slope-late-in-recursion", "slope-late-in-influence"],
+    "f' of the wrong argument": ["slope-of-the-activation"],
+    "f' left out": ["slope-missing", "slope-missing-in-recursion", "slope-missing-in-error"],
+    "1 - s^2 for 1 - a^2": ["slope-from-s"],
+    "delta started one step off": ["recursion-starts-early"],
+    "delta stopped one step off": ["recursion-stops-early", "wrong-when-t-exceeds-i"],
+    "first step dropped": ["first-step-dropped"],
+    "last step dropped": ["last-step-dropped", "last-loss-dropped"],
+    "last chunk dropped": ["last-chunk-dropped"],
+    "truncated at 1": ["truncated-at-1", "influence-never-carried"],
+    "truncated at 8": ["truncated-at-8"],
+    "truncated at 20": ["truncated-at-20"],
+    "truncated at T-1": ["truncated-at-t-minus-1"],
+    "detach in the wrong place": ["detach-left-in", "detach-one-step-late", "detach-before-the-readout"],
+    "losses injected twice": ["losses-injected-twice", "overlap-counted-twice"],
+    "mean for sum over T and back": ["mean-over-t", "times-t"],
+    "mean for sum over N and back": ["mean-twice-over-sequences", "sum-over-sequences"],
+    "mean for sum over K and back": ["mean-over-k", "times-k"],
+    "a scale of 2": ["scale-2"],
+    "a scale of 1.0005": ["scale-1-plus-5e-4"],
+    "a scale of 1 + 1e-9": ["scale-1-plus-1e-9"],
+    "one entry wrong in a thousand": ["one-entry-wrong"],
+    "a sign": ["sign-of-dv", "sign-of-the-recursion"],
+    "rows permuted": ["rows-permuted"],
+    "gradient accumulated across calls": ["gradient-accumulated"],
+    "gradient not accumulated where it should be": ["overlap-overwritten", "only-the-last-chunk"],
+    "influence not reset between sequences": ["influence-not-reset"],
+    "influence reset inside a sequence": ["influence-reset-at-blocks"],
+    "influence started wrong": ["influence-started-at-1", "trace-started-at-the-state"],
+    "immediate term from the new state": ["new-state-in-immediate-term", "trace-from-the-new-state"],
+    "block boundary off by one": [
+        "boundary-error-late", "block-stops-one-step-short", "boundary-step-in-two-blocks", "window-off-by-one",
+    ],
+    "influence applied after instead of before the step": ["influence-one-step-late"],
+    "error signal only at the last step": ["loss-at-the-last-step-only"],
+    "output derivative left out": ["output-derivative-left-out"],
+    "output derivative doubled": ["output-derivative-doubled"],
+    "bias gradient missing": ["bias-gradient-missing"],
+    "initial state ignored": ["initial-state-ignored", "initial-state-missing-in-dr"],
+    "clipped": ["clipped", "clipped-by-norm"],
+    "rounded to float32": ["rounded-to-float32"],
+    "NaN turned to 0": ["nan-turned-to-0"],
+    "wrong only when T > I": ["wrong-when-t-exceeds-i"],
+    "wrong only when I > 4": ["wrong-when-i-exceeds-4"],
+    "wrong only when T is odd": ["wrong-when-t-is-odd"],
+    "wrong only when a unit saturates": ["slope-zero-when-saturated"],
+    "wrong only when an input is exactly 0": ["masked-where-the-input-is-0", "influence-masked-by-values"],
+    "wrong at I = 1": ["wrong-at-i-1"],
+    "wrong at K = 1": ["wrong-at-k-1"],
+    "stale buffer between calls": ["stale-buffer"],
+    "aliasing of the returned arrays": ["returns-its-buffer", "changes-its-parameters"],
+    "time reversed": ["time-reversed", "changes-its-inputs"],
+    "sequences padded and not masked": ["padded-and-not-masked"],
+    "value of the derivative at relu's kink": ["slope-at-the-kink"],
+}  # fmt: skip
+"""What a gallery of wrong recurrent gradients must have, and the faults that are it."""
+
+EXTENT = Extent(
+    gradcheck.auditing.Effort(
+        formal_T=3, formal_shapes=((1, 1, 1), (2, 2, 2)), enclosure_sizes=(Sizes(9, 5, 2, 2),), digits=(50,)
+    ),
+    BRIEF.float_sizes,
+)
+
+FORMAL_CANNOT = {
+    # They evaluate f where the network does not.
+    "w-read-by-columns", "initial-state-ignored", "slope-of-the-activation", "padded-and-not-masked",
+    "sum-over-sequences", "mean-twice-over-sequences",
+    # They are right at its sizes.
+    "truncated-at-8", "detach-left-in", "wrong-when-i-exceeds-4", "boundary-error-late",
+}  # fmt: skip
+ON_FLOATS_ONLY = {"truncated-at-20"}
+"""Right at the sizes of proofs and balls here."""
+
+
+def catching(fault: Fault) -> str:
+    """The kind of evidence that catches the generic rule, the strongest first."""
+    if fault.breaks == "pure":
+        return "purity"
+    if fault.values or fault.id in ON_FLOATS_ONLY:
+        return "float64"
+    return "enclosure" if fault.id in FORMAL_CANNOT else "formal"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_fault_is_refuted_as_a_generic_rule(fault: Fault) -> None:
+    kind = catching(fault)
+    outcome = matrix.judged(fault.fresh(), kind, EXTENT)
+    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.said}"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_fault_is_refuted_as_a_black_box(fault: Fault) -> None:
+    kind = "purity" if fault.breaks == "pure" else "float64"
+    outcome = matrix.judged(fault.black_box(), kind, EXTENT)
+    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.said}"
+
+
+_RESULTS = [fault for fault in FAULTS if fault.breaks != "pure"]
+IN_FLOAT32 = [fault for n, fault in enumerate(_RESULTS) if n % 3 == 0 or not fault.visible_in_float32]
+"""A third of them, and all that are below its resolution."""
+
+
+@pytest.mark.parametrize("fault", IN_FLOAT32, ids=lambda fault: fault.id)
+def test_float32_refutes_what_it_can_resolve(fault: Fault) -> None:
+    case = matrix.case_of(fault.black_box(), "float32")
+    evidence = blackbox.judge(case, dtype=np.float32, sizes=BRIEF.float_sizes).evidence
+    assert (evidence.status is Status.REFUTED) is fault.visible_in_float32, f"{fault.id}: {evidence.statement}"
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("kind", ["formal", "enclosure", "float64", "purity"])
+def test_a_base_without_its_mistake_holds(base: str, kind: str) -> None:
+    """The same machinery makes it: what is refuted is the mistake."""
+    rule = build(base)
+    evidence = matrix.EVIDENCE[kind](matrix.case_of(black_box(rule) if kind == "float64" else rule, kind), EXTENT)
+    assert evidence.evidence.status is Status.HOLDS, evidence.evidence.statement
+
+
+@pytest.mark.parametrize("id", ["stale-buffer", "padded-and-not-masked"])
+def test_a_whole_audit_refutes(id: str) -> None:
+    report = gradcheck.audit(fault_named(id).fresh(), effort="quick")
+    assert not report.passed and report.exit_status == 1, str(report)
+    assert report.rule == id
+
+
+# The data
+
+
+def test_every_item_has_its_faults_and_every_fault_is_some_item() -> None:
+    ids = [fault.id for fault in FAULTS]
+    assert len(ids) == len(set(ids)) >= 55, f"{len(ids)} faults, {len(set(ids))} of them different"
+    named = {id for faults in ISSUE.values() for id in faults}
+    assert all(ISSUE.values()) and named <= set(ids), f"no such faults: {named - set(ids)}"
+    others = {"slope-at-the-kink", "loss-weights-ignored", "one-lag-too-many"}
+    assert set(ids) - named <= others, f"of no item: {set(ids) - named - others}"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_a_record_is_whole(fault: Fault) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fault.id), f"{fault.id} is not in kebab case"
+    assert fault.effect.endswith((".", ".)")) and fault.category and fault.base in BASES
+    assert fault.breaks in ("result", "pure")
+    for change in fault.changes:
+        assert patched.source(change.module).count(change.old) == 1, f"{change.old!r} is not there once"
+    added = [line for line in fault.diff().splitlines() if line.startswith("+") and not line.startswith("+++")]
+    assert added, f"{fault.id} changes nothing"
+    rule = fault.rule()
+    assert rule is fault.rule() and rule is not fault.fresh()
+    assert rule.__name__ == fault.id
+    assert pickle.loads(pickle.dumps(rule)) is rule, "a worker process could not be given it"
+
+
+def test_a_shipped_rule_that_changed_is_seen() -> None:
+    with pytest.raises(GradcheckError, match="occurs 0 times in algorithms/bptt.py; wanted once"):
+        build("bptt", (Change("bptt", "delta[t + 2]", "delta[t]"),))
+    with pytest.raises(GradcheckError, match="occurs 2 times"):
+        patched.diff((Change("unfolding", "for t in range(T):", "for t in range(T - 1):"),))
+
+
+def test_a_change_reaches_what_is_imported_and_leaves_the_shipped_rules_alone() -> None:
+    from gradcheck.algorithms import bptt
+    from gradcheck.algorithms.unfolding import unfold
+
+    assert bptt.__globals__["unfold"] is unfold
+    wrong = build("chunked_bptt", fault_named("scale-2").changes)
+    copied = wrong.__globals__["unfold"]
+    assert copied is not unfold and copied.__code__.co_filename == "<chunked_bptt: algorithms/unfolding.py>"
+
+
+def test_an_unknown_fault_is_met_with_the_closest() -> None:
+    with pytest.raises(GradcheckError, match="there is no fault 'scale-3'; did you mean scale-2"):
+        fault_named("scale-3")
+    with pytest.raises(AttributeError, match="there is no fault 'scale'"):
+        rules.scale  # noqa: B018
+    assert "scale-2" in dir(rules)
+
+
+# Who catches what
+
+
+@pytest.mark.parametrize("peer", matrix.peers(), ids=lambda peer: peer.name)
+def test_other_checkers_are_asked_fairly(peer: Peer) -> None:
+    """They accept right gradients, in both kinds of objective, and reject what is plainly wrong."""
+    for id, wanted in {
+        "sign-of-dv": Result.CAUGHT,
+        "sum-over-sequences": Result.CAUGHT,
+        "scale-1-plus-1e-9": Result.MISSED,
+        "one-lag-too-many": Result.NOT_APPLICABLE,
+    }.items():
+        outcome = matrix.by_peer(fault_named(id), peer, BRIEF)
+        assert outcome.result is wanted, f"{peer.name} on {id}: {outcome.said}"
+
+
+def test_a_rejection_of_right_gradients_too_counts_for_nothing() -> None:
+    """Differences at relu's kink lie between its slopes, so a checker by differences rejects either."""
+    kink = fault_named("slope-at-the-kink")
+    for peer in matrix.peers():
+        outcome = matrix.by_peer(kink, peer, BRIEF)
+        assert outcome.result is Result.MISSED and "(false alarms: 1)" in outcome.said, f"{peer.name}: {outcome.said}"
+    outcome = matrix.by_peer(kink, Peer("rejects everything", "numpy", lambda asked: False), BRIEF)
+    assert outcome.result is Result.NOT_APPLICABLE and "on all 11 problems" in outcome.said, outcome.said
+
+
+def test_random_directions_leave_the_state_of_numpy_alone() -> None:
+    before = np.random.get_state()[1].copy()
+    for peer in matrix.peers():
+        matrix.by_peer(fault_named("sign-of-dv"), peer, BRIEF)
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_the_chapter_is_a_table_of_80_columns() -> None:
+    few = [fault_named("scale-2"), fault_named("changes-its-inputs")]
+    chapter = matrix.chapter(faults=few)
+    (_, _, totals), (caption, header, rows) = chapter.tables
+    assert totals[0] == ("all evidence together", "2", "0", "0"), totals
+    assert ("purity", "1", "1", "0") in totals and ("formal", "1", "1", "0") in totals, totals
+    assert "pu = purity" in caption and "+ caught, - missed" in caption
+    cells = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert cells["scale-2"]["fo"] == "+" and cells["scale-2"]["pu"] == "-"
+    assert cells["changes-its-inputs"]["fo"] == "-" and cells["changes-its-inputs"]["pu"] == "+"
+    text = to_text(Collection("Gallery", (), (chapter,)))
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"^  scale-2 +\+", text, re.MULTILINE), text
