@@ -1,4 +1,4 @@
-"""The command line: `gradcheck audit`, `gradcheck replay`, `gradcheck report`, `gradcheck list`.
+"""The command line: `gradcheck audit`, `gradcheck replay`, `gradcheck report`, `gradcheck list`, `gradcheck faults`.
 
 Exit status: 0 all claims hold; 1 a claim is refuted or its rule failed; 2 something could not be used (an
 option, a module, a rule's signature, an output file); 3 a claim is inconclusive or was not judged; 130
@@ -199,6 +199,71 @@ def list_rules() -> None:
     from .report.listing import print_listing
 
     print_listing(console())
+
+
+@app.command()
+def faults(
+    fault: Annotated[
+        str | None, typer.Argument(metavar="ID", show_default=False, help="Show this fault, with its code.")
+    ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Who catches what: every kind of evidence, and other checkers.")
+    ] = False,
+    json: JsonOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """The gallery of wrong gradients: shipped rules with one mistake each.
+
+    \b
+    [bold]Examples[/bold]
+      gradcheck faults
+      gradcheck faults influence-not-reset
+      gradcheck faults --matrix --json matrix.json
+    """  # noqa: D301
+    from .reference.errors import GradcheckError
+
+    with _usage_errors():
+        if json is not None and not matrix:
+            raise GradcheckError("--json writes the matrix; add --matrix")
+        paths = _outputs(json=json)
+        from .faults import FAULTS, fault_named
+        from .report import gallery
+
+        chosen = (fault_named(fault),) if fault else FAULTS
+    if matrix:
+        _matrix(chosen, paths, quiet)
+    elif fault:
+        gallery.print_fault(console(), chosen[0])
+    else:
+        gallery.print_gallery(console())
+
+
+def _matrix(chosen: Sequence[Any], paths: Sequence[Path], quiet: bool) -> None:
+    """Print each fault's row as it comes, then the totals; what was found before an interrupt is kept."""
+    from .faults.matrix import rows
+    from .report import gallery
+    from .report.progress import Progress
+
+    out, found, stopped = console(), list[Any](), False
+    progress = Progress(sys.stderr, quiet=quiet)
+    try:
+        with progress:
+            for row in rows(chosen, progress=lambda text: progress(f"{len(found) + 1} of {len(chosen)}, {text}")):
+                if not found:
+                    gallery.print_head(out, list(row.outcomes))
+                found.append(row)
+                gallery.print_row(out, row)
+    except KeyboardInterrupt:
+        stopped = True
+        complain("interrupted; what was found by now is kept")
+    if found:
+        gallery.print_totals(out, found)
+    with _usage_errors():
+        for path in paths:
+            gallery.write_matrix(path, found)
+            out.print(f"wrote {path}", soft_wrap=True, markup=False)
+    if stopped:
+        raise typer.Exit(INTERRUPTED)
 
 
 @contextlib.contextmanager
