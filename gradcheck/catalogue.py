@@ -66,9 +66,16 @@ def _truncation(progress: Progress = lambda _: None) -> Chapter:
     return chapter(progress)
 
 
+def _faults(progress: Progress = lambda _: None) -> Chapter:
+    from .faults.matrix import chapter
+
+    return chapter(progress)
+
+
 CHAPTERS: dict[str, Callable[..., Chapter]] = {
     "the lecture, judged": _lecture,
     "truncation, measured": _truncation,
+    "wrong gradients, and who catches them": _faults,
 }
 """The chapters beyond the rules, in order: what is said while they are judged, and what judges them."""
 
