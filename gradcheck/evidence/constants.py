@@ -1,7 +1,7 @@
 """Whether the rounding of a rule's own constants explains that it differs from the claim in exact arithmetic.
 
 A constant such as 0.1, or a 1/T computed on floats, is rounded before any scalar sees it. A right rule that uses one
-differs from the claim on balls, residues and polynomials, by what that rounding is worth, and by no more. So the rule is
+differs from the claim on balls, residues and polynomials by what that rounding is worth, and by no more. So the rule is
 run once more on balls, with each float of a long mantissa that its code brings in standing for every number that could
 have been rounded to it. Where the true value's ball is met then, rounding explains the difference; where it is not,
 nothing that the rule rounds can.
