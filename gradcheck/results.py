@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import io
 import sys
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from .reference.scalars.scalar import Scalar
 from .reference.typing import Gradient
 from .rules import Rule
 from .rules import WrongResult as WrongResult
+from .surroundings import Changes, Surroundings
 
 
 class RuleFailed(GradcheckError):
@@ -31,19 +31,30 @@ class RuleFailed(GradcheckError):
         super().__init__(message)
 
 
-class _Kept(io.StringIO):
-    """What a rule prints; that it closes its standard output is no reason to lose it."""
-
-    def close(self) -> None:
-        pass
-
-
 @dataclass
 class Run:
-    """gradient: name to array. printed: what the rule wrote to standard output and error."""
+    """gradient: name to array. changes: what the call printed, warned of and changed around it, now undone."""
 
     gradient: Gradient
-    printed: str
+    changes: Changes = field(default_factory=Changes)
+
+
+class Calls(Protocol):
+    """Who is told when the code of a rule begins to run, and when it has ended: see `watched_by`."""
+
+    def began(self, place: str) -> None:
+        """A call at this place, such as "T=3, I=2, D=1, K=1", begins."""
+
+    def ended(self, error: BaseException | None) -> None:
+        """It ended, with what it raised."""
+
+
+_WATCHING: list[Calls] = []
+
+
+def watched_by(calls: Calls) -> None:
+    """Tell `calls` of every call of a rule in this process, from now on."""
+    _WATCHING.append(calls)
 
 
 def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
@@ -52,19 +63,38 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
     Raises `UnsupportedOperation` where the rule's code does not run on the problem's scalar, `RuleFailed`
     where it raised anything else, and `WrongResult` where the result's keys or shapes are wrong.
     """
-    printed = _Kept()
+    around = Surroundings()
     parameters = dict(problem.parameters)  # the rule may empty its own
+    with _watched(problem, settings):
+        try:
+            with around:
+                raw = rule(problem, settings)
+        except (KeyboardInterrupt, WrongResult):
+            raise
+        except BaseException as error:
+            refused = _refusal(error)
+            if refused is not None:
+                raise refused from error
+            raise RuleFailed(_describe(rule, problem, settings, error), _where(error)) from error
+        return Run(checked(raw, parameters, rule.name), around.changes)
+
+
+@contextlib.contextmanager
+def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
+    """Say that a rule's code runs, to whoever wants to know."""
+    failed: BaseException | None = None
+    if _WATCHING:
+        place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())])
+        for calls in _WATCHING:
+            calls.began(place)
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), np.errstate(all="ignore"):
-            raw = rule(problem, settings)
-    except (KeyboardInterrupt, WrongResult):
-        raise
+        yield
     except BaseException as error:
-        refused = _refusal(error)
-        if refused is not None:
-            raise refused from error
-        raise RuleFailed(_describe(rule, problem, settings, error), _where(error)) from error
-    return Run(checked(raw, parameters, rule.name), printed.getvalue())
+        failed = error
+        raise
+    finally:
+        for calls in _WATCHING:
+            calls.ended(failed)
 
 
 def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
@@ -77,7 +107,7 @@ def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
 
 
 _OURS = Path(__file__).parent
-_PARTS = ("evidence", "rules.py", "results.py", "reference", "algorithms/online.py")
+_PARTS = ("evidence", "rules.py", "results.py", "surroundings.py", "reference", "algorithms/online.py")
 _NOT_THE_RULES_OWN = tuple(
     str(path)
     for path in (

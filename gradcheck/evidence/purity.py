@@ -1,7 +1,8 @@
 """Purity: the claim that every rule makes by being called a rule.
 
 Right keys, shapes and dtype, finite values, inputs untouched, nothing shared with the inputs, nothing kept
-between calls. What a rule prints is kept from the terminal and noted; it is no fault.
+between calls, nothing changed around it that other code depends on. `gradcheck.surroundings` says which changes
+are faults, and which, like what a rule prints, are only noted; all of them are undone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ..reference.claims import Settings
 from ..reference.network import Sizes
 from ..reference.problem import Problem
 from ..results import Run, run
+from ..surroundings import Changes, moved_generators
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, place, spread
 
@@ -28,19 +30,19 @@ class Impure(Exception):
 
 def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     """Run the rule on float64 problems of these sizes; raises `RuleFailed` or `WrongResult` where it does."""
-    printed, formats, runs = "", set[str](), 0
+    printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
     for size in sizes:
         for settings in spread(case.rule.settings(size.T), 4):
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             try:
-                seen = _check(case, problem, settings)
+                seen = _check(case, problem, settings, notes)
             except Impure as error:
                 at = f" (at {place(size, settings)})"
                 return Finding(
                     Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}"),
                     Witness(case.network, size, settings, str(error), problem),
                 )
-            printed = printed or seen.printed
+            printed = printed or seen.changes.printed
             formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
     first = printed.strip().splitlines()[:1]
@@ -48,6 +50,7 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
         f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""
     )
     note = f"; it printed, first {first[0][:60]!r} (kept from the terminal)" if first else ""
+    note += "".join(f"; it {each}" for each in notes)
     return Finding(
         Evidence(
             "purity",
@@ -61,9 +64,10 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     )
 
 
-def _check(case: Case, problem: Problem, settings: Settings) -> Run:
+def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, None]) -> Run:
     given = problem.copy()
     first = run(case.rule, given, settings)
+    _look_around(first.changes, notes)
     if list(given.parameters) != list(problem.parameters):
         raise Impure("it changed the keys of problem.parameters; work on a copy of the dict")
     for name, array in problem.arrays().items():
@@ -81,8 +85,13 @@ def _check(case: Case, problem: Problem, settings: Settings) -> Run:
     kept = {key: array.copy() for key, array in first.gradient.items()}
     other = lively_problem(case.network, problem.sizes, case.seed + 1, weighted=case.weighted)
     between = run(case.rule, other, settings)
+    _look_around(between.changes, notes)
     _reject_shared(first, between)
-    again = run(case.rule, problem.copy(), settings)
+    with moved_generators() as move:
+        move()  # so that numbers drawn from them differ from those of the first call
+        again = run(case.rule, problem.copy(), settings)
+    _look_around(again.changes, notes)
+    _reject_kept([first.changes, between.changes, again.changes], notes)
     for key, array in again.gradient.items():
         if not np.array_equal(array, kept[key]) and not _within_rounding(array, kept[key], problem):
             raise Impure(
@@ -90,6 +99,29 @@ def _check(case: Case, problem: Problem, settings: Settings) -> Run:
                 f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
             )
     return first
+
+
+def _look_around(changes: Changes, notes: dict[str, None]) -> None:
+    if changes.faults:
+        raise Impure(f"it {changes.faults[0]}")
+    notes.update(dict.fromkeys(changes.notes))
+    if changes.warned and not any(note.startswith("warned") for note in notes):
+        notes[f"warned, first {changes.warned[0][:80]!r} (kept from the terminal)"] = None
+
+
+def _reject_kept(calls: list[Changes], notes: dict[str, None]) -> None:
+    """What only several calls show: generators that always end in one state, threads that pile up."""
+    first, *_, again = calls
+    for name, mark in first.drawn.items():
+        if again.drawn.get(name) == mark:
+            raise Impure(f"it seeds the global generator of {name}; draw from a generator of its own instead")
+    for name in dict.fromkeys(name for changes in calls for name in changes.drawn):
+        notes[f"draws from the global generator of {name}, without effect on the result"] = None
+    left = [changes.threads for changes in calls if changes.threads]
+    if len(left) > 1:
+        raise Impure(f"it leaves a thread running after each call ({left[0][0]}); join it before returning")
+    if left:
+        notes[f"left a thread running ({left[0][0]}), though not after each call"] = None
 
 
 def _reject_shared(first: Run, second: Run) -> None:
