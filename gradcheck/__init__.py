@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from . import jax as jax
     from . import torch as torch
     from .auditing import audit as audit
+    from .isolation import Limits as Limits
     from .pytest_plugin import parametrize as parametrize
     from .reference.claims import Aligned as Aligned
     from .reference.claims import Chunked as Chunked
@@ -61,6 +62,7 @@ _CLAIMS = (
 )
 _HOME = {
     "audit": "auditing",
+    "Limits": "isolation",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),

@@ -7,13 +7,18 @@ without one the verdict is INCONCLUSIVE, never REFUTED.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from . import counterexample as counter
-from .evidence import Case, Finding, blackbox, enclosure, formal, ladder, liveness, modular, oracles, purity
+from . import isolation
+from .conclusion import conclude, covers_all, merge
+from .course import ORACLES, PURITY, Course, Loss
+from .effort import EFFORTS, Effort
+from .evidence import Case, Finding, blackbox, enclosure, formal, ladder, liveness, modular, not_run, oracles, purity
+from .isolation import DEFAULT_LIMITS, Limits
 from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
@@ -23,28 +28,6 @@ from .verdicts import Evidence, Report, Stage, Status, Strength, Verdict
 
 Progress = Callable[[str], None]
 """Called with one line of text at each step of an audit."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How far an audit goes: sizes of each kind of evidence."""
-
-    formal_T: int = formal.LARGEST_T
-    formal_shapes: tuple[tuple[int, int, int], ...] = formal.SHAPES
-    modular_sizes: tuple[Sizes, ...] = modular.SIZES
-    enclosure_sizes: tuple[Sizes, ...] = (*enclosure.SMALL_SIZES, *enclosure.SIZES)
-    digits: tuple[int, ...] = ladder.DIGITS
-
-
-FULL = Effort()
-QUICK = Effort(
-    formal_T=3,
-    formal_shapes=((1, 1, 1), (2, 2, 1), (2, 1, 2)),
-    modular_sizes=(Sizes(24, 6, 2, 2),),
-    enclosure_sizes=enclosure.SMALL_SIZES,
-    digits=(50, 100),
-)
-EFFORTS = {"full": FULL, "quick": QUICK}
 
 
 def audit(
@@ -57,15 +40,18 @@ def audit(
     seed: int = 0,
     expected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    isolated: bool = True,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
     """Judge every claim of a rule, `Pure()` always among them.
 
     rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead
     of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. expected:
     claims that are known to be false, as printed or by kind, and why; that passes, and where such a claim holds
-    the report says so and does not pass. progress: called with a line of text at each step. Raises `GradcheckError`
-    for something that is no rule, or no claim, and an expectation about none, and `Interrupted`, a KeyboardInterrupt
-    that carries what was judged by then.
+    the report says so and does not pass. progress: called with a line of text at each step. isolated: run the rule in a
+    process of its own, so that whatever it does stops no audit, within `limits` (60 s for a call and 4 GiB); if not, in
+    this one, as a debugger wants it. Raises `GradcheckError` for something that is no rule, or no claim, and an
+    expectation about none, and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
     """
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
@@ -77,7 +63,7 @@ def audit(
     if expected is not None:
         known = checked_expectations(expected, audited.declaration.claims)
         audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
-    return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report()
+    return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report(limits if isolated else None)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -89,41 +75,111 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _Audit:
+    """One audit, step by step; see `course.Auditing`."""
+
     def __init__(self, rule: Rule, effort: Effort, seed: int, progress: Progress) -> None:
         self.rule, self.effort, self.seed = rule, effort, seed
-        self._progress = progress
+        self.progress: Progress = lambda text: progress(f"{rule.name}: {text}")
+        self.reaching: Progress = lambda kind: None
         self.networks = rule.declaration.networks
+        self.claims = [c for c in rule.declaration.claims if not isinstance(c, Pure)]
+        self.verdicts: list[Verdict] = []
         self.stages: list[Stage] = []
         self.planted = [0, 0]
+        self.compared, self.blocked = False, ""
+        self.losses: dict[tuple[str, str], Loss] = {}
+        self.notes: list[str] = []
+        self.sought: set[Any] = set()
 
-    def progress(self, text: str) -> None:
-        self._progress(f"{self.rule.name}: {text}")
+    def __reduce__(self) -> tuple[Any, ...]:
+        declared = self.rule.declaration
+        how = {"claims": declared.claims, "networks": declared.networks, "weighted": declared.weighted}
+        return _remade, (self.rule.target, how, self.effort, self.seed, self.course)
 
-    def report(self) -> Report:
-        claims = [c for c in self.rule.declaration.claims if not isinstance(c, Pure)]
-        verdicts: list[Verdict] = []
+    @property
+    def course(self) -> Course:
+        return Course(
+            tuple(self.verdicts), tuple(self.stages), (self.planted[0], self.planted[1]), self.compared, self.blocked,
+            tuple(self.losses.values()),
+        )  # fmt: skip
+
+    @course.setter
+    def course(self, reached: Course) -> None:
+        self.verdicts, self.stages, self.planted = list(reached.verdicts), list(reached.stages), list(reached.planted)
+        self.compared, self.blocked = reached.compared, reached.blocked
+        self.losses = {(loss.claim, loss.kind): loss for loss in reached.losses}
+
+    @property
+    def waiting(self) -> str:
+        if not self.verdicts:
+            return PURITY
+        if not self.compared:
+            return ORACLES
+        return str(self.claims[len(self.verdicts) - 1]) if len(self.verdicts) <= len(self.claims) else ""
+
+    @property
+    def rule_free(self) -> bool:
+        if self.waiting == ORACLES:
+            return bool(self.blocked) or all(type(n).__module__ == RecurrentNetwork.__module__ for n in self.networks)
+        return self.waiting != PURITY and bool(self.blocked)
+
+    def advance(self) -> None:
+        if self.waiting == PURITY:
+            pure, self.blocked = self._purity()
+            self.verdicts.append(pure)
+        elif self.waiting == ORACLES:
+            self.blocked = self.blocked or self._liveness_and_oracles()
+            self.compared = True
+        else:
+            self.verdicts.append(self._judge(self.claims[len(self.verdicts) - 1], self.blocked))
+
+    def give_up(self, loss: Loss) -> None:
+        text = f"{self.rule.name} {loss.reason}"
+        if self.waiting == PURITY:
+            evidence = Evidence("purity", Status.ERROR, Strength.NONE, text)
+            self._stage("purity", Status.ERROR, text)
+            self.verdicts.append(Verdict("pure", Status.ERROR, Strength.NONE, text, (evidence,)))
+            self.blocked = text
+        elif self.waiting == ORACLES:
+            self._stage("oracle agreement", Status.ERROR, text)
+            self.compared, self.blocked = True, f"the oracles could not be compared: {text}"
+        elif loss.kind and (loss.claim, loss.kind) not in self.losses:
+            self.losses[loss.claim, loss.kind] = dataclasses.replace(loss, reason=text)  # judge it without
+        else:
+            self.verdicts.append(Verdict(loss.claim, Status.ERROR, Strength.NONE, text))
+
+    def derive(self, wanted: Any) -> None:
+        """A formal reference. Who asks a second time for the same family is likely to need all of its sizes."""
+        network, sizes, weighted = wanted
+        again = any((network, weighted) == (known, w) for known, _, w in self.sought)
+        shapes = self.effort.formal_shapes if again else [(sizes.I, sizes.D, sizes.K)]
+        for shape in shapes:
+            self.progress(f"deriving the gradient of {network} at (I, D, K) = {shape}")
+            with contextlib.suppress(GradcheckError):  # the worker meets it too, and says so
+                formal.reference(network, Sizes(sizes.T, *shape), weighted)
+
+    def report(self, limits: Limits | None) -> Report:
+        """Judge all of it, within limits in processes of its own, without in this one."""
         stopped = False
         try:
-            pure, blocked = self._purity()
-            verdicts.append(pure)
-            blocked = blocked or self._liveness_and_oracles()
-            for claim in claims:
-                verdicts.append(self._judge(claim, blocked))
+            if limits:
+                isolation.judge(self, limits)
+            while self.waiting:
+                self.advance()
         except KeyboardInterrupt:
             stopped = True
-            waiting = ["pure", *map(str, claims)][len(verdicts) :]
-            verdicts += [Verdict(c, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for c in waiting]
-        self._discrimination(stopped or bool(blocked))
-        notes = (
-            () if claims else ("the rule declares no claim about its result; give one with --claim or gradcheck.rule",)
-        )
+            waiting = ["pure", *map(str, self.claims)][len(self.verdicts) :]
+            self.verdicts += [Verdict(c, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for c in waiting]
+        self._discrimination(stopped or bool(self.blocked))
+        if not self.claims:
+            self.notes.append("the rule declares no claim about its result; give one with --claim or gradcheck.rule")
         report = Report(
             rule=self.rule.name,
             summary=self.rule.summary,
             networks=tuple(f"{n.name}: {n}" for n in self.networks),
-            verdicts=tuple(map(self._expected, verdicts)),
+            verdicts=tuple(map(self._expected, self.verdicts)),
             stages=tuple(self.stages),
-            notes=notes,
+            notes=tuple(self.notes),
             seed=self.seed,
         )
         if stopped:
@@ -158,7 +214,7 @@ class _Audit:
                 break
         last = findings[-1].evidence
         self._stage("purity", last.status, last.statement)
-        verdict = Verdict("pure", last.status, last.strength, last.statement, _merged([f.evidence for f in findings]))
+        verdict = Verdict("pure", last.status, last.strength, last.statement, merge([f.evidence for f in findings]))
         kept = ("between two calls", "of the next call")
         stateful = last.status is Status.REFUTED and any(words in last.statement for words in kept)
         return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
@@ -216,14 +272,14 @@ class _Audit:
         gathered: list[list[Finding]] = []
         try:
             for network in self.networks:
-                general = bool(gathered) and _covers_all(gathered[0][0])
+                general = bool(gathered) and covers_all(gathered[0][0])
                 gathered.append(self._gather(Case(self.rule, claim, network, self.seed), not gathered, general))
                 if gathered[-1][-1].evidence.status is Status.REFUTED:
                     break
         except GradcheckError as error:
             return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
         findings = [finding for each in gathered for finding in each]
-        evidence = _merged([f.evidence for f in findings])
+        evidence = merge([f.evidence for f in findings])
         for finding in findings:
             self.planted[0] += finding.planted[0]
             self.planted[1] += finding.planted[1]
@@ -232,7 +288,7 @@ class _Audit:
         failed = next((e for e in evidence if e.status is Status.ERROR), None)
         if failed:
             return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
-        return _weakest(claim, self.networks, gathered, evidence)
+        return conclude(claim, self.networks, gathered, evidence)
 
     def _gather(self, case: Case, first: bool, general: bool) -> list[Finding]:
         """Every kind of evidence on one network, up to the first that speaks against the claim.
@@ -266,12 +322,25 @@ class _Audit:
         findings: list[Finding] = []
         for kind, judge in plan:
             try:
-                findings.append(judge(self._teller(f"{case.claim}, {kind}")))
+                findings.append(self._lost(case, kind) or judge(self._teller(f"{case.claim}, {kind}")))
             except WrongResult as error:
                 findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
             if findings[-1].evidence.status is Status.REFUTED:
                 break
         return findings
+
+    def _lost(self, case: Case, kind: str) -> Finding | None:
+        """What stands for a kind of evidence that the rule did not let be gathered, if it did not.
+
+        As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
+        """
+        self.reaching(kind)
+        loss = self.losses.get((str(case.claim), kind))
+        if loss is None:
+            return None
+        if kind == "float64":
+            return Finding(Evidence(kind, Status.ERROR, Strength.NONE, loss.reason))
+        return not_run(kind, loss.reason)
 
     def _teller(self, prefix: str) -> Progress:
         return lambda text: self.progress(f"{prefix} {text}")
@@ -281,6 +350,10 @@ class _Audit:
         witness = finding.witness
         assert witness is not None
         case = Case(self.rule, claim, witness.network, self.seed)
+        if lost := self._lost(case, "counterexample"):
+            against = f"{finding.evidence.kind} evidence had spoken against it ({finding.evidence.statement})"
+            text = f"{lost.evidence.statement}, while a counterexample was looked for: {against}"
+            return Verdict(str(claim), Status.ERROR, Strength.NONE, text, evidence)
         found = counter.find(case, witness)
         if found is None:
             return self._undecided(case, finding, evidence)
@@ -298,7 +371,7 @@ class _Audit:
         claim, kind = case.claim, finding.evidence.kind
         against = f"{kind} evidence speaks against it ({finding.evidence.statement})"
         if kind != "float64":
-            floats = blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
+            floats = self._lost(case, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
             if floats.evidence.status is Status.REFUTED:
                 return self._refute(claim, floats, (*evidence, floats.evidence))
             if floats.evidence.status is Status.HOLDS:
@@ -316,58 +389,8 @@ class _Audit:
         return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
 
 
-def _weakest(
-    claim: Claim, networks: Sequence[RecurrentNetwork], gathered: list[list[Finding]], evidence: tuple[Evidence, ...]
-) -> Verdict:
-    """The verdict where nothing speaks against the claim: each network needs evidence that holds.
-
-    The claim is as strong as on the network where it is shown least strongly, except that a proof for every
-    activation, output and loss covers all networks.
-    """
-    best = [
-        max((f.evidence for f in each if f.evidence.status is Status.HOLDS), key=lambda e: e.strength, default=None)
-        for each in gathered
-    ]
-    for network, each, shown in zip(networks, gathered, best, strict=True):
-        if shown is None:
-            unsure = next((f.evidence for f in each if f.evidence.status is Status.INCONCLUSIVE), None)
-            status = Status.INCONCLUSIVE if unsure else Status.NOT_RUN
-            reason = (unsure or each[0].evidence).statement
-            return Verdict(str(claim), status, Strength.NONE, f"on {network}: {reason}", evidence)
-    sentence = getattr(claim, "sentence", f"the result equals {claim}")
-    if len(networks) == 1 or _covers_all(gathered[0][0]):
-        weakest, where = best[0], ""
-    else:
-        # Of networks shown equally strongly the last: those after the first were judged at smaller sizes.
-        weakest, network = min(
-            zip(reversed(best), reversed(networks), strict=True), key=lambda pair: pair[0].strength if pair[0] else 0
-        )
-        where = f" on {network}, which shows it least strongly of the {len(networks)} networks;"
-    assert weakest is not None
-    text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
-    return Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
-
-
-def _covers_all(finding: Finding) -> bool:
-    """Whether formal evidence held for every activation, output and loss, so that other networks add nothing to it."""
-    return finding.evidence.status is Status.HOLDS and "every output and every loss" in finding.evidence.statement
-
-
-def _merged(evidence: list[Evidence]) -> tuple[Evidence, ...]:
-    """Evidence of one kind on several networks as one entry; anything that does not hold stays on its own."""
-    merged: dict[Any, Evidence] = {}
-    count: dict[Any, int] = {}
-    for e in evidence:
-        key = (e.kind, e.status) if e.status in (Status.HOLDS, Status.NOT_RUN) else (e.kind, len(merged), e.statement)
-        if key in merged:
-            count[key] += 1
-            if e.status is Status.HOLDS and e.strength < merged[key].strength:
-                merged[key] = e
-        else:
-            merged[key], count[key] = e, 1
-    return tuple(
-        dataclasses.replace(e, scope=f"{e.scope}; and {count[key] - 1} more networks at smaller sizes")
-        if count[key] > 1 and e.status is Status.HOLDS
-        else e
-        for key, e in merged.items()
-    )
+def _remade(target: Any, how: dict[str, Any], effort: Effort, seed: int, reached: Course) -> _Audit:
+    """An audit that was pickled; the settings that a rule declares come with the rule."""
+    audit = _Audit(as_rule(target, **how), effort, seed, lambda _: None)
+    audit.course = reached
+    return audit

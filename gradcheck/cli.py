@@ -44,6 +44,9 @@ HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a s
 JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of it as data (.json).")]
 MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).")]
 JunitOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).")]
+InProcessOption = Annotated[bool, typer.Option("--in-process", help="Run the rule in this process, without limits.")]
+CallSecondsOption = Annotated[float, typer.Option(metavar="S", help="End a call of the rule that takes longer.")]
+MemoryOption = Annotated[float, typer.Option(metavar="GIB", help="What the rule may take, in GiB (on Linux).")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line for each rule.")]
 
 
@@ -109,6 +112,9 @@ def audit(
         Path | None,
         typer.Option(metavar="FILE", help="Save the counterexample for gradcheck replay (.json); more as FILE-2, ..."),
     ] = None,
+    in_process: InProcessOption = False,
+    call_seconds: CallSecondsOption = 60.0,
+    memory: MemoryOption = 4.0,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Cut nothing; say what could not be seen.")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -124,12 +130,13 @@ def audit(
         paths = _outputs(html=html, json=json, md=md, junit=junit)
         _outputs(case=case)
         claims, networks, expected = _claims(claim), _networks(network), _expected(expect)
+        limits = _limits(call_seconds, memory)
     session = Session(paths, case=case, quiet=quiet, verbose=verbose)
     with session.interruptible():
         wanted = [pair for target in targets for pair in session.resolve(target)]
         for name, rule in wanted:
-            how = {"claims": claims, "networks": networks, "expected": expected}
-            session.audit(name, rule, **how, effort=effort.value, seed=seed)
+            how = {"claims": claims, "networks": networks, "expected": expected, "effort": effort.value, "seed": seed}
+            session.audit(name, rule, **how, isolated=not in_process, limits=limits)
     session.finish()
 
 
@@ -291,6 +298,16 @@ def _outputs(**asked: Path | None) -> list[Path]:
             raise GradcheckError(f"--{option} writes a file that ends in {suffixes[option]}; got {str(path)!r}")
         check_path(path)
     return paths
+
+
+def _limits(call_seconds: float, memory: float) -> Any:
+    from .isolation import Limits
+    from .reference.errors import GradcheckError
+
+    for option, value in (("--call-seconds", call_seconds), ("--memory", memory)):
+        if not 0 < value < float("inf"):
+            raise GradcheckError(f"{option} is a number greater than 0; got {value:g}")
+    return Limits(call_seconds, int(memory * 2**30))
 
 
 def _claims(texts: Sequence[str] | None) -> list[Any] | None:

@@ -1,4 +1,4 @@
-"""The pytest plugin: a test for each rule and claim, and `--gradcheck-report PATH`.
+"""The pytest plugin: a test for each rule and claim, `--gradcheck-report PATH` and `--gradcheck-in-process`.
 
     @gradcheck.parametrize([my_bptt, my_rtrl])
     def test_rule(verdict):
@@ -134,6 +134,7 @@ class _Session:
     """The audits of this process. reports: by rule and how it was judged; an error message where that failed."""
 
     path: Path | None = None
+    isolated: bool = True
     reports: dict[tuple[Any, ...], Report | str] = field(default_factory=dict)
     rules: list[Any] = field(default_factory=list)  # so that no id is used twice
     received: list[str] = field(default_factory=list)
@@ -164,7 +165,7 @@ class _Session:
             try:
                 expected = None if order.expected is None else dict(order.expected)
                 how: dict[str, Any] = {"networks": order.networks, "effort": order.effort, "expected": expected}
-                self.reports[order.key] = audit(order.rule, order.claims, **how)
+                self.reports[order.key] = audit(order.rule, order.claims, **how, isolated=self.isolated)
             except GradcheckError as error:
                 self.reports[order.key] = str(error)
             except Exception:
@@ -210,8 +211,14 @@ _OWN = pytest.StashKey[_Session]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--gradcheck-report`."""
-    parser.getgroup("gradcheck", "verification of gradients").addoption(
+    """Add `--gradcheck-report` and `--gradcheck-in-process`."""
+    group = parser.getgroup("gradcheck", "verification of gradients")
+    group.addoption(
+        "--gradcheck-in-process",
+        action="store_true",
+        help="run the rules under audit in the process of their tests, as a debugger wants it, without limits",
+    )
+    group.addoption(
         "--gradcheck-report",
         metavar="PATH",
         help="write every audit of the session to PATH, as .json, .md, .html or .xml",
@@ -230,7 +237,7 @@ def pytest_configure(config: pytest.Config) -> None:
             check_path(path)
         except GradcheckError as error:
             raise pytest.UsageError(f"--gradcheck-report: {error}") from None
-    config.stash[_OWN] = _Session(path)
+    config.stash[_OWN] = _Session(path, isolated=not config.getoption("--gradcheck-in-process", False))
     _SESSIONS.append(config.stash[_OWN])
 
 

@@ -126,7 +126,7 @@ def test_a_made_up_network_by_lag() -> None:
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """SymPy takes half a minute for this cell's quick proofs; these take two seconds."""
-    shorter = dataclasses.replace(auditing.QUICK, formal_T=2, formal_shapes=((1, 1, 1), (2, 1, 1)))
+    shorter = dataclasses.replace(auditing.EFFORTS["quick"], formal_T=2, formal_shapes=((1, 1, 1), (2, 1, 1)))
     monkeypatch.setitem(auditing.EFFORTS, "quick", shorter)
 
 

@@ -31,6 +31,12 @@ SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1,
 
 
 _REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
+_ASKED_FIRST: list[Callable[[RecurrentNetwork, Sizes, bool], None]] = []
+
+
+def derived_elsewhere(ask: Callable[[RecurrentNetwork, Sizes, bool], None]) -> None:
+    """Call `ask` before a reference is made in this process, which will end: it may raise to have it made before."""
+    _ASKED_FIRST.append(ask)
 
 
 def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
@@ -41,6 +47,8 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     """
     key = (network, sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
+    for ask in _ASKED_FIRST if made is None else ():
+        ask(*key)
     if made is None or len(made.field.labels) > generators:
         made = FormalReference(network, sizes, weighted=weighted)
         made.gradient(sizes.T, Exact())
