@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import sys
 from typing import Any
@@ -288,3 +289,7 @@ def settings_that_raise(problem: Problem, *, tau: int = 1) -> Any:
 @gradcheck.rule(gradcheck.Truncated("h"), settings=lambda T: [{"tau": 1}])
 def settings_without_the_name(problem: Problem, *, tau: int = 1) -> Any:
     return good(problem)
+
+
+def crashes(problem: Problem) -> Any:
+    ctypes.string_at(0)

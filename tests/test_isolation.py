@@ -1,0 +1,487 @@
+"""Rules that misbehave: the audit survives, names the claim that it was on, finishes the others, harms nothing."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import ctypes
+import dataclasses
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plain_rules
+import pytest
+
+import gradcheck
+from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated, auditing, isolation
+from gradcheck.evidence import blackbox, enclosure, formal
+from gradcheck.reference.network import Sizes
+from gradcheck.reference.problem import Problem
+from gradcheck.reference.scalars.ball import BallField
+from gradcheck.verdicts import Report, Status, Verdict
+from gradcheck.worker import received
+
+LIMITS = Limits(call_seconds=20.0, memory=2**28)
+SHORT = Limits(call_seconds=1.0)
+HOLDS, REFUTED, ERROR, NOT_RUN = Status.HOLDS, Status.REFUTED, Status.ERROR, Status.NOT_RUN
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="rules are isolated where processes fork")
+
+
+@pytest.fixture(autouse=True)
+def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audits of the fewest sizes: what is tested is what happens around them."""
+    brief = auditing.Effort(
+        formal_T=2,
+        formal_shapes=((1, 1, 1),),
+        modular_sizes=(Sizes(12, 3, 1, 1),),
+        enclosure_sizes=enclosure.SMALL_SIZES[:1],
+        digits=(50,),
+    )
+    monkeypatch.setitem(auditing.EFFORTS, "quick", brief)
+    monkeypatch.setattr(blackbox, "SIZES", blackbox.SIZES[:2])
+    monkeypatch.setattr(blackbox, "telling_problems", lambda *_, **__: {})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Neither a process, nor a file, nor a changed state outlives an audit."""
+    files, folder = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0, os.getcwd()
+    yield
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    if files:
+        assert len(os.listdir("/proc/self/fd")) == files, "an audit left files open"
+    assert os.getcwd() == folder
+
+
+def judged(rule: Any, *claims: Any, **how: Any) -> Report:
+    return gradcheck.audit(rule, [*claims], effort="quick", **{"limits": LIMITS, **how})
+
+
+def of(report: Report, claim: str) -> Verdict:
+    return next(verdict for verdict in report.verdicts if verdict.claim == claim)
+
+
+def doing(misdeed: Callable[[], Any], *, beyond: int = 0) -> Any:
+    """A right rule that does something else before, on sequences longer than that."""
+
+    @gradcheck.rule(Exact())
+    def misbehaved(problem: Problem) -> Any:
+        if problem.T > beyond:
+            misdeed()
+        return plain_rules.good(problem)
+
+    return misbehaved
+
+
+def loop() -> None:
+    while True:
+        pass
+
+
+def sleep_in_c() -> None:
+    ctypes.CDLL(None).sleep(60)
+
+
+def crash() -> None:
+    ctypes.string_at(0)
+
+
+def leave() -> None:
+    os._exit(0)
+
+
+def recurse() -> Any:
+    sys.setrecursionlimit(10**9)
+    nested: Any = []
+    for _ in range(10**5):
+        nested = [nested]
+    return repr(nested)
+
+
+def hoard() -> None:
+    kept = []
+    while True:
+        kept.append(np.ones(2**22))
+
+
+FATAL = {
+    "infinite loop": (loop, "did not return within 1 s"),
+    "sleep in C": (sleep_in_c, "did not return within 1 s"),
+    "segmentation fault": (crash, "ended its process by SIGSEGV, a segmentation fault"),
+    "os._exit": (leave, "ended its process with status 0"),
+    "sys.exit": (lambda: sys.exit(3), "raised SystemExit: 3"),
+    "deep recursion": (recurse, ("ended its process by SIGSEGV", "raised RecursionError", "raised MemoryError")),
+    "memory": (hoard, "raised MemoryError"),
+    "abort": (os.abort, "ended its process by SIGABRT"),
+}
+
+
+@pytest.mark.parametrize("name", FATAL)
+def test_what_would_end_the_process_is_an_error_of_purity(name: str) -> None:
+    misdeed, fragments = FATAL[name]
+    report = judged(doing(misdeed), Exact(), limits=SHORT if "return" in fragments else LIMITS)
+    pure, exact = of(report, "pure"), of(report, "exact")
+    assert pure.status is ERROR, f"pure is {pure.word}: {pure.statement}"
+    wanted = (fragments,) if isinstance(fragments, str) else fragments
+    assert any(fragment in pure.statement for fragment in wanted), f"wanted one of {wanted} in: {pure.statement}"
+    assert "T=5, I=4, D=2, K=3" in pure.statement, f"does not say where: {pure.statement}"
+    assert exact.status is NOT_RUN and pure.statement in exact.statement, exact.statement
+    assert report.exit_status == 1
+
+
+def test_a_rule_that_closes_every_file_is_an_error() -> None:
+    pure = of(judged(doing(lambda: os.closerange(3, 256)), Pure()), "pure")
+    assert pure.status is ERROR and "ended its process with status 0" in pure.statement, pure.statement
+
+
+@pytest.mark.parametrize("name", ["infinite loop", "segmentation fault"])
+def test_a_claim_is_an_error_where_the_rule_fails_on_floats_and_the_others_are_judged(name: str) -> None:
+    misdeed, fragments = FATAL[name]
+    limits = SHORT if name == "infinite loop" else LIMITS
+    report = judged(doing(misdeed, beyond=10), Exact(), Truncated(1), limits=limits)
+    assert of(report, "pure").status is HOLDS, of(report, "pure").statement
+    exact, truncated = of(report, "exact"), of(report, "truncated(1)")
+    assert exact.status is ERROR, f"exact is {exact.word}: {exact.statement}"
+    assert fragments in exact.statement and "T=41, I=6, D=2, K=2" in exact.statement, exact.statement
+    kinds = {e.kind: e for e in exact.evidence}
+    assert kinds["formal"].status is HOLDS, "what was shown before is lost"
+    assert kinds["modular"].status is NOT_RUN and "T=12, I=3" in kinds["modular"].statement, kinds["modular"].statement
+    assert truncated.status is REFUTED, f"the other claim is {truncated.word}: {truncated.statement}"
+    assert truncated.counterexample is not None
+    assert judged(plain_rules.good, Exact()).passed, "the next audit is harmed"
+
+
+def test_a_rule_that_crashes_off_floats_is_judged_on_floats() -> None:
+    """Compiled code takes the memory of an array of objects for numbers."""
+
+    @gradcheck.rule(Exact())
+    def compiled(problem: Problem) -> Any:
+        if problem.inputs.dtype == object:
+            crash()
+        return plain_rules.good(problem)
+
+    exact = of(judged(compiled, Exact()), "exact")
+    assert exact.word == "SUPPORTED", f"{exact.word}: {exact.statement}"
+    formal_evidence = next(e for e in exact.evidence if e.kind == "formal")
+    assert "segmentation fault" in formal_evidence.statement
+
+
+def test_a_search_that_the_rule_ends_leaves_an_error_that_says_what_was_seen() -> None:
+    @gradcheck.rule(Exact())
+    def wrong_and_deadly(problem: Problem) -> Any:
+        if isinstance(getattr(problem.inputs, "field", None), BallField):  # in the search: formal evidence ended the rest
+            crash()
+        gradient = plain_rules.good(problem)
+        return {**gradient, "R": gradient["R"] * 2}
+
+    verdict = of(judged(wrong_and_deadly, Exact()), "exact")
+    assert verdict.status is ERROR, verdict.word
+    assert "segmentation fault" in verdict.statement
+    assert "while a counterexample was looked for: formal evidence had spoken against it" in verdict.statement
+
+
+def print_everywhere() -> None:
+    print("by print")
+    print("on standard error", file=sys.stderr)
+    os.write(1, b"by write\n")
+    os.write(2, b"by write\n")
+    ctypes.CDLL(None).puts(b"from C")
+    ctypes.CDLL(None).fflush(None)
+    subprocess.run([sys.executable, "-S", "-c", "print('by a child')"], check=True)
+
+
+def test_nothing_that_a_rule_prints_reaches_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    report = judged(doing(print_everywhere, beyond=5), Pure())
+    assert capfd.readouterr() == ("", ""), "what the rule printed reached the terminal"
+    assert report.passed and "it printed, first 'by print'" in of(report, "pure").statement, str(report)
+
+
+@pytest.mark.parametrize("ask", [input, lambda: sys.stdin.read(1) or input()], ids=["input", "read"])
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_prompt_meets_the_end_of_its_input(ask: Callable[[], Any], isolated: bool) -> None:
+    pure = of(judged(doing(ask), Pure(), isolated=isolated), "pure")
+    assert "raised EOFError" in pure.statement, pure.statement
+
+
+def test_standard_input_is_empty_for_what_reads_it_by_number() -> None:
+    assert judged(doing(lambda: os.read(0, 1) == b"" or crash()), Pure()).passed
+
+
+# (what it does, whether it is refuted, a fragment of what is said)
+def _patch() -> None:
+    np.tanh = np.sin  # type: ignore[misc,assignment]
+
+
+def _start_a_thread() -> None:
+    threading.Thread(target=time.sleep, args=(5,), daemon=True, name="forgotten").start()
+
+
+_ONCE: list[threading.Thread] = []
+_POOL: list[concurrent.futures.Executor] = []
+
+
+def _start_one_thread() -> None:
+    if not _ONCE:
+        _ONCE.append(threading.Thread(target=time.sleep, args=(5,), daemon=True, name="helper"))
+        _ONCE[0].start()
+
+
+def _use_a_pool() -> None:
+    if not _POOL:
+        _POOL.append(concurrent.futures.ThreadPoolExecutor(2))
+    list(_POOL[0].map(abs, range(4)))
+
+
+def _join_a_thread() -> None:
+    thread = threading.Thread(target=time.sleep, args=(0.001,))
+    thread.start()
+    thread.join()
+
+
+def _change_the_environment() -> None:
+    os.environ["HOME"] = "/nowhere"
+
+
+def _quiet_inside() -> None:
+    with np.errstate(all="ignore"), np.printoptions(precision=2), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.log(np.zeros(1))
+
+
+CHANGES: list[tuple[str, Callable[[], Any], bool, str]] = [
+    ("seterr", lambda: np.seterr(all="raise"), True, "changed NumPy's error state (divide to raise"),
+    ("seterr to ignore", lambda: np.seterr(all="ignore"), True, "use `with np.errstate(...)`"),
+    ("np.random.seed", lambda: np.random.seed(3), True, "seeds the global generator of numpy.random"),
+    ("random.seed", lambda: random.seed(3), True, "seeds the global generator of random"),
+    ("patched tanh", _patch, True, "it replaced numpy.tanh; call a function of its own instead"),
+    ("patched norm", lambda: setattr(np.linalg, "norm", abs), True, "it replaced numpy.linalg.norm"),
+    ("threads", _start_a_thread, True, "leaves a thread running after each call (forgotten)"),
+    ("chdir", lambda: os.chdir("/"), True, "changed the current directory"),
+    ("one thread", _start_one_thread, False, "left a thread running (helper), though not after each call"),
+    ("pool", _use_a_pool, False, "it keeps a pool of threads"),
+    ("joined thread", _join_a_thread, False, "same result when called again"),
+    ("draws", lambda: np.random.normal(), False, "draws from the global generator of numpy.random, without effect"),
+    ("warnings", lambda: warnings.warn("beware", stacklevel=1), False, "warned, first 'UserWarning: beware' (kept"),
+    ("filters", lambda: warnings.simplefilter("error"), False, "it changed the warning filters"),
+    ("print options", lambda: np.set_printoptions(precision=3), False, "it changed NumPy's print options"),
+    ("environment", _change_the_environment, False, "it changed the environment variable HOME"),
+    ("recursion limit", lambda: sys.setrecursionlimit(5000), False, "it changed the recursion limit to 5000"),
+    ("contexts", _quiet_inside, False, "same result when called again"),
+]
+
+
+def _state() -> list[Any]:
+    return [
+        np.tanh, np.linalg.norm, np.geterr(), np.get_printoptions(), str(np.random.get_state()), random.getstate(),
+        os.getcwd(), dict(os.environ), sys.getrecursionlimit(), list(warnings.filters),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("misdeed", "refuted", "fragment"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+@pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "in process"])
+def test_a_state_that_is_changed_is_seen_and_undone(
+    misdeed: Callable[[], Any], refuted: bool, fragment: str, isolated: bool
+) -> None:
+    _ONCE.clear()
+    before = _state()
+    pure = of(judged(doing(misdeed), Pure(), isolated=isolated), "pure")
+    while _POOL:
+        _POOL.pop().shutdown()
+    assert pure.status is (REFUTED if refuted else HOLDS), f"{pure.word}: {pure.statement}"
+    assert fragment in pure.statement, f"wanted {fragment!r} in: {pure.statement}"
+    assert _state() == before, "the change was not undone"
+
+
+@pytest.mark.parametrize("isolated", [True, False], ids=["isolated", "in process"])
+def test_numbers_drawn_from_the_global_generator_are_noticed_in_the_result(isolated: bool) -> None:
+    def noisy(problem: Problem) -> Any:
+        return {name: array + np.random.normal() for name, array in plain_rules.good(problem).items()}
+
+    pure = of(judged(noisy, Pure(), isolated=isolated), "pure")
+    assert pure.status is REFUTED and "draws random numbers" in pure.statement, pure.statement
+
+
+def test_a_rule_that_patches_numpy_where_it_is_not_seen_spoils_no_arithmetic() -> None:
+    @gradcheck.rule(Exact())
+    def leaves_a_patch(problem: Problem) -> Any:
+        gradient = plain_rules.good(problem)
+        if problem.T > 10:
+            _patch()
+        return gradient
+
+    assert of(judged(leaves_a_patch, Exact(), isolated=False), "exact").status is HOLDS
+
+
+def generators() -> Any:
+    lock, endless = threading.Lock(), (n for n in iter(int, 1))
+
+    def rule(problem: Problem) -> Any:
+        with lock:
+            next(endless)
+            return plain_rules.good(problem)
+
+    return rule
+
+
+def test_rules_that_no_pickle_holds_are_isolated_too() -> None:
+    report = judged(generators(), Exact())
+    assert report.passed and not report.notes, str(report)
+
+
+RULES = [plain_rules.wrong, plain_rules.talkative, plain_rules.raises, plain_rules.keeps_state]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_isolated_or_not_the_report_is_the_same(rule: Any) -> None:
+    plain_rules.CALLS[0] = 0
+    told: dict[bool, list[str]] = {True: [], False: []}
+    isolated, here = (
+        judged(rule, Exact(), isolated=way, progress=told[way].append) for way in (True, False)
+    )
+    assert isolated == here
+    known = [line for line in told[True] if "deriving" not in line]
+    assert set(known) == set(told[False]), "the progress differs"
+
+
+def test_what_workers_lack_is_derived_once_for_all_audits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formal, "_REFERENCES", {})
+    judged(plain_rules.good, Exact())
+    made = dict(formal._REFERENCES)
+    assert made, "nothing was derived where it lasts"
+    judged(plain_rules.good, Exact())
+    assert formal._REFERENCES == made, "derived again"
+
+
+class Pickled:
+    """A rule that a fresh process can import."""
+
+    def __call__(self, problem: Problem) -> Any:
+        return plain_rules.good(problem)
+
+
+def test_where_a_fork_cannot_run_the_rule_a_fresh_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    report = judged(plain_rules.undeclared, Pure())
+    assert report == judged(plain_rules.undeclared, Pure(), isolated=False)
+    assert of(report, "pure").status is HOLDS and not report.notes[1:], str(report)
+
+
+def test_a_crash_in_a_fresh_process_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    pure = of(judged(plain_rules.crashes, Pure()), "pure")
+    assert pure.status is ERROR and "SIGSEGV" in pure.statement, pure.statement
+
+
+def test_where_neither_can_the_report_says_that_the_rule_ran_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    report = judged(lambda problem: plain_rules.good(problem), Pure())
+    assert report.passed, str(report)
+    assert "judged in this process, without limits: a framework is in use here; the rule cannot" in report.notes[0]
+
+
+def test_torch_that_refuses_a_fork_is_given_a_fresh_process() -> None:
+    def refusing(problem: Problem) -> Any:
+        if os.getpid() != here:
+            raise RuntimeError("Unable to handle autograd's threading in combination with fork-based multiprocessing.")
+        return plain_rules.good(problem)
+
+    here = os.getpid()
+    report = judged(refusing, Pure())
+    assert report.passed and "torch's autograd had run in this process" in report.notes[0], str(report)
+
+
+def test_a_verdict_that_does_not_pickle_is_an_error_of_its_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = auditing._Audit._judge
+
+    def unpicklable(self: Any, claim: Any, blocked: str) -> Verdict:
+        verdict = judge(self, claim, blocked)
+        if claim != Exact():
+            return verdict
+        evidence = dataclasses.replace(verdict.evidence[0], details={"kept": Pickled()})
+        return dataclasses.replace(verdict, evidence=(evidence,))
+
+    monkeypatch.setattr(auditing._Audit, "_judge", unpicklable)
+    report = judged(plain_rules.good, Exact(), Truncated(1))
+    assert of(report, "exact").status is ERROR and "cannot be sent" in of(report, "exact").statement
+    assert of(report, "truncated(1)").status is REFUTED
+
+
+def test_messages_hold_records_alone() -> None:
+    import pickle
+
+    for value in (os.system, Pickled(), np.float64(1)):
+        with pytest.raises(pickle.UnpicklingError, match="is no plain value"):
+            received(pickle.dumps(("told", value)))
+
+
+def test_an_error_of_our_own_comes_back_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(self: Any, claim: Any, blocked: str) -> Verdict:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(auditing._Audit, "_judge", failing)
+    with pytest.raises(isolation.WorkerFailed, match="AssertionError: a bug"):
+        judged(plain_rules.good, Exact())
+
+
+@pytest.mark.parametrize("limits", [{"call_seconds": 0}, {"memory": -1}, {"memory": "4 GiB"}], ids=str)
+def test_limits_that_mean_nothing_are_turned_away(limits: dict[str, Any]) -> None:
+    with pytest.raises(GradcheckError, match="is a number greater than 0; got"):
+        Limits(**limits)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_processes_that_a_rule_starts_and_forgets_are_ended(tmp_path: Path) -> None:
+    written = tmp_path / "pid"
+
+    def forgetful() -> None:
+        child = subprocess.Popen(["sleep", "60"])
+        written.write_text(str(child.pid))
+        child.returncode = 0  # so that it is not waited for
+
+    judged(doing(forgetful), Pure())
+    child = int(written.read_text())
+    deadline = time.monotonic() + 10
+    while not _gone(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _gone(child), "a process outlived the audit"
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_worker_ends_with_its_parent(sent: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import os, pathlib, gradcheck\n"
+        "def slow(problem):\n"
+        "    pathlib.Path('pid.part').write_text(str(os.getpid()))\n"
+        "    os.replace('pid.part', 'pid')\n"
+        "    while True: pass\n"
+        "gradcheck.audit(slow)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "slow.py"], cwd=tmp_path, stderr=subprocess.PIPE)
+    while not (tmp_path / "pid").exists() and parent.poll() is None:
+        time.sleep(0.02)
+    worker = int((tmp_path / "pid").read_text())
+    parent.send_signal(sent)
+    _, error = parent.communicate(timeout=20)
+    deadline = time.monotonic() + 10
+    while not _gone(worker) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _gone(worker), "the worker outlived its parent"
+    assert sent == signal.SIGKILL or b"Interrupted" in error, error
