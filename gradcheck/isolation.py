@@ -30,7 +30,7 @@ from typing import Any
 
 from .course import Auditing, Loss
 from .reference.errors import GradcheckError
-from .worker import SIZE, Board, received, serve_forked
+from .worker import NO_PIPE, SIZE, Board, received, serve_forked
 
 LARGEST_MESSAGE = 2**28
 
@@ -189,8 +189,9 @@ class _Worker:
         deadline = time.monotonic() + 1.0
         while not self._ended() and time.monotonic() < deadline:
             time.sleep(0.005)
-        if self.status is None:
+        if self.status in (None, NO_PIPE):
             return "closed the pipe that its verdicts take"
+        assert self.status is not None
         if self.status >= 0:
             return f"ended its process with status {self.status}"
         try:

@@ -31,6 +31,8 @@ from .results import watched_by
 
 STARTED, KIND, PLACE, SIZE = 0, 16, 64, 512
 """Where things are in the shared memory of a `Board`."""
+NO_PIPE = 98
+"""The status of a worker that cannot say what it found: its rule closed the pipe."""
 TORCH_REFUSES = "fork-based multiprocessing"
 """In torch's message where its autograd ran in the parent, with threads of its own."""
 
@@ -107,7 +109,8 @@ def serve_forked(audit: Auditing, descriptor: int, board: Board, memory: int) ->
         watched_by(_Unforked())
         formal.derived_elsewhere(lambda *wanted: _want(audit, wanted))
         _serve(audit, Connection(descriptor, readable=False), board, memory)
-    os._exit(0)
+        os._exit(0)
+    os._exit(NO_PIPE)
 
 
 def serve_spawned(descriptor: int, board_path: str, memory: int) -> None:
@@ -122,7 +125,8 @@ def serve_spawned(descriptor: int, board_path: str, memory: int) -> None:
     else:
         with contextlib.suppress(BaseException):
             _serve(audit, connection, board, memory)
-    os._exit(0)
+            os._exit(0)
+    os._exit(NO_PIPE)
 
 
 def _want(audit: Auditing, wanted: tuple[Any, ...]) -> None:
@@ -242,4 +246,5 @@ def _limit(memory: int) -> None:
         # RLIMIT_DATA counts what can be written, not, as RLIMIT_AS does, what libraries reserve and never use.
         with open("/proc/self/statm", encoding="ascii") as file:
             held = int(file.read().split()[5]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
+        most = held + int(min(memory, 2**62))
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))

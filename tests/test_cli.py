@@ -66,6 +66,18 @@ def test_a_rule_that_holds_fits_on_a_screen() -> None:
     assert "\x1b" not in result.output, "colours where there is no terminal"
 
 
+def test_limits_end_a_call_and_in_process_there_are_none(tmp_path: Path) -> None:
+    (tmp_path / "here.py").write_text(
+        "import os, gradcheck\nfrom gradcheck.algorithms import bptt\nPID = os.getpid()\n"
+        "@gradcheck.rule()\ndef loops(problem):\n    while True: pass\n"
+        "@gradcheck.rule()\ndef stays(problem):\n    assert os.getpid() == PID\n    return bptt(problem)\n"
+    )
+    result = audit("here:loops", "--call-seconds", "0.5")
+    assert result.exit_code == 1 and "loops did not return within 0.5 s" in " ".join(result.stdout.split())
+    assert audit("here:stays").exit_code == 1, "the rule ran in the process of the command"
+    assert audit("here:stays", "--in-process").exit_code == 0
+
+
 def test_verbose_says_what_could_not_be_seen() -> None:
     brief, verbose = audit(f"{RULES}:good").stdout, audit(f"{RULES}:good", "--verbose").stdout
     assert "could not see" not in brief and "could not see: differences that rounding" in verbose
@@ -147,6 +159,8 @@ USAGE = [
     (["replay", "case.json"], "Missing argument"),
     (["replay", "case.json", "bptt"], "cannot read 'case.json'"),
     (["repaly"], "No such command"),
+    (["audit", f"{RULES}:good", "--call-seconds", "0"], "--call-seconds is a number greater than 0; got 0"),
+    (["audit", f"{RULES}:good", "--memory", "nan"], "--memory is a number greater than 0; got nan"),
 ]
 
 

@@ -101,6 +101,27 @@ class TestRules:
     result.stdout.no_fnmatch_line("*pytest_plugin*")
 
 
+DEADLY = """
+import os
+HERE = os.getpid()
+
+def deadly(problem):
+    if os.getpid() != HERE:
+        os._exit(7)
+    return good(problem)
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makepyfile(test_rules=HEAD + DEADLY + EMPTY.format(rules="[deadly]"))
+    own = ["-W", "error", "-p", "no:cacheprovider", *PLUGIN, "-n", workers]
+    apart = pytester.runpytest_subprocess(*own)
+    apart.assert_outcomes(failed=1)
+    apart.stdout.fnmatch_lines(["deadly ended its process with status 7 (at T=5, I=4, D=2, K=3)"])
+    pytester.runpytest_subprocess(*own, "--gradcheck-in-process").assert_outcomes(passed=1)
+
+
 def test_what_is_not_judged_is_neither_passed_nor_skipped(pytester: pytest.Pytester) -> None:
     text = "@gradcheck.parametrize([good], claims=[gradcheck.Unbiased()])\ndef test_rule(verdict): ..."
     result = session(pytester, text)
