@@ -44,7 +44,7 @@ class Violation:
     """A certified violation, as floats show it.
 
     expected and gap are balls; got is the float; allowance is what rounding may do. on_balls: whether the rule's
-    own ball and the true value's are disjoint too.
+    own ball and the true value's are disjoint too. dtype: the format of the floats.
     """
 
     problem: Problem
@@ -55,6 +55,7 @@ class Violation:
     gap: Any
     allowance: float
     on_balls: bool = False
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,12 @@ class Trial:
     settings: Settings
 
 
-def violation(case: Case, trial: Trial, *, floats: bool = False) -> Violation | None:
+def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "float64") -> Violation | None:
     """The certified violation of the case's claim on this problem, or None.
 
     A rule that runs on balls must violate it there, where nothing rounds, and on floats, beyond what rounding
     allows: so neither a constant such as 1/3, rounded before any scalar sees it, nor an operation that another
-    scalar carries out differently can refute a rule. With `floats`, as floats alone see it.
+    scalar carries out differently can refute a rule. With `floats`, as floats of `dtype` alone see it.
     """
     claim = case.claim.bind(trial.settings)
     if not floats:
@@ -85,21 +86,21 @@ def violation(case: Case, trial: Trial, *, floats: bool = False) -> Violation | 
         else:
             if comparison.apart is None:
                 return None
-            seen = _float_violation(case, claim, trial)
+            seen = _float_violation(case, claim, trial, dtype)
             return dataclasses.replace(seen, on_balls=True) if seen else None
-    return _float_violation(case, claim, trial)
+    return _float_violation(case, claim, trial, dtype)
 
 
-def _float_violation(case: Case, claim: Claim, trial: Trial) -> Violation | None:
+def _float_violation(case: Case, claim: Claim, trial: Trial, dtype: str) -> Violation | None:
     try:
-        seen, *_ = blackbox.compare_on(case.rule, claim, trial.problem, trial.settings)
+        seen, *_ = blackbox.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
     except (RuleFailed, WrongResult, GradcheckError):
         return None
     if seen.outside is None:
         return None
     entry, got, true, allowed = seen.outside
     gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()
-    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed)
+    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed, dtype=dtype)
 
 
 def find(case: Case, witness: Witness) -> Violation | None:
@@ -119,7 +120,7 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
     def violates(problem: Problem) -> bool:
         allowed = case.rule.settings(problem.T)
         for settings in (found.settings, *allowed) if found.settings in allowed else allowed:
-            again = violation(case, Trial(problem, settings), floats=floats)
+            again = violation(case, Trial(problem, settings), floats=floats, dtype=found.dtype)
             if again:
                 seen.append(again)
                 return True
@@ -132,20 +133,20 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
 def _found(case: Case, witness: Witness) -> Violation | None:
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
     for most in dict.fromkeys((within, SMALL)):
-        small = _search(case, _elementwise(case, most), 300, witness.floats)
+        small = _search(case, _elementwise(case, most), 300, witness)
         if small:
             return small
-    sized = _search(case, _by_size(case, witness.sizes), 80, witness.floats)
+    sized = _search(case, _by_size(case, witness.sizes), 80, witness)
     if sized is None:
         seen_on = witness.problem
         if seen_on is None:
             seen_on = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
-        sized = violation(case, Trial(seen_on, witness.settings), floats=witness.floats)
+        sized = violation(case, Trial(seen_on, witness.settings), floats=witness.floats, dtype=witness.dtype)
     if sized is None:
         return None
     sizes = sized.problem.sizes
     if sizes.T * (sizes.D + sizes.K) + sizes.I * (sizes.I + sizes.D + sizes.K) <= 160:
-        return _search(case, _elementwise(case, sizes), 120, witness.floats) or sized
+        return _search(case, _elementwise(case, sizes), 120, witness) or sized
     return sized
 
 
@@ -165,11 +166,14 @@ def _by_size(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
     )
 
 
-def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, floats: bool) -> Violation | None:
+def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, witness: Witness) -> Violation | None:
+    def seen(trial: Trial) -> Violation | None:
+        return violation(case, trial, floats=witness.floats, dtype=witness.dtype)
+
     try:
         trial = hypothesis.find(
             strategy,
-            lambda candidate: violation(case, candidate, floats=floats) is not None,
+            lambda candidate: seen(candidate) is not None,
             settings=hypothesis.settings(
                 max_examples=examples, derandomize=True, database=None, deadline=None,
                 suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
@@ -177,7 +181,7 @@ def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, float
         )  # fmt: skip
     except hypothesis.errors.NoSuchExample:
         return None
-    return violation(case, trial, floats=floats)
+    return seen(trial)
 
 
 def counterexample(case: Case, found: Violation) -> Counterexample:
@@ -195,6 +199,7 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
             "settings": dict(found.settings),
             "claim": str(claim),
             "arrays": as_text(arrays),
+            **({"dtype": found.dtype} if found.dtype != "float64" else {}),
         },
         entry=found.entry,
         expected=expected,
@@ -202,7 +207,7 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
         gap=found.gap.str(6, radius=False),
         allowance=f"{found.allowance:.3g}" if found.allowance else "0",
         certified=by,
-        snippet=snippet(case, problem, found.settings, found.entry, found.got, expected),
+        snippet=snippet(case, problem, found.settings, found.entry, found.got, expected, dtype=found.dtype),
         exact=as_fraction(claim, problem, found.entry, found.expected),
         replay={
             "rule": case.rule.origin,

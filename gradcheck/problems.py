@@ -14,6 +14,8 @@ from .reference.scalars.base import Field
 from .reference.typing import Array
 
 _GRID = 2.0**-12
+_RESTS = {"logistic": (0.0, 0.5, 0.25), "softplus": (0.0, float(np.log(2)), 0.5)}
+"""Activations with f(0) != 0 or f'(0) != 1, and where their units are kept: (s, f(s), f'(s))."""
 
 
 def _dyadic(values: Array) -> Array:
@@ -36,14 +38,22 @@ def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Genera
 
 
 def lively_problem(
-    network: RecurrentNetwork, sizes: Sizes, seed: int, *, weighted: bool = False, zero_state: bool = False
+    network: RecurrentNetwork,
+    sizes: Sizes,
+    seed: int,
+    *,
+    weighted: bool = False,
+    zero_state: bool = False,
+    one_hot: bool = False,
 ) -> Problem:
     """A float problem on which long lags stay visible.
 
     A square matrix that multiplies the state, such as R, is nearly a signed cyclic permutation: it keeps lengths, and
     so does |R|, with which rounding errors grow; vectors that do lie near 0.9. Inputs, states and other vectors
     (biases) are small, so activations stay in their sloped range; for relu all but V is positive, so that every unit
-    is active. Entries are multiples of 2^-12, none is zero, nothing is symmetric.
+    is active. Where f'(0) is not 1, R is divided by it, and the first input, near 1, keeps the units near s = 0, so
+    that f'(s) R keeps lengths. Entries are multiples of 2^-12, none is zero, nothing is symmetric. `one_hot`, for
+    D = T: the inputs are the unit vectors, one after the other.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters = {}
@@ -63,9 +73,21 @@ def lively_problem(
 
     state = map_shape(start, network.state_shape(sizes))
     inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
-    if getattr(getattr(network, "activation", None), "name", "") == "relu":
+    if one_hot:
+        inputs = np.eye(sizes.T)
+    activation = getattr(getattr(network, "activation", None), "name", "")
+    if activation == "relu":
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
         state, inputs = map_state(np.abs, state), np.abs(inputs)
+    if activation in _RESTS and "R" in parameters and "W" in parameters:
+        s, a, slope = _RESTS[activation]
+        R = parameters["R"] = parameters["R"] / slope
+        kept = _dyadic(s - R.sum(axis=0) * a)
+        if one_hot:
+            parameters["W"] = parameters["W"] + kept
+        else:
+            parameters["W"][0] = kept
+            inputs[:, 0] = 1 + _dyadic(inputs[:, 0] / 4)
     weights = np.ones(sizes.T)
     if weighted:
         weights = _dyadic(rng.uniform(0.25, 1.5, sizes.T))
@@ -121,6 +143,10 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
             for n, a in base.parameters.items()
         }
     )
+    if weighted:
+        for where, step in (("last", 4), ("first", 0)):
+            base = lively(5, 3, 2, 2)
+            found[f"a loss at the {where} step only"] = base.replace(loss_weights=np.eye(5)[step] * 1.25)
     # s stays as it was, but dW grows with the inputs, and all of it with the targets.
     base = lively(5, 3, 2, 2)
     found["a large gradient"] = base.replace(

@@ -61,8 +61,13 @@ def _array(array: Any) -> str:
     return "np." + repr(np.asarray(array, dtype=float)).replace("\n", "\n   ")
 
 
-def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str) -> str:
-    """The program; where it cannot compute the true entry from a forward pass, it states it and says so."""
+def snippet(
+    case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str, *, dtype: str = "float64"
+) -> str:
+    """The program; where it cannot compute the true entry from a forward pass, it states it and says so.
+
+    dtype: the format that the rule was given; both formats carry the program's numbers exactly.
+    """
     network, claim = problem.network, case.claim.bind(settings)
     name, index = _place(entry)
     keeps = _keeps(claim)
@@ -70,7 +75,7 @@ def snippet(case: Case, problem: Problem, settings: Settings, entry: str, got: s
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
         f"got = {_literal(got)}  {_comment(f'{case.rule.name}({called})[{name!r}][{index}]')}",
-        *_from_the_rule(case, problem, settings, entry),
+        *_from_the_rule(case, problem, settings, entry, dtype),
         f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
     ]
     if keeps is None:
@@ -260,7 +265,7 @@ def _imports(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
     return ["import sys", f"sys.path.insert(0, {str(folder)!r})", line]
 
 
-def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str) -> list[str]:
+def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str, dtype: str) -> list[str]:
     """Lines, as comments, that run the rule itself on these numbers."""
     rule, network, target = case.rule, problem.network, case.rule.target
     module, _, qualname = rule.origin.partition(":")
@@ -291,7 +296,10 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str)
     return [
         _comment(f"The same from the rule itself, which needs gradcheck{where}:"),
         *map(_comment, ["import gradcheck", *imports]),
-        _comment(f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"),
+        _comment(
+            f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
+            + (f".astype({dtype!r})" if dtype != "float64" else "")
+        ),
         _comment(f"got = {call}[{name!r}][{index or '()'}]"),
     ]
 

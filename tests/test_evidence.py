@@ -318,12 +318,6 @@ def test_a_truncation_at_any_lag_is_told_from_the_next(kept: int) -> None:
         assert judge(own, **kwargs).evidence.status is Status.HOLDS  # type: ignore[operator]
 
 
-def test_black_boxes_see_every_lag_of_their_longest_problem() -> None:
-    found = blackbox.judge(case_of(right))
-    assert found.evidence.details["longest_visible_lag"] == 40
-    assert all(error < 1e-12 for error in found.evidence.details["smallest_relative_error"].values())
-
-
 @pytest.mark.parametrize(
     "ignoring",
     [

@@ -35,7 +35,7 @@ class Case:
 class Witness:
     """Where a claim was seen to fail: enough to look for a small certified counterexample.
 
-    floats: whether it was seen on floats, which a rule may treat differently from other scalars.
+    floats: whether it was seen on floats, which a rule may treat differently from other scalars, and of which format.
     """
 
     network: RecurrentNetwork
@@ -44,6 +44,7 @@ class Witness:
     detail: str
     problem: Problem | None = None
     floats: bool = False
+    dtype: str = "float64"
 
 
 @dataclass(frozen=True)

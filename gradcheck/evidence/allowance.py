@@ -5,7 +5,8 @@ carry it along every path in absolute value (sum over paths of |path| times gamm
 the path), through f and f' too. That bounds the recursion's error in any order of summation. Another
 algorithm for the same sum over paths (forward mode, blocks, a product tree) multiplies the same
 factors in another association: at most a product, a sum and a reload where the recursion has one
-product and sum, so `SLACK` = 4 times the bound covers it to first order.
+product and sum, so `SLACK` = 4 times the bound covers it to first order. A rule that first rounds the problem to its
+own format adds a rounding to each product that a number enters, which is such a reload.
 
 Where products underflow or overflow depends on the association: forward mode may lose a product of many small slopes
 that the recursion saves by starting from a large error. So each entry is also allowed the smallest positive number

@@ -1,8 +1,11 @@
-"""Black-box evidence: a rule that only runs on floats, judged against balls.
+"""Black-box evidence: a rule that only runs on floats, judged against balls, at float64 or float32.
 
 Each entry is within its rounding allowance of the true value, provably outside, or undecided. Problems
 are chosen for power: long lags stay visible on them; the power reached is reported, per parameter:
 the smallest relative error that would have been caught, and the longest lag.
+
+A rule is judged by the coarser of the format that it was given and the one it answers in. One that answers a
+float32 problem in float64, and to within what float64 rounds, has cast up: its float32 is float64 again, NOT RUN.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ import flint
 import numpy as np
 
 from ..problems import lively_problem, living_sizes, telling_problems
-from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
 from ..reference.network import Sizes
@@ -29,7 +31,8 @@ from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, describe, not_run, spread
 from .allowance import allowance
-from .target import entries, expected, planted
+from .power import Power, reaches
+from .target import entries, expected, longest_kept, planted
 
 SIZES = (
     Sizes(41, 6, 2, 2),
@@ -63,20 +66,17 @@ class FloatComparison:
     """Float entries against balls.
 
     outside: the first entry that is provably further than its allowance, as (entry, got, true, allowance).
-    undecided: entries whose allowance is infinite. smallest: per parameter, the least allowance relative
-    to its entry. worst: the largest distance in units of the allowance.
+    undecided: entries whose allowance is infinite. worst: the largest distance in units of the allowance.
     """
 
     outside: tuple[str, float, Any, float] | None
     undecided: int
-    smallest: dict[str, float]
     worst: float
 
 
 def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[str, Array]) -> FloatComparison:
     """Compare float entries with balls, in the field's working precision."""
     outside, undecided, worst = None, 0, 0.0
-    smallest: dict[str, float] = {}
     for (name, index, value), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
         true, allow = field.native(ball), float(allowed[name][index])
         if not np.isfinite(allow):
@@ -87,10 +87,7 @@ def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[s
             outside = (entry_name(name, index), float(value), true, allow)
         if allow > 0:
             worst = max(worst, float(gap.mid()) / allow)
-        size = float(abs(true).mid())
-        if size > 0:
-            smallest[name] = min(smallest.get(name, float("inf")), allow / size)
-    return FloatComparison(outside, undecided, smallest, worst)
+    return FloatComparison(outside, undecided, worst)
 
 
 def compare_on(
@@ -103,24 +100,62 @@ def compare_on(
     field = BallField(320)
     with field.working():
         truth = expected(claim, exact.over(field))
-        allowed = allowance(claim, exact, RoundedField.for_dtype(_coarsest(result, dtype)))
+        allowed = allowance(claim, exact, RoundedField.for_dtype(coarsest(result, dtype)))
         return compare(result, truth, field, allowed), result, truth, field, allowed
 
 
-def _coarsest(result: Gradient, dtype: Any) -> Any:
+def coarsest(result: Gradient, dtype: Any) -> Any:
     """The format to judge by: a rule that computes in float32 whatever it is given is judged as float32."""
     formats = [array.dtype for array in result.values() if array.dtype.kind == "f"]
     return max([np.dtype(dtype), *formats], key=lambda d: float(np.finfo(d).eps))
 
 
-def visible_lag(problem: Problem, allowed: dict[str, Array]) -> int:
-    """The longest lag of the last loss of which some entry exceeds its allowance, at float64; -1 for none."""
-    longest, terms = -1, lags.by_lag(problem)
-    for k in range(problem.T):
-        term = terms[problem.T, k]
-        if any((np.abs(term[name]) > 2 * allowed[name]).any() for name in term):
-            longest = k
-    return longest
+def midpoints(gradient: Gradient, field: BallField) -> Gradient:
+    """Balls as the float64 nearest to their middle."""
+    return {
+        name: np.array([float(ball.mid()) for ball in field.natives(array)]).reshape(array.shape)
+        for name, array in gradient.items()
+    }
+
+
+def casts_up(claim: Claim, problem: Problem, result: Gradient, truth: Gradient, field: BallField) -> bool:
+    """Whether a rule that was given float32 answers in float64, and to within what float64 rounds."""
+    if any(array.dtype.itemsize < 8 for array in result.values()):
+        return False
+    with field.working():
+        finer = allowance(claim, problem, RoundedField.for_dtype(np.float64))
+        return compare(result, truth, field, finer).outside is None
+
+
+def told(at: str, outside: tuple[str, float, Any, float], kind: str = "") -> str:
+    """An entry that is provably outside, in a sentence."""
+    entry, got, true, allow = outside
+    where = f" at {kind}" if kind else ""
+    return (
+        f"at {at}: {entry} is {got!r}{where}, the true value {true.str(17, radius=False)}, rounding allows {allow:.2g}"
+    )
+
+
+def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFailed) -> Finding:
+    """A rule that raises on floats cannot be judged; one that raises on float32 alone does not run there."""
+    if kind == "float32":
+        return not_run(kind, f"the rule does not run at float32: {error}")
+    return Finding(
+        Evidence(kind, Status.ERROR, Strength.NONE, str(error)), Witness(case.network, size, settings, str(error))
+    )
+
+
+def _problems(case: Case, sizes: Sequence[Sizes]) -> dict[str, Problem]:
+    """By name: one of each size, then the telling ones."""
+    found = {
+        str(size): lively_problem(
+            case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE
+        )
+        for number, size in enumerate(sizes)
+    }
+    for name, problem in telling_problems(case.network, case.seed, weighted=case.weighted).items():
+        found[f"{problem.sizes}, {name}"] = problem
+    return found
 
 
 def judge(
@@ -135,17 +170,9 @@ def judge(
     kind = np.dtype(dtype).name
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run(kind, f"the claim {case.claim} promises no particular result")
-    undecided = planted_count = rejected = total = 0
-    smallest: dict[str, float] = {}
-    worst, longest = 0.0, -1
-    problems = {
-        str(size): lively_problem(
-            case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE
-        )
-        for number, size in enumerate(sizes)
-    }
-    for name, problem in telling_problems(case.network, case.seed, weighted=case.weighted).items():
-        problems[f"{problem.sizes}, {name}"] = problem
+    power, worst = Power(), 0.0
+    planted_count = rejected = 0
+    problems = _problems(case, sizes)
     for number, (title, problem) in enumerate(problems.items()):
         size = problem.sizes
         for settings in spread(case.rule.settings(size.T), most_settings):
@@ -157,55 +184,57 @@ def judge(
             except UnsupportedOperation as error:
                 return not_run(kind, str(error))
             except RuleFailed as error:
-                return Finding(
-                    Evidence(kind, Status.ERROR, Strength.NONE, str(error)),
-                    Witness(case.network, size, settings, str(error)),
-                )
+                return failed(case, kind, size, settings, error)
             if seen.outside:
-                entry, got, true, allow = seen.outside
-                known = true.str(17, radius=False)
-                text = f"at {at}: {entry} is {got!r}, the true value {known}, rounding allows {allow:.2g}"
+                text = told(at, seen.outside)
                 return Finding(
                     Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
-                    Witness(case.network, size, settings, text, problem, floats=True),
+                    Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
                 )
-            undecided += seen.undecided
-            total += sum(a.size for a in result.values())
+            if number == 0 and kind == "float32" and casts_up(claim, problem, result, truth, field):
+                return not_run(kind, "for float32 it answers in float64, as exactly as float64 does: it casts up")
             worst = max(worst, seen.worst)
-            for name, value in seen.smallest.items():
-                smallest[name] = min(smallest.get(name, float("inf")), value)
+            power.add(midpoints(truth, field), allowed)
             if number == 0:
-                longest = max(longest, visible_lag(problem, allowed))
+                power.add_lags(problem, allowed)
             if number >= len(sizes) or living_sizes(case.network, size) != size:
                 continue  # on these the longest lag may well be 0
+            lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
+            if lag < 0:
+                continue  # the power says so
             with field.working():
-                lifted = problem.astype(dtype).astype(np.float64).over(field)
-                fault = planted(claim, lifted, truth)
-                as_floats = {
-                    n: np.array([float(b.mid()) for b in field.natives(a)]).reshape(a.shape) for n, a in fault.items()
-                }
+                fault = planted(claim, problem.over(field), truth, lag)
                 planted_count += 1
-                rejected += compare(as_floats, truth, field, allowed).outside is not None
-    power = ", ".join(f"{name} {value:.1g}" for name, value in smallest.items())
-    if undecided:
-        return Finding(
-            Evidence(
-                kind,
-                Status.INCONCLUSIVE,
-                Strength.NONE,
-                f"{undecided} of {total} entries have no finite rounding allowance (overflow)",
-            ),
-            planted=(planted_count, rejected),
-        )
+                rejected += compare(midpoints(fault, field), truth, field, allowed).outside is not None
+    return _concluded(kind, power, worst, list(problems.values()), (planted_count, rejected))
+
+
+def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
+    """The longest lag of the last loss that the claim keeps and rounding leaves visible; -1 for none."""
+    kept = [k for k in range(problem.T) if not isinstance(claim, LagClaim) or claim.keeps(problem.T, k, problem.T)]
+    return max(reach.visible for reach in reaches(problem, allowed, kept).values())
+
+
+def _concluded(kind: str, power: Power, worst: float, problems: Sequence[Problem], caught: tuple[int, int]) -> Finding:
+    """What it comes to that no entry is outside: of a parameter that rounding hides altogether, nothing is known."""
+    undecided = f"{power.undecided} of {power.total} entries have no finite rounding allowance (overflow)"
+    details = {**power.details(), "worst_in_allowances": worst}
+    if power.unseen:
+        text = f"rounding at {kind} may exceed every entry of {', '.join(sorted(power.unseen))}, on every problem"
+        text += f"; {undecided}" if power.undecided else ""
+        return Finding(Evidence(kind, Status.INCONCLUSIVE, Strength.NONE, text, details=details), planted=caught)
+    text = f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)"
+    text += f", but {undecided}" if power.undecided else ""
+    largest = [max(getattr(p.sizes, letter) for p in problems) for letter in "TI"]
     return Finding(
         Evidence(
             kind,
             Status.HOLDS,
             Strength.SUPPORTED,
-            f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)",
-            scope=f"{len(problems)} problems, T up to {max(s.T for s in sizes)}, I up to {max(s.I for s in sizes)}",
-            blind=f"relative errors below {power} (smallest caught, per parameter); a truncation beyond lag {longest}",
-            details={"smallest_relative_error": smallest, "longest_visible_lag": longest, "worst_in_allowances": worst},
+            text,
+            scope=f"{len(problems)} problems, T up to {largest[0]}, I up to {largest[1]}",
+            blind=power.blind(kind),
+            details=details,
         ),
-        planted=(planted_count, rejected),
+        planted=caught,
     )

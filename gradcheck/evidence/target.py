@@ -47,10 +47,10 @@ def longest_kept(claim: Claim, T: int) -> int:
     return max((k for k in range(T) if claim.keeps(T, k, T)), default=0)
 
 
-def planted(claim: Claim, problem: Problem, promised: Gradient) -> Gradient:
-    """`promised` without the longest lag that it keeps of the last loss: wrong by exactly one path."""
-    lag = longest_kept(claim, problem.T)
-    missing = lags.gradient(problem, lambda t, k, T: t == T and k == lag)
+def planted(claim: Claim, problem: Problem, promised: Gradient, lag: int | None = None) -> Gradient:
+    """`promised` without one lag of the last loss, the longest that it keeps if left out: wrong by exactly one path."""
+    gone = longest_kept(claim, problem.T) if lag is None else lag
+    missing = lags.gradient(problem, lambda t, k, T: t == T and k == gone)
     return {name: promised[name] - missing[name] for name in promised}
 
 
