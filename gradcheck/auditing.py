@@ -17,7 +17,20 @@ from . import isolation
 from .conclusion import conclude, covers_all, merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
-from .evidence import Case, Finding, blackbox, enclosure, formal, ladder, liveness, modular, not_run, oracles, purity
+from .evidence import (
+    Case,
+    Finding,
+    blackbox,
+    enclosure,
+    floats,
+    formal,
+    ladder,
+    liveness,
+    modular,
+    not_run,
+    oracles,
+    purity,
+)
 from .isolation import DEFAULT_LIMITS, Limits
 from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
 from .reference.errors import GradcheckError
@@ -308,7 +321,6 @@ class _Audit:
             )
         modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
         ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        float_sizes = blackbox.SIZES if first else blackbox.FURTHER_SIZES
         most = 2 if first else 1
         plan += [
             ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
@@ -316,9 +328,7 @@ class _Audit:
         ]
         if first:
             plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
-        plan.append(
-            ("float64", lambda told: blackbox.judge(case, sizes=float_sizes, most_settings=most, progress=told))
-        )
+        plan += floats.plan(case, effort.floats if first else floats.FURTHER)
         findings: list[Finding] = []
         for kind, judge in plan:
             try:
@@ -370,12 +380,12 @@ class _Audit:
         """
         claim, kind = case.claim, finding.evidence.kind
         against = f"{kind} evidence speaks against it ({finding.evidence.statement})"
-        if kind != "float64":
-            floats = self._lost(case, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
-            if floats.evidence.status is Status.REFUTED:
-                return self._refute(claim, floats, (*evidence, floats.evidence))
-            if floats.evidence.status is Status.HOLDS:
-                shown = floats.evidence
+        if kind not in floats.KINDS:
+            double = self._lost(case, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
+            if double.evidence.status is Status.REFUTED:
+                return self._refute(claim, double, (*evidence, double.evidence))
+            if double.evidence.status is Status.HOLDS:
+                shown = double.evidence
                 sentence = getattr(claim, "sentence", f"the result equals {claim}")
                 return Verdict(
                     str(claim),

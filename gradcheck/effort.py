@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .evidence import enclosure, formal, ladder, modular
+from .evidence import enclosure, floats, formal, ladder, modular
 from .reference.network import Sizes
 
 
@@ -17,6 +17,7 @@ class Effort:
     modular_sizes: tuple[Sizes, ...] = modular.SIZES
     enclosure_sizes: tuple[Sizes, ...] = (*enclosure.SMALL_SIZES, *enclosure.SIZES)
     digits: tuple[int, ...] = ladder.DIGITS
+    floats: floats.FloatSizes = floats.FULL
 
 
 FULL = Effort()
@@ -26,5 +27,6 @@ QUICK = Effort(
     modular_sizes=(Sizes(24, 6, 2, 2),),
     enclosure_sizes=enclosure.SMALL_SIZES,
     digits=(50, 100),
+    floats=floats.QUICK,
 )
 EFFORTS = {"full": FULL, "quick": QUICK}

@@ -30,7 +30,10 @@ MEANINGS = {
 }
 """Every word that a verdict can have, strongest first, and what it means."""
 
-KINDS = ("formal", "modular", "enclosure", "ladder", "enumeration", "counting", "properties", "float64", "purity")
+KINDS = (
+    "formal", "modular", "enclosure", "ladder", "enumeration", "counting",
+    "lagwise", "float64", "float32", "float ladder", "properties", "purity",
+)  # fmt: skip
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 
 # Whichever of these a group of outcomes contains first is what the group as a whole came to.

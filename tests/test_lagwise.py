@@ -1,0 +1,135 @@
+"""Lag by lag on floats: which lags a rule has, each told by entries of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from wrong_rules import WRONG, as_black_box, made
+
+import gradcheck
+from gradcheck import counterexample
+from gradcheck.evidence import Case, lagwise
+from gradcheck.reference import lags
+from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.rules import as_rule
+from gradcheck.verdicts import Status
+
+SIZE = Sizes(24, 5, 24, 2)
+
+
+def keeping(kept: Any) -> Any:
+    """A rule that sums the lags that `kept`, a claim or a function of (t, k, T), keeps."""
+    return lambda problem: lags.gradient(problem, getattr(kept, "keeps", kept))
+
+
+def judged(rule: Any, claim: Claim = Exact(), network: Any = None, **kwargs: Any) -> Any:  # noqa: B008
+    case = Case(as_rule(rule, claims=[claim], **kwargs), claim, network or Network())
+    return lagwise.judge(case, size=SIZE)
+
+
+@pytest.mark.parametrize(
+    ("kept", "claim", "said"),
+    [
+        (Truncated(8), Exact(), "exact to lag 7, absent beyond"),
+        (Truncated(1), Exact(), "exact to lag 0, absent beyond"),
+        (Truncated(8), Truncated(12), "exact to lag 7, absent beyond"),
+        (Truncated(8), Truncated(5), "exact to lag 4, present, where the claim has nothing, at lags 5 to 7"),
+        (Truncated(23), Exact(), "exact to lag 22, absent beyond"),
+        (Chunked(7), Exact(), "exact to lag 2, absent beyond"),
+        (lambda t, k, T: k != 5, Exact(), "exact to lag 4, absent at lag 5"),
+        (lambda t, k, T: k not in (5, 6, 9), Exact(), "exact to lag 4, absent at lags 5 to 6, 9"),
+        (lambda t, k, T: k > 0, Exact(), "absent at lag 0"),
+        (lambda t, k, T: t < T, Exact(), "absent at every lag"),
+    ],
+)
+def test_missing_and_surplus_lags_are_named(kept: Any, claim: Claim, said: str) -> None:
+    finding = judged(keeping(kept), claim)
+    assert finding.evidence.status is Status.REFUTED, finding.evidence
+    assert finding.evidence.statement.partition(":")[0] == said
+    assert finding.witness.floats and finding.witness.problem is not None
+
+
+@pytest.mark.parametrize("claim", [Exact(), Truncated(1), Truncated(8), Chunked(7), Windowed(6, 4)], ids=str)
+def test_right_rules_hold_under_every_claim(claim: Any) -> None:
+    finding = judged(keeping(claim), claim)
+    assert finding.evidence.status is Status.HOLDS, finding.evidence
+    assert finding.planted == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [Network(a) for a in ("logistic", "relu", "softplus", "identity")]
+    + [Network("tanh", "softmax", "categorical_cross_entropy"), Network("tanh", "logistic", "binary_cross_entropy")],
+    ids=str,
+)
+def test_every_lag_has_entries_of_its_own_on_every_network(network: Any) -> None:
+    right = judged(made("right"), network=network)
+    assert right.evidence.status is Status.HOLDS, right.evidence
+    assert right.evidence.details["lags"] == SIZE.T and right.evidence.blind == "other losses than the last"
+    assert judged(keeping(Truncated(8)), network=network).evidence.statement.startswith("exact to lag 7, absent beyond")
+
+
+def test_the_lectures_other_network_and_loss_weights() -> None:
+    from gradcheck.algorithms import Focused
+
+    finding = judged(Focused, network=ContextNetwork(), weighted=True)
+    assert finding.evidence.status is Status.HOLDS, finding.evidence
+    problem = lagwise.lagwise_problem(Case(as_rule(Focused, weighted=True), Exact(), ContextNetwork()), SIZE)
+    assert np.nonzero(problem.loss_weights)[0].tolist() == [SIZE.T - 1]
+
+
+def test_all_of_the_long_problems_lags_are_seen() -> None:
+    case = Case(as_rule(made("right"), claims=[Exact()]), Exact(), Network())
+    evidence = lagwise.judge(case).evidence
+    assert evidence.details["lags"] == 41 and evidence.blind == "other losses than the last", evidence
+
+
+def test_wrong_lags_are_told_from_absent_ones() -> None:
+    name = "R transposed in the recursion"
+    assert judged(made(name, WRONG[name])).evidence.statement.startswith("exact to lag 0, wrong at lags 1 to 23")
+    assert judged(made("scale 2", WRONG["scale 2"])).evidence.statement.startswith("wrong at lags 0 to 23")
+
+
+def test_a_small_error_in_one_lag_is_told_as_that() -> None:
+    """A fault of a millionth of the longest lag alone is told as that."""
+
+    def rule(problem: Any) -> Any:
+        found = made("right")(problem)
+        found["W"][0] = found["W"][0] * (1 + 1e-6)
+        return found
+
+    finding = judged(rule, network=Network("logistic"))
+    assert finding.evidence.statement.startswith("exact to lag 22, wrong at lag 23"), finding.evidence
+
+
+class Blind(Network):
+    """A network that adds up its inputs first, so that no entry of W tells one step from another."""
+
+    def step(self, parameters: Any, state: Any, x: Any) -> Any:
+        return super().step(parameters, state, x * 0 + x.sum())
+
+
+def test_where_no_entry_belongs_to_one_lag_nothing_is_judged() -> None:
+    finding = judged(made("right"), network=Blind())
+    assert finding.evidence.status is Status.NOT_RUN, finding.evidence
+    assert "not every lag has entries of its own" in finding.evidence.statement
+
+
+def test_a_claim_about_another_rule_is_judged_lag_by_lag() -> None:
+    claim = Equals(made("right"))
+    assert judged(made("again"), claim).evidence.status is Status.HOLDS
+    assert judged(keeping(Truncated(8)), claim).evidence.statement.startswith("exact to lag 7, absent beyond")
+
+
+def test_an_audit_says_which_lags_a_black_box_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterexample, "_search", lambda *args: None)  # the witness is enough of a counterexample
+
+    def cut_at_3(problem: Any) -> Any:
+        return lags.gradient(problem, Truncated(3).keeps)
+
+    verdict = gradcheck.audit(as_black_box(cut_at_3), claims=[Exact()], effort="quick").verdicts[-1]
+    assert verdict.status is Status.REFUTED and verdict.counterexample is not None, verdict.statement
+    assert "exact to lag 2, absent beyond" in verdict.evidence[-1].statement, verdict.evidence[-1]
