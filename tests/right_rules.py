@@ -146,3 +146,125 @@ def by_numpy_at(dtype: str, *, answers: str) -> Any:
 
     rule.__name__ = f"{dtype} inside, {answers} outside"
     return rule
+
+
+def with_sums(name: str, add: Any) -> Any:
+    """BPTT in which every sum, of a product of matrices and over time, is `add` of an array of terms, over axis 0."""
+
+    def product(matrix: Any, vector: Any) -> Any:
+        return add(matrix.T * vector[:, None])
+
+    def rule(problem: Any) -> dict[str, Any]:
+        p, net, T = problem.parameters, problem.network, problem.T
+        W, R, V = p["W"], p["R"], p["V"]
+        a, s, e = [problem.initial_state], [None], [None]
+        for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+            s.append(add(np.concatenate([W * x[:, None], R * a[-1][:, None]])))
+            a.append(net.activation(s[-1]))
+            e.append(weight * net.output_error(product(V.T, a[-1]), y))
+        terms: dict[str, list[Any]] = {"W": [], "R": [], "V": []}
+        delta = np.zeros_like(a[0])
+        for t in range(T, 0, -1):
+            delta = net.activation.derivative(s[t]) * add(np.stack([product(V, e[t]), product(R, delta)]))
+            terms["W"].append(np.outer(problem.inputs[t - 1], delta))
+            terms["R"].append(np.outer(a[t - 1], delta))
+            terms["V"].append(np.outer(a[t], e[t]))
+        return {key: add(np.stack(found)) for key, found in terms.items()}
+
+    rule.__name__ = name
+    return rule
+
+
+def _pairwise(terms: Any) -> Any:
+    half = len(terms) // 2
+    return terms[0] if len(terms) == 1 else _pairwise(terms[:half]) + _pairwise(terms[half:])
+
+
+def _in_order(terms: Any) -> Any:
+    total = np.zeros_like(terms[0])
+    for term in terms:
+        total = total + term
+    return total
+
+
+def _compensated(terms: Any) -> Any:
+    """Kahan's sum; without its correction where that is no number, after an overflow."""
+    total, lost = np.zeros_like(terms[0]), np.zeros_like(terms[0])
+    for term in terms:
+        larger = total + (term - lost)
+        lost = np.nan_to_num((larger - total) - (term - lost), nan=0.0, posinf=0.0, neginf=0.0)
+        total = larger
+    return total
+
+
+SUMS = [
+    with_sums("pairwise sums", _pairwise),
+    with_sums("sums from the first", _in_order),
+    with_sums("sums from the last", lambda terms: _in_order(terms[::-1])),
+    with_sums("sums of the smallest first", lambda terms: _in_order(np.sort(terms, axis=0))),
+    with_sums("sums of the largest first", lambda terms: _in_order(np.take_along_axis(
+        terms, np.argsort(-abs(terms), axis=0), axis=0))),
+    with_sums("Kahan's sums", _compensated),
+    with_sums("einsum", lambda terms: np.einsum("i...->...", terms)),
+]  # fmt: skip
+"""The same terms added in other orders."""
+
+
+def matrices_first(problem: Any) -> dict[str, Any]:
+    """Products of Jacobians before any error meets them: g(t, k) from J(t) ... J(t-k+1), lag by lag."""
+    p, net, T = problem.parameters, problem.network, problem.T
+    W, R, V = p["W"], p["R"], p["V"]
+    a, slopes, e = [problem.initial_state], [None], [None]
+    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        s = W.T @ x + R.T @ a[-1]
+        a.append(net.activation(s))
+        slopes.append(net.activation.derivative(s))
+        e.append(weight * net.output_error(V.T @ a[-1], y))
+    g = {name: np.zeros_like(array) for name, array in p.items()}
+    for t in range(1, T + 1):
+        g["V"] += np.outer(a[t], e[t])
+        product = np.diag(slopes[t])  # ds(t) to a(t)
+        for u in range(t, 0, -1):
+            delta = product @ (V @ e[t])
+            g["W"] += np.outer(problem.inputs[u - 1], delta)
+            g["R"] += np.outer(a[u - 1], delta)
+            if u > 1:
+                product = (slopes[u - 1][:, None] * R) @ product
+    return g
+
+
+def by_jax(problem: Any) -> dict[str, Any]:
+    """The gradient from JAX's reverse mode over a scan, in the problem's format."""
+    import jax
+    import jax.numpy as jnp
+
+    net = problem.network
+    functions = {
+        "tanh": jnp.tanh,
+        "identity": lambda s: s,
+        "logistic": jax.nn.sigmoid,
+        "relu": jax.nn.relu,
+        "softplus": jax.nn.softplus,
+        "softmax": jax.nn.softmax,
+    }
+
+    def loss_at(u: Any, y: Any) -> Any:
+        if net.loss.name == "binary_cross_entropy":
+            return -(y * jax.nn.log_sigmoid(u) + (1 - y) * jax.nn.log_sigmoid(-u)).sum()
+        if net.loss.name == "categorical_cross_entropy":
+            return -(y * jax.nn.log_softmax(u)).sum()
+        return ((functions[net.output.name](u) - y) ** 2).sum() / 2
+
+    def loss(p: Any, arrays: Any) -> Any:
+        def step(a: Any, given: Any) -> Any:
+            x, y, weight = given
+            a = functions[net.activation.name](p["W"].T @ x + p["R"].T @ a)
+            return a, weight * loss_at(p["V"].T @ a, y)
+
+        start, *sequence = arrays
+        return jax.lax.scan(step, start, tuple(sequence))[1].sum()
+
+    with jax.enable_x64(problem.inputs.dtype == np.float64):
+        arrays = (problem.initial_state, problem.inputs, problem.targets, problem.loss_weights)
+        found = jax.grad(loss)(dict(problem.parameters), arrays)
+        return {name: np.array(array) for name, array in found.items()}

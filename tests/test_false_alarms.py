@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from typing import Any
 
 import numpy as np
 import pytest
-from right_rules import TANH, bptt, by_torch, complex_step, entry_by_entry, forward_mode, with_slope
+from right_rules import (
+    SUMS,
+    TANH,
+    bptt,
+    by_jax,
+    by_numpy_at,
+    by_torch,
+    complex_step,
+    entry_by_entry,
+    forward_mode,
+    matrices_first,
+    with_slope,
+    with_sums,
+)
 from wrong_rules import as_black_box
 
 import gradcheck
@@ -30,10 +44,15 @@ from gradcheck.results import run
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength
 
-ROUTES = [bptt, entry_by_entry, forward_mode, shipped_bptt, RTRL, Schmidhuber]
+ROUTES = [bptt, entry_by_entry, forward_mode, matrices_first, *SUMS, shipped_bptt, RTRL, Schmidhuber]
 if importlib.util.find_spec("torch"):
     ROUTES.append(by_torch)
+SLOW = ("entry_by_entry", "matrices_first")
+"""Rules whose time grows with T^2."""
+FLOAT32 = np.dtype(np.float32)
 RULES = [as_rule(route, claims=[Exact()], weighted=True) for route in ROUTES]
+IN_FLOAT32 = [as_rule(by_numpy_at("float32", answers="float32"), claims=[Exact()], weighted=True)]
+JAX = [as_rule(by_jax, claims=[Exact()], weighted=True)] if importlib.util.find_spec("jax") else []
 LARGEST_SHARE = [0.0]
 """Of an allowance that a right rule used, over this file."""
 
@@ -44,11 +63,14 @@ def assert_within(problem: Problem, dtype: Any, rules: Any = RULES) -> Any:
     exact, field = given.astype(np.float64), BallField(320)
     with field.working():
         truth = expected(Exact(), exact.over(field))
-        allowed = module.allowance(Exact(), exact, RoundedField.for_dtype(dtype))
+        bounds = {
+            kind: module.allowance(Exact(), exact, RoundedField.for_dtype(kind)) for kind in {np.dtype(dtype), FLOAT32}
+        }
         for rule in rules:
-            if rule.name == "entry_by_entry" and problem.T > 20:
-                continue  # its time grows with T^2
-            seen = blackbox.compare(run(rule, given.copy(), {}).gradient, truth, field, allowed)
+            if rule.name in SLOW and problem.T > 20:
+                continue
+            result = run(rule, given.copy(), {}).gradient
+            seen = blackbox.compare(result, truth, field, bounds[np.dtype(blackbox.coarsest(result, dtype))])
             said = f"{rule.name} at {np.dtype(dtype).name} on {problem.network}, {problem.sizes}"
             assert seen.outside is None, f"{said}: {seen.outside}"
             if np.isfinite(seen.worst):
@@ -98,6 +120,16 @@ def test_black_boxes_hold(rule: Any) -> None:
     report = gradcheck.audit(rule, claims=[Exact()], weighted=True, effort="quick")
     assert report.passed, report.verdicts[-1].statement
     assert report.verdicts[-1].strength is Strength.SUPPORTED
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [as_black_box(SUMS[0]), as_black_box(SUMS[5]), by_numpy_at("float32", answers="float32")],
+    ids=["pairwise", "Kahan", "float32"],
+)
+def test_full_audits_refute_no_right_black_box(rule: Any) -> None:
+    report = gradcheck.audit(rule, claims=[Exact()], weighted=True)
+    assert report.verdicts[-1].status is Status.HOLDS, report.verdicts[-1].statement
 
 
 @pytest.mark.parametrize("scale", ["0.9 * v + 0.1 * v"])
@@ -227,7 +259,49 @@ NASTY: dict[str, tuple[Problem, tuple[Any, ...]]] = {
 def test_no_right_rule_is_refuted_on_a_nasty_problem(name: str) -> None:
     problem, dtypes = NASTY[name]
     for dtype in dtypes:
-        assert_within(problem.astype(dtype).astype(np.float64), dtype)
+        rules = [*RULES, *IN_FLOAT32] if np.float32 in dtypes else RULES
+        assert_within(problem.astype(dtype).astype(np.float64), dtype, rules)
+
+
+COMPILED = [
+    "exploding, relu", "chaotic, tanh", "vanishing", "inputs of 1e-36", "denormal everywhere", "denormal float32",
+    "saturated logistic", "saturated softmax", "relu at the kink", "slopes whose product underflows",
+]  # fmt: skip
+"""Nasty problems for compiled code, which may flush subnormal numbers to zero."""
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_jax_is_not_refuted_on_nasty_problems(name: str) -> None:
+    problem, dtypes = NASTY[name]
+    dtype = dtypes[-1]
+    assert_within(problem.astype(dtype).astype(np.float64), dtype, [*JAX, RULES[0]])
+
+
+def flushing(problem: Any) -> dict[str, Any]:
+    """BPTT by single operations on numbers, each of which flushes what is below the smallest normal number to zero."""
+    least = np.finfo(problem.inputs.dtype).smallest_normal
+    flush = lambda array: np.where(abs(array) < least, 0 * array, array)  # noqa: E731
+    dot = lambda terms: functools.reduce(lambda a, b: flush(a + b), flush(terms))  # noqa: E731
+    return with_sums("flushing", dot)(problem.map(flush))
+
+
+def test_numbers_that_are_flushed_to_zero_are_allowed_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted twin: a format that reaches down to its smallest subnormal number refutes such a rule."""
+    names = ("denormal everywhere", "denormal readout", "denormal inputs")
+    rules = [as_rule(flushing, claims=[Exact()], weighted=True)]
+    for name in names:
+        assert_within(NASTY[name][0], np.float64, rules)
+    gradual = lambda dtype: RoundedField(  # noqa: E731
+        float((info := np.finfo(dtype)).eps) / 2, float(info.smallest_subnormal), float(info.max)
+    )
+    monkeypatch.setattr(RoundedField, "for_dtype", gradual)
+    refuted = 0
+    for name in names:
+        try:
+            assert_within(NASTY[name][0], np.float64, rules)
+        except AssertionError:
+            refuted += 1
+    assert refuted
 
 
 def random_problem(rng: np.random.Generator, dtype: Any) -> Problem:

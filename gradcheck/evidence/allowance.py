@@ -9,7 +9,7 @@ product and sum, so `SLACK` = 4 times the bound covers it to first order. A rule
 own format adds a rounding to each product that a number enters, which is such a reload.
 
 Where products underflow or overflow depends on the association: forward mode may lose a product of many small slopes
-that the recursion saves by starting from a large error. So each entry is also allowed the smallest positive number
+that the recursion saves by starting from a large error. So each entry is also allowed the smallest normal number
 times the largest product of other factors that can still follow, `_reach`; and where that product itself is
 beyond the format, nothing is concluded.
 """

@@ -6,8 +6,9 @@ single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |re
 `function_ulps` u max(|result|, 1) for functions that are written in many ways: tanh as 1 - 2/(exp(2s) + 1), softplus as
 log(1 + exp(s)), the logistic function as (1 + tanh(s/2))/2, its derivative from exp(s) or as a (1 - a) (Higham,
 "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
-path, so the order of summation does not matter). u is the unit roundoff of the format under audit and eta
-its smallest positive number, so underflow is charged too. The bound itself is computed in float64 and
+path, so the order of summation does not matter). u is the unit roundoff of the format under audit. eta is its
+smallest normal number: compiled code may run in a mode that flushes anything smaller to zero (XLA does), inputs and
+sums as well as products, so that is what underflow is charged. The bound itself is computed in float64 and
 rounded up by a relative 2^-20, far more than float64 can lose in it. Overflow gives e = infinity: then
 nothing can be concluded.
 """
@@ -41,7 +42,7 @@ def _steepest(name: str, low: float, high: float) -> float:
 
 
 class RoundedField(Field):
-    """Error-carrying floats for a format: unit roundoff `u`, smallest positive number `eta`, `largest`."""
+    """Error-carrying floats for a format: unit roundoff `u`, smallest normal number `eta`, `largest`."""
 
     name = "rounded"
 
@@ -55,7 +56,7 @@ class RoundedField(Field):
     def for_dtype(cls, dtype: Any) -> RoundedField:
         """np.float64, np.float32, ..."""
         info = np.finfo(dtype)
-        return cls(float(info.eps) / 2, float(info.smallest_subnormal), float(info.max))
+        return cls(float(info.eps) / 2, float(info.smallest_normal), float(info.max))
 
     @classmethod
     def for_digits(cls, digits: int) -> RoundedField:
@@ -65,7 +66,8 @@ class RoundedField(Field):
     def convert(self, number: Any) -> _Rounded:
         if isinstance(number, Fraction):
             return self.made(number.numerator / number.denominator, abs(number.numerator / number.denominator) * self.u)
-        return self.made(float(number), 0.0)
+        value = float(number)
+        return self.made(value, abs(value) if abs(value) < self.eta else 0.0)
 
     def made(self, value: float, error: float) -> _Rounded:
         if not np.isfinite(value) or abs(value) > self.largest:
@@ -108,7 +110,7 @@ class RoundedField(Field):
             size = np.abs(av) @ np.abs(bv)
             error = np.abs(av) @ be + ae @ np.abs(bv) + ae @ be + (n + 1) * self.u * size
             met = ((av != 0) | (ae > 0)).astype(float) @ ((bv != 0) | (be > 0)).astype(float)
-            error = error * _UP + met * self.eta  # a product with an exact 0 is exact
+            error = error * _UP + 2 * met * self.eta  # for it and the sum; a product with an exact 0 is exact
             value = av @ bv
         return self.array(
             (self.made(v, e) for v, e in zip(value.reshape(-1).tolist(), error.reshape(-1).tolist(), strict=True)),
@@ -134,14 +136,17 @@ class _Rounded:
         field = self.field
         return field.made(v, (e + field.u * abs(v)) * _UP + field.eta)
 
-    def _sum(self, v: float, e: float) -> _Rounded:
-        return self.field.made(v, (e + self.field.u * abs(v)) * _UP)  # sums do not underflow
+    def _sum(self, v: float, o: _Rounded) -> _Rounded:
+        field, e = self.field, self.e + o.e
+        nothing = (self.v == 0 and self.e == 0) or (o.v == 0 and o.e == 0)
+        flushed = 0.0 if nothing or abs(v) - e >= field.eta else field.eta
+        return field.made(v, (e + field.u * abs(v)) * _UP + flushed)
 
     def __add__(self, o: _Rounded) -> _Rounded:
-        return self._sum(self.v + o.v, self.e + o.e)
+        return self._sum(self.v + o.v, o)
 
     def __sub__(self, o: _Rounded) -> _Rounded:
-        return self._sum(self.v - o.v, self.e + o.e)
+        return self._sum(self.v - o.v, o)
 
     def __mul__(self, o: _Rounded) -> _Rounded:
         if (self.v == 0 and self.e == 0) or (o.v == 0 and o.e == 0):
