@@ -194,6 +194,20 @@ def test_entries_that_rounding_hides_are_no_reason_to_conclude_nothing(monkeypat
     assert "have no finite rounding allowance" in evidence.statement and evidence.details["undecided_entries"]
 
 
+def test_a_parameter_without_any_gradient_is_no_reason_to_conclude_nothing() -> None:
+    class Deaf(Network):
+        """A network that never hears its inputs."""
+
+        def step(self, parameters: Any, state: Any, x: Any) -> Any:
+            return super().step(parameters, state, 0 * x)
+
+    rule = lambda problem: RIGHT(problem.replace(inputs=0 * problem.inputs))  # noqa: E731
+    evidence = blackbox.judge(case_of(rule, Deaf()), sizes=FEW).evidence
+    assert evidence.status is Status.HOLDS, evidence
+    stray = lambda problem: {**rule(problem), "W": problem.parameters["W"] * 1e-9}  # noqa: E731
+    assert blackbox.judge(case_of(stray, Deaf()), sizes=FEW).evidence.status is Status.REFUTED
+
+
 def test_the_other_network_is_judged_at_float32() -> None:
     from gradcheck.algorithms import Focused
 

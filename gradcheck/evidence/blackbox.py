@@ -145,15 +145,16 @@ def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFa
     )
 
 
-def _problems(case: Case, sizes: Sequence[Sizes]) -> dict[str, Problem]:
-    """By name: one of each size, then the telling ones."""
+def _problems(case: Case, sizes: Sequence[Sizes], telling: bool) -> dict[str, Problem]:
+    """By name: one of each size, then, if wanted, the telling ones."""
     found = {
         str(size): lively_problem(
             case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE
         )
         for number, size in enumerate(sizes)
     }
-    for name, problem in telling_problems(case.network, case.seed, weighted=case.weighted).items():
+    others = telling_problems(case.network, case.seed, weighted=case.weighted) if telling else {}
+    for name, problem in others.items():
         found[f"{problem.sizes}, {name}"] = problem
     return found
 
@@ -164,15 +165,16 @@ def judge(
     dtype: Any = np.float64,
     sizes: Sequence[Sizes] = SIZES,
     most_settings: int = 2,
+    telling: bool = True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Finding:
-    """Judge the rule's float results on problems of these sizes, at a spread of its settings."""
+    """Judge the rule's float results on problems of these sizes, and on telling ones, at a spread of its settings."""
     kind = np.dtype(dtype).name
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run(kind, f"the claim {case.claim} promises no particular result")
     power, worst = Power(), 0.0
     planted_count = rejected = 0
-    problems = _problems(case, sizes)
+    problems = _problems(case, sizes, telling)
     for number, (title, problem) in enumerate(problems.items()):
         size = problem.sizes
         for settings in spread(case.rule.settings(size.T), most_settings):

@@ -18,7 +18,10 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FloatSizes:
-    """How far each kind goes; a kind without sizes is left out. settings: at how many of the rule's float64 judges."""
+    """How far each kind goes; a kind without sizes is left out.
+
+    settings: at how many of the rule's float64 judges. telling: whether float32 has the telling problems again.
+    """
 
     lagwise: Sizes | None = lagwise.SIZE
     float64: tuple[Sizes, ...] = blackbox.SIZES
@@ -26,6 +29,7 @@ class FloatSizes:
     ladder: tuple[Sizes, ...] = float_ladder.SIZES
     properties: tuple[Sizes, ...] = properties.SIZES
     settings: int = 2
+    telling: bool = True
 
 
 FULL = FloatSizes()
@@ -42,6 +46,7 @@ FURTHER = FloatSizes(
     ladder=(),
     properties=(),
     settings=1,
+    telling=False,
 )
 """For networks after a rule's first."""
 
@@ -59,7 +64,9 @@ def plan(case: Case, sizes: FloatSizes) -> list[tuple[str, Callable[[Told], Find
         (
             "float32",
             bool(sizes.float32),
-            lambda told: blackbox.judge(case, dtype=np.float32, sizes=sizes.float32, most_settings=1, progress=told),
+            lambda told: blackbox.judge(
+                case, dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=sizes.telling, progress=told
+            ),
         ),
         (
             float_ladder.KIND,

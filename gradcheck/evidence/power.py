@@ -25,14 +25,15 @@ class Reach:
 class Power:
     """Gathered problem by problem. The least that would have been caught, by parameter, and what stayed unseen.
 
-    smallest: an entry's least allowance relative to its size. reach: by lag. unseen: parameters of which no entry
-    exceeded its allowance. undecided: of `total` entries, how many have no finite allowance.
+    smallest: an entry's least allowance relative to its size. reach: by lag. seen, hidden: parameters with an entry
+    that exceeds its allowance, or does not; what is exactly 0 is neither. undecided: of `total` entries, how many have
+    no finite allowance.
     """
 
     smallest: dict[str, float] = field(default_factory=dict)
     reach: dict[str, Reach] = field(default_factory=dict)
-    unseen: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
     undecided: int = 0
     total: int = 0
 
@@ -43,11 +44,17 @@ class Power:
             with np.errstate(all="ignore"):
                 least = float(np.min(np.where(size > 0, allow / size, np.inf), initial=np.inf))
             self.smallest[name] = min(self.smallest.get(name, float("inf")), least)
-            if ((allow < size) | (allow == 0)).any():
+            if (allow < size).any():
                 self.seen.add(name)
+            if (((size > 0) | np.isinf(allow)) & (allow >= size)).any():
+                self.hidden.add(name)
             self.undecided += int((~np.isfinite(allow)).sum())
             self.total += allow.size
-        self.unseen = set(self.smallest) - self.seen
+
+    @property
+    def unseen(self) -> set[str]:
+        """Parameters of which rounding hid every entry."""
+        return self.hidden - self.seen
 
     def add_lags(self, problem: Problem, allowed: dict[str, Array]) -> None:
         """Count the lags of the problem's last loss."""
