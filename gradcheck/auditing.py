@@ -12,26 +12,13 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import counterexample as counter
 from . import isolation
-from .conclusion import conclude, covers_all, merge
+from .conclusion import merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
-from .evidence import (
-    Case,
-    Finding,
-    blackbox,
-    enclosure,
-    floats,
-    formal,
-    ladder,
-    liveness,
-    modular,
-    not_run,
-    oracles,
-    purity,
-)
+from .evidence import Case, Finding, formal, liveness, not_run, oracles, purity
 from .isolation import DEFAULT_LIMITS, Limits
+from .judging import Judge
 from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
@@ -282,121 +269,24 @@ class _Audit:
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
-        gathered: list[list[Finding]] = []
-        try:
-            for network in self.networks:
-                general = bool(gathered) and covers_all(gathered[0][0])
-                gathered.append(self._gather(Case(self.rule, claim, network, self.seed), not gathered, general))
-                if gathered[-1][-1].evidence.status is Status.REFUTED:
-                    break
-        except GradcheckError as error:
-            return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
-        findings = [finding for each in gathered for finding in each]
-        evidence = merge([f.evidence for f in findings])
-        for finding in findings:
-            self.planted[0] += finding.planted[0]
-            self.planted[1] += finding.planted[1]
-        if findings[-1].evidence.status is Status.REFUTED:
-            return self._refute(claim, findings[-1], evidence)
-        failed = next((e for e in evidence if e.status is Status.ERROR), None)
-        if failed:
-            return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
-        return conclude(claim, self.networks, gathered, evidence)
+        judge = Judge(self.rule, self.networks, self.effort, self.seed, self.progress, self._lost)
+        verdict, (given, rejected) = judge(claim)
+        self.planted[0] += given
+        self.planted[1] += rejected
+        return verdict
 
-    def _gather(self, case: Case, first: bool, general: bool) -> list[Finding]:
-        """Every kind of evidence on one network, up to the first that speaks against the claim.
-
-        Networks after the first are judged at smaller sizes, and formally only if no proof covers them all.
-        """
-        effort = self.effort
-        plan: list[tuple[str, Callable[[Progress], Finding]]] = []
-        if first or not general:
-            plan.append(
-                (
-                    "formal",
-                    lambda told: formal.judge(
-                        case, largest_T=effort.formal_T, shapes=effort.formal_shapes, progress=told
-                    ),
-                )
-            )
-        modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
-        ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        most = 2 if first else 1
-        plan += [
-            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
-            ("enclosure", lambda told: enclosure.judge(case, sizes=ball_sizes, most_settings=most, progress=told)),
-        ]
-        if first:
-            plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
-        plan += floats.plan(case, effort.floats if first else floats.FURTHER)
-        findings: list[Finding] = []
-        for kind, judge in plan:
-            try:
-                findings.append(self._lost(case, kind) or judge(self._teller(f"{case.claim}, {kind}")))
-            except WrongResult as error:
-                findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
-            if findings[-1].evidence.status is Status.REFUTED:
-                break
-        return findings
-
-    def _lost(self, case: Case, kind: str) -> Finding | None:
+    def _lost(self, claim: Claim, kind: str) -> Finding | None:
         """What stands for a kind of evidence that the rule did not let be gathered, if it did not.
 
         As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
         """
         self.reaching(kind)
-        loss = self.losses.get((str(case.claim), kind))
+        loss = self.losses.get((str(claim), kind))
         if loss is None:
             return None
         if kind == "float64":
             return Finding(Evidence(kind, Status.ERROR, Strength.NONE, loss.reason))
         return not_run(kind, loss.reason)
-
-    def _teller(self, prefix: str) -> Progress:
-        return lambda text: self.progress(f"{prefix} {text}")
-
-    def _refute(self, claim: Claim, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:
-        self.progress(f"{claim}, looking for a small counterexample")
-        witness = finding.witness
-        assert witness is not None
-        case = Case(self.rule, claim, witness.network, self.seed)
-        if lost := self._lost(case, "counterexample"):
-            against = f"{finding.evidence.kind} evidence had spoken against it ({finding.evidence.statement})"
-            text = f"{lost.evidence.statement}, while a counterexample was looked for: {against}"
-            return Verdict(str(claim), Status.ERROR, Strength.NONE, text, evidence)
-        found = counter.find(case, witness)
-        if found is None:
-            return self._undecided(case, finding, evidence)
-        example = counter.counterexample(case, found)
-        at = ", ".join([str(found.problem.sizes), *(f"{k}={v}" for k, v in found.settings.items())])
-        text = f"{example.entry} is {example.got}, should be {example.true} ({at})"
-        return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example)
-
-    def _undecided(self, case: Case, finding: Finding, evidence: tuple[Evidence, ...]) -> Verdict:
-        """The verdict where evidence speaks against the claim and no counterexample is beyond rounding on floats.
-
-        A constant such as 0.1 is rounded before any scalar sees it, so a right rule can differ from the claim in
-        exact arithmetic; then floats, judged with their rounding, say the most that can be said.
-        """
-        claim, kind = case.claim, finding.evidence.kind
-        against = f"{kind} evidence speaks against it ({finding.evidence.statement})"
-        if kind not in floats.KINDS:
-            double = self._lost(case, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
-            if double.evidence.status is Status.REFUTED:
-                return self._refute(claim, double, (*evidence, double.evidence))
-            if double.evidence.status is Status.HOLDS:
-                shown = double.evidence
-                sentence = getattr(claim, "sentence", f"the result equals {claim}")
-                return Verdict(
-                    str(claim),
-                    Status.HOLDS,
-                    shown.strength,
-                    f"{sentence}, on floats: {shown.statement} ({shown.scope}). Without rounding its code gives "
-                    f"something else, as rounded constants do, or an operation that other scalars lack: {against}",
-                    (*evidence, shown),
-                )
-        text = f"{against}, but no certified counterexample was found"
-        return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
 
 
 def _remade(target: Any, how: dict[str, Any], effort: Effort, seed: int, reached: Course) -> _Audit:

@@ -29,7 +29,7 @@ from ..reference.typing import Array, Gradient
 from ..results import RuleFailed, run
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, spread
+from . import Case, Finding, Witness, describe, not_run, reaching, spread, vacuous
 from .allowance import allowance
 from .power import Power, reaches
 from .target import entries, expected, longest_kept, planted
@@ -50,6 +50,8 @@ SIZES = (
     Sizes(4, 3, 3, 2),
     Sizes(5, 3, 2, 3),
     Sizes(3, 3, 3, 3),
+    Sizes(48, 12, 2, 1),
+    Sizes(20, 16, 3, 2),
 )
 """T odd and even, below, at and above I; each size 1 in turn; more inputs or outputs than units, and as many.
 
@@ -172,12 +174,15 @@ def judge(
     kind = np.dtype(dtype).name
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run(kind, f"the claim {case.claim} promises no particular result")
+    sizes = reaching(case.claim, sizes)
+    if nothing := vacuous(case.claim, sizes):
+        return not_run(kind, nothing)
     power, worst = Power(), 0.0
     planted_count = rejected = 0
     problems = _problems(case, sizes, telling)
     for number, (title, problem) in enumerate(problems.items()):
         size = problem.sizes
-        for settings in spread(case.rule.settings(size.T), most_settings):
+        for settings in spread(case.rule.settings(size.T), most_settings, number):
             at = ", ".join(filter(None, [title, describe(settings)]))
             progress(at)
             claim = case.claim.bind(settings)

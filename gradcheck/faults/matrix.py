@@ -8,8 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..auditing import QUICK, Effort
-from ..evidence import Case, Finding, blackbox, enclosure, formal, ladder, modular, purity, spread
+import numpy as np
+
+from ..effort import QUICK, Effort
+from ..evidence import (
+    Case,
+    Finding,
+    blackbox,
+    enclosure,
+    floats,
+    formal,
+    ladder,
+    lagwise,
+    modular,
+    properties,
+    purity,
+    spread,
+)
 from ..problems import lively_problem, telling_problems
 from ..reference.claims import Pure, Settings
 from ..reference.errors import GradcheckError
@@ -78,13 +93,17 @@ EVIDENCE: dict[str, Callable[[Case, Extent], Finding]] = {
     "enclosure": lambda case, extent: enclosure.judge(case, sizes=extent.effort.enclosure_sizes),
     "ladder": lambda case, extent: ladder.judge(case, digits=extent.effort.digits),
     "float64": lambda case, extent: blackbox.judge(case, sizes=extent.float_sizes),
+    "float32": lambda case, extent: blackbox.judge(case, dtype=np.float32, sizes=extent.float_sizes, most_settings=1),
+    lagwise.KIND: lambda case, extent: lagwise.judge(case, size=floats.QUICK.lagwise or lagwise.SIZE),
+    properties.KIND: lambda case, extent: properties.judge(case, sizes=properties.SIZES[:1]),
     "purity": lambda case, extent: purity.judge(case),
 }
 """A case judged by each kind of evidence. A rule judged on floats is judged as a black box."""
-FLOATS = ("float64",)
+FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
 
 CODES = {
-    "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "purity": "pu",
+    "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
+    lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip

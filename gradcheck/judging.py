@@ -1,0 +1,184 @@
+"""One claim judged on every network that it is promised for: evidence gathered, weighed, and answered for.
+
+Evidence that speaks against a claim ends in one of three ways. A counterexample beyond rounding refutes the claim.
+Where there is none on floats, the rounding of the rule's own constants may explain the difference (`constants`), and
+floats then say the most that can be said of that network. What is not explained leaves the claim INCONCLUSIVE, however
+much else speaks for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import counterexample as counter
+from .conclusion import Gathered, conclude, merge
+from .diagnosis import diagnose
+from .effort import Effort
+from .evidence import (
+    Case,
+    Finding,
+    blackbox,
+    constants,
+    enclosure,
+    floats,
+    formal,
+    ladder,
+    modular,
+    not_run,
+    vacuous,
+)
+from .evidence.target import TargetFailed
+from .reference.claims import Claim
+from .reference.errors import GradcheckError
+from .reference.network import RecurrentNetwork
+from .results import WrongResult
+from .rules import Rule
+from .verdicts import Evidence, Status, Strength, Verdict
+
+Progress = Callable[[str], None]
+Lost = Callable[[Claim, str], Finding | None]
+"""What stands for a kind of evidence that the rule did not let be gathered, if it did not."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges claims of one rule. progress is told each step; lost is asked before each kind of evidence."""
+
+    rule: Rule
+    networks: Sequence[RecurrentNetwork]
+    effort: Effort
+    seed: int
+    progress: Progress
+    lost: Lost
+
+    def __call__(self, claim: Claim) -> tuple[Verdict, tuple[int, int]]:
+        """The verdict, and how many planted faults its evidence was given and rejected."""
+        gathered: list[Gathered] = []
+        ended: Verdict | None = None
+        try:
+            for network in self.networks:
+                case = Case(self.rule, claim, network, self.seed)
+                alike = next((g for g in gathered if type(g.network) is type(network)), None)
+                each = Gathered(network, self._gather(case, alike), alike.proof if alike else None)
+                against = each.findings[-1] if each.findings[-1].evidence.status is Status.REFUTED else None
+                evidence = merge([f.evidence for g in (*gathered, each) for f in g.findings])
+                outcome = self._answer(case, against, evidence) if against else each
+                if isinstance(outcome, Verdict):
+                    ended = outcome
+                elif outcome is not each:
+                    each = dataclasses.replace(outcome, findings=(*each.findings[:-1], *outcome.findings))
+                gathered.append(each)
+                if ended:
+                    break
+        except GradcheckError as error:
+            ended = Verdict(str(claim), Status.ERROR, Strength.NONE, str(error))
+        findings = [finding for each in gathered for finding in each.findings]
+        planted = (sum(f.planted[0] for f in findings), sum(f.planted[1] for f in findings))
+        return ended or self._conclude(claim, gathered, merge([f.evidence for f in findings])), planted
+
+    def _conclude(self, claim: Claim, gathered: list[Gathered], evidence: tuple[Evidence, ...]) -> Verdict:
+        failed = next((e for e in evidence if e.status is Status.ERROR), None)
+        if failed:
+            return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
+        return conclude(claim, gathered, evidence)
+
+    # Evidence
+
+    def _gather(self, case: Case, alike: Gathered | None) -> tuple[Finding, ...]:
+        """Every kind of evidence on one network, up to the first that speaks against the claim.
+
+        A network after the first of its kind is judged at smaller sizes, and formally only if no proof covers it.
+        """
+        findings: list[Finding] = []
+        for kind, judge in self._plan(case, alike):
+            told = self._teller(f"{case.claim}, {kind}")
+            try:
+                findings.append(self.lost(case.claim, kind) or judge(told))
+            except WrongResult as error:
+                findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
+            except TargetFailed as error:
+                findings.append(not_run(kind, str(error)))
+            if findings[-1].evidence.status is Status.REFUTED:
+                break
+        return tuple(findings)
+
+    def _plan(self, case: Case, alike: Gathered | None) -> list[tuple[str, Callable[[Progress], Finding]]]:
+        effort, first = self.effort, alike is None
+        most = 2 if first else 1
+        modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
+        ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
+        plan: list[tuple[str, Callable[[Progress], Finding]]] = [
+            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
+            ("enclosure", lambda told: enclosure.judge(case, sizes=ball_sizes, most_settings=most, progress=told)),
+        ]
+        if alike is None or alike.proof is None:
+            how: dict[str, Any] = {"largest_T": effort.formal_T, "shapes": effort.formal_shapes}
+            plan.insert(0, ("formal", lambda told: formal.judge(case, **how, progress=told)))
+        if first:
+            plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
+        on_floats = floats.plan(case, effort.floats if first else floats.FURTHER)
+        if vacuous(case.claim, effort.floats.float64):  # what does not look for a longer problem says nothing here
+            on_floats = [(kind, judge) for kind, judge in on_floats if kind in ("float64", "float32")]
+        return plan + on_floats
+
+    def _teller(self, prefix: str) -> Progress:
+        return lambda text: self.progress(f"{prefix} {text}")
+
+    # What speaks against the claim
+
+    def _answer(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | Gathered:
+        """The verdict that it leads to, or what can be said of the network where rounded constants explain it."""
+        verdict = self._refuted(case, against, evidence)
+        if verdict:
+            return verdict
+        claim, kind = case.claim, against.evidence.kind
+        said = f"{kind} evidence speaks against it ({against.evidence.statement})"
+        unsure = Verdict(
+            str(claim),
+            Status.INCONCLUSIVE,
+            Strength.NONE,
+            f"{said}, but no certified counterexample was found",
+            evidence,
+        )
+        if kind in floats.KINDS:
+            return unsure
+        double = self.lost(claim, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
+        if double.evidence.status is Status.REFUTED:
+            evidence = (*evidence, double.evidence)
+            return self._refuted(case, double, evidence) or dataclasses.replace(unsure, evidence=evidence)
+        self.progress(f"{claim}, asking whether rounded constants explain what {kind} evidence found")
+        assert against.witness is not None
+        if double.evidence.status is not Status.HOLDS or not constants.explain(case, against.witness):
+            return dataclasses.replace(unsure, evidence=(*evidence, double.evidence))
+        text = f"on floats {double.evidence.statement}; without rounding its code gives something else, as rounded "
+        shown = dataclasses.replace(double.evidence, statement=f"{text}constants do: {said}")
+        explained = dataclasses.replace(
+            against.evidence,
+            status=Status.INCONCLUSIVE,
+            statement=f"{against.evidence.statement}; the rounding of the rule's own constants explains it",
+        )
+        findings = (dataclasses.replace(against, evidence=explained), dataclasses.replace(double, evidence=shown))
+        return Gathered(case.network, findings, None, most=shown)
+
+    def _refuted(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | None:
+        """REFUTED with a certified counterexample, if one is found; ERROR where the rule did not survive the search."""
+        claim = str(case.claim)
+        self.progress(f"{claim}, looking for a small counterexample")
+        assert against.witness is not None
+        if lost := self.lost(case.claim, "counterexample"):
+            had = f"{against.evidence.kind} evidence had spoken against it ({against.evidence.statement})"
+            text = f"{lost.evidence.statement}, while a counterexample was looked for: {had}"
+            return Verdict(claim, Status.ERROR, Strength.NONE, text, evidence)
+        found = counter.find(case, against.witness)
+        if found is None:
+            return None
+        example = counter.counterexample(case, found)
+        at = ", ".join([str(found.problem.sizes), *(f"{k}={v}" for k, v in found.settings.items())])
+        text = f"{example.entry} is {example.got}, should be {example.true} ({at})"
+        cause = None
+        if not self.lost(case.claim, "diagnosis"):
+            cause = diagnose(case, found.settings, found.problem, progress=self._teller(f"{claim},"))
+        return Verdict(claim, Status.REFUTED, Strength.CERTIFIED, text, evidence, example, cause)
