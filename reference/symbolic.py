@@ -1,8 +1,8 @@
 """The unrolled loss and its exact gradient, by SymPy's own differentiation.
 
 The network's equations are run on SymPy expressions; f and L stay undefined if the network leaves
-them undefined (`network.undefined()`), and are tanh, logistic, ... where it names them. Nothing here
-applies the chain rule: `Expr.diff` does, on the whole unrolled expression.
+them undefined (`network.undefined()`), and are tanh, logistic, ... where it names them. The gradient is `Expr.diff` of
+the whole unrolled expression; its lag terms are differentiated by `derivative`, which spares what the steps share.
 
 Symbols are numbered from 1 as in the lecture: W_1_2 is w_12, x_1__3 is x_1(3), a_2__0 is a_2(0).
 To resolve the gradient by lag, each step reads its own copy of the parameters, W(1) = ... = W(T), as in
@@ -21,6 +21,7 @@ import numpy as np
 import sympy as sp
 
 from .claims import LagClaim
+from .derivative import Derivative
 from .errors import GradcheckError
 from .network import RecurrentNetwork, Sizes
 from .problem import Problem
@@ -116,9 +117,9 @@ def lag_terms(network: RecurrentNetwork, sizes: Sizes, t: int) -> tuple[dict[str
 
 @lru_cache(maxsize=4096)
 def _lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int) -> dict[str, Array]:
-    losses = step_losses(network, Sizes(t, sizes.I, sizes.D, sizes.K), copies=True)
+    loss = step_losses(network, Sizes(t, sizes.I, sizes.D, sizes.K), copies=True)[t - 1]
     return {
-        name: _expressions(shape, lambda index, name=name: losses[t - 1].diff(symbol(name, index, t - k)))  # type: ignore[misc]
+        name: _expressions(shape, lambda index, name=name: Derivative(symbol(name, index, t - k))(loss))  # type: ignore[misc]
         for name, shape in network.parameter_shapes(sizes).items()
     }
 
