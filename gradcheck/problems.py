@@ -75,7 +75,7 @@ def lively_problem(
     inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
     if one_hot:
         inputs = np.eye(sizes.T)
-    activation = getattr(getattr(network, "activation", None), "name", "")
+    activation = _activation(network)
     if activation == "relu":
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
         state, inputs = map_state(np.abs, state), np.abs(inputs)
@@ -137,12 +137,12 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
 
     base = lively(5, 4, 2, 2)
     steep = np.array([1.0, -64.0, 96.0, -192.0])
-    found["saturated and inactive units"] = base.replace(
-        parameters={
-            n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a
-            for n, a in base.parameters.items()
-        }
-    )
+    parameters = {
+        n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
+    }
+    if "W" in parameters and _activation(network) in _RESTS:  # the first input's weights keep the other units at rest
+        parameters["W"][0] = base.parameters["W"][0]
+    found["saturated and inactive units"] = base.replace(parameters=parameters)
     if weighted:
         for where, step in (("last", 4), ("first", 0)):
             base = lively(5, 3, 2, 2)
@@ -162,6 +162,10 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
         targets=base.targets * 2.0**-20 if _free_targets(network) else base.targets,
     )
     return found
+
+
+def _activation(network: RecurrentNetwork) -> str:
+    return getattr(getattr(network, "activation", None), "name", "")
 
 
 def _free_targets(network: RecurrentNetwork) -> bool:

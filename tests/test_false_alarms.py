@@ -22,7 +22,7 @@ from right_rules import (
     with_slope,
     with_sums,
 )
-from wrong_rules import as_black_box
+from wrong_rules import as_black_box, made
 
 import gradcheck
 from gradcheck.algorithms import RTRL, Schmidhuber
@@ -373,6 +373,32 @@ def test_underflow_in_another_association_is_allowed_for(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "_lost", lambda problem, field: 0.0)
     with pytest.raises(AssertionError):
         assert_within(problem.astype(np.float64), np.float32, rules)
+
+
+@pytest.mark.parametrize(
+    ("network", "replacement"),
+    [
+        (Network("softplus"), ("net.activation.derivative(s[t])", "1 - np.exp(-a[t])")),
+        (Network("logistic"), ("net.activation(s[t])", "(1 + np.tanh(s[t] / 2)) / 2")),
+    ],
+    ids=["softplus", "logistic"],
+)
+def test_small_values_written_as_differences_from_1_are_allowed_for(
+    network: Any, replacement: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where f is 1e-25, 1 - (1 - f) is 0. The planted twin charges the logistic function relative to its value."""
+    problem = problem_of(network, inputs=lambda a: 0 * a + 1, W=lambda a: 0 * a - 28.5)
+    rules = [as_rule(made("differences", replacement), claims=[Exact()])]
+    assert_within(problem, np.float64, rules)
+    function = RoundedField.function
+
+    def relative(self: Any, name: str, value: Any) -> Any:
+        seen = function(self, name, value)
+        return self.made(seen.v, seen.e * abs(seen.v)) if name == "logistic" else seen
+
+    monkeypatch.setattr(RoundedField, "function", relative)
+    with pytest.raises(AssertionError):
+        assert_within(problem, np.float64, rules)
 
 
 def test_overflow_is_no_verdict() -> None:
