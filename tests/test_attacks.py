@@ -7,19 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wrong_rules import made
+from wrong_rules import WRONG, made
 
+import gradcheck
 from gradcheck.algorithms.bptt import bptt
+from gradcheck.algorithms.focused import Focused
 from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
-from gradcheck.evidence import Case, blackbox, enclosure, formal, ladder, modular, spread, tells
+from gradcheck.evidence import Case, Witness, blackbox, constants, enclosure, formal, ladder, modular, spread, tells
 from gradcheck.evidence.target import TargetFailed
 from gradcheck.problems import lively_problem
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
-from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status
+from gradcheck.verdicts import Status, Strength
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,3 +178,73 @@ def test_a_target_that_leaves_numpy_is_named() -> None:
     for judge in (formal.judge, modular.judge, enclosure.judge, ladder.judge, blackbox.judge):
         with pytest.raises(TargetFailed, match="the target floats_only of the claim leaves plain NumPy"):
             judge(case)
+
+
+# What speaks against a claim in exact arithmetic, and not on floats.
+def verdict_of(target: Any, **how: Any) -> Any:
+    return gradcheck.audit(target, [Exact()], effort="quick", isolated=False, **how).verdicts[-1]
+
+
+def test_other_numbers_than_floats_alone_leave_it_open() -> None:
+    """Wrong on every exact scalar, right on floats, and nothing in it that rounds: this passed."""
+
+    def differs(problem: Problem) -> Any:
+        g = bptt(problem)
+        return {**g, "R": g["R"] * 2} if problem.inputs.dtype == object else g
+
+    verdict = verdict_of(differs)
+    assert verdict.status is Status.INCONCLUSIVE, verdict.statement
+
+
+def mean_then_sum(problem: Problem, spoilt: str = "") -> Any:
+    """1/T is rounded before any scalar sees it, so in exact arithmetic T times it is not 1."""
+    T = problem.T
+    g = {name: (1.0 / T) * array * T for name, array in bptt(problem).items()}
+    return {**g, "R": g["R"] * 0} if problem.network.activation.name == spoilt else g
+
+
+def test_rounded_constants_are_explained_network_by_network() -> None:
+    networks = [Network(), Network("relu")]
+    right = verdict_of(mean_then_sum, networks=networks)
+    assert right.status is Status.HOLDS and right.strength is Strength.SUPPORTED, right.statement
+    assert "as rounded constants do" in right.statement
+    wrong = verdict_of(lambda problem: mean_then_sum(problem, "relu"), networks=networks)
+    assert wrong.status is Status.REFUTED, wrong.statement
+
+
+def test_a_constant_explains_no_more_than_its_rounding() -> None:
+    case = Case(as_rule(mean_then_sum), Exact(), Network())
+    witness = Witness(Network(), Sizes(7, 3, 2, 2), {}, "")
+    assert constants.explain(case, witness)
+
+    def more(problem: Problem) -> Any:
+        g = mean_then_sum(problem)
+        return {**g, "W": g["W"] * (1 + 2.0**-20)}
+
+    assert not constants.explain(Case(as_rule(more), Exact(), Network()), witness)
+
+
+def test_a_proof_covers_networks_of_its_own_kind_only() -> None:
+    """Wrong on polynomials, which passed for proved: the other kind of network was never asked."""
+    focused, plain = as_rule(Focused), as_rule(bptt)
+
+    def both(problem: Problem) -> Any:
+        if "w" not in problem.parameters:
+            return plain(problem)
+        g = focused(problem)
+        return {**g, "w": g["w"] * 2} if problem.T > 3 else g
+
+    verdict = verdict_of(both, networks=[Network(), ContextNetwork()], weighted=True)
+    assert verdict.status is Status.REFUTED, verdict.statement
+    relus = [Network(), Network("relu")]
+    assert verdict_of(bptt, networks=relus, weighted=True).strength is Strength.PROVED
+
+
+def test_a_horizon_that_cannot_be_reached_is_no_pass() -> None:
+    report = gradcheck.audit(bptt, [Truncated(5000)], effort="quick", isolated=False, networks=[Network()])
+    assert not report.passed and report.verdicts[-1].status is Status.NOT_RUN, report.verdicts[-1].statement
+
+
+def test_a_refuted_rule_is_told_what_it_computes() -> None:
+    verdict = verdict_of(made("a(t) for a(t-1)", WRONG["a(t) for a(t-1)"]))
+    assert verdict.diagnosis is not None and "the fault 'new-state-in-dr'" in verdict.diagnosis, verdict.diagnosis

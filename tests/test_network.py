@@ -135,7 +135,7 @@ def test_a_rule_for_a_made_up_network_is_audited(brief: None) -> None:
     assert report.passed, report
     verdict = report.verdicts[-1]
     kinds = {e.kind for e in verdict.evidence if e.status is gradcheck.Status.HOLDS}
-    assert kinds == {"formal", "modular", "enclosure", "ladder", "float64"}, kinds
+    assert kinds >= {"formal", "modular", "enclosure", "ladder", "float64", "float32"}, kinds
     assert verdict.strength is gradcheck.Strength.PROVED
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from ..verdicts import Counterexample, Evidence, Report, Status, Verdict
+from ..verdicts import Counterexample, Evidence, Report, Status, Strength, Verdict
 from .terminal import STYLES
 from .words import clean, one_line, outcome, shown, word
 
@@ -77,7 +77,10 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
         if verdict.remark:
             yield from _filled(verdict.remark, width, _COLUMN, "yellow")
         for evidence in verdict.evidence:
-            yield from _evidence(verdict, evidence, width, verbose)
+            if verbose or not _minor(verdict, evidence):
+                yield from _evidence(verdict, evidence, width, verbose)
+        if not verbose:
+            yield from _also(verdict, width)
     yield Text()
     for stage in report.stages:
         if verbose or (stage.status is not Status.HOLDS and stage.name not in ("purity", "discrimination")):
@@ -120,6 +123,20 @@ def _evidence(verdict: Verdict, evidence: Evidence, width: int, verbose: bool) -
         yield Text(" " * _COLUMN + line)
     if verbose and evidence.blind:
         yield from _filled(f"could not see: {evidence.blind}", width, _COLUMN, "dim")
+
+
+def _minor(verdict: Verdict, evidence: Evidence) -> bool:
+    """Whether it holds, and shows less than what the verdict rests on: such are named together."""
+    return evidence.status is Status.HOLDS and evidence.strength < min(verdict.strength, Strength.CERTIFIED)
+
+
+def _also(verdict: Verdict, width: int) -> Iterator[Text]:
+    kinds = [evidence.kind for evidence in verdict.evidence if _minor(verdict, evidence)]
+    if kinds:
+        lines = _wrapped(f"and by {', '.join(kinds)}", width - _COLUMN)
+        yield Text("  ").append(_word(Strength.SUPPORTED.name, _COLUMN - 2)).append(lines[0])
+        for line in lines[1:]:
+            yield Text(" " * _COLUMN + line)
 
 
 def _largest(scope: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -57,7 +57,8 @@ def print_head(console: Console, names: Sequence[str]) -> None:
     for line in textwrap.wrap(legend(tuple(names)), console.width, break_on_hyphens=False):
         console.print(line, style="dim", soft_wrap=True)
     console.print(
-        Text(" " * (_COLUMN - 2) + "".join(f"{code:>4}" for code in codes(names)), style="bold"), soft_wrap=True
+        Text(" " * (_COLUMN - 2) + "".join(f"{code:>{_apart(names)}}" for code in codes(names)), style="bold"),
+        soft_wrap=True,
     )
 
 
@@ -65,8 +66,13 @@ def print_row(console: Console, row: Row) -> None:
     """One fault against every way."""
     line = Text(f"{row.fault:<{_COLUMN - 2}}")
     for outcome in row.outcomes.values():
-        line.append(f"{outcome.result.value:>4}", style=_STYLES[outcome.result])
+        line.append(f"{outcome.result.value:>{_apart(row.outcomes)}}", style=_STYLES[outcome.result])
     console.print(line, soft_wrap=True)
+
+
+def _apart(names: Collection[str]) -> int:
+    """How wide a column is: 80 columns of a terminal hold 12 ways comfortably, and 16 closely."""
+    return 4 if len(names) <= 12 else 3
 
 
 def print_totals(console: Console, rows: Sequence[Row]) -> None:

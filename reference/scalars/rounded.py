@@ -4,8 +4,8 @@ A number is (v, e): v the value in float64, e >= 0 such that a float computation
 order of summation, lies within e of the true value. Every operation adds its own rounding: u |result| for a
 single one, (n + 1) u sum |terms| for a sum of n products, `function_ulps` u |result| for log and the like, and
 `function_ulps` u max(|result|, 1) for functions that are written in many ways: tanh as 1 - 2/(exp(2s) + 1), softplus as
-log(1 + exp(s)) and its slope as 1 - exp(-a), the logistic function as (1 + tanh(s/2))/2, its slope as a (1 - a) (Higham,
-"Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
+log(1 + exp(s)) and its slope as 1 - exp(-a), the logistic function as (1 + tanh(s/2))/2 and its slope as a (1 - a)
+(Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., chapter 3: gamma_n; absolute values along every
 path, so the order of summation does not matter). u is the unit roundoff of the format under audit. eta is its
 smallest normal number: compiled code may run in a mode that flushes anything smaller to zero (XLA does), inputs and
 sums as well as products, so that is what underflow is charged. The bound itself is computed in float64 and
