@@ -33,6 +33,12 @@ IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes 
 """Refuted as rules at all, before any claim."""
 
 
+@pytest.fixture(autouse=True)
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+
+
 def rule_of(function: Any, **kwargs: Any) -> Rule:
     return as_rule(function, claims=[Exact()], **kwargs)
 

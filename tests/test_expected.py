@@ -27,6 +27,12 @@ RULES = Path(__file__).parent / "plain_rules.py"
 WHY = "halved on purpose, see #12"
 
 
+@pytest.fixture(autouse=True)
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+
+
 def judged(status: Status, *, expected: str = WHY, claim: str = "exact") -> Verdict:
     strength = Strength.PROVED if status is Status.HOLDS else Strength.NONE
     return Verdict(claim, status, strength, f"what was shown of {claim}", expected=expected)

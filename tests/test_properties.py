@@ -23,6 +23,12 @@ from gradcheck.verdicts import Status, Strength
 BY_NAME = {each.name: each for each in PROPERTIES}
 
 
+@pytest.fixture(autouse=True)
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+
+
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, weighted: bool = True, **kwargs: Any) -> Any:  # noqa: B008
     case = Case(as_rule(rule, claims=[claim], weighted=weighted), claim, network or Network())
     return properties.judge(case, **kwargs)

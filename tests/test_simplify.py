@@ -21,6 +21,12 @@ LARGE = ("wrong if I > 4", "wrong if T > 30")
 """No small problem shows these, so in the median they count as larger than any."""
 
 
+@pytest.fixture(autouse=True)
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+
+
 def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Problem | None = None) -> Any:
     case = Case(as_rule(function, claims=[Exact()]), Exact(), Network())
     return counterexample.find(case, Witness(case.network, sizes, {}, "", seen, floats))

@@ -48,7 +48,7 @@ def combination(coefficients: Coefficients, name: str) -> Any:
 def decompose(ground: Ground, name: str) -> dict[int, Coefficients] | None:
     """T to the c(t, k) of parameter `name`, at two lengths; None where it is no such sum, or no single one."""
     found: dict[int, Coefficients] = {}
-    for sizes in SIZES[:2]:
+    for sizes in SIZES[1:3]:
         terms = sizes.T * (sizes.T + 1) // 2
         count = 1 + -(-2 * terms // int(np.prod(_shape(ground, name, sizes))))
         try:

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..evidence.target import expected
 from ..reference.network import Sizes
-from ..reference.problem import Problem
-from ..reference.typing import Array, Gradient
-from .points import Ground, Point
+from ..reference.typing import Array
+from .points import Change, Ground, Point
 
 _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
     "the factor T": lambda s: Fraction(s.T),
@@ -34,12 +32,11 @@ _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
 def transformation(ground: Ground, name: str) -> str | None:
     """How parameter `name` of the result follows from the right one, in words; None where it does not."""
 
-    def gives(change: Callable[[Any, Problem], Any]) -> bool:
-        def candidate(problem: Problem) -> Gradient:
-            right = expected(ground.claim, problem)
-            return {**right, name: change(right[name], problem)}
-
-        return name in ground.matched(candidate)
+    def gives(change: Change) -> bool:
+        try:
+            return all(point.shows(name, change) for point in ground.points)
+        except ValueError:  # of a shape that it does not fit
+            return False
 
     if gives(lambda array, _: array * 0):
         return f"{name} is 0 throughout"
@@ -91,11 +88,7 @@ def _constant_on_floats(ground: Ground, name: str) -> str | None:
         return None
     ratio = largest[0] / largest[1]
 
-    def candidate(problem: Problem) -> Gradient:
-        right = expected(ground.claim, problem)
-        return {**right, name: right[name] * ratio}
-
-    if name not in ground.matched(candidate):
+    if not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
         return None
     return f"{name} equals the reference but for the factor {ratio:.12g}"
 

@@ -33,8 +33,11 @@ from ..results import run
 Candidate = Callable[[Problem], Gradient]
 """What a result could be instead: runs on every scalar, and may raise where it does not apply."""
 
-SIZES = (Sizes(5, 3, 2, 2), Sizes(6, 2, 3, 1), Sizes(4, 4, 2, 3))
-"""T below, at and above I; no two equal axes of a parameter but R's."""
+SIZES = (Sizes(3, 2, 1, 3), Sizes(5, 3, 2, 2), Sizes(6, 2, 3, 1), Sizes(4, 4, 2, 3))
+"""The cheapest first, where most candidates fall; T at and above I; no two equal axes of a parameter but R's."""
+
+Change = Callable[[Any, Problem], Any]
+"""What is made of a parameter's right gradient; applied to balls, residues and error bounds alike."""
 
 
 class Point(Protocol):
@@ -50,6 +53,9 @@ class Point(Protocol):
 
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         """Parameter to a boolean array: entries where the rule gives what the candidate does."""
+
+    def shows(self, name: str, change: Change) -> bool:
+        """Whether the rule gives, in every entry of that parameter, the right gradient so changed."""
 
 
 class ResiduePoint:
@@ -76,13 +82,14 @@ class ResiduePoint:
 
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         other = candidate(self.problem.copy())
-        return {
-            name: np.array(
-                [p == q for p, q in zip(self.field.natives(a), self.field.natives(other[name]), strict=True)],
-                dtype=bool,
-            ).reshape(np.shape(a))
-            for name, a in self.result.items()
-        }
+        return {name: self._equal(a, other[name]) for name, a in self.result.items()}
+
+    def shows(self, name: str, change: Change) -> bool:
+        return bool(self._equal(self.result[name], change(self.promised[name], self.problem)).all())
+
+    def _equal(self, a: Any, b: Any) -> Array:
+        pairs = zip(self.field.natives(a), self.field.natives(b), strict=True)
+        return np.array([p == q for p, q in pairs], dtype=bool).reshape(np.shape(a))
 
 
 class FloatPoint:
@@ -92,6 +99,7 @@ class FloatPoint:
 
     def __init__(self, case: Case, claim: Claim, problem: Problem, settings: Settings) -> None:
         self.floats, self.claim, self.field = problem.astype(np.float64), claim, BallField(320)
+        self._rounding = RoundedField.for_dtype(np.float64)
         self.result = run(case.rule, self.floats.copy(), settings).gradient
         with self.field.working():
             self.problem = self.floats.over(self.field)
@@ -104,8 +112,21 @@ class FloatPoint:
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         with self.field.working():
             other = candidate(self.problem.copy())
-            allowed = allowance_of(candidate, self.floats, RoundedField.for_dtype(np.float64))
+            allowed = allowance_of(candidate, self.floats, self._rounding)
             return {name: self._within(a, other[name], allowed[name]) for name, a in self.result.items()}
+
+    def shows(self, name: str, change: Change) -> bool:
+        with self.field.working():
+            balls = change(self.promised[name], self.problem)
+            bounds = allowance_of(
+                lambda problem: {name: change(self._rounded[name], problem)}, self.floats, self._rounding
+            )
+            return bool(self._within(self.result[name], balls, bounds[name]).all())
+
+    @cached_property
+    def _rounded(self) -> Gradient:
+        with np.errstate(all="ignore"):
+            return expected(self.claim, self.floats.over(self._rounding))
 
     def _within(self, floats: Array, balls: Any, allowed: Array) -> Array:
         near = [

@@ -21,6 +21,16 @@ from .points import Ground, matched
 _GRID = [
     Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
 ]
+_SAMPLE = (
+    Sizes(2, 5, 2, 3),
+    Sizes(3, 3, 1, 1),
+    Sizes(2, 2, 3, 2),
+    Sizes(5, 3, 2, 3),
+    Sizes(4, 2, 1, 1),
+    Sizes(3, 5, 3, 2),
+)
+"""For each of the conditions some that fulfil it and some that do not, but for those that ask for a size of 1 or more
+than 3: a rule that is wrong at all of these is wrong wherever there is something to get wrong."""
 _CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
     "T > I": lambda s: s.T > s.I,
     "T >= I": lambda s: s.T >= s.I,
@@ -45,15 +55,16 @@ _TRIVIAL = ("T > 1", "I > 1")
 
 def sizes(ground: Ground) -> str | None:
     """The condition on the sizes under which alone the rule is wrong, if it is a telling one of the usual ones."""
-    wrong: set[Sizes] = set()
-    for size in _GRID:
-        try:
-            point = ground.make(size, 5)
-        except GradcheckError:
+
+    def wrong_at(size: Sizes) -> bool:
+        point = ground.make(size, 5)
+        return matched([point], lambda problem: expected(ground.claim, problem)) != set(point.result)
+
+    try:
+        if all(map(wrong_at, _SAMPLE)):
             return None
-        if matched([point], lambda problem: expected(ground.claim, problem)) != set(point.result):
-            wrong.add(size)
-    if not wrong or wrong == set(_GRID):
+        wrong = {size for size in _GRID if wrong_at(size)}
+    except GradcheckError:
         return None
     for words, holds in _CONDITIONS.items():
         if words not in _TRIVIAL and wrong == {size for size in _GRID if holds(size)}:
