@@ -37,8 +37,13 @@ ISOLATING = {"test_cli.py", "test_examples.py", "test_isolation.py", "test_pytes
 """Files whose audits run as a user's do, in processes of their own."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These first: once JAX is in use in a process, rules that do not pickle can no more be judged in another."""
+    items.sort(key=lambda item: item.path.name not in ISOLATING)
+
+
 @pytest.fixture(autouse=True)
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the audits of other files here: no test then depends on which ran before (JAX in use rules out a fork)."""
+    """Keep the audits of other files here, so that none depends on what was imported before it."""
     if request.path.name not in ISOLATING:
         monkeypatch.setattr("gradcheck.isolation.judge", lambda audit, limits: None)
