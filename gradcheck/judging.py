@@ -39,6 +39,8 @@ from .rules import Rule
 from .verdicts import Evidence, Status, Strength, Verdict
 
 Progress = Callable[[str], None]
+Plan = list[tuple[str, Callable[[Progress], Finding]]]
+"""Kinds of evidence, each with what gathers it."""
 Lost = Callable[[Claim, str], Finding | None]
 """What stands for a kind of evidence that the rule did not let be gathered, if it did not."""
 
@@ -92,8 +94,11 @@ class Judge:
 
         A network after the first of its kind is judged at smaller sizes, and formally only if no proof covers it.
         """
+        return self._gathered(case, self._plan(case, alike))
+
+    def _gathered(self, case: Case, plan: Plan) -> tuple[Finding, ...]:
         findings: list[Finding] = []
-        for kind, judge in self._plan(case, alike):
+        for kind, judge in plan:
             told = self._teller(f"{case.claim}, {kind}")
             try:
                 findings.append(self.lost(case.claim, kind) or judge(told))
@@ -105,12 +110,12 @@ class Judge:
                 break
         return tuple(findings)
 
-    def _plan(self, case: Case, alike: Gathered | None) -> list[tuple[str, Callable[[Progress], Finding]]]:
+    def _plan(self, case: Case, alike: Gathered | None) -> Plan:
         effort, first = self.effort, alike is None
         most = 2 if first else 1
         modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
         ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        plan: list[tuple[str, Callable[[Progress], Finding]]] = [
+        plan: Plan = [
             ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
             ("enclosure", lambda told: enclosure.judge(case, sizes=ball_sizes, most_settings=most, progress=told)),
         ]
@@ -131,37 +136,53 @@ class Judge:
 
     def _answer(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | Gathered:
         """The verdict that it leads to, or what can be said of the network where rounded constants explain it."""
-        verdict = self._refuted(case, against, evidence)
-        if verdict:
-            return verdict
         claim, kind = case.claim, against.evidence.kind
-        said = f"{kind} evidence speaks against it ({against.evidence.statement})"
-        unsure = Verdict(
-            str(claim),
-            Status.INCONCLUSIVE,
-            Strength.NONE,
-            f"{said}, but no certified counterexample was found",
-            evidence,
-        )
-        if kind in floats.KINDS:
-            return unsure
-        double = self.lost(claim, "float64") or blackbox.judge(case, progress=self._teller(f"{claim}, float64"))
-        if double.evidence.status is Status.REFUTED:
-            evidence = (*evidence, double.evidence)
-            return self._refuted(case, double, evidence) or dataclasses.replace(unsure, evidence=evidence)
-        self.progress(f"{claim}, asking whether rounded constants explain what {kind} evidence found")
         assert against.witness is not None
-        if double.evidence.status is not Status.HOLDS or not constants.explain(case, against.witness):
-            return dataclasses.replace(unsure, evidence=(*evidence, double.evidence))
-        text = f"on floats {double.evidence.statement}; without rounding its code gives something else, as rounded "
-        shown = dataclasses.replace(double.evidence, statement=f"{text}constants do: {said}")
-        explained = dataclasses.replace(
-            against.evidence,
-            status=Status.INCONCLUSIVE,
-            statement=f"{against.evidence.statement}; the rounding of the rule's own constants explains it",
+        if kind not in floats.KINDS:
+            self.progress(f"{claim}, asking whether rounded constants explain what {kind} evidence found")
+            if constants.explain(case, against.witness):
+                return self._explained(case, against, evidence)
+        said = f"{kind} evidence speaks against it ({against.evidence.statement})"
+        text = f"{said}, but no certified counterexample was found"
+        return (
+            self._refuted(case, against, evidence)
+            or self._on_floats(case, evidence)
+            or Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
         )
-        findings = (dataclasses.replace(against, evidence=explained), dataclasses.replace(double, evidence=shown))
-        return Gathered(case.network, findings, None, most=shown)
+
+    def _on_floats(self, case: Case, evidence: tuple[Evidence, ...]) -> Verdict | None:
+        """The verdict where float64 evidence, not asked yet, leads to a counterexample."""
+        if any(e.kind == "float64" for e in evidence):
+            return None
+        double = self.lost(case.claim, "float64") or blackbox.judge(
+            case, progress=self._teller(f"{case.claim}, float64")
+        )
+        return self._refuted(case, double, (*evidence, double.evidence)) if double.witness else None
+
+    def _explained(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | Gathered:
+        """What floats say of a network where the rounding of constants explains what other numbers found."""
+        claim, found = case.claim, against.evidence
+        findings = self._gathered(case, floats.plan(case, self.effort.floats))
+        last = findings[-1]
+        evidence = (*evidence, *(f.evidence for f in findings))
+        said = f"{found.kind} evidence speaks against it ({found.statement})"
+        if last.evidence.status is Status.REFUTED:
+            text = f"{said}, and {last.evidence.kind} evidence too ({last.evidence.statement}), but no certified "
+            unsure = Verdict(
+                str(claim), Status.INCONCLUSIVE, Strength.NONE, f"{text}counterexample was found", evidence
+            )
+            return self._refuted(case, last, evidence) or unsure
+        double = next(f.evidence for f in findings if f.evidence.kind == "float64")
+        if double.status is not Status.HOLDS:
+            return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, f"{said}, and {double.statement}", evidence)
+        text = f"on floats {double.statement}; without rounding its code gives something else, as rounded constants do"
+        shown = dataclasses.replace(double, statement=f"{text}: {said}")
+        excused = dataclasses.replace(
+            found,
+            status=Status.INCONCLUSIVE,
+            statement=f"{found.statement}; the rounding of the rule's own constants explains it",
+        )
+        return Gathered(case.network, (dataclasses.replace(against, evidence=excused), *findings), None, most=shown)
 
     def _refuted(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | None:
         """REFUTED with a certified counterexample, if one is found; ERROR where the rule did not survive the search."""

@@ -54,7 +54,7 @@ WANTED_BITS = 60
 MOST_POINTS = 64
 _REDRAWS = 20
 _SMALL, _ALL = 64, 24
-"""Up to this T I as many of a rule's settings are judged."""
+"""Up to this T I as many of a rule's settings are judged, unless one is all that is asked for."""
 
 
 class Refused(GradcheckError):
@@ -109,7 +109,7 @@ def judge(
     for turn, size in enumerate(sizes):
         if not budget.affords(size):
             continue
-        most = _ALL if size.T * size.I <= _SMALL else most_settings
+        most = _ALL if most_settings > 1 and size.T * size.I <= _SMALL else most_settings
         with budget.timed(size):
             for settings in spread(case.rule.settings(size.T), most, turn):
                 try:
