@@ -45,13 +45,14 @@ def audit(
 ) -> Report:
     """Judge every claim of a rule, `Pure()` always among them.
 
-    rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead
-    of what it declares. effort: "full" (the sizes of the report) or "quick". seed: of every problem. expected:
-    claims that are known to be false, as printed or by kind, and why; that passes, and where such a claim holds
-    the report says so and does not pass. progress: called with a line of text at each step. isolated: run the rule in a
-    process of its own, so that whatever it does stops no audit, within `limits` (60 s for a call and 4 GiB); if not, in
-    this one, as a debugger wants it. Raises `GradcheckError` for something that is no rule, or no claim, and an
-    expectation about none, and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
+    rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead of
+    what it declares; one that declares no claim is judged on `Exact()`. effort: "full" (the sizes of the report) or
+    "quick". seed: of every problem. expected: claims that are known to be false, as printed or by kind, and why;
+    that passes, and where such a claim holds the report says so and does not pass. progress: called with a line of
+    text at each step. isolated: run the rule in a process of its own, so that whatever it does stops no audit,
+    within `limits` (60 s for a call and 4 GiB); if not, in this one, as a debugger wants it. Raises
+    `GradcheckError` for something that is no rule, or no claim, and an expectation about none, and `Interrupted`, a
+    KeyboardInterrupt that carries what was judged by then.
     """
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
@@ -172,7 +173,11 @@ class _Audit:
             self.verdicts += [Verdict(c, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for c in waiting]
         self._discrimination(stopped or bool(self.blocked))
         if not self.claims:
-            self.notes.append("the rule declares no claim about its result; give one with --claim or gradcheck.rule")
+            self.notes.append("no claim about its result was judged; give one with --claim or gradcheck.rule")
+        if self.rule.assumed:
+            self.notes.append(
+                "it declares no claim, so it was judged on exact; give another with --claim or gradcheck.rule"
+            )
         report = Report(
             rule=self.rule.name,
             summary=self.rule.summary,

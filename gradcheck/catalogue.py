@@ -35,17 +35,25 @@ def report(
     """Audit every shipped rule and judge the lecture; the whole correctness report.
 
     effort: "full" or "quick". finished: called with each part as soon as it is there, in the report's order, so
-    that a caller who is interrupted can keep them. processes: with 2 or more the chapters are judged in a
-    process of their own while the rules are audited; a script that asks for that needs the usual
+    that a caller who is interrupted can keep them. processes: with 2 or more the chapters, and then the last rules,
+    are judged in a second process while the first rules are audited; a script that asks for that needs the usual
     `if __name__ == "__main__":`. The result is the same. Raises `GradcheckError` for another effort.
     """
     told = progress or (lambda _: None)
     with _beside(processes) as pool:
         waiting = [pool.submit(judge) for judge in CHAPTERS.values()] if pool else []
-        reports: list[Report] = []
-        for rule in catalogue():
-            # These are ours: in this process each proof's references are derived once for all of them.
-            reports.append(audit(rule, effort=effort, seed=seed, progress=told, isolated=False))
+        rules, reports = catalogue(), list[Report]()
+        beside = {}
+        if pool:
+            for number in reversed(range(len(rules) // 2 + 1, len(rules))):
+                beside[number] = pool.submit(_audited, rules[number], effort, seed)
+        for number, rule in enumerate(rules):
+            elsewhere = beside.get(number)
+            if elsewhere and not elsewhere.cancel():  # what has not begun there is done here
+                told(f"waiting for {rule.__name__}")
+                reports.append(elsewhere.result())
+            else:
+                reports.append(_audited(rule, effort, seed, told))
             finished(reports[-1])
         judged: list[Chapter] = []
         for number, (name, judge) in enumerate(CHAPTERS.items()):
@@ -53,6 +61,11 @@ def report(
             judged.append(waiting[number].result() if waiting else judge(told))
             finished(judged[-1])
     return Collection(TITLE, tuple(reports), tuple(judged))
+
+
+def _audited(rule: Any, effort: str, seed: int, progress: Progress | None = None) -> Report:
+    """The audit of a rule of ours, in this process: each proof's references are derived once for all of them."""
+    return audit(rule, effort=effort, seed=seed, progress=progress, isolated=False)
 
 
 def _lecture(progress: Progress = lambda _: None) -> Chapter:

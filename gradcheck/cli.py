@@ -129,9 +129,9 @@ def audit(
     with _usage_errors():
         paths = _outputs(html=html, json=json, md=md, junit=junit)
         _outputs(case=case)
-        claims, networks, expected = _claims(claim), _networks(network), _expected(expect)
-        limits = _limits(call_seconds, memory)
+        networks, expected, limits = _networks(network), _expected(expect), _limits(call_seconds, memory)
     session = Session(paths, case=case, quiet=quiet, verbose=verbose)
+    claims = _claims(claim, session)
     with session.interruptible():
         wanted = [pair for target in targets for pair in session.resolve(target)]
         for name, rule in wanted:
@@ -310,10 +310,20 @@ def _limits(call_seconds: float, memory: float) -> Any:
     return Limits(call_seconds, int(memory * 2**30))
 
 
-def _claims(texts: Sequence[str] | None) -> list[Any] | None:
+def _claims(texts: Sequence[str] | None, session: Session) -> list[Any] | None:
+    """The claims asked for; one that is none is complained of, and keeps no other from being judged."""
     from .reference.claims import parse_claim
+    from .reference.errors import GradcheckError
 
-    return [parse_claim(text) for text in texts] if texts else None
+    claims = []
+    for text in texts or ():
+        try:
+            claims.append(parse_claim(text))
+        except GradcheckError as error:
+            session.reject(str(error))
+    if texts and not claims:
+        raise typer.Exit(2)
+    return claims or None
 
 
 def _expected(texts: Sequence[str] | None) -> dict[str, str] | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .algorithms.online import run_online
-from .reference.claims import Claim, Declaration, Settings
+from .reference.claims import Claim, Declaration, Exact, Settings
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, not_a_network
 from .reference.problem import Problem
@@ -29,7 +29,10 @@ class WrongResult(GradcheckError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule under audit, made of `target`. `function(problem, **settings)` is its raw result, unchecked."""
+    """A rule under audit, made of `target`. `function(problem, **settings)` is its raw result, unchecked.
+
+    assumed: it declares no claim, and is taken to claim that it is exact.
+    """
 
     name: str
     function: Callable[..., Any]
@@ -38,6 +41,7 @@ class Rule:
     origin: str
     summary: str
     target: Any = None
+    assumed: bool = False
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         return self.function(problem, **(settings or {}))
@@ -86,6 +90,7 @@ def as_rule(
     changes: dict[str, Any] = {}
     if claims is not None:
         changes["claims"] = tuple(claims)
+        rule = dataclasses.replace(rule, assumed=False)
     if networks is not None:
         changes["networks"] = tuple(networks)
     if weighted is not None:
@@ -105,8 +110,10 @@ def _check_all(what: str, given: Any, kind: type, such_as: str) -> None:
 
 
 def _made(target: Any, weighted: bool | None) -> Rule:
-    declaration = _declaration(target)
-    name = _name(target)
+    declaration, name = _declaration(target), _name(target)
+    assumed = not declaration.claims
+    if assumed:
+        declaration = dataclasses.replace(declaration, claims=(Exact(),))
     online = hasattr(target, "start") and hasattr(target, "step")
     if online:
         function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
@@ -124,7 +131,7 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
-    return Rule(name, function, declaration, online, origin, summary, target)
+    return Rule(name, function, declaration, online, origin, summary, target, assumed)
 
 
 def _name(target: Any) -> str:

@@ -163,6 +163,11 @@ class Session:
             self._print(lambda: print_brief(report, self.console, verbose=self.verbose, seconds=seconds))
             self._print(self.console.print)
 
+    def reject(self, problem: str) -> None:
+        """Say that something asked for cannot be had; the rest goes on, and the status tells."""
+        self.statuses.add(2)
+        complain(problem)
+
     def _complain_of(self, name: str, problem: str) -> None:
         self.statuses.add(2)
         complain(problem if problem.startswith(name) else f"{name}: {problem}")

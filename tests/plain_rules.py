@@ -48,8 +48,14 @@ def talkative(problem: Problem) -> Any:
     return good(problem)
 
 
+@gradcheck.rule(gradcheck.Pure())
 def undeclared(problem: Problem) -> Any:
+    """Nothing is claimed of its result."""
     return good(problem)
+
+
+def bare(problem: Problem) -> Any:
+    return wrong(problem)
 
 
 def two_arguments(problem: Problem, tau: int) -> Any:

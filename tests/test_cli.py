@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import plain_rules
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -118,9 +119,15 @@ def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
     assert "truncated(2) REFUTED, pure SUPPORTED" in result.stdout
 
 
-def test_a_rule_that_declares_nothing_is_told_so() -> None:
-    result = audit(f"{RULES}:undeclared")
-    assert "note: the rule declares no claim about its result; give one with --claim" in result.stdout
+def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
+    result = audit(f"{RULES}:bare", "-q")
+    assert (result.exit_code, result.stdout) == (1, "bare: exact REFUTED, pure SUPPORTED\n"), result.output
+    report = gradcheck.audit(plain_rules.bare, effort="quick", isolated=False)
+    assert report.notes == (
+        "it declares no claim, so it was judged on exact; give another with --claim or gradcheck.rule",
+    )
+    pure = audit(f"{RULES}:bare", "--claim", "pure")
+    assert pure.exit_code == 0 and "note: no claim about its result was judged; give one with --claim" in pure.stdout
 
 
 def test_a_claim_that_is_not_judged_is_no_pass() -> None:

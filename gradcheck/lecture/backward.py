@@ -28,6 +28,7 @@ from ..reference.typing import Array
 from ..verdicts import Evidence, Status, Strength, Verdict
 from .judging import BITS, DISTINCT, SIZES, SQUARE, compare, quantities, shown
 from .showing import (
+    ELEMENTWISE,
     EVERY,
     RULE_SIZES,
     UNDEFINED,
@@ -140,7 +141,7 @@ def zero_start(claim: str) -> Verdict:
     free = all("initial_state[0]" in quantities(sizes).field.labels for sizes in SIZES)
     text = (
         "a choice, and none of the gradients needs it: the recursions and the corrected sums hold with a(0) left as a "
-        f"free constant, for {EVERY}"
+        f"free constant, for {ELEMENTWISE}"
     )
     return proved(claim, all(held) and free, text, "; ".join(f"({s})" for s in SIZES))
 

@@ -20,6 +20,7 @@ from .judging import judge
 
 UNDEFINED: Any = Network().undefined()
 EVERY = "every differentiable activation, every output and every loss"
+ELEMENTWISE = "every differentiable activation, every elementwise output and every loss"
 RULE_SHAPES = ((1, 1, 1), (2, 2, 1), (2, 1, 2))
 """(I, D, K) at which the shipped rules are run on polynomials here; their own reports go further."""
 RULE_SIZES = Sizes(3, 2, 2, 1)

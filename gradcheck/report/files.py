@@ -61,6 +61,8 @@ def check_path(path: str | Path) -> Callable[[Report | Collection], str]:
         )
     if not folder.is_dir():
         raise GradcheckError(f"{str(folder)!r}, in which {path.name!r} should go, is a file and not a folder")
+    if path.exists() and not path.is_file():
+        raise GradcheckError(f"{str(path)!r} is neither a file nor new: it would be replaced; choose another name")
     if path.exists() and not os.access(path, os.W_OK):
         raise GradcheckError(f"{str(path)!r} is not writable; choose another name or change its permissions")
     return render

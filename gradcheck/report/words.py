@@ -142,18 +142,18 @@ def collection_sentence(collection: Collection) -> str:
 
 
 def statements_sentence(statements: Sequence[Statement]) -> str:
-    """How many judged statements hold as printed, as corrected, or not at all; empty where there are none."""
+    """How many judged statements hold as stated, as corrected, or not at all; empty where there are none."""
     if not statements:
         return ""
     printed = sum(s.verdict.status is Status.HOLDS for s in statements)
     corrected = sum(_holds_corrected(s) for s in statements)
     rest = len(statements) - printed - corrected
-    parts = [f"{printed} {'holds' if printed == 1 else 'hold'} as printed"]
+    parts = [f"{printed} {'holds' if printed == 1 else 'hold'} as stated"]
     if corrected:
         parts.append(f"{corrected} {'holds' if corrected == 1 else 'hold'} as corrected")
     if rest:
         parts.append(f"{rest} {'does' if rest == 1 else 'do'} not hold or {'is' if rest == 1 else 'are'} undecided")
-    return f"Of {_count(len(statements), 'printed statement')}, {_listed(parts)}."
+    return f"Of {_count(len(statements), 'judged statement')}, {_listed(parts)}."
 
 
 def statement_outcome(statement: Statement) -> str:
