@@ -138,7 +138,7 @@ class Judge:
         """The verdict that it leads to, or what can be said of the network where rounded constants explain it."""
         claim, kind = case.claim, against.evidence.kind
         assert against.witness is not None
-        if kind not in floats.KINDS:
+        if kind not in floats.KINDS and not self.lost(claim, "constants"):
             self.progress(f"{claim}, asking whether rounded constants explain what {kind} evidence found")
             if constants.explain(case, against.witness):
                 return self._explained(case, against, evidence)

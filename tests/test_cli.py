@@ -104,7 +104,8 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
     )
     for target in ("two_rules", "two_rules.py"):
         result = audit(target, "--quiet")
-        assert result.stdout.split("\n")[:2] == ["first: pure SUPPORTED", "second: pure SUPPORTED"], result.output
+        wanted = [f"{name}: exact PROVED, pure SUPPORTED" for name in ("first", "second")]
+        assert result.stdout.split("\n")[:2] == wanted, result.output
         assert result.exit_code == 0
 
 
@@ -197,11 +198,16 @@ def test_one_bad_target_stops_no_other() -> None:
     assert result.exit_code == 1, f"a rule that failed counts before a bad target: {result.output}"
     assert "there is no module 'nowhere'" in result.stderr
     assert "two_arguments is two_arguments(problem" in result.stderr
-    assert "good: both claims hold" in result.stdout and "nothing: none of its 1 claim holds" in result.stdout
+    assert "good: both claims hold" in result.stdout and "nothing: none of its 2 claims holds" in result.stdout
     record = from_json(Path("all.json").read_text())
     assert isinstance(record, Collection)
     words = {report.rule.rpartition(":")[2]: [v.word for v in report.verdicts] for report in record.reports}
-    assert words == {"rule": [], "good": ["SUPPORTED", "PROVED"], "two_arguments": [], "nothing": ["REFUTED"]}
+    assert words == {
+        "rule": [],
+        "good": ["SUPPORTED", "PROVED"],
+        "two_arguments": [],
+        "nothing": ["REFUTED", "NOT RUN"],
+    }
     assert "there is no module 'nowhere'" in record.reports[0].notes[0]
     assert not record.passed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from types import SimpleNamespace
 from typing import Any
 
@@ -178,6 +179,7 @@ def test_of_a_parameter_that_rounding_hides_altogether_nothing_is_concluded(monk
         return {**bounds, "R": np.full_like(bounds["R"], 1e6)}
 
     monkeypatch.setattr(blackbox, "allowance", hidden)
+    monkeypatch.setattr(blackbox, "_KNOWN", OrderedDict())  # what other tests have asked before
     evidence = blackbox.judge(case_of(RIGHT), sizes=FEW).evidence
     assert evidence.status is Status.INCONCLUSIVE, evidence
     assert "may exceed every entry of R, on every problem" in evidence.statement
@@ -189,6 +191,7 @@ def test_entries_that_rounding_hides_are_no_reason_to_conclude_nothing(monkeypat
         return {name: np.where(np.arange(a.size).reshape(a.shape) == 1, np.inf, a) for name, a in bounds.items()}
 
     monkeypatch.setattr(blackbox, "allowance", overflowing)
+    monkeypatch.setattr(blackbox, "_KNOWN", OrderedDict())  # what other tests have asked before
     evidence = blackbox.judge(case_of(RIGHT), sizes=FEW).evidence
     assert evidence.status is Status.HOLDS, evidence
     assert "have no finite rounding allowance" in evidence.statement and evidence.details["undecided_entries"]

@@ -105,6 +105,7 @@ DEADLY = """
 import os
 HERE = os.getpid()
 
+@gradcheck.rule(gradcheck.Pure())
 def deadly(problem):
     if os.getpid() != HERE:
         os._exit(7)
@@ -222,7 +223,7 @@ def test_workers_hand_their_audits_to_the_one_report(pytester: pytest.Pytester) 
     pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[nothing, exits, raises]"))
     own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", "--gradcheck-report=all.json"]
     result = pytester.runpytest_subprocess(*own)
-    result.assert_outcomes(failed=3)
+    result.assert_outcomes(failed=6)
     result.stdout.fnmatch_lines(["gradcheck: wrote *all.json (3 audits)"])
     record = from_json((pytester.path / "all.json").read_text())
     assert isinstance(record, Collection)

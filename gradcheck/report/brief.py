@@ -76,9 +76,13 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
         yield from _filled(_statement(report, verdict), width, _COLUMN)
         if verdict.remark:
             yield from _filled(verdict.remark, width, _COLUMN, "yellow")
+        unjudged = False
         for evidence in verdict.evidence:
             if verbose or not _minor(verdict, evidence):
-                yield from _evidence(verdict, evidence, width, verbose)
+                # The first kind that could not be applied says why in full, and what to try.
+                whole = evidence.status is Status.NOT_RUN and not unjudged
+                unjudged = unjudged or whole
+                yield from _evidence(verdict, evidence, width, verbose, whole)
         if not verbose:
             yield from _also(verdict, width)
     yield Text()
@@ -107,7 +111,7 @@ def _statement(report: Report, verdict: Verdict) -> str:
     return verdict.statement
 
 
-def _evidence(verdict: Verdict, evidence: Evidence, width: int, verbose: bool) -> Iterator[Text]:
+def _evidence(verdict: Verdict, evidence: Evidence, width: int, verbose: bool, whole: bool) -> Iterator[Text]:
     holds = evidence.status is Status.HOLDS
     said = bool(evidence.statement) and evidence.statement in verdict.statement
     if said and not verbose:
@@ -117,7 +121,7 @@ def _evidence(verdict: Verdict, evidence: Evidence, width: int, verbose: bool) -
         text += f" ({evidence.scope if verbose else _largest(evidence.scope)})"
     lines = _wrapped(f"{evidence.kind}: {text}", width - _COLUMN)
     if not verbose:
-        lines = _limited(lines, 2 if holds else 1)
+        lines = _limited(lines, 6 if whole else 2 if holds else 1)
     yield Text("  ").append(_word(word(evidence), _COLUMN - 2)).append(lines[0])
     for line in lines[1:]:
         yield Text(" " * _COLUMN + line)
