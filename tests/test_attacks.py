@@ -196,6 +196,18 @@ def test_other_numbers_than_floats_alone_leave_it_open() -> None:
     assert verdict.status is Status.INCONCLUSIVE, verdict.statement
 
 
+def test_without_a_rounded_constant_rounding_explains_nothing() -> None:
+    """Wrong on polynomials, right on balls and floats, and no constant in it: no reason to speak of rounding."""
+
+    def differs(problem: Problem) -> Any:
+        g = bptt(problem)
+        formal_alone = getattr(getattr(problem.inputs, "field", None), "name", "") == "formal"
+        return {**g, "R": g["R"] * 2} if formal_alone else g
+
+    verdict = verdict_of(differs)
+    assert verdict.status is Status.INCONCLUSIVE and "rounded" not in verdict.statement, verdict.statement
+
+
 def mean_then_sum(problem: Problem, spoilt: str = "") -> Any:
     """1/T is rounded before any scalar sees it, so in exact arithmetic T times it is not 1."""
     T = problem.T

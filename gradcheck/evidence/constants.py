@@ -30,11 +30,14 @@ _ROUNDINGS = 16
 
 
 class RoundedConstants(BallField):
-    """Balls on which a long float stands for all that could have been rounded to it, while `widening`."""
+    """Balls on which a long float stands for all that could have been rounded to it, while `widening`.
+
+    met: whether there was one.
+    """
 
     def __init__(self, bits: int) -> None:
         super().__init__(bits)
-        self.widening = False
+        self.widening = self.met = False
 
     def convert(self, number: Any) -> Any:
         value = super().convert(number)
@@ -43,11 +46,12 @@ class RoundedConstants(BallField):
         numerator, _ = float(number).as_integer_ratio()
         if abs(numerator).bit_length() <= _SHORT:
             return value
+        self.met = True
         return flint.arb(value.mid(), abs(float(number)) * _ROUNDINGS * float(np.finfo(np.float64).eps))
 
 
 def explain(case: Case, witness: Witness) -> bool:
-    """Whether the rule meets the claim where it was seen to fail, once its constants are no longer taken as exact."""
+    """Whether the rule has such constants, and meets the claim where it was seen to fail once they are not exact."""
     problem = witness.problem
     if problem is None:
         problem = lively_problem(witness.network, witness.sizes, case.seed, weighted=case.weighted)
@@ -59,6 +63,6 @@ def explain(case: Case, witness: Witness) -> bool:
             field.widening = True
             result = run(case.rule, lifted.copy(), witness.settings).gradient
             field.widening = False
-            return Comparison(field, promised, result).apart is None
+            return field.met and Comparison(field, promised, result).apart is None
     except GradcheckError:
         return False  # it does not run on balls, so nothing can be said for it
