@@ -131,23 +131,46 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
 
 
 def _found(case: Case, witness: Witness) -> Violation | None:
+    """First on small problems drawn entry by entry, then on lively ones of as few steps as the first that was seen."""
+    shortest = _shortest(case, witness)
+    steps = shortest.problem.T if shortest else 1
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
+    examples = 300 if steps <= SMALL.T else 60  # what takes more steps on a lively problem rarely takes fewer
     for most in dict.fromkeys((within, SMALL)):
-        small = _search(case, _elementwise(case, most), 300, witness)
+        small = _search(case, _elementwise(case, most), examples, witness)
         if small:
             return small
-    sized = _search(case, _by_size(case, witness.sizes), 80, witness)
-    if sized is None:
-        seen_on = witness.problem
-        if seen_on is None:
-            seen_on = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
-        sized = violation(case, Trial(seen_on, witness.settings), floats=witness.floats, dtype=witness.dtype)
-    if sized is None:
+    if shortest is None:
+        return _search(case, _by_size(case, witness.sizes, range(1, witness.sizes.T + 1)), 80, witness)
+    sized = _search(case, _by_size(case, shortest.problem.sizes, range(steps, steps + 1)), 20, witness) or shortest
+    if sized.problem.T > 2 * SMALL.T:  # few of the numbers that are drawn carry anything over so many steps
+        return sized
+    return _search(case, _elementwise(case, sized.problem.sizes), 120, witness) or sized
+
+
+def _shortest(case: Case, witness: Witness) -> Violation | None:
+    """The violation on the problem where one was seen, or on its last steps: as few as still show it, by bisection."""
+    problem = witness.problem
+    if problem is None:
+        problem = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
+
+    def seen(steps: int) -> Violation | None:
+        last = {name: getattr(problem, name)[-steps:] for name in ("inputs", "targets", "loss_weights")}
+        allowed = case.rule.settings(steps)
+        for settings in (witness.settings, *allowed) if witness.settings in allowed else allowed:
+            trial = Trial(problem.replace(**last), settings)
+            if found := violation(case, trial, floats=witness.floats, dtype=witness.dtype):
+                return found
         return None
-    sizes = sized.problem.sizes
-    if sizes.T * (sizes.D + sizes.K) + sizes.I * (sizes.I + sizes.D + sizes.K) <= 160:
-        return _search(case, _elementwise(case, sizes), 120, witness) or sized
-    return sized
+
+    found, too_few = seen(problem.T), 0
+    while found and found.problem.T - too_few > 1:
+        half = (found.problem.T + too_few) // 2
+        if shorter := seen(half):
+            found = shorter
+        else:
+            too_few = half
+    return found
 
 
 def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
@@ -156,8 +179,11 @@ def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
     )
 
 
-def _by_size(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
-    sizes = st.builds(Sizes, *(st.integers(1, max(1, n)) for n in dataclasses.astuple(most)))
+def _by_size(case: Case, most: Sizes, steps: range) -> st.SearchStrategy[Trial]:
+    """Lively problems of so many steps, and of other sizes up to `most`."""
+    sizes = st.builds(
+        Sizes, st.sampled_from(steps), *(st.integers(1, max(1, n)) for n in dataclasses.astuple(most)[1:])
+    )
     made = st.builds(
         lambda s, seed: lively_problem(case.network, s, seed, weighted=case.weighted), sizes, st.integers(0, 3)
     )
