@@ -233,7 +233,7 @@ class _Audit:
             try:
                 alive = liveness.liveness(network, sizes[-1 if number == 0 else 0], self.seed, weighted)
                 agreement = (
-                    oracles.agreement(network, oracles.SMALL_SIZE, symbolic=False)
+                    oracles.agreement(network, oracles.SMALL_SIZE, with_sympy=False)
                     if number
                     else oracles.agreement(network)
                 )

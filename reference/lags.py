@@ -134,11 +134,22 @@ def by_lag(problem: Problem) -> Lags:
     unrolled = unroll(problem)
     parts: dict[tuple[int, int], Sums] = {}
     for t in range(1, problem.T + 1):
-        parts[t, 0], cotangent = unrolled.enter(t)
-        for k in range(t):
-            parameters, cotangent = unrolled.back(t - k, cotangent)
-            _add(parts.setdefault((t, k), unrolled.zero()), parameters)
+        parts.update(_of_loss(unrolled, t))
     return Lags(parts)
+
+
+def of_last_loss(problem: Problem) -> Lags:
+    """Every g(T, k), 0 <= k < T: T pullbacks."""
+    return Lags(_of_loss(unroll(problem), problem.T))
+
+
+def _of_loss(unrolled: Unrolled, t: int) -> dict[tuple[int, int], Sums]:
+    parts: dict[tuple[int, int], Sums] = {}
+    parts[t, 0], cotangent = unrolled.enter(t)
+    for k in range(t):
+        parameters, cotangent = unrolled.back(t - k, cotangent)
+        _add(parts.setdefault((t, k), unrolled.zero()), parameters)
+    return parts
 
 
 def error_signals(problem: Problem) -> list[Array]:

@@ -2,7 +2,8 @@
 
 The network's equations are run on SymPy expressions; f and L stay undefined if the network leaves
 them undefined (`network.undefined()`), and are tanh, logistic, ... where it names them. The gradient is `Expr.diff` of
-the whole unrolled expression; its lag terms are differentiated by `derivative`, which spares what the steps share.
+the whole unrolled expression; its lag terms, and what is only evaluated, are differentiated by `derivative`, which
+spares what the steps share.
 
 Symbols are numbered from 1 as in the lecture: W_1_2 is w_12, x_1__3 is x_1(3), a_2__0 is a_2(0).
 To resolve the gradient by lag, each step reads its own copy of the parameters, W(1) = ... = W(T), as in
@@ -316,13 +317,18 @@ def numpy_function(
 
 
 def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
-    """The gradient's expressions at the numbers of a problem over `field`, each distinct subexpression once.
+    """The gradient at the numbers of a problem over `field`: differentiated and evaluated, what recurs once.
 
-    For networks whose unrolled expressions are too large to be compiled. Raises `GradcheckError` as `numpy_function`.
+    Its derivative is that of the lag terms, which proofs rest on. Raises `GradcheckError` as `numpy_function`.
     """
-    exact = gradient(problem.network, problem.sizes, weighted=True)
+    network, sizes = problem.network, problem.sizes
+    total = unrolled_loss(network, sizes, weighted=True)
+    exact = {
+        name: _expressions(shape, lambda index, name=name: Derivative(symbol(name, index))(total))  # type: ignore[misc]
+        for name, shape in network.parameter_shapes(sizes).items()
+    }
     values = Lowering(field)
-    symbols = symbolic_problem(problem.network, problem.sizes, weighted=True).arrays()
+    symbols = symbolic_problem(network, sizes, weighted=True).arrays()
     for name, array in problem.arrays().items():
         for made, value in zip(FIELD.natives(symbols[name]), field.natives(array), strict=True):
             values.assign(made, value)

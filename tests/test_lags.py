@@ -208,6 +208,15 @@ def test_the_lags_sum_to_the_gradient_exactly(problem: Problem) -> None:
     assert entries(added(list(parts.values()), problem)) == entries(lags.gradient(problem))
 
 
+@pytest.mark.parametrize("problem", EXACT_PROBLEMS, ids=lambda p: p.network.name)
+def test_those_of_the_last_loss_are_those_of_all_losses(problem: Problem) -> None:
+    every, last = lags.by_lag(problem), lags.of_last_loss(problem)
+    assert set(last) == {(t, k) for t, k in every if t == problem.T}
+    for key, part in last.items():
+        for name, array in part.items():
+            assert np.array_equal(array, every[key][name]), f"{name} at {key}"
+
+
 @pytest.mark.parametrize("claim", CLAIMS, ids=str)
 @pytest.mark.parametrize("problem", EXACT_PROBLEMS, ids=lambda p: p.network.name)
 def test_a_claim_keeps_exactly_its_lags(problem: Problem, claim: LagClaim) -> None:

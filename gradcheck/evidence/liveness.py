@@ -40,8 +40,7 @@ def liveness(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) 
     whole = lags.gradient(problem)
     dead = tuple(f"{n}{list(map(int, i))}" for n, a in whole.items() for i in np.argwhere(a == 0))
     faintest, at = float("inf"), 0
-    for k in range(size.T):
-        term = lags.gradient(problem, lambda t, lag, T, k=k: t == T and lag == k)  # type: ignore[misc]
+    for (_, k), term in lags.of_last_loss(problem).items():
         share = max(float((np.abs(term[n]) / np.where(whole[n] == 0, 1, np.abs(whole[n]))).max()) for n in term)
         bits = float(np.log2(share)) if share > 0 else float("-inf")
         if bits < faintest:

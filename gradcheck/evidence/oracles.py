@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..problems import lively_problem
-from ..reference import precise
-from ..reference import symbolic as reference_symbolic
+from ..reference import precise, symbolic
 from ..reference.enclosure import enclose
 from ..reference.errors import UnsupportedOperation
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
@@ -70,18 +69,23 @@ def dual_gradient(problem: Problem, digits: int) -> Gradient:
 
 @lru_cache(maxsize=256)
 def agreement(
-    network: RecurrentNetwork, size: Sizes | None = None, digits: int = DIGITS, seed: int = 0, *, symbolic: bool = True
+    network: RecurrentNetwork,
+    size: Sizes | None = None,
+    digits: int = DIGITS,
+    seed: int = 0,
+    *,
+    with_sympy: bool = True,
 ) -> Agreement:
     """How many digits the oracles share on one problem of this network; `SMALL_SIZE` for one of a user's making.
 
-    Without `symbolic` SymPy, by far the slowest of them, is left out; the difference quotient and the dual
-    numbers still know nothing of `output_error` or the reverse pass.
+    Without SymPy, by far the slowest of them, the difference quotient and the dual numbers still know nothing of
+    `output_error` or the reverse pass.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
-    return agreement_on(lively_problem(network, size, seed), digits, symbolic=symbolic)
+    return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy)
 
 
-def agreement_on(problem: Problem, digits: int, *, symbolic: bool = True) -> Agreement:
+def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> Agreement:
     """The same, for a given float problem."""
     high = PreciseField(digits)
     with high.working():
@@ -91,13 +95,9 @@ def agreement_on(problem: Problem, digits: int, *, symbolic: bool = True) -> Agr
             "dual numbers": dual_gradient(problem, digits),
         }
         base: Any = reverse
-        if symbolic:
+        if with_sympy:
             try:
-                if isinstance(problem.network, (Network, ContextNetwork)):
-                    function = reference_symbolic.numpy_function(problem.network, problem.sizes, "mpmath")
-                    base = function(problem.over(high))
-                else:
-                    base = reference_symbolic.evaluated(problem.over(high), high)
+                base = symbolic.evaluated(problem.over(high), high)
                 others = {"reverse pass": reverse, **others}
             except UnsupportedOperation:
                 pass  # a user's network may use operations that SymPy lacks; the other oracles remain
