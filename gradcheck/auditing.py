@@ -18,7 +18,7 @@ from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
 from .evidence import Case, Finding, formal, liveness, not_run, oracles, purity
 from .isolation import DEFAULT_LIMITS, Limits
-from .judging import Judge
+from .judging import Found, Judge
 from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
@@ -40,6 +40,7 @@ def audit(
     seed: int = 0,
     expected: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    found: Found | None = None,
     isolated: bool = True,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Report:
@@ -49,10 +50,11 @@ def audit(
     what it declares; one that declares no claim is judged on `Exact()`. effort: "full" (the sizes of the report) or
     "quick". seed: of every problem. expected: claims that are known to be false, as printed or by kind, and why;
     that passes, and where such a claim holds the report says so and does not pass. progress: called with a line of
-    text at each step. isolated: run the rule in a process of its own, so that whatever it does stops no audit,
-    within `limits` (60 s for a call and 4 GiB); if not, in this one, as a debugger wants it. Raises
-    `GradcheckError` for something that is no rule, or no claim, and an expectation about none, and `Interrupted`, a
-    KeyboardInterrupt that carries what was judged by then.
+    text at each step. found: called with a claim, as printed, and each piece of evidence on one of its networks as soon
+    as it is there, a piece again where a step is taken anew; the verdicts come of all of them. isolated: run the rule
+    in a process of its own, so that whatever it does stops no audit, within `limits` (60 s for a call and 4 GiB); if
+    not, in this one, as a debugger wants it. Raises `GradcheckError` for something that is no rule, or no claim, and an
+    expectation about none, and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
     """
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
@@ -64,7 +66,9 @@ def audit(
     if expected is not None:
         known = checked_expectations(expected, audited.declaration.claims)
         audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
-    return _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None)).report(limits if isolated else None)
+    begun = _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None))
+    begun.found = found or begun.found
+    return begun.report(limits if isolated else None)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -82,6 +86,7 @@ class _Audit:
         self.rule, self.effort, self.seed = rule, effort, seed
         self.progress: Progress = lambda text: progress(f"{rule.name}: {text}")
         self.reaching: Progress = lambda kind: None
+        self.found: Found = lambda claim, evidence: None
         self.networks = rule.declaration.networks
         self.claims = [c for c in rule.declaration.claims if not isinstance(c, Pure)]
         self.verdicts: list[Verdict] = []
@@ -215,6 +220,7 @@ class _Audit:
                 self._stage("purity", status, str(error))
                 return Verdict("pure", status, Strength.NONE, str(error), (evidence,)), str(error)
             findings.append(finding)
+            self.found("pure", finding.evidence)
             if finding.evidence.status is not Status.HOLDS:
                 break
         last = findings[-1].evidence
@@ -274,7 +280,7 @@ class _Audit:
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
-        judge = Judge(self.rule, self.networks, self.effort, self.seed, self.progress, self._lost)
+        judge = Judge(self.rule, self.networks, self.effort, self.seed, self.progress, self._lost, self.found)
         verdict, (given, rejected) = judge(claim)
         self.planted[0] += given
         self.planted[1] += rejected

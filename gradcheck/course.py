@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .verdicts import Stage, Verdict
+from .verdicts import Evidence, Stage, Verdict
 
 PURITY, ORACLES = "purity", "oracles"
 """What an audit does before its claims; neither is the text of a claim."""
@@ -38,12 +38,14 @@ class Auditing(Protocol):
 
     waiting: what comes next, PURITY, ORACLES or a claim; empty where all is judged. course: how far it is; one
     that was reached elsewhere can be set. rule_free: whether the step that waits runs no code of the rule's
-    author. reaching: called with each kind of evidence before it is gathered. notes: what the reader should know.
+    author. reaching: called with each kind of evidence before it is gathered. found: called with each claim and a kind
+    of evidence on it as soon as that is there; again where a claim is begun anew. notes: what the reader should know.
     sought: what workers lacked and asked to be derived.
     """
 
     progress: Callable[[str], None]
     reaching: Callable[[str], None]
+    found: Callable[[str, Evidence], None]
     course: Course
     notes: list[str]
     sought: set[Any]

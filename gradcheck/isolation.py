@@ -119,6 +119,8 @@ def _work(audit: Auditing, start: Start, limits: Limits) -> None:
         for tag, value in worker.messages(limits.call_seconds):
             if tag == "told":
                 audit.progress(value)
+            elif tag == "found":
+                audit.found(*value)
             elif tag == "course":
                 audit.course = value
             elif tag == "done":

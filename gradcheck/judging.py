@@ -43,6 +43,8 @@ Plan = list[tuple[str, Callable[[Progress], Finding]]]
 """Kinds of evidence, each with what gathers it."""
 Lost = Callable[[Claim, str], Finding | None]
 """What stands for a kind of evidence that the rule did not let be gathered, if it did not."""
+Found = Callable[[str, Evidence], None]
+"""Called with a claim and each kind of evidence on it as soon as that is there."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Judge:
     seed: int
     progress: Progress
     lost: Lost
+    found: Found
 
     def __call__(self, claim: Claim) -> tuple[Verdict, tuple[int, int]]:
         """The verdict, and how many planted faults its evidence was given and rejected."""
@@ -106,6 +109,7 @@ class Judge:
                 findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
             except TargetFailed as error:
                 findings.append(not_run(kind, str(error)))
+            self.found(str(case.claim), findings[-1].evidence)
             if findings[-1].evidence.status is Status.REFUTED:
                 break
         return tuple(findings)

@@ -96,7 +96,7 @@ class Session:
             try:
                 from .auditing import audit
 
-                found = audit(rule, progress=self.progress, **how)
+                found = audit(rule, progress=self.progress, found=self.progress.found, **how)
             except GradcheckError as error:
                 problem = str(error)
             except Exception:

@@ -147,6 +147,7 @@ def _serve(audit: Auditing, connection: Connection, board: Board, memory: int) -
     watched_by(board)
     audit.progress = lambda text: _send(connection, "told", text)
     audit.reaching = board.reached
+    audit.found = lambda claim, evidence: _send(connection, "found", (claim, evidence))
     try:
         while audit.waiting and not audit.rule_free:
             board.reached("")

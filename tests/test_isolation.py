@@ -348,8 +348,13 @@ RULES = [plain_rules.wrong, plain_rules.talkative, plain_rules.raises, plain_rul
 def test_isolated_or_not_the_report_is_the_same(rule: Any) -> None:
     plain_rules.CALLS[0] = 0
     told: dict[bool, list[str]] = {True: [], False: []}
-    isolated, here = (judged(rule, Exact(), isolated=way, progress=told[way].append) for way in (True, False))
-    assert isolated == here
+    found: dict[bool, list[Any]] = {True: [], False: []}
+    isolated, here = (
+        judged(rule, Exact(), isolated=way, progress=told[way].append, found=lambda *e, way=way: found[way].append(e))
+        for way in (True, False)
+    )
+    assert isolated == here and found[True] == found[False]
+    assert bool(found[True]) == (rule is not plain_rules.raises), "evidence is not told as it is found"
     known = [line for line in told[True] if "deriving" not in line]
     assert set(known) == set(told[False]), "the progress differs"
 

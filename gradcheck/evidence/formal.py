@@ -119,6 +119,11 @@ def _judge_family(
 ) -> Finding:
     tally = _Tally()
     reached: dict[tuple[int, int, int], int] = {}
+
+    def told(text: str) -> None:
+        smaller = sum(reached.values())
+        progress(f"{text}, PROVED at {smaller} smaller size{'s' * (smaller > 1)}" if smaller else text)
+
     for shape in shapes:
         for T in range(1, largest_T + 1):
             if not budget.affords_next():
@@ -127,7 +132,7 @@ def _judge_family(
             with budget.timed(size):
                 # One ring for every T, unless time may end before the largest.
                 largest = Sizes(largest_T if hasattr(network, "undefined") else T, *shape)
-                against = _judge_size(case, reference(network, largest, case.weighted), T, tally, progress)
+                against = _judge_size(case, reference(network, largest, case.weighted), T, tally, told)
             if against is not None:
                 return against
             reached[shape] = T

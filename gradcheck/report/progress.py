@@ -1,4 +1,7 @@
-"""What an audit is doing right now, on standard error: one line that comes and goes, or a line now and then.
+"""What an audit is doing right now, on standard error: lines that come and go, or a line now and then.
+
+In a terminal the last line says what is being done, and above it stands what each kind of evidence came to; all of it
+is gone when the report is printed, which says it better.
 
 The stream is taken when the progress is made: while a rule runs, what is called `sys.stderr` catches what
 the rule prints, and our lines must not be taken for the rule's.
@@ -11,16 +14,20 @@ import time
 from types import TracebackType
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from .words import one_line
+from ..verdicts import Evidence, Status
+from .terminal import STYLES
+from .words import one_line, word
 
 FIRST, BETWEEN = 1.0, 10.0
 """Seconds until the first line where there is no terminal, and between lines."""
+WIDTH = 80
+"""Columns of a line where there is no terminal."""
 
 
 class Progress:
@@ -30,6 +37,7 @@ class Progress:
         self._stream, self._quiet = stream, quiet
         self._console = Console(file=stream)
         self._text = "starting"
+        self._found: dict[tuple[str, str], Evidence] = {}
         self._spinner = Spinner("dots")
         self._live: Live | None = None
         self._thread: threading.Thread | None = None
@@ -38,8 +46,14 @@ class Progress:
     def __call__(self, text: str) -> None:
         self._text = one_line(text)
 
+    def found(self, claim: str, evidence: Evidence) -> None:
+        """Show what a kind of evidence came to; what could not be applied is not worth a line."""
+        if evidence.status is not Status.NOT_RUN:
+            self._found[claim, evidence.kind] = evidence
+
     def __enter__(self) -> Progress:
         self._start = time.monotonic()
+        self._found = {}
         self._done.clear()
         if self._quiet:
             return self
@@ -70,7 +84,11 @@ class Progress:
         """Since the context was entered."""
         return time.monotonic() - self._start
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
+        lines = [_line(claim, evidence) for (claim, _), evidence in list(self._found.items())]
+        return Group(*lines[2 - self._console.height :], self._doing())
+
+    def _doing(self) -> Table:
         line = Table.grid(padding=(0, 1))
         line.add_column(no_wrap=True)
         line.add_column(no_wrap=True)
@@ -84,6 +102,17 @@ class Progress:
             if self._text != last:
                 last = self._text
                 try:
-                    print(f"{self.seconds:4.0f} s  {last}", file=self._stream, flush=True)
+                    print(_cut(f"{self.seconds:4.0f} s  {last}"), file=self._stream, flush=True)
                 except (OSError, ValueError):  # nobody reads any more
                     return
+
+
+def _line(claim: str, evidence: Evidence) -> Text:
+    """PROVED        exact, by formal evidence: equal as polynomials, ..."""
+    found = word(evidence)
+    line = Text(no_wrap=True, overflow="ellipsis").append(f"{found:<14}", style=STYLES.get(found, ""))
+    return line.append(one_line(f"{claim}, by {evidence.kind} evidence: {evidence.statement}"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else text[: WIDTH - 4] + " ..."
