@@ -23,7 +23,7 @@ from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectation
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
 from .results import RuleFailed, WrongResult
-from .rules import Rule, as_rule
+from .rules import Rule, as_rule, at_the_claims_settings
 from .verdicts import Evidence, Report, Stage, Status, Strength, Verdict
 
 Progress = Callable[[str], None]
@@ -60,7 +60,7 @@ def audit(
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise GradcheckError(f"a seed is a whole number, at least 0; got {seed!r}")
-    audited = as_rule(rule, claims=claims, networks=networks, weighted=weighted)
+    audited, note = at_the_claims_settings(as_rule(rule, claims=claims, networks=networks, weighted=weighted))
     for claim in audited.declaration.claims:
         claim.bind(audited.settings(1)[0])
     if expected is not None:
@@ -68,6 +68,7 @@ def audit(
         audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
     begun = _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None))
     begun.found = found or begun.found
+    begun.notes += [note] if note else []
     return begun.report(limits if isolated else None)
 
 
@@ -214,11 +215,13 @@ class _Audit:
             except (RuleFailed, WrongResult) as error:
                 status = Status.ERROR if isinstance(error, RuleFailed) else Status.REFUTED
                 where = getattr(error, "where", "")
-                evidence = Evidence(
-                    "purity", status, Strength.NONE, str(error), details={"where": where} if where else {}
-                )
-                self._stage("purity", status, str(error))
-                return Verdict("pure", status, Strength.NONE, str(error), (evidence,)), str(error)
+                text = self._on(network, str(error))
+                evidence = Evidence("purity", status, Strength.NONE, text, details={"where": where} if where else {})
+                self._stage("purity", status, text)
+                return Verdict("pure", status, Strength.NONE, text, (evidence,)), text
+            if finding.evidence.status is not Status.HOLDS:
+                said = dataclasses.replace(finding.evidence, statement=self._on(network, finding.evidence.statement))
+                finding = dataclasses.replace(finding, evidence=said)
             findings.append(finding)
             self.found("pure", finding.evidence)
             if finding.evidence.status is not Status.HOLDS:
@@ -229,6 +232,9 @@ class _Audit:
         kept = ("between two calls", "of the next call")
         stateful = last.status is Status.REFUTED and any(words in last.statement for words in kept)
         return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
+
+    def _on(self, network: RecurrentNetwork, text: str) -> str:
+        return f"on {network.name}: {network}, {text}" if len(self.networks) > 1 else text
 
     def _liveness_and_oracles(self) -> str:
         """Why no claim can be judged, if none can: every network's problems must be alive, its oracles agree."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,10 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
             if refused is not None:
                 raise refused from error
             raise RuleFailed(_describe(rule, problem, settings, error), _where(error)) from error
-        return Run(checked(raw, parameters, rule.name), around.changes)
+        try:
+            return Run(checked(raw, parameters, rule.name), around.changes)
+        except WrongResult as error:
+            raise WrongResult(f"{error} ({_place(problem, settings)})", error.shapes) from None
 
 
 @contextlib.contextmanager
@@ -118,8 +122,11 @@ _NOT_THE_RULES_OWN = tuple(
 )
 
 
+_INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
 def _frame(error: BaseException) -> traceback.FrameSummary | None:
-    """The deepest line of the rule's own code, or of what it calls: not ours, nor NumPy's or a framework's."""
+    """The deepest line of the author's own files, or where there is none of an installed package that is not ours."""
     loaded = [sys.modules[name] for name in ("torch", "jax") if name in sys.modules]
     others = tuple(str(Path(module.__file__).parent) for module in loaded if module.__file__)
     frames = [
@@ -127,7 +134,8 @@ def _frame(error: BaseException) -> traceback.FrameSummary | None:
         for f in traceback.extract_tb(error.__traceback__)
         if not f.filename.startswith((*_NOT_THE_RULES_OWN, *others))
     ]
-    return frames[-1] if frames else None
+    own = [f for f in frames if not f.filename.startswith(_INSTALLED)]
+    return next(reversed(own or frames), None)
 
 
 def _where(error: BaseException) -> str:
@@ -136,11 +144,29 @@ def _where(error: BaseException) -> str:
 
 
 def _describe(rule: Rule, problem: Problem, settings: Settings | None, error: BaseException) -> str:
-    at = f" with {', '.join(f'{k}={v}' for k, v in settings.items())}" if settings else ""
     frame = _frame(error)
-    line = f", at line {frame.lineno}: {frame.line}" if frame else ""
-    said = f": {error}" if str(error) else ""
-    return f"{rule.name} raised {type(error).__name__}{said} (at {_sizes(problem)}{at}{line})"
+    line = f", {_shown_path(frame.filename)}, line {frame.lineno}: {_cut(frame.line or '', 100)}" if frame else ""
+    # A report has it in the middle of a sentence, where the lines of a longer message would run into each other.
+    message = _cut(" | ".join(line.strip() for line in str(error).splitlines() if line.strip()), 500)
+    said = f": {message}" if message else ""
+    return f"{rule.name} raised {type(error).__name__}{said} ({_place(problem, settings)}{line})"
+
+
+def _place(problem: Problem, settings: Settings | None) -> str:
+    at = f" with {', '.join(f'{k}={v}' for k, v in settings.items())}" if settings else ""
+    return f"at {_sizes(problem)}{at}"
+
+
+def _shown_path(name: str) -> str:
+    """A file as its author calls it: from the current folder, if it is below that."""
+    path = Path(name)
+    with contextlib.suppress(OSError, ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return name
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 4]} ..."
 
 
 def _sizes(problem: Problem) -> str:
@@ -153,20 +179,25 @@ def _sizes(problem: Problem) -> str:
 def checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
     """The result as a dict of arrays; raises `WrongResult` saying what came and what was wanted."""
     wanted = ", ".join(f"{k} {p.shape}" for k, p in parameters.items())
+    example = "{" + ", ".join(f'"{k}": ...' for k in parameters) + "}"
     if not isinstance(raw, dict):
         if inspect.iscoroutine(raw):
             raw.close()
-        raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}")
+        raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}: return {example}")
     if set(raw) != set(parameters):
         missing, extra = sorted(set(parameters) - set(raw)), sorted(map(str, set(raw) - set(parameters)))
         parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(extra)}"] * bool(extra)
-        raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}")
-    return {key: _array(raw[key], parameter, f"{name} returned", f"for {key}") for key, parameter in parameters.items()}
+        raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}: return {example}")
+    try:
+        return {k: _array(raw[k], parameter, f"{name} returned", f"for {k}") for k, parameter in parameters.items()}
+    except WrongResult as error:
+        raise WrongResult(str(error), {key: np.shape(raw[key]) for key in parameters}) from None
 
 
 def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
     if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
-        raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}")
+        hint = "; np.asarray makes one" if isinstance(value, (list, tuple)) else ""
+        raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}{hint}")
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     if isinstance(array, (np.matrix, np.ma.MaskedArray)):
         array = np.asarray(array)

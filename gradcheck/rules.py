@@ -11,12 +11,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from .algorithms.online import run_online
-from .reference.claims import Claim, Declaration, Exact, Settings
+from .reference.claims import Claim, Declaration, Exact, Pure, Settings
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, not_a_network
 from .reference.problem import Problem
@@ -24,7 +25,11 @@ from .targets import load_rule as load_rule
 
 
 class WrongResult(GradcheckError):
-    """The rule returned something that is not a gradient of the problem's parameters."""
+    """The rule returned something that is not a gradient of the problem's parameters. shapes: of what came, by name."""
+
+    def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self.shapes = shapes or {}
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -121,17 +126,58 @@ def _made(target: Any, weighted: bool | None) -> Rule:
         _check_signature(target, name)
         function = target
     else:
-        lacks = [part for part in ("start", "step") if not hasattr(target, part)]
-        half = f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
         raise GradcheckError(
             f"{target!r} is no rule: wanted a function of a problem, or a class with start(network, parameters, "
-            f"initial_state) and step(state, x, y){half}"
+            f"initial_state) and step(state, x, y){_hint(target)}"
         )
     source = inspect.unwrap(getattr(target, "func", target))
     origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
     return Rule(name, function, declaration, online, origin, summary, target, assumed)
+
+
+def _hint(target: Any) -> str:
+    """What somebody who hands over something else may have meant."""
+    if isinstance(target, ModuleType):
+        return "; this is a module: name a function in it"
+    kinds = (target if isinstance(target, type) else type(target)).__mro__
+    if any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in kinds):
+        return "; gradcheck.torch.rule(...) makes one of a torch module"
+    lacks = [part for part in ("start", "step") if not hasattr(target, part)]
+    return f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
+
+
+def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
+    """The rule at the settings that its claims give by number, and what to tell the reader of that.
+
+    A rule that declares Truncated("tau") and is judged on Truncated(3) is meant at tau=3. Where claims name several
+    numbers, or the rule does not declare such a claim, it is judged at every setting, and the reader is told.
+    """
+    own, given = _declaration(rule.target).claims, rule.declaration.claims
+    numbered = [claim for claim in given if claim not in own and int in map(type, vars(claim).values())]
+    if rule.declaration.settings is None or not numbered:
+        return rule, ""
+    told = f"{', '.join(map(str, numbered))} was judged at every setting that {rule.name} declares"
+    bound = [next((b for c in own if (b := _binding(c, claim))), None) for claim in numbered]
+    first = bound[0]
+    alike = first and all(b == first for b in bound) and all(isinstance(c, Pure) or c in numbered for c in given)
+    if not alike or rule.online or set(first or ()) != set(rule.settings(1)[0]):
+        return rule, told
+    at = functools.partial(rule.target, **(first or {}))
+    declared = rule.declaration
+    chosen = as_rule(at, claims=given, networks=declared.networks, weighted=declared.weighted)
+    values = ", ".join(f"{name}={value}" for name, value in (first or {}).items())
+    return chosen, f"{numbered[0]} was judged at {values}, the setting for which {rule.name} declares it"
+
+
+def _binding(declared: Claim, asked: Claim) -> dict[str, int] | None:
+    """The numbers for the names of the one that make it the other; None where none do."""
+    if type(declared) is not type(asked):
+        return None
+    pairs = [(getattr(declared, f.name), getattr(asked, f.name)) for f in dataclasses.fields(declared)]
+    found = {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, int)}
+    return found if all(isinstance(name, str) or name == number for name, number in pairs) else None
 
 
 def _name(target: Any) -> str:

@@ -170,7 +170,7 @@ class Session:
 
     def _complain_of(self, name: str, problem: str) -> None:
         self.statuses.add(2)
-        complain(problem if problem.startswith(name) else f"{name}: {problem}")
+        complain(problem if problem.startswith((name, repr(name))) else f"{name}: {problem}")
 
     def _leave_out(self, name: str, problem: str) -> None:
         from .verdicts import Report

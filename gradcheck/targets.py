@@ -15,6 +15,8 @@ from typing import Any
 
 from .reference.errors import GradcheckError
 
+_WAYS = "write package.module:rule or path/to/file.py:rule"
+
 
 def resolve(text: str) -> list[tuple[str, Any]]:
     """Every rule that the text names, each with a name that finds it again.
@@ -22,6 +24,8 @@ def resolve(text: str) -> list[tuple[str, Any]]:
     "module:name" and "file.py:name" name one; a shipped rule's name names that one; a module or a file alone
     names every rule declared in it. Raises `GradcheckError` where the text names none, saying what exists.
     """
+    if not text.strip():
+        raise GradcheckError(f"{text!r} names nothing; {_WAYS}, or a shipped rule: {', '.join(_shipped())}")
     if ":" in text and not text.endswith(".py"):
         return [(text, load_rule(text))]
     shipped = _shipped()
@@ -48,7 +52,7 @@ def load_rule(text: str) -> Any:
     """
     module_name, colon, attribute = text.rpartition(":")
     if not colon or not module_name or not attribute:
-        raise GradcheckError(f"{text!r} does not name a rule; write package.module:rule or path/to/file.py:rule")
+        raise GradcheckError(f"{text!r} does not name a rule; {_WAYS}")
     module = load_module(module_name)
     found: Any = module
     for part in attribute.split("."):
@@ -101,6 +105,8 @@ def load_module(name: str) -> ModuleType:
     `GradcheckError` where it does not exist, or fails while it is imported.
     """
     _find_from(Path.cwd())
+    if not name.endswith(".py") and not all(part.isidentifier() for part in name.split(".")):
+        raise _missing(name, name)
     try:
         return _run_file(Path(name)) if name.endswith(".py") else importlib.import_module(name)
     except GradcheckError as error:
@@ -109,7 +115,7 @@ def load_module(name: str) -> ModuleType:
         missing = error.name or ""
         if not name.endswith(".py") and (name == missing or name.startswith(f"{missing}.")):
             raise _missing(name, missing) from None
-        raise GradcheckError(f"{name} could not be imported: {error}; install it first") from error
+        raise GradcheckError(f"{name} could not be imported: {error}{_remedy(missing)}") from error
     except (Exception, SystemExit) as error:
         raise _failed(name, error) from error
 
@@ -142,10 +148,23 @@ def _find_from(folder: Path) -> None:
 
 
 def _missing(name: str, missing: str) -> NoSuchModule:
+    if Path(name).is_dir() and not missing.isidentifier():
+        return NoSuchModule(f"{name!r} is a folder; name a file in it, such as {Path(name, 'my_rules.py')}")
     text = f"there is no module {missing!r}; looked in the current folder and among the installed packages"
-    if "/" in name or "\\" in name or Path(f"{name}.py").is_file():
-        text += f"; for a file write {name.removesuffix('.py')}.py"
+    if Path(f"{name}.py").is_file():
+        text += f"; for the file write {name}.py"
     return NoSuchModule(text)
+
+
+def _remedy(missing: str) -> str:
+    """What to do about a module that a user's file lacks."""
+    package, _, inside = missing.partition(".")
+    if inside and package in sys.modules:
+        return f"; the installed {package} does not have it: is it another version?"
+    return "; try: pip install " + (f"'rnn-gradcheck[{package}]'" if package in _EXTRAS else package)
+
+
+_EXTRAS = ("torch", "jax")
 
 
 def _failed(name: str, error: BaseException) -> GradcheckError:

@@ -25,6 +25,8 @@ class Claim:
     """Something that is claimed of a rule. `kind` is its name on the command line."""
 
     kind: ClassVar[str] = "claim"
+    judged: ClassVar[bool] = True
+    """Whether this version has a way of knowing about it; a claim without one is NOT RUN."""
 
     def bind(self, settings: Settings) -> Claim:
         """This claim with each name replaced by its number. Raises `GradcheckError` for a name that is missing."""
@@ -173,6 +175,7 @@ class Unbiased(Claim):
     """The rule's expectation over its noise is the gradient."""
 
     kind: ClassVar[str] = "unbiased"
+    judged: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,7 @@ class Aligned(Claim):
     """The rule's inner product with the gradient is positive."""
 
     kind: ClassVar[str] = "aligned"
+    judged: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ class Online(Claim):
     """Contributions do not depend on the future and storage does not grow with T."""
 
     kind: ClassVar[str] = "online"
+    judged: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,7 @@ class Cost(Claim):
     time: str | None = None
     storage: str | None = None
     kind: ClassVar[str] = "cost"
+    judged: ClassVar[bool] = False
 
     def bind(self, settings: Settings) -> Claim:
         return self
@@ -212,11 +218,14 @@ def parse_claim(text: str) -> Claim:
     Raises `GradcheckError` naming the claims that exist.
     """
     name, _, rest = text.strip().partition("(")
-    spoken = sorted(set(CLAIMS) - {"equals", "cost"})
+    spoken = {kind: [f.name for f in dataclasses.fields(claim)] for kind, claim in CLAIMS.items()}
+    del spoken[Equals.kind], spoken[Cost.kind]
     if name not in spoken:
-        raise GradcheckError(f"there is no claim {text!r}; choose one of {', '.join(spoken)}")
+        judged = [f"{kind}({', '.join(names)})" if names else kind for kind, names in spoken.items()]
+        judged = [text for text, kind in zip(judged, spoken, strict=True) if CLAIMS[kind].judged]
+        raise GradcheckError(f"there is no claim {text!r}; choose one of {', '.join(judged)}")
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
-    names = [f.name for f in dataclasses.fields(CLAIMS[name])]
+    names = spoken[name]
     if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
         wanted = f"{name}({', '.join(names)}) with whole numbers" if names else f"{name} without arguments"
         raise GradcheckError(f"the claim {text!r} should read {wanted}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import gradcheck
 from gradcheck.algorithms import truncated_bptt, windowed_bptt
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
+from gradcheck.rules import as_rule, at_the_claims_settings
 from gradcheck.verdicts import Report, Status
 
 EXACT = [gradcheck.Exact()]
@@ -26,6 +28,12 @@ def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def judged(rule: Any) -> Report:
     return gradcheck.audit(rule, EXACT, effort="quick")
+
+
+def line_of(function: Any, text: str) -> int:
+    """The line of its file at which the function's source first has the text."""
+    lines, first = inspect.getsourcelines(function)
+    return next(first + number for number, line in enumerate(lines) if line.strip().startswith(text))
 
 
 def verdict_of(report: Report, claim: str) -> Any:
@@ -95,13 +103,23 @@ def test_settings_that_judge_nothing_are_turned_away(target: Any, fragment: str)
 # (rule, status of pure, fragment of its statement, status of exact)
 REFUTED, ERROR, NOT_RUN, HOLDS = Status.REFUTED, Status.ERROR, Status.NOT_RUN, Status.HOLDS
 RESULTS = [
-    (plain_rules.nothing, REFUTED, "returned None; wanted a dict of arrays with W (2, 4)", NOT_RUN),
+    (
+        plain_rules.nothing,
+        REFUTED,
+        'returned None; wanted a dict of arrays with W (2, 4), R (4, 4), V (4, 3): return {"W": ...',
+        NOT_RUN,
+    ),
     (plain_rules.a_list, REFUTED, "returned a list; wanted a dict", NOT_RUN),
     (plain_rules.asynchronous, REFUTED, "returned a coroutine", NOT_RUN),
     (plain_rules.key_missing, REFUTED, "result lacks R; wanted", NOT_RUN),
     (plain_rules.key_extra, REFUTED, "result has the unknown b; wanted", NOT_RUN),
     (plain_rules.transposed, REFUTED, "shape (4, 2) for W; wanted (2, 4); it looks transposed", NOT_RUN),
-    (plain_rules.lists, REFUTED, "returned a list for W; wanted a NumPy array", NOT_RUN),
+    (
+        plain_rules.lists,
+        REFUTED,
+        "returned a list for W; wanted a NumPy array of shape (2, 4); np.asarray makes one (at T=5",
+        NOT_RUN,
+    ),
     (plain_rules.complex_numbers, REFUTED, "dtype complex128 for W; wanted float64; take its real part", NOT_RUN),
     (plain_rules.strings, REFUTED, "for W; wanted float64", NOT_RUN),
     (plain_rules.nones, REFUTED, "dtype object with None in it for W; wanted float64", NOT_RUN),
@@ -109,7 +127,16 @@ RESULTS = [
     (plain_rules.objects, REFUTED, "its W has dtype object; wanted float64", HOLDS),
     (plain_rules.not_a_number, REFUTED, "its V holds nan at [0, 0], where the gradient is finite", REFUTED),
     (plain_rules.infinite, REFUTED, "its V holds inf at [0, 0]", REFUTED),
-    (plain_rules.raises, ERROR, "raises raised ValueError: no such luck (at T=5, I=4, D=2, K=3, at line", NOT_RUN),
+    (plain_rules.raises, ERROR, "raises raised ValueError: no such luck (at T=5, I=4, D=2, K=3, ", NOT_RUN),
+    (
+        plain_rules.raises,
+        ERROR,
+        f"plain_rules.py, line {line_of(plain_rules.raises, 'raise')}: raise ValueError",
+        NOT_RUN,
+    ),
+    (plain_rules.raises_at_length, ERROR, "ValueError: the first line | the second line | xxx", NOT_RUN),
+    (plain_rules.knows_tanh_alone, ERROR, "on fully recurrent: relu, identity output, squared error, knows", NOT_RUN),
+    (plain_rules.remembers_by_id, REFUTED, "these are the shapes of an earlier problem, T=5, I=4, D=2, K=3", NOT_RUN),
     (plain_rules.raises_in_numpy, ERROR, 'return {"W": np.ones((2, 3)) @ np.ones((2, 3))}', NOT_RUN),
     (plain_rules.raises_on_long, HOLDS, "right keys", ERROR),
     (plain_rules.exits, ERROR, "exits raised SystemExit: 3", NOT_RUN),
@@ -185,6 +212,30 @@ def test_the_same_errors_in_double_precision_are_refuted() -> None:
         return {name: array.astype(problem.inputs.dtype) for name, array in gradient.items()}
 
     assert verdict_of(judged(rounded), "exact").status is REFUTED
+
+
+NUMBERS = [
+    ([gradcheck.Truncated(2)], "HOLDS", "truncated(2) was judged at tau=2, the setting for which truncated_bptt"),
+    ([gradcheck.Chunked(2)], "REFUTED", "chunked(2) was judged at every setting that truncated_bptt declares"),
+    ([gradcheck.Truncated("tau")], "HOLDS", ""),
+]
+
+
+@pytest.mark.parametrize(("claims", "status", "note"), NUMBERS, ids=lambda value: str(value)[:20])
+def test_a_claim_given_by_numbers_says_at_which_settings_it_was_judged(claims: Any, status: str, note: str) -> None:
+    how: dict[str, Any] = {"networks": [gradcheck.Network()], "effort": "quick"}
+    report = gradcheck.audit(truncated_bptt, claims, **how)
+    assert verdict_of(report, str(claims[0])).status.name == status, str(report)
+    assert " ".join(report.notes)[: len(note)] == note and bool(note) == bool(report.notes), report.notes
+
+
+def test_several_numbers_are_judged_at_every_setting() -> None:
+    rule, note = at_the_claims_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2), gradcheck.Exact()]))
+    assert rule.target is windowed_bptt and "at every setting" in note
+    rule, _ = at_the_claims_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2)]))
+    assert rule.target.keywords == {"horizon": 4, "stride": 2}
+    bound = functools.partial(truncated_bptt, tau=3)
+    assert at_the_claims_settings(as_rule(bound)) == (as_rule(bound), "")
 
 
 def test_a_partial_keeps_the_claims_of_its_function() -> None:

@@ -29,7 +29,12 @@ BADLY = {
     "syntax.py": ("def rule(problem:\n", "is not valid Python"),
     "exits.py": ("import sys\nsys.exit(5)\n", "could not be imported; it raised SystemExit: 5"),
     "raises.py": ("x = 1 / 0\n", "could not be imported; it raised ZeroDivisionError: division by zero"),
-    "lacks.py": ("import not_installed_anywhere\n", "No module named 'not_installed_anywhere'; install it first"),
+    "lacks.py": ("import not_installed_anywhere\n", "No module named 'not_installed_anywhere'; try: pip install not"),
+    "torch_is_missing.py": (
+        "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n",
+        "No module named 'torch'; try: pip install 'rnn-gradcheck[torch]'",
+    ),
+    "another_numpy.py": ("import numpy.not_there\n", "the installed numpy does not have it"),
     "empty.py": ("def helper(problem): return {}\n", "empty.py declares no rule; name one of its functions, such as"),
 }
 
@@ -145,6 +150,14 @@ def test_what_a_rule_prints_does_not_reach_the_terminal() -> None:
 
 
 USAGE = [
+    (["audit", ""], "'' names nothing; write package.module:rule or path/to/file.py:rule, or a shipped rule: bptt"),
+    (["audit", "."], "'.' is a folder; name a file in it, such as my_rules.py"),
+    (["audit", "..rules:bptt"], "there is no module '..rules'"),
+    (["audit", "os:path"], "this is a module: name a function in it"),
+    (
+        ["audit", f"{RULES}:good", "--claim", "nonsense"],
+        "choose one of exact, truncated(tau), chunked(length), windowed(horizon, stride), pure\n",
+    ),
     (["audit", "no_such_module"], "there is no module 'no_such_module'"),
     (["audit", "bpt"], "did you mean bptt?"),
     (["audit", "no_such_module:rule"], "there is no module 'no_such_module'"),
@@ -179,7 +192,7 @@ def test_what_cannot_be_used_leaves_with_2_and_a_message(
     monkeypatch.setattr(catalogue, "report", lambda **_: pytest.fail("judged before the path was looked at"))
     result = run(*arguments)
     assert result.exit_code == 2, result.output
-    assert fragment in " ".join(result.stderr.split()), f"wanted {fragment!r} in: {result.stderr}"
+    assert fragment.strip() in " ".join(result.stderr.split()), f"wanted {fragment!r} in: {result.stderr}"
     assert "Traceback" not in result.output, result.output
 
 

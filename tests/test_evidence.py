@@ -410,7 +410,7 @@ def test_a_rule_that_raises_is_told_where() -> None:
     def raising(problem: Any) -> Any:
         raise ZeroDivisionError("of no use")
 
-    with pytest.raises(RuleFailed, match=r"raised ZeroDivisionError: of no use \(at T=5, I=4, D=2, K=3, at line"):
+    with pytest.raises(RuleFailed, match=r"raised ZeroDivisionError: of no use \(at T=5, I=4, D=2, K=3, "):
         purity.judge(case_of(raising))
 
 

@@ -16,7 +16,7 @@ from ..problems import lively_problem
 from ..reference.claims import Settings
 from ..reference.network import Sizes
 from ..reference.problem import Problem
-from ..results import Run, run
+from ..results import Run, WrongResult, run
 from ..surroundings import Changes, moved_generators
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, place, spread
@@ -31,11 +31,14 @@ class Impure(Exception):
 def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     """Run the rule on float64 problems of these sizes; raises `RuleFailed` or `WrongResult` where it does."""
     printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
+    earlier: list[Problem] = []
     for size in sizes:
         for settings in spread(case.rule.settings(size.T), 4):
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             try:
                 seen = _check(case, problem, settings, notes)
+            except WrongResult as error:
+                raise WrongResult(f"{error}{_recalled(error, problem, earlier)}", error.shapes) from error
             except Impure as error:
                 at = f" (at {place(size, settings)})"
                 return Finding(
@@ -43,6 +46,7 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
                     Witness(case.network, size, settings, str(error), problem),
                 )
             printed = printed or seen.changes.printed
+            earlier.append(problem)
             formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
     first = printed.strip().splitlines()[:1]
@@ -62,6 +66,23 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
             details={"printed": printed.strip()[:2000]} if first else {},
         )
     )
+
+
+def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem]) -> str:
+    """What to make of a result whose shapes are all those of another problem that the rule was given before."""
+    if error.shapes == _shapes(problem):
+        return ""
+    before = next((p for p in earlier if _shapes(p) == error.shapes), None)
+    if before is None:
+        return ""
+    return (
+        f"; these are the shapes of an earlier problem, {before.sizes}: does it keep results from one call to the "
+        "next? The id of an object is given to another one once it is gone"
+    )
+
+
+def _shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in problem.parameters.items()}
 
 
 def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, None]) -> Run:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gradcheck.reference.claims import CLAIMS, Equals, LagClaim, Pure
+from gradcheck.reference.claims import CLAIMS, Equals, Pure
 
 from ..algorithms import CATALOGUE
 from ..rules import as_rule
@@ -35,7 +35,7 @@ def print_listing(console: Console) -> None:
             text += " Judged of every rule."
         elif claim is Equals:
             text += " In Python only."
-        elif not issubclass(claim, LagClaim):
+        elif not claim.judged:
             text += " Not judged by this version."
         _entry(console, f"{claim.kind}({names})" if names else claim.kind, [text])
 
