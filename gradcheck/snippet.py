@@ -8,11 +8,13 @@ and printed only if it finds the true entry.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import inspect
 import io
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +59,35 @@ def _keeps(claim: Claim) -> str | None:
     return None
 
 
-def _array(array: Any) -> str:
-    return "np." + repr(np.asarray(array, dtype=float)).replace("\n", "\n   ")
+WIDTH = 80
+"""Columns of a program, but for what cannot be broken: a user's own source, a long path."""
+
+
+def array_lines(before: str, array: Any, after: str = "") -> list[str]:
+    """Lines that give the array between two texts, on one line or with as many whole rows to a line as fit."""
+    values = np.asarray(array, dtype=float).tolist()
+    line = f"{before}np.array({values!r}){after}"
+    if len(line) <= WIDTH or not isinstance(values, list):
+        return [line]
+    indent = " " * (len(before) - len(before.lstrip()) + 4)
+    most = WIDTH - len(indent)
+    # A no-break space keeps the numbers of a row together.
+    rows = [text if len(text) > most else text.replace(" ", "\xa0") for text in (f"{row!r}," for row in values)]
+    filled = textwrap.wrap(" ".join(rows), most, break_long_words=False, break_on_hyphens=False)
+    close = f"{indent[4:]}]){after}"
+    return [f"{before}np.array([", *(indent + text.replace("\xa0", " ") for text in filled), close]
+
+
+def _code(line: str, before: str = "") -> list[str]:
+    """A statement on as many lines as it needs, each after `before`; one line where a break would change it."""
+    wrapped = textwrap.wrap(
+        line, WIDTH - len(before), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    try:
+        same = ast.dump(ast.parse("\n".join(wrapped))) == ast.dump(ast.parse(line))
+    except SyntaxError:
+        same = False
+    return [before + text for text in (wrapped if same else [line])]
 
 
 def snippet(
@@ -71,17 +100,16 @@ def snippet(
     network, claim = problem.network, case.claim.bind(settings)
     name, index = _place(entry)
     keeps = _keeps(claim)
-    head = [_comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
+    head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
-        f"got = {_literal(got)}  {_comment(f'{case.rule.name}({called})[{name!r}][{index}]')}",
+        *comment(f"What {case.rule.name}({called})[{name!r}][{index}] was:"),
+        f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
-        f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))",
+        *_code(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
     ]
     if keeps is None:
-        why = [
-            "# What the rule was claimed to return, to 20 digits; the claim is about another rule, not about a loss."
-        ]
+        why = comment("What the rule was claimed to return, to 20 digits; the claim is about another rule, not a loss.")
     elif shipped(network):
         return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
     else:
@@ -91,10 +119,10 @@ def snippet(
             )
             if _shows(program, network, expected, got):
                 return program
-        why = [
-            "# Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's",
-            "# own source with these numbers: it could not be inlined or imported here.",
-        ]
+        why = comment(
+            "Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's "
+            "own source with these numbers: it could not be inlined or imported here."
+        )
     true = f"true = {_literal(expected)}  # {entry}"
     return _text(["import numpy as np", "", *head, *why, true, *tail])
 
@@ -103,9 +131,11 @@ def _text(lines: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _comment(text: str) -> str:
-    """One line, whatever names and reprs hold."""
-    return "# " + " ".join(text.split())
+def comment(text: str) -> list[str]:
+    """Lines of a comment, whatever names and reprs hold."""
+    return textwrap.wrap(
+        " ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
 
 
 def _place(entry: str) -> tuple[str, str]:
@@ -119,19 +149,25 @@ def _index(index: str) -> str:
 
 
 def _numbers(problem: Problem) -> list[str]:
-    with np.printoptions(threshold=100_000, linewidth=110, floatmode="unique", precision=17):
-        arrays = {key: _array(value) for key, value in problem.arrays().items()}
+    arrays = problem.arrays()
     parameters = {key: arrays.pop(key) for key in problem.parameters}
-    lines = []
+    lines: list[str] = []
     if shipped(problem.network):
-        lines += [f"{key} = {value}" for key, value in parameters.items()]
+        for key, value in parameters.items():
+            lines += array_lines(f"{key} = ", value)
         lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
     else:  # whose parameters may be called anything
-        lines += ["parameters = {", *(f"    {key!r}: {value}," for key, value in parameters.items()), "}"]
+        lines.append("parameters = {")
+        for key, value in parameters.items():
+            lines += array_lines(f"    {key!r}: ", value, ",")
+        lines.append("}")
     if isinstance(problem.initial_state, tuple):
-        states = [arrays.pop(key) for key in list(arrays) if key.startswith("initial_state[")]
-        arrays["initial_state"] = f"({', '.join(states)},)"
-    lines += [f"{key} = {value}" for key, value in arrays.items()]
+        lines.append("initial_state = (")
+        for key in [key for key in arrays if key.startswith("initial_state[")]:
+            lines += array_lines("    ", arrays.pop(key), ",")
+        lines.append(")")
+    for key, value in arrays.items():
+        lines += array_lines(f"{key} = ", value)
     return [*lines, f"T = {problem.T}", ""]
 
 
@@ -165,14 +201,15 @@ def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
     many = isinstance(problem.initial_state, tuple)
     start = "tuple(part.astype(complex) for part in initial_state)" if many else "initial_state.astype(complex)"
     return [
-        f"def keeps(t, k): return {keeps}  # does the loss at t count the use at t - k?",
+        "# Does the loss at t count the use of the parameters at t - k?",
+        f"def keeps(t, k): return {keeps}",
         "",
         "def true_entry(name, index):",
         "    total = 0.0",
         "    for t in range(1, T + 1):",
         f"        a = {start}",
         "        for s in range(1, t + 1):",
-        "            p = {key: value.astype(complex) for key, value in parameters.items()}",
+        "            p = {n: value.astype(complex) for n, value in parameters.items()}",
         "            if keeps(t, t - s):",
         "                p[name][index] += 1e-30j",
         "            a = step(p, a, inputs[s - 1])",
@@ -294,13 +331,14 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
     name, index = _place(entry)
     return [
-        _comment(f"The same from the rule itself, which needs gradcheck{where}:"),
-        *map(_comment, ["import gradcheck", *imports]),
-        _comment(
+        *comment(f"The same from the rule itself, which needs gradcheck{where}:"),
+        *(f"# {line}" for line in ["import gradcheck", *imports]),
+        *_code(
             f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
-            + (f".astype({dtype!r})" if dtype != "float64" else "")
+            + (f".astype({dtype!r})" if dtype != "float64" else ""),
+            "# ",
         ),
-        _comment(f"got = {call}[{name!r}][{index or '()'}]"),
+        *_code(f"got = {call}[{name!r}][{index or '()'}]", "# "),
     ]
 
 

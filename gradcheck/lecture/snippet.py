@@ -11,10 +11,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
+from ..snippet import array_lines, comment
 
 _FUNCTIONS = {
     "identity": ("v", "0 * v + 1"),
@@ -25,22 +24,25 @@ _FORWARD = """\
 def forward(point):
     s, a, yhat, L = [None], [a0], [None], [None]
     for t in range(1, T + 1):
-        s.append(point['W'][t].T @ x[t] + point['R'][t].T @ a[t - 1] + point['s'][t])
+        into = point['W'][t].T @ x[t] + point['R'][t].T @ a[t - 1]
+        s.append(into + point['s'][t])
         a.append(f(s[t]) + point['a'][t])
         yhat.append(g(point['V'][t].T @ a[t]) + point['yhat'][t])
         L.append(((yhat[t] - y[t]) ** 2).sum() / 2)
     return {'s': s, 'a': a, 'yhat': yhat, 'L': L}
 """
 _DERIVATIVE = """\
-def d(of, by, t=None, tau=None):  # d of(t) / d by(tau); L without a time is the sum, by without one is shared
+# d of(t) / d by(tau). L without a time is the sum; by without one is shared.
+def d(of, by, t=None, tau=None):
     columns = []
     for index in np.ndindex(*point[by][-1].shape):
-        moved = {name: [np.array(c, complex) for c in copies] for name, copies in point.items()}
+        moved = {n: [np.array(c, complex) for c in cs] for n, cs in point.items()}
         for k in range(T + 1) if tau is None else [tau]:
             moved[by][k][index] += 1e-30j
         out = forward(moved)[of]
         columns.append(np.imag(sum(out[1:]) if t is None else out[t]) / 1e-30)
-    return np.stack(columns, axis=-1).reshape(np.shape(columns[0]) + point[by][-1].shape)
+    shape = np.shape(columns[0]) + point[by][-1].shape
+    return np.stack(columns, axis=-1).reshape(shape)
 """
 _NAMES = {
     "times": "range(1, T + 1)",
@@ -70,37 +72,41 @@ def program(
     used = [key for key in _NAMES if key in read]
     slopes = {"df", "dg", "slope_g"} & read
     entry = f"[{name!r}][{', '.join(map(str, index)) or '()'}]"
-    with np.printoptions(threshold=100_000, linewidth=110):
-        lines = [
-            "import numpy as np",
-            "from types import SimpleNamespace",
-            "",
-            f"# {claim}",
-            f"# {network.name}: activation {network}; {problem.sizes}",
-            "# Entry t of a list belongs to time t.",
-            f"T = {problem.T}",
-            *(f"{key} = {_array(value)}" for key, value in problem.parameters.items()),
-            f"x = [None, *{_array(problem.inputs)}]",
-            f"y = [None, *{_array(problem.targets)}]",
-            f"a0 = {_array(problem.initial_state)}",
-            "",
-            f"def f(v): return {f}",
-            f"def g(v): return {g}",
-            *([f"def df(v): return {df}"] if "df" in slopes else []),
-            *([f"def dg(v): return {dg}"] if slopes - {"df"} else []),
-            "",
-            _FORWARD,
-            *([_DERIVATIVE] if read & {"d", "delta"} else []),
-            "point = {'W': [W] * (T + 1), 'R': [R] * (T + 1), 'V': [V] * (T + 1),",
-            "         's': [0 * a0] * (T + 1), 'a': [0 * a0] * (T + 1), 'yhat': [0 * y[1]] * (T + 1)}",
-            "now = forward(point)",
-            "q = SimpleNamespace(" + ",\n                    ".join(f"{key}={_NAMES[key]}" for key in used) + ")",
-            "",
-            *(text + "\n" for text in sides),
-            f"true, printed = true_side(q){entry}, printed_side(q){entry}",
-            f"print({entry_name(name, index)!r}, 'true', true, ' printed form', printed, ' off by', abs(printed - "
-            f"true))",
-        ]  # fmt: skip
+    parameters = [line for key, value in problem.parameters.items() for line in array_lines(f"{key} = ", value)]
+    lines = [
+        "import numpy as np",
+        "from types import SimpleNamespace",
+        "",
+        *comment(claim),
+        *comment(f"{network.name}: activation {network}; {problem.sizes}"),
+        "# Entry t of a list belongs to time t.",
+        f"T = {problem.T}",
+        *parameters,
+        *array_lines("x = [None, *", problem.inputs, "]"),
+        *array_lines("y = [None, *", problem.targets, "]"),
+        *array_lines("a0 = ", problem.initial_state),
+        "",
+        f"def f(v): return {f}",
+        f"def g(v): return {g}",
+        *([f"def df(v): return {df}"] if "df" in slopes else []),
+        *([f"def dg(v): return {dg}"] if slopes - {"df"} else []),
+        "",
+        _FORWARD,
+        *([_DERIVATIVE] if read & {"d", "delta"} else []),
+        "point = {'W': [W] * (T + 1), 'R': [R] * (T + 1), 'V': [V] * (T + 1),",
+        "         's': [0 * a0] * (T + 1), 'a': [0 * a0] * (T + 1),",
+        "         'yhat': [0 * y[1]] * (T + 1)}",
+        "now = forward(point)",
+        "q = SimpleNamespace(",
+        *(f"    {key}={_NAMES[key]}," for key in used),
+        ")",
+        "",
+        *(text + "\n" for text in sides),
+        f"true = true_side(q){entry}",
+        f"printed = printed_side(q){entry}",
+        f"print({entry_name(name, index)!r}, 'true', true, ' printed form', printed)",
+        "print('off by', abs(printed - true))",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -124,7 +130,3 @@ def _attributes(text: str) -> set[str]:
     """The names that the code reads of `q`."""
     nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute)]
     return {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "q"}
-
-
-def _array(array: Any) -> str:
-    return "np." + repr(np.asarray(array, dtype=float)).replace("\n", "\n    ")
