@@ -269,11 +269,12 @@ class _Audit:
         if blocked or not given:
             self._stage("discrimination", Status.NOT_RUN, "no evidence was gathered")
             return
-        status = Status.HOLDS if rejected == given else Status.INCONCLUSIVE
-        self._stage(
-            "discrimination", status,
-            f"{rejected} of {given} planted faults, each one missing lag on the same problems, were rejected",
-        )  # fmt: skip
+        what = "planted faults, each one missing lag on the same problems,"
+        if rejected == given:
+            self._stage("discrimination", Status.HOLDS, f"{rejected} of {given} {what} were rejected")
+            return
+        passed = f"{given - rejected} of {given} {what} passed for right; what holds here may hide such a fault"
+        self._stage("discrimination", Status.INCONCLUSIVE, passed)
 
     def _stage(self, name: str, status: Status, statement: str) -> None:
         self.stages.append(Stage(name, status, statement))

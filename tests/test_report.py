@@ -567,3 +567,32 @@ def test_import_is_quick() -> None:
         subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout
         == "[]\n"
     )
+
+
+def test_a_planted_fault_that_passed_is_a_warning_at_the_top_everywhere() -> None:
+    console = pytest.importorskip("rich.console")
+    from gradcheck.report import brief
+    from gradcheck.report.terminal import print_report
+
+    said = "1 of 98 planted faults, each one missing lag on the same problems, passed for right"
+    report = dataclasses.replace(BPTT, stages=(*BPTT.stages, Stage("discrimination", Status.INCONCLUSIVE, said)))
+    stream = io.StringIO()
+    brief.print_brief(report, console.Console(file=stream, width=80))
+    shown = {
+        kind: readable(kind, render(report)) for kind, render in RENDERERS.items() if kind not in ("json", "junit")
+    }
+    shown["brief"], stream = one_line(stream.getvalue()), io.StringIO()
+    print_report(report, console.Console(file=stream, width=80))
+    shown["terminal"] = one_line(stream.getvalue())
+    for kind, text in shown.items():
+        before = text[: text.index(one_line(BPTT.verdicts[0].statement)[:40])]
+        assert "warning" in before.lower() and said in before, f"{kind}: {before[-300:]}"
+
+
+@pytest.mark.parametrize(("got", "words"), [("nan", "it is not a number"), ("inf", "it is infinite")])
+def test_a_distance_that_is_no_number_is_said_in_words(got: str, words: str) -> None:
+    example = dataclasses.replace(COUNTEREXAMPLE, got=got, gap="[+/- inf]")
+    report = Report("r", "", (), (Verdict("exact", Status.REFUTED, Strength.CERTIFIED, "s", (), example),))
+    for kind in ("html", "markdown", "text"):
+        text = readable(kind, RENDERERS[kind](report))
+        assert words in text and "[+/- inf]" not in text, f"{kind}: {text}"

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ..verdicts import Counterexample, Evidence, Report, Status, Strength, Verdict
 from .terminal import STYLES
-from .words import clean, one_line, outcome, shown, word
+from .words import clean, distance, one_line, outcome, shown, warnings, word
 
 _COLUMN = 14  # of the verdict words
 _SIZES = re.compile(r"T=\d+, I=\d+, D=\d+, K=\d+")
@@ -66,6 +66,8 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
     if report.summary:
         yield from _filled(_cut(report.summary, width, 0 if verbose else 1), width, 0)
     yield Text(_cut(_networks(report, verbose), width, 0 if verbose else 1), style="dim")
+    for warning in warnings(report):
+        yield from _filled(f"WARNING  {warning}", width, 0, "bold yellow")
     yield Rule(style="dim")
     first = True
     for verdict in _ordered(report):
@@ -87,9 +89,10 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
             yield from _also(verdict, width)
     yield Text()
     for stage in report.stages:
-        if verbose or (stage.status is not Status.HOLDS and stage.name not in ("purity", "discrimination")):
+        failed = stage.status not in (Status.HOLDS, Status.INCONCLUSIVE)  # what falls short is warned of above
+        if verbose or (failed and stage.name not in ("purity", "discrimination")):
             yield from _labelled(f"{stage.name}: {stage.statement}", stage.status.label, width)
-        elif stage.name == "discrimination" and stage.status is not Status.NOT_RUN:
+        elif stage.name == "discrimination" and stage.status is Status.HOLDS:
             yield from _filled(f"{stage.name}: {stage.statement}", width, 0, "dim")
 
 
@@ -156,11 +159,10 @@ def _counterexample(rule: str, verdict: Verdict, example: Counterexample, width:
     style = STYLES["REFUTED"]
     title = f"{one_line(rule)} is not {one_line(verdict.claim)}"
     yield Rule(Text(title, style=style), align="left", style=style)
-    allowed = f", rounding allows {example.allowance}" if example.allowance not in ("", "0") else ""
     rows = [
         ("problem", _numbers(example)),
         (example.entry, f"{example.got}, should be {example.true}"),
-        ("off by", example.gap + allowed),
+        ("off by", distance(example.got, example.gap, example.allowance)),
         ("certified", example.certified),
         ("diagnosis", verdict.diagnosis or ""),
     ]

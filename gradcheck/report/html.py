@@ -26,6 +26,7 @@ from .words import (
     shown,
     statement_outcome,
     statements_sentence,
+    warnings,
     word,
     worst,
 )
@@ -100,6 +101,7 @@ def _context(record: Report | Collection) -> dict[str, Any]:
         "word": word,
         "facts": facts,
         "statement_outcome": statement_outcome,
+        "warnings": warnings,
     }
 
 

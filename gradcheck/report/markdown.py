@@ -21,6 +21,7 @@ from .words import (
     shown,
     statement_outcome,
     statements_sentence,
+    warnings,
     word,
     worst,
 )
@@ -77,6 +78,8 @@ def _fenced(code: str, language: str) -> Iterator[str]:
 def _report(report: Report, level: str) -> Iterator[str]:
     yield from ("", f"{level} {prose(report.rule)}", "")
     yield from (f"**{outcome(report).capitalize()}.** {prose(report.summary)}", "")
+    for warning in warnings(report):
+        yield from (f"> **Warning.** {prose(warning)}", "")
     yield from (f"- network: {prose(network)}" for network in networks(report))
     yield from _table(["verdict", "claim", "what was shown"], [(v.word, v.claim, v.statement) for v in report.verdicts])
     for verdict in report.verdicts:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .words import one_line
+from .words import distance, one_line
 
 if TYPE_CHECKING:
     from ..replaying import Replay
@@ -27,7 +27,8 @@ def _lines(replay: Replay) -> Iterator[str]:
     if replay.shown:
         is_to = "should be" if replay.shown.name in replay.wrong else "truly"
         yield from _row(replay.shown.name, f"{replay.shown.got}, {is_to} {replay.shown.true}")
-        yield from _row("off by", f"{replay.shown.gap}, rounding allows {replay.shown.allowance}")
+        off = distance(replay.shown.got, replay.shown.gap, replay.shown.allowance)
+        yield from _row("off by", off)
         yield from _row("entries", _entries(replay))
     entry, got = replay.before
     yield from _row("the case", f"{entry} was {got}")

@@ -21,6 +21,7 @@ from .words import (
     outcome,
     statement_outcome,
     statements_sentence,
+    warnings,
     worst,
 )
 
@@ -46,6 +47,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_text(report.summary))
     for network in networks(report):
         console.print(_text(f"network: {network}", "dim"))
+    for warning in warnings(report):
+        console.print(_text(f"WARNING  {warning}", "bold yellow"))
     console.print(_verdicts(report.verdicts))
     _print_broken(report, console)
     if report.stages:
@@ -68,6 +71,8 @@ def print_collection(collection: Collection, console: Console) -> None:
     fits = Measurement.get(console, unbounded, matrix).maximum <= console.width
     console.print(matrix if fits else _claims(collection))
     for report in collection.reports:
+        for warning in warnings(report):
+            console.print(_text(f"WARNING  {report.rule}, {warning}", "bold yellow"))
         _print_broken(report, console)
     for chapter in collection.chapters:
         console.print(_chapter(chapter))

@@ -17,6 +17,7 @@ from .words import (
     shown,
     statement_outcome,
     statements_sentence,
+    warnings,
     word,
 )
 
@@ -49,6 +50,8 @@ def _report(report: Report) -> Iterator[str]:
         yield from _fill(report.summary)
     for network in networks(report):
         yield from _fill(network, "network: ")
+    for warning in warnings(report):
+        yield from _fill(warning, "WARNING  ")
     for verdict in report.verdicts:
         yield ""
         yield from _verdict(verdict)

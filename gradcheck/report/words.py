@@ -208,13 +208,25 @@ def networks(report: Report, most: int = 3) -> list[str]:
     return [f"{len(report.networks)} networks, the first {report.networks[0]}"]
 
 
+def warnings(report: Report) -> list[str]:
+    """What a reader must know before trusting any verdict of the audit, a sentence each: stages that fell short."""
+    return [f"{s.name}: {s.statement}" for s in report.stages if s.status is Status.INCONCLUSIVE]
+
+
+def distance(got: str, gap: str, allowance: str) -> str:
+    """How far a result is from its true value, and what rounding allows; in words where that is no number."""
+    said = {"nan": "it is not a number", "inf": "it is infinite", "-inf": "it is infinite"}.get(got.strip())
+    allowed = f", rounding allows {allowance}" if allowance not in ("", "0") else ""
+    return said or f"{gap}{allowed}"
+
+
 def facts(counterexample: Counterexample) -> list[tuple[str, str]]:
     """What a counterexample shows, as labelled lines."""
     pairs = [
         ("entry", counterexample.entry),
         ("expected", counterexample.true),
         ("got", counterexample.got),
-        ("gap", counterexample.gap),
+        ("gap", distance(counterexample.got, counterexample.gap, "")),
         ("allowance", counterexample.allowance),
         ("not rounding", counterexample.certified),
     ]
