@@ -215,7 +215,7 @@ def approximates(claim: str) -> Verdict:
         "looking back further need not come nearer: a linear unit with w = 1, r = -1, x = (1, 1, 1) and the loss at "
         f"t = 3 has dL/dw = {', '.join(map(str, seen))} at tau = 1, 2, 3"
     )
-    further = control("rational", bool(abs(seen[1] - seen[2]) > abs(seen[0] - seen[2])), nearer, Strength.EXACT)
+    further = control("rational", bool(abs(seen[1] - seen[2]) > abs(seen[0] - seen[2])), nearer, Strength.PROVED)
     return proved(claim, equal == [False, False, True, True], text, f"tau = 1, ..., 4; {RULE_SIZES}", [further])
 
 
@@ -234,7 +234,7 @@ def convergence(claim: str) -> Verdict:
     status = Status.HOLDS if wrong and factor > 0 else Status.INCONCLUSIVE
     values = "; ".join(f"{_decimals(influence(tau))} at tau={tau}" for tau in (1, 10, 19, turn - 1, turn))
     details = {"influence": values, "limit": str(limit())}
-    strength = Strength.EXACT if status is Status.HOLDS else Strength.NONE
+    strength = Strength.PROVED if status is Status.HOLDS else Strength.NONE
     evidence = Evidence("rational", status, strength, text, f"every tau < {turn}, in exact fractions", details=details)
     return Verdict(claim, status, strength, text, (evidence,))
 

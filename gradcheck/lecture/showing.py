@@ -32,7 +32,7 @@ def proved(
 ) -> Verdict:
     """HOLDS where the computation showed the statement; INCONCLUSIVE where it did not."""
     status = Status.HOLDS if held else Status.INCONCLUSIVE
-    strength = Strength.NONE if not held else Strength.EXACT if kind == "counting" else Strength.PROVED
+    strength = Strength.PROVED if held else Strength.NONE
     text = statement if held else f"this could not be shown: {statement}"
     return Verdict(
         claim, status, strength, text, (Evidence(kind, status, strength, text, scope, "larger sizes"), *more)

@@ -15,9 +15,9 @@ from ..verdicts import Collection, Counterexample, Evidence, Figure, Report, Sta
 
 MEANINGS = {
     "PROVED": "an identity of polynomials: it holds for every value of parameters, inputs and targets at the sizes "
-    "given, for every activation and loss of the family named",
-    "EXACT": "equality without rounding at random points of finite fields, or by exact counting or enumeration; "
-    "the chance of a coincidence is bounded and stated",
+    "given, for every activation and loss of the family named; or each of the cases named, computed without rounding",
+    "EXACT": "equality without rounding at random points of finite fields; the chance that something wrong would pass "
+    "is bounded and stated",
     "CERTIFIED": "a rigorous enclosure or a derived rounding bound contains the difference on the problems named",
     "SUPPORTED": "tested, on the problems named, and not contradicted; no proof",
     "HOLDS": "holds; how strongly is not graded",

@@ -143,7 +143,7 @@ def _monotone() -> Statement:
         "What chunks of $C$ keep, chunks of $nC$ keep: $(t-1)$ mod $C$ is the remainder by $C$ of "
         "$(t-1)$ mod $nC$, and so no larger. Where lag contributions share a sign, merging chunks never hurts.",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         scope=f"every pair of lengths at T = 12, 13 and {LONGEST}; all others by the argument",
         smallest=f"worse at C = 2 than at C = 1, loss at every step, T = 3: {least_shown}, squared errors "
         f"{list(least.errors)}",
@@ -192,7 +192,7 @@ def _windows() -> Statement:
         "At $t = T$ the one keeps $h$ lags, the other as many as the last chunk has steps: fewer, unless $h$ divides "
         "$T$ or the sequence is no longer than $h$. Then they keep the same lags of every loss.",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         scope="every h <= 25 and T <= 24; all others by the argument",
     )
     return Statement(

@@ -71,7 +71,7 @@ def _influence() -> Statement:
         not turns,
         "the sign does not turn",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         otherwise=f"The influence is {limit()} in the limit, but {influence(1)} at a horizon of 1, {influence(10)} at "
         f"10, at most {float(top):.3f} at {' and '.join(map(str, peaks))}, still {float(influence(turn - 1)):.3f} at "
         f"{turn - 1}, and negative from {turn} on ({float(influence(turn)):.3f}).",
@@ -87,7 +87,7 @@ def _influence() -> Statement:
         f"falls, to its limit {limit()}. `reference.lags` on a network with one shared parameter, and the shipped "
         "`truncated_bptt` on the lecture's network, give the same rationals.",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         scope=f"every horizon up to {len(values)}; beyond, by the argument in `gradcheck/truncation/balancing.py`",
         maximum=str(top),
         before_the_turn=str(influence(turn - 1)),
@@ -115,7 +115,7 @@ def _descent() -> Statement:
         not up,
         "it fell at every horizon tried",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         otherwise=f"At horizons {', '.join(map(str, up))} of a sequence of {STEPS} steps the loss rises at every step, "
         f"by the factors {', '.join(f'{float(factor(tau)):.3f}' for tau in up)}, though the learning rate, 1/128, is "
         "one at which the exact gradient descends. No learning rate mends it: each step is taken uphill.",
@@ -133,7 +133,7 @@ def _descent() -> Statement:
         f"in sign, below 1 from $\\tau = {turn}$ on. The exact gradient, at $\\tau = T$, descends by "
         f"{float(factor(STEPS)):.3f} each step.",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         scope=f"one quadratic loss at T = {STEPS}, learning rate 1/128; run at horizons {', '.join(map(str, walked))}, "
         "and the factor at every horizon up to T",
         losses={str(tau): [float(v) for v in values] for tau, values in walked.items()},

@@ -214,7 +214,7 @@ def statements() -> list[Statement]:
         not shown,
         "no counterexample was found",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         otherwise=f"At {show(net)} (identity, v = 1, a(0) = 0) the gradient of (w, r) truncated at 1, 2, 3 is "
         f"{', '.join(str(truncated(net, tau)) for tau in (1, 2, 3))}: a horizon of 1 is exact by cancellation, 2 is "
         "not.",
@@ -227,7 +227,7 @@ def statements() -> list[Statement]:
         f"all {search.before} integer scalar linear networks that come before this one in the order were tried, and "
         "all are monotone; the errors of this one are confirmed by `reference.lags` in exact rationals.",
         kind="enumeration",
-        strength=Strength.EXACT,
+        strength=Strength.PROVED,
         scope="T <= 2: every network; T = 3: scalar linear networks with integers w, r, x, y, v = 1, a(0) = 0 and the "
         "loss at T, in the order of the sum of absolute values, then of the number of minus signs, then of the numbers",
         errors=list(search.errors),
