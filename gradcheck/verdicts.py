@@ -203,7 +203,11 @@ class Statement:
 
 @dataclass(frozen=True)
 class Figure:
-    """Data of a plot; `gradcheck.report` draws it. series: label to (x, y) lists. style: label to line style."""
+    """Data of a plot; `gradcheck.report` draws it.
+
+    series: label to (x, y) lists. styles: label to line style. section: of the chapter's statements, after which it
+    stands; at the chapter's end where it is empty.
+    """
 
     id: str
     title: str
@@ -213,6 +217,7 @@ class Figure:
     caption: str
     log_y: bool = True
     styles: dict[str, str] = field(default_factory=dict)
+    section: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json, schema, to_html, to_json, to_junit, to_markdown, to_text, write
 from gradcheck.report.figures import draw
 from gradcheck.report.mathml import formula, inline
-from gradcheck.report.words import one_line
+from gradcheck.report.words import one_line, statements_sentence
 from gradcheck.verdicts import (
     Chapter,
     Collection,
@@ -246,7 +246,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "br", "link", "img"):
+        if tag not in ("meta", "br", "link", "img", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -596,3 +596,24 @@ def test_a_distance_that_is_no_number_is_said_in_words(got: str, words: str) -> 
     for kind in ("html", "markdown", "text"):
         text = readable(kind, RENDERERS[kind](report))
         assert words in text and "[+/- inf]" not in text, f"{kind}: {text}"
+
+
+def test_a_figure_stands_in_its_section() -> None:
+    first, second, *_ = dict.fromkeys(s.section for s in LECTURE.statements if s.section)
+    figures = tuple(
+        dataclasses.replace(ERRORS, id=name, title=f"Figure of {name}", section=section)
+        for name, section in (("one", first), ("none", "no such section"), ("two", second))
+    )
+    chapter = dataclasses.replace(LECTURE, figures=figures)
+    for kind in ("html", "markdown", "text"):
+        text = readable(kind, RENDERERS[kind](Collection("All", (), (chapter,))))
+        text = text[text.index(statements_sentence(chapter.statements)) :]
+        places = [text.index(f"Figure of {name}") for name in ("one", "two", "none")]
+        assert places == sorted(places), f"{kind}: {places}"
+        assert places[0] < text.index(second) < places[1], f"{kind}: a figure is not in its section"
+
+
+def test_names_break_at_underscores_and_punctuation_stays_with_its_formula() -> None:
+    page = to_html(SAMPLE)
+    assert "truncated_<wbr>bptt_<wbr>with_<wbr>a_<wbr>long_<wbr>name</a></th>" in page
+    assert inline("the transposes of $W$ and $R$, and").count('<span class="tie"><math') == 1

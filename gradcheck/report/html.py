@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
-from itertools import groupby
 from typing import Any
 
 from ..verdicts import Chapter, Collection, Figure, Report
@@ -22,6 +21,7 @@ from .words import (
     facts,
     need,
     outcome,
+    sections,
     series_table,
     shown,
     statement_outcome,
@@ -67,6 +67,7 @@ def to_html(record: Report | Collection) -> str:
         prose=lambda text: markup(inline(text)),
         paragraphs=lambda text: [p for p in re.split(r"\n\s*\n", text.strip()) if p],
         shown=shown,
+        name=lambda text: markup(str(markup.escape(text)).replace("_", "_<wbr>")),
         clean=clean,
         badge=lambda text: re.sub("[^a-z]+", "-", text.lower()).strip("-"),
     )
@@ -127,17 +128,21 @@ def _words_used(record: Report | Collection) -> set[str]:
 
 
 def _chapter(chapter: Chapter, names: Anchors) -> dict[str, Any]:
-    # Grouped as they stand: a section that returns later is a new group, and the order stays the author's.
-    sections = [(title, list(rows)) for title, rows in groupby(chapter.statements, key=lambda s: s.section)]
+    placed, rest = sections(chapter)
     return {
         "chapter": chapter,
         "anchor": names.of("chapter", chapter.id or chapter.title),
         "summary": statements_sentence(chapter.statements),
         "sections": [
-            (title, names.of("section", title) if title else "", [(s, names.of("statement", s.id)) for s in rows])
-            for title, rows in sections
+            (
+                title,
+                names.of("section", title) if title else "",
+                [(s, names.of("statement", s.id)) for s in rows],
+                [_drawn(figure, names.of("figure", figure.id)) for figure in figures],
+            )
+            for title, rows, figures in placed
         ],
-        "figures": [(_drawn(figure, names.of("figure", figure.id))) for figure in chapter.figures],
+        "figures": [_drawn(figure, names.of("figure", figure.id)) for figure in rest],
     }
 
 

@@ -17,6 +17,7 @@ from .words import (
     networks,
     one_line,
     outcome,
+    sections,
     series_table,
     shown,
     statement_outcome,
@@ -144,13 +145,15 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     for paragraph in chapter.introduction.split("\n\n"):
         yield from ("", prose(paragraph), "")
     yield from ("", statements_sentence(chapter.statements), "")
-    section = ""
-    for statement in chapter.statements:
-        if statement.section and statement.section != section:
-            section = statement.section
+    placed, rest = sections(chapter)
+    for section, statements, figures in placed:
+        if section:
             yield from ("", f"### {prose(section)}")
-        yield from _statement(statement)
-    for figure in chapter.figures:
+        for statement in statements:
+            yield from _statement(statement)
+        for figure in figures:
+            yield from _figure(figure)
+    for figure in rest:
         yield from _figure(figure)
     for caption, header, rows in chapter.tables:
         yield from ("", f"**Table.** {prose(caption)}")

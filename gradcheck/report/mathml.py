@@ -88,7 +88,12 @@ def inline(text: str) -> str:
         parts.append(f"<code>{html.escape(code, quote=False)}</code>" if code else formula(latex, display=False))
         last = found.end()
     parts.append(_words(text[last:]))
-    return "".join(parts)
+    return _tied("".join(parts))
+
+
+def _tied(markup: str) -> str:
+    """The same, with no line break between a formula and the punctuation that follows it."""
+    return re.sub(r"(<math\b(?:(?!</math>).)*</math>[,.;:!?)]+)", r'<span class="tie">\1</span>', markup, flags=re.S)
 
 
 def _words(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..verdicts import Chapter, Collection, Counterexample, Evidence, Report, Statement, Verdict
+from ..verdicts import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
 from .words import (
     clean,
     collection_sentence,
@@ -13,6 +13,7 @@ from .words import (
     networks,
     one_line,
     outcome,
+    sections,
     series_table,
     shown,
     statement_outcome,
@@ -128,25 +129,31 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
         yield ""
     if chapter.statements:
         yield from _fill(statements_sentence(chapter.statements))
-    section = ""
-    for statement in chapter.statements:
-        if statement.section and statement.section != section:
-            section = statement.section
+    placed, rest = sections(chapter)
+    for section, statements, figures in placed:
+        if section:
             yield ""
             yield from _underlined(section, "-")
-        yield ""
-        yield from _statement(statement)
-    for figure in chapter.figures:
-        yield ""
-        yield from _fill(f"Figure: {figure.title} ({figure.ylabel} against {figure.xlabel}). {figure.caption}")
-        header, rows, total = series_table(figure, limit=8)
-        yield from _table(header, rows)
-        if total > len(rows):
-            yield f"  {len(rows)} of {total} points"
+        for statement in statements:
+            yield ""
+            yield from _statement(statement)
+        for figure in figures:
+            yield from _figure(figure)
+    for figure in rest:
+        yield from _figure(figure)
     for caption, header_cells, cells in chapter.tables:
         yield ""
         yield from _fill(f"Table: {caption}")
         yield from _table(list(header_cells), [list(row) for row in cells])
+
+
+def _figure(figure: Figure) -> Iterator[str]:
+    yield ""
+    yield from _fill(f"Figure: {figure.title} ({figure.ylabel} against {figure.xlabel}). {figure.caption}")
+    header, rows, total = series_table(figure, limit=8)
+    yield from _table(header, rows)
+    if total > len(rows):
+        yield f"  {len(rows)} of {total} points"
 
 
 def _statement(statement: Statement) -> Iterator[str]:

@@ -7,11 +7,23 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from gradcheck.reference.errors import GradcheckError
 
-from ..verdicts import Collection, Counterexample, Evidence, Figure, Report, Statement, Status, Strength, Verdict
+from ..verdicts import (
+    Chapter,
+    Collection,
+    Counterexample,
+    Evidence,
+    Figure,
+    Report,
+    Statement,
+    Status,
+    Strength,
+    Verdict,
+)
 
 MEANINGS = {
     "PROVED": "an identity of polynomials: it holds for every value of parameters, inputs and targets at the sizes "
@@ -154,6 +166,20 @@ def statements_sentence(statements: Sequence[Statement]) -> str:
     if rest:
         parts.append(f"{rest} {'does' if rest == 1 else 'do'} not hold or {'is' if rest == 1 else 'are'} undecided")
     return f"Of {_count(len(statements), 'judged statement')}, {_listed(parts)}."
+
+
+def sections(chapter: Chapter) -> tuple[list[tuple[str, list[Statement], list[Figure]]], list[Figure]]:
+    """(title, statements, figures) of each section as they stand, and the figures that belong to none of them.
+
+    A section that returns later is a new one, and has its figures after its last statements.
+    """
+    groups = [(title, list(rows)) for title, rows in groupby(chapter.statements, key=lambda s: s.section)]
+    last = {title: number for number, (title, _) in enumerate(groups) if title}
+    placed = [
+        (title, rows, [figure for figure in chapter.figures if last.get(figure.section) == number])
+        for number, (title, rows) in enumerate(groups)
+    ]
+    return placed, [figure for figure in chapter.figures if figure.section not in last]
 
 
 def statement_outcome(statement: Statement) -> str:

@@ -39,6 +39,7 @@ def contracting() -> Figure:
         f"A tanh net with I = 4, T = {LENGTH} and every Jacobian of spectral norm at most {checked.rho:.3f}. The error "
         "lies below the envelope at every horizon, certified by balls, and is exactly 0 at $T$.",
         styles={"envelope": "dashed"},
+        section="Where it decays",
     )
 
 
@@ -57,6 +58,7 @@ def expanding() -> Figure:
         series,
         f"Three tanh nets with I = 4, T = {LENGTH}. At {worse} of {3 * (LENGTH - 1)} steps to the right the error "
         "grows. There is no envelope; nor does that make the error large, as the third net shows.",
+        section="Where it is not monotone",
     )
 
 
@@ -80,6 +82,7 @@ def lengths() -> Figure:
         },
         "Sequences of 12 steps. What counts is how far the last cut lies from the losses: at $C = 11$ it lies just "
         "before the last step, and the second net loses there as much as with chunks of 1.",
+        section="Chunks and their tail",
     )
 
 
@@ -99,4 +102,5 @@ def influences() -> Figure:
         f"Exact rationals. Below a horizon of {turn} the truncated gradient points the wrong way.",
         log_y=False,
         styles={"its limit, the true influence": "dashed"},
+        section="What truncation can do to descent",
     )

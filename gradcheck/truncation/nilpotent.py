@@ -112,8 +112,8 @@ def statements() -> list[Statement]:
         "no counterexample was found",
         kind="enclosure",
         strength=Strength.CERTIFIED,
-        otherwise=f"R = [[1, -1], [1, -1]] has R R = 0, yet with relu truncation at 2 is off by a squared norm of "
-        f"{number(lost)}, exactly: at step 2 only one of the two units has a slope, and the cancellation in R D R "
+        otherwise=f"R = [[1, -1], [1, -1]] has $R R = 0$, yet with relu truncation at 2 is off by a squared norm of "
+        f"{number(lost)}, exactly: at step 2 only one of the two units has a slope, and the cancellation in $R D R$ "
         f"needs both. With tanh the ball of the squared error, about {number(tanh)[:8]}, excludes 0.",
         counterexample=counterexample(
             problem, "truncation at 2 is exact", entry="||error(2)||^2", expected="0", got=str(lost), gap=str(lost),
