@@ -112,3 +112,10 @@ def test_a_wrong_rule_that_fails_on_balls_is_refuted_on_floats():
     verdict = audit(picky, effort="quick").verdicts[1]
     assert verdict.status is Status.REFUTED, verdict.statement
     assert verdict.counterexample is not None
+
+
+def test_sizes_reached_up_to_the_same_length_are_said_once():
+    reached = {(1, 1, 1): 4, (1, 1, 2): 4, (2, 2, 2): 2, (1, 2, 1): 4}
+    text = formal._reached_text(reached, [*reached, (3, 1, 1)], 4)
+    wanted = "T <= 4 at (I, D, K) = (1, 1, 1), (1, 1, 2), (1, 2, 1); T <= 2 at (I, D, K) = (2, 2, 2) (SymPy takes"
+    assert text.startswith(wanted), text

@@ -205,7 +205,9 @@ def _judge_size(
 def _reached_text(reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int) -> str:
     if all(reached.get(shape) == largest_T for shape in shapes):
         return f"every T <= {largest_T}" + _shape_text(shapes)
-    parts = [f"T <= {T} at (I, D, K) = {shape}" for shape, T in reached.items()]
+    lengths = sorted(set(reached.values()), reverse=True)
+    alike = {T: [str(shape) for shape in reached if reached[shape] == T] for T in lengths}
+    parts = [f"T <= {T} at (I, D, K) = {', '.join(shapes)}" for T, shapes in alike.items()]
     return "; ".join(parts) + " (SymPy takes too long here for more)"
 
 
