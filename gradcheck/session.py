@@ -23,10 +23,16 @@ _COUNTS_FIRST = (INTERRUPTED, 1, 2, 3, 0)
 
 
 def console() -> Console:
-    """Standard output."""
+    """Standard output. Where its reader has gone away, as `| head` does, nothing more is printed, and work goes on."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class Unread(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would end the program, and the files that were asked for would not be written."""
+            self.quiet = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end
+
+    return Unread(highlight=False)
 
 
 def complain(text: str) -> None:

@@ -446,3 +446,16 @@ def test_resolve_tells_a_package_that_exports_rules_from_one_that_imports_them()
     assert "gradcheck.algorithms:bptt" in names and "gradcheck.algorithms:RTRL" in names
     with pytest.raises(GradcheckError, match="declares no rule"):
         targets.resolve("gradcheck.catalogue")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_that_has_gone_away_costs_no_file_and_no_status(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gradcheck", "audit", f"{RULES}:wrong", "--effort", "quick", "--case", "case.json"]
+    piped: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, **piped) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(timeout=120) == 1, errors
+    assert (tmp_path / "case.json").is_file(), errors
+    assert "Traceback" not in errors and "Broken" not in errors, errors
