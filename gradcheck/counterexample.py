@@ -17,6 +17,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
+from . import strategies
 from .evidence import Case, Witness, blackbox
 from .evidence import enclosure as balls
 from .evidence.target import entries
@@ -32,7 +33,6 @@ from .reference.scalars.rational import RationalField
 from .results import RuleFailed, WrongResult
 from .simplify import simplest
 from .snippet import snippet
-from .strategies import problems as problem_strategy
 from .verdicts import Counterexample
 
 SMALL = Sizes(4, 3, 2, 2)
@@ -141,8 +141,8 @@ def _found(case: Case, witness: Witness) -> Violation | None:
         if small:
             return small
     if shortest is None:
-        return _search(case, _by_size(case, witness.sizes, range(1, witness.sizes.T + 1)), 80, witness)
-    sized = _search(case, _by_size(case, shortest.problem.sizes, range(steps, steps + 1)), 20, witness) or shortest
+        return _search(case, _by_size(case, witness.sizes, 1), 80, witness)
+    sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness) or shortest
     if sized.problem.T > 2 * SMALL.T:  # few of the numbers that are drawn carry anything over so many steps
         return sized
     return _search(case, _elementwise(case, sized.problem.sizes), 120, witness) or sized
@@ -174,20 +174,17 @@ def _shortest(case: Case, witness: Witness) -> Violation | None:
 
 
 def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
-    return problem_strategy(case.network, most, weighted=case.weighted).flatmap(
-        lambda problem: st.sampled_from(case.rule.settings(problem.T)).map(lambda settings: Trial(problem, settings))
-    )
+    return _tried(case, strategies.problems(case.network, most, weighted=case.weighted))
 
 
-def _by_size(case: Case, most: Sizes, steps: range) -> st.SearchStrategy[Trial]:
-    """Lively problems of so many steps, and of other sizes up to `most`."""
-    sizes = st.builds(
-        Sizes, st.sampled_from(steps), *(st.integers(1, max(1, n)) for n in dataclasses.astuple(most)[1:])
-    )
-    made = st.builds(
-        lambda s, seed: lively_problem(case.network, s, seed, weighted=case.weighted), sizes, st.integers(0, 3)
-    )
-    return made.flatmap(
+def _by_size(case: Case, most: Sizes, least: int) -> st.SearchStrategy[Trial]:
+    """Lively problems of sizes up to `most`, and of at least so many steps."""
+    from_here = Sizes(least, 1, 1, 1)
+    return _tried(case, strategies.lively_problems(case.network, most, least=from_here, weighted=case.weighted))
+
+
+def _tried(case: Case, problems: st.SearchStrategy[Problem]) -> st.SearchStrategy[Trial]:
+    return problems.flatmap(
         lambda problem: st.sampled_from(case.rule.settings(problem.T)).map(lambda settings: Trial(problem, settings))
     )
 

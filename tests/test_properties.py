@@ -57,7 +57,7 @@ def remembers_two_steps(problem: Any) -> Any:
 
 
 FAULTS = {
-    "permutation": when(lambda p: abs(p.parameters["W"][0, 0]) > abs(p.parameters["W"][0, 1])),
+    "permutation": when(lambda p: p.sizes.I > 1 and abs(p.parameters["W"][0, 0]) > abs(p.parameters["W"][0, 1]) > 0),
     "sign flip": when(lambda p: p.parameters["V"].sum() > 0),
     "loss scaling": when(lambda p: abs(p.parameters["V"]).max() > 2),
     "loss subsets": lambda p: bptt(p.replace(loss_weights=p.loss_weights * abs(p.loss_weights))),
@@ -106,6 +106,74 @@ def test_right_rules_keep_every_property_on_every_network(network: Any) -> None:
     assert {"permutation", "loss subsets", "prefix", "reset"} <= set(finding.evidence.details["groups"])
 
 
+# What Hypothesis draws
+
+
+def plain_readout(problem: Any) -> bool:
+    """Whether some entry of V is 1 or -1: never on a lively problem."""
+    return bool((abs(problem.parameters["V"]) == 1).any())
+
+
+def test_drawn_problems_show_what_lively_ones_do_not_and_shrink() -> None:
+    how: dict[str, Any] = {"properties": [BY_NAME["loss scaling"]]}
+    assert judged(when(plain_readout), drawn=0, **how).evidence.status is Status.HOLDS
+    finding = judged(when(plain_readout), drawn=100, **how)
+    assert finding.evidence.status is Status.REFUTED, finding.evidence
+    assert finding.witness.problem.sizes == Sizes(1, 1, 1, 1), finding.witness.problem
+
+
+def test_what_a_lively_problem_shows_is_shrunk() -> None:
+    finding = judged(FAULTS["loss scaling"], properties=[BY_NAME["loss scaling"]])
+    assert finding.witness.problem.sizes == Sizes(1, 1, 1, 1), finding.witness.problem
+    assert str(finding.witness.problem.sizes) in finding.evidence.statement
+
+
+def test_what_no_small_problem_shows_is_told_of_the_lively_one() -> None:
+    long = when(lambda p: p.T >= 9 and abs(p.parameters["V"]).max() > 2)
+    finding = judged(long, properties=[BY_NAME["loss scaling"]], sizes=[Sizes(9, 3, 2, 2)])
+    assert finding.evidence.status is Status.REFUTED and finding.witness.problem.T == 9, finding.evidence
+
+
+def test_the_seed_alone_says_what_is_drawn() -> None:
+    seen: list[list[bytes]] = []
+
+    def noted(problem: Any) -> Any:
+        seen[-1].append(b"".join(array.tobytes() for array in problem.arrays().values()))
+        return bptt(problem)
+
+    for seed in (0, 0, 1):
+        seen.append([])
+        properties.judge(Case(as_rule(noted, claims=[Exact()]), Exact(), Network(), seed), sizes=properties.SIZES[:1])
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_rule_that_fails_on_a_drawn_problem_is_an_error() -> None:
+    def picky(problem: Any) -> Any:
+        if not problem.inputs.all():
+            raise ValueError("an input is 0")
+        return bptt(problem)
+
+    finding = judged(picky)
+    assert finding.evidence.status is Status.ERROR and "an input is 0" in finding.evidence.statement, finding.evidence
+
+
+def test_a_rule_that_answers_differently_each_time_breaks_no_search() -> None:
+    calls = [0]
+
+    def fickle(problem: Any) -> Any:
+        calls[0] += 1
+        return when(lambda p: calls[0] > 80 and calls[0] % 7 == 0)(problem)
+
+    finding = judged(fickle, drawn=100)
+    assert finding.evidence.status is Status.REFUTED, finding.evidence
+
+
+@pytest.mark.parametrize("network", ALL_NETWORKS[::3], ids=str)
+def test_no_drawn_problem_speaks_against_a_right_rule(network: Any) -> None:
+    finding = judged(lags.gradient, network=network, sizes=properties.SIZES[:1], drawn=40)
+    assert finding.evidence.status is Status.HOLDS, finding.evidence
+
+
 # Where a property is no theorem, it is not asked
 
 
@@ -136,8 +204,9 @@ def test_the_sum_over_a_prefix_would_be_wrong_there() -> None:
     """The planted twin: asked all the same, the property speaks against a right rule."""
     claim, problem = Windowed(3, 2), lively_problem(Network(), Sizes(4, 2, 2, 2), 0)
     (law,) = BY_NAME["prefix"].laws(Exact(), problem, False)
+    always = laws.Property("prefix", "asked all the same", lambda *_: iter([law]))
     case = Case(as_rule(lambda p: lags.gradient(p, claim.keeps), claims=[claim]), claim, Network())
-    assert properties.violated(case, claim, law, {})
+    assert properties.violation(case, properties.Trial((always,), problem, {}))
 
 
 class Leaning(Network):

@@ -20,13 +20,15 @@ Told = Callable[[str], None]
 class FloatSizes:
     """How far each kind goes; a kind without sizes is left out.
 
-    settings: at how many of the rule's float64 judges. telling: whether float32 has the telling problems again.
+    settings: at how many of the rule's float64 judges. drawn: on how many more groups of problems than those of its
+    sizes the properties are asked. telling: whether float32 has the telling problems again.
     """
 
     lagwise: Sizes | None = lagwise.SIZE
     float64: tuple[Sizes, ...] = blackbox.SIZES
     float32: tuple[Sizes, ...] = blackbox.SIZES
     ladder: tuple[Sizes, ...] = float_ladder.SIZES
+    drawn: int = properties.DRAWN
     properties: tuple[Sizes, ...] = properties.SIZES
     settings: int = 2
     telling: bool = True
@@ -38,6 +40,7 @@ QUICK = FloatSizes(
     float32=blackbox.FURTHER_SIZES,
     ladder=float_ladder.SIZES[:1],
     properties=properties.SIZES[:1],
+    drawn=properties.DRAWN // 2,
 )
 FURTHER = FloatSizes(
     lagwise=None,
@@ -76,7 +79,7 @@ def plan(case: Case, sizes: FloatSizes) -> list[tuple[str, Callable[[Told], Find
         (
             properties.KIND,
             bool(sizes.properties),
-            lambda told: properties.judge(case, sizes=sizes.properties, progress=told),
+            lambda told: properties.judge(case, sizes=sizes.properties, drawn=sizes.drawn, progress=told),
         ),
     ]
     return [(kind, judge) for kind, wanted, judge in kinds if wanted]

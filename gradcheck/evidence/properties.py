@@ -3,20 +3,30 @@
 Each law is a sum that must vanish. A right rule lies within its rounding allowance of the truth on each problem, so
 the sum lies within the sum of the allowances of 0; beyond it the rule has left the truth on at least one of the
 problems, which becomes the witness.
+
+Every property is asked on lively problems of given sizes, which are always the same. Then Hypothesis draws properties,
+problems and settings, by the audit's seed alone, and shrinks what it or the lively problems found.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import hypothesis
 import numpy as np
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
 
+from .. import strategies
 from ..problems import lively_problem, living_sizes
-from ..reference.claims import Claim, LagClaim, Settings
+from ..reference.claims import LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
 from ..reference.network import Sizes
+from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
 from ..reference.scalars.rounded import RoundedField
 from ..reference.typing import Gradient
@@ -24,21 +34,83 @@ from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, describe, not_run, spread
 from .allowance import allowance
-from .blackbox import coarsest, compare_on, failed
+from .blackbox import coarsest, compare_on
 from .laws import PROPERTIES, Law, Property
 
 KIND = "properties"
 SIZES = (Sizes(5, 3, 2, 2), Sizes(4, 2, 3, 1), Sizes(7, 4, 1, 3))
+DRAWN = 16
+"""How many groups of problems Hypothesis draws."""
+SHRINKING = 60
+"""How many more it draws to find a small group on which a law fails that was seen to fail."""
 
 
-def violated(case: Case, claim: Claim, law: Law, settings: Settings) -> str:
-    """The first entry of a law's sum that lies beyond what rounding allows, with both numbers; empty for none."""
+@dataclass(frozen=True)
+class Trial:
+    """Properties, and the problem and settings of the rule on which they are asked."""
+
+    properties: tuple[Property, ...]
+    problem: Problem
+    settings: Settings
+
+    def laws(self, case: Case) -> Iterator[tuple[Property, Law]]:
+        """What the properties say there of the case's rule, on problems that its settings are meant for."""
+        claim = case.claim.bind(self.settings)
+        for each in self.properties:
+            for law in each.laws(claim, self.problem, case.weighted):
+                if all(self.settings in case.rule.settings(term.problem.T) for term in law.terms):
+                    yield each, law
+
+    @property
+    def place(self) -> str:
+        return ", ".join(filter(None, [str(self.problem.sizes), describe(self.settings)]))
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that a rule's results break: of which property, in which trial, and the entry that shows it."""
+
+    trial: Trial
+    property: Property
+    law: Law
+    said: str
+
+
+Result = tuple[Gradient, dict[str, Any]]
+"""What a rule returned on one problem, as float64, and its rounding allowances."""
+
+
+def violation(case: Case, trial: Trial) -> Violation | None:
+    """The first law of the trial that the rule breaks."""
+    shared: list[Result] = []
+
+    def result(problem: Problem) -> Result:
+        if problem is not trial.problem:
+            return _result(case, problem, trial.settings)
+        if not shared:  # most laws have this one among their terms
+            shared.append(_result(case, problem, trial.settings))
+        return shared[0]
+
+    for each, law in trial.laws(case):
+        if said := _broken(law, result):
+            return Violation(trial, each, law, said)
+    return None
+
+
+def _result(case: Case, problem: Problem, settings: Settings) -> Result:
+    gradient = run(case.rule, problem.copy(), settings).gradient
+    field = RoundedField.for_dtype(coarsest(gradient, np.float64))
+    allowed = allowance(case.claim.bind(settings), problem, field)
+    return {name: array.astype(np.float64) for name, array in gradient.items()}, allowed
+
+
+def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
+    """The first entry of the law's sum that lies beyond what rounding allows, with both numbers; empty for none."""
     moved: list[Gradient] = []
     allowed: dict[str, Any] = {}
     for number, term in enumerate(law.terms):
-        result = run(case.rule, term.problem.copy(), settings).gradient
-        bounds = allowance(claim, term.problem, RoundedField.for_dtype(coarsest(result, np.float64)))
-        moved.append({n: term.scale(n) * term.move(n, a.astype(np.float64)) for n, a in result.items()})
+        gradient, bounds = result(term.problem)
+        moved.append({name: term.scale(name) * term.move(name, array) for name, array in gradient.items()})
         times = 2 if law.rounded and number == 0 else 1
         for name, array in bounds.items():
             allowed[name] = allowed.get(name, 0) + times * np.abs(term.scale(name) * term.move(name, array))
@@ -51,17 +123,7 @@ def violated(case: Case, claim: Claim, law: Law, settings: Settings) -> str:
     return ""
 
 
-def judge(
-    case: Case,
-    *,
-    properties: Sequence[Property] = PROPERTIES,
-    sizes: Sequence[Sizes] = SIZES,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
-    """Try every property that is a theorem for the case, at each of these sizes, with one of the rule's settings."""
-    if not isinstance(case.claim, LagClaim):
-        return not_run(KIND, f"nothing that the claim {case.claim} promises is a theorem about several problems")
-    tried: dict[str, int] = {}
+def _lively(case: Case, properties: Sequence[Property], sizes: Sequence[Sizes]) -> Iterator[Trial]:
     for number, size in enumerate(sizes):
         problem = lively_problem(
             case.network,
@@ -71,44 +133,100 @@ def judge(
             zero_state=number == 1,
         )
         for settings in spread(case.rule.settings(size.T), 1):
-            claim = case.claim.bind(settings)
-            for each in properties:
-                at = ", ".join(filter(None, [each.name, str(problem.sizes), describe(settings)]))
-                progress(at)
-                try:
-                    for law in each.laws(claim, problem, case.weighted):
-                        if any(settings not in case.rule.settings(term.problem.T) for term in law.terms):
-                            continue  # a shorter problem may be none for these settings
-                        tried[each.name] = tried.get(each.name, 0) + 1
-                        if said := violated(case, claim, law, settings):
-                            text = f"{each.sentence}, but not for this rule: {said} ({at})"
-                            return _against(case, claim, law, settings, text)
-                except UnsupportedOperation as error:
-                    return not_run(KIND, str(error))
-                except RuleFailed as error:
-                    return failed(case, KIND, size, settings, error)
-    if not tried:
-        return not_run(KIND, f"none of the properties is a theorem for {case.claim} on {case.network}")
+            yield Trial(tuple(properties), problem, settings)
+
+
+def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Trial]:
+    problems = st.one_of(
+        strategies.problems(case.network, weighted=case.weighted),
+        strategies.lively_problems(case.network, weighted=case.weighted),
+    )
+    return st.tuples(st.sampled_from(properties), problems).flatmap(
+        lambda drawn: st.sampled_from(case.rule.settings(drawn[1].T)).map(
+            lambda settings: Trial((drawn[0],), drawn[1], settings)
+        )
+    )
+
+
+def _search(case: Case, properties: Sequence[Property], most: int) -> Violation | None:
+    """The smallest violation among `most` trials and what they shrink to; None if they show none."""
+    seen: list[Violation] = []
+
+    def fails(trial: Trial) -> bool:
+        found = violation(case, trial)
+        seen.extend([found] if found else [])
+        return found is not None
+
+    try:
+        hypothesis.find(
+            _trials(case, properties),
+            fails,
+            settings=hypothesis.settings(
+                max_examples=most, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+            random=random.Random(case.seed),
+        )  # fmt: skip
+    except hypothesis.errors.NoSuchExample:
+        return None
+    except hypothesis.errors.Flaky:
+        pass  # the rule answers differently each time; what it was seen to answer stands
+    return seen[-1]
+
+
+def judge(
+    case: Case,
+    *,
+    properties: Sequence[Property] = PROPERTIES,
+    sizes: Sequence[Sizes] = SIZES,
+    drawn: int = DRAWN,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Finding:
+    """Ask every property that is a theorem for the case on lively problems of these sizes, and on `drawn` more."""
+    if not isinstance(case.claim, LagClaim):
+        return not_run(KIND, f"nothing that the claim {case.claim} promises is a theorem about several problems")
+    tried: dict[Property, int] = {}
+    try:
+        for trial in _lively(case, properties, sizes):
+            progress(trial.place)
+            if found := violation(case, trial):
+                return _against(case, _search(case, [found.property], SHRINKING) or found)
+            for each, _ in trial.laws(case):
+                tried[each] = tried.get(each, 0) + 1
+        if not tried:
+            return not_run(KIND, f"none of the properties is a theorem for {case.claim} on {case.network}")
+        progress("problems that Hypothesis draws")
+        if drawn and (found := _search(case, list(tried), drawn)):
+            return _against(case, found)
+    except UnsupportedOperation as error:
+        return not_run(KIND, str(error))
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error)))
+    names = {each.name: number for each, number in tried.items()}
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            f"results on {sum(tried.values())} groups of problems fit together, within rounding: {', '.join(tried)}",
+            f"results on {sum(names.values())} groups of problems, and on {drawn} that Hypothesis drew, fit together, "
+            f"within rounding: {', '.join(names)}",
             scope="; ".join(map(str, sizes)),
             blind="what is wrong in the same way on all problems of a group",
-            details={"groups": tried},
+            details={"groups": names, "drawn": drawn},
         )
     )
 
 
-def _against(case: Case, claim: Claim, law: Law, settings: Settings, text: str) -> Finding:
+def _against(case: Case, found: Violation) -> Finding:
     """A property that does not hold; the witness is a problem on which the rule left what it was claimed to return."""
-    for term in law.terms:
-        seen, *_ = compare_on(case.rule, claim, term.problem, settings)
+    trial = found.trial
+    at = f"{found.property.name}, {trial.place}"
+    text = f"{found.property.sentence}, but not for this rule: {found.said} ({at})"
+    for term in found.law.terms:
+        seen, *_ = compare_on(case.rule, case.claim.bind(trial.settings), term.problem, trial.settings)
         if seen.outside:
             break
     return Finding(
         Evidence(KIND, Status.REFUTED, Strength.NONE, text),
-        Witness(case.network, term.problem.sizes, settings, text, term.problem, floats=True),
+        Witness(case.network, term.problem.sizes, trial.settings, text, term.problem, floats=True),
     )
