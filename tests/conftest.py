@@ -47,3 +47,14 @@ def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Keep the audits of other files here, so that none depends on what was imported before it."""
     if request.path.name not in ISOLATING:
         monkeypatch.setattr("gradcheck.isolation.judge", lambda audit, limits: None)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
+    from brief import BRIEF
+
+    from gradcheck.effort import EFFORTS
+
+    monkeypatch.setitem(EFFORTS, "quick", BRIEF)
+    monkeypatch.setattr("gradcheck.evidence.blackbox.telling_problems", lambda *_, **__: {})

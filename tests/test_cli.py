@@ -25,6 +25,7 @@ from gradcheck.report import from_json
 from gradcheck.verdicts import Chapter, Collection, Report
 
 RULES = Path(__file__).parent / "plain_rules.py"
+pytestmark = pytest.mark.usefixtures("brief")
 BADLY = {
     "syntax.py": ("def rule(problem:\n", "is not valid Python"),
     "exits.py": ("import sys\nsys.exit(5)\n", "could not be imported; it raised SystemExit: 5"),

@@ -23,8 +23,7 @@ import pytest
 
 import gradcheck
 from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated, auditing, isolation
-from gradcheck.evidence import blackbox, enclosure, formal
-from gradcheck.reference.network import Sizes
+from gradcheck.evidence import formal
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.verdicts import Report, Status, Verdict
@@ -34,22 +33,10 @@ LIMITS = Limits(call_seconds=20.0, memory=2**28)
 SHORT = Limits(call_seconds=1.0)
 HOLDS, REFUTED, ERROR, NOT_RUN = Status.HOLDS, Status.REFUTED, Status.ERROR, Status.NOT_RUN
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="rules are isolated where processes fork")
-
-
-@pytest.fixture(autouse=True)
-def _brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Audits of the fewest sizes: what is tested is what happens around them."""
-    brief = auditing.Effort(
-        formal_T=2,
-        formal_shapes=((1, 1, 1),),
-        modular_sizes=(Sizes(12, 3, 1, 1),),
-        enclosure_sizes=enclosure.SMALL_SIZES[:1],
-        digits=(50,),
-    )
-    monkeypatch.setitem(auditing.EFFORTS, "quick", brief)
-    monkeypatch.setattr(blackbox, "SIZES", blackbox.SIZES[:2])
-    monkeypatch.setattr(blackbox, "telling_problems", lambda *_, **__: {})
+pytestmark = [
+    pytest.mark.usefixtures("brief"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="rules are isolated where processes fork"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from gradcheck.report import from_json
 from gradcheck.verdicts import Collection
 
 pytest_plugins = "pytester"
+pytestmark = pytest.mark.usefixtures("brief")
 
 INSTALLED = any(point.name == "gradcheck" for point in importlib.metadata.entry_points(group="pytest11"))
 """Whether the plugin loads by itself; in a checkout that is not installed it is named."""

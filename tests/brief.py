@@ -1,0 +1,25 @@
+"""The fewest sizes of every kind of evidence, for tests of what happens around an audit."""
+
+from __future__ import annotations
+
+from gradcheck.auditing import Effort
+from gradcheck.evidence import blackbox, enclosure
+from gradcheck.evidence.floats import FloatSizes
+from gradcheck.reference.network import Sizes
+
+BRIEF = Effort(
+    formal_T=2,
+    formal_shapes=((1, 1, 1),),
+    modular_sizes=(Sizes(12, 3, 1, 1),),
+    enclosure_sizes=enclosure.SMALL_SIZES[:1],
+    digits=(50,),
+    floats=FloatSizes(
+        lagwise=Sizes(5, 2, 5, 1),
+        float64=blackbox.SIZES[:2],
+        float32=blackbox.SIZES[2:3],
+        ladder=(Sizes(5, 3, 2, 2),),
+        properties=(Sizes(3, 2, 1, 1),),
+        drawn=2,
+        telling=False,
+    ),
+)
