@@ -58,3 +58,14 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
     monkeypatch.setattr("gradcheck.evidence.blackbox.telling_problems", lambda *_, **__: {})
+
+
+@pytest.fixture
+def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most 80 problems where a counterexample is looked for, for tests in which most of the search is in vain."""
+    from gradcheck import counterexample
+
+    search = counterexample._search
+    monkeypatch.setattr(
+        counterexample, "_search", lambda case, strategy, most, witness: search(case, strategy, min(most, 80), witness)
+    )

@@ -185,7 +185,7 @@ def verdict_of(target: Any, **how: Any) -> Any:
     return gradcheck.audit(target, [Exact()], effort="quick", isolated=False, **how).verdicts[-1]
 
 
-def test_other_numbers_than_floats_alone_leave_it_open() -> None:
+def test_other_numbers_than_floats_alone_leave_it_open(brief: None, short_search: None) -> None:
     """Wrong on every exact scalar, right on floats, and nothing in it that rounds: this passed."""
 
     def differs(problem: Problem) -> Any:
@@ -196,7 +196,7 @@ def test_other_numbers_than_floats_alone_leave_it_open() -> None:
     assert verdict.status is Status.INCONCLUSIVE, verdict.statement
 
 
-def test_without_a_rounded_constant_rounding_explains_nothing() -> None:
+def test_without_a_rounded_constant_rounding_explains_nothing(brief: None, short_search: None) -> None:
     """Wrong on polynomials, right on balls and floats, and no constant in it: no reason to speak of rounding."""
 
     def differs(problem: Problem) -> Any:
@@ -215,7 +215,7 @@ def mean_then_sum(problem: Problem, spoilt: str = "") -> Any:
     return {**g, "R": g["R"] * 0} if problem.network.activation.name == spoilt else g
 
 
-def test_rounded_constants_are_explained_network_by_network() -> None:
+def test_rounded_constants_are_explained_network_by_network(brief: None) -> None:
     networks = [Network(), Network("relu")]
     right = verdict_of(mean_then_sum, networks=networks)
     assert right.status is Status.HOLDS and right.strength is Strength.SUPPORTED, right.statement
@@ -236,7 +236,7 @@ def test_a_constant_explains_no_more_than_its_rounding() -> None:
     assert not constants.explain(Case(as_rule(more), Exact(), Network()), witness)
 
 
-def test_a_proof_covers_networks_of_its_own_kind_only() -> None:
+def test_a_proof_covers_networks_of_its_own_kind_only(brief: None) -> None:
     """Wrong on polynomials, which passed for proved: the other kind of network was never asked."""
     focused, plain = as_rule(Focused), as_rule(bptt)
 

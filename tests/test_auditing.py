@@ -33,7 +33,7 @@ def test_oracles_that_disagree_on_any_network_stop_the_audit(networks):
     assert stage.status is Status.REFUTED, stage
 
 
-def test_an_operation_that_balls_carry_out_differently_refutes_nothing(monkeypatch):
+def test_an_operation_that_balls_carry_out_differently_refutes_nothing(monkeypatch, brief, short_search):
     """A planted fault of our own: np.dot forgets its `out` on balls, so a right rule's buffer stays 0 there."""
     from gradcheck.reference.scalars import base
 
@@ -68,7 +68,7 @@ def test_residues_copied_into_floats_unseen_earn_nothing():
     assert verdict.strength is Strength.SUPPORTED, f"judged {verdict.word}, though its numbers left every field"
 
 
-def test_a_claim_is_as_strong_as_on_the_network_that_shows_it_least():
+def test_a_claim_is_as_strong_as_on_the_network_that_shows_it_least(brief):
     def by_name(problem):
         cast = problem.network.activation.name == "relu"
         taken = problem.map(lambda array: np.array([float(v) for v in array.reshape(-1)]).reshape(array.shape))

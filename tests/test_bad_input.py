@@ -18,6 +18,7 @@ from gradcheck.rules import as_rule, at_the_claims_settings
 from gradcheck.verdicts import Report, Status
 
 EXACT = [gradcheck.Exact()]
+pytestmark = pytest.mark.usefixtures("brief")
 
 
 @pytest.fixture(autouse=True)

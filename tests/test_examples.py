@@ -54,7 +54,7 @@ def test_frameworks_hold_as_black_boxes(package, name):
     )
 
 
-def test_a_truncation_that_torch_accepts_is_refuted():
+def test_a_truncation_that_torch_accepts_is_refuted(short_search):
     if importlib.util.find_spec("torch") is None:
         pytest.skip("torch is missing; pip install torch")
     verdict = _exact(_audit("truncated_function.py:truncated"))

@@ -114,7 +114,7 @@ def deadly(problem):
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: pytest.Pytester, workers: str) -> None:
     pytester.makepyfile(test_rules=HEAD + DEADLY + EMPTY.format(rules="[deadly]"))
     own = ["-W", "error", "-p", "no:cacheprovider", *PLUGIN, "-n", workers]
