@@ -76,7 +76,7 @@ def lively_problems(
     least: Sizes = LEAST,
     weighted: bool = False,
 ) -> st.SearchStrategy[Problem]:
-    """Problems of at least and at most these sizes on which long lags stay visible; see `gradcheck.problems.lively_problem`."""
+    """Problems of at least and at most these sizes on which long lags stay visible: `problems.lively_problem`."""
     return st.builds(
         lambda chosen, seed: lively_problem(network, chosen, seed, weighted=weighted),
         sizes(most, least),

@@ -58,6 +58,17 @@ SIZES = (
 
 Where D = I or K = I a transposed W or V has the right shape.
 """
+FLOAT32_SIZES = (
+    Sizes(41, 6, 2, 2),
+    Sizes(12, 5, 3, 1),
+    Sizes(5, 8, 1, 3),
+    Sizes(1, 3, 2, 2),
+    Sizes(4, 1, 1, 1),
+    Sizes(1, 1, 1, 1),
+    Sizes(4, 3, 3, 2),
+    Sizes(20, 16, 3, 2),
+)
+"""Of these for a second format: where code is compiled for each shape, that is what an audit waits for."""
 FURTHER_SIZES = (Sizes(21, 4, 2, 3), Sizes(4, 3, 3, 3))
 """For networks after a rule's first."""
 ZERO_STATE = (1, 4)

@@ -26,7 +26,7 @@ class FloatSizes:
 
     lagwise: Sizes | None = lagwise.SIZE
     float64: tuple[Sizes, ...] = blackbox.SIZES
-    float32: tuple[Sizes, ...] = blackbox.SIZES
+    float32: tuple[Sizes, ...] = blackbox.FLOAT32_SIZES
     ladder: tuple[Sizes, ...] = float_ladder.SIZES
     drawn: int = properties.DRAWN
     properties: tuple[Sizes, ...] = properties.SIZES
