@@ -54,8 +54,8 @@ def sizes(axis: str) -> Outcome:
 
 
 ROWS = (
-    Row("share of faults that their diagnosis names: generic", at_least(0.9), lambda: named(False)),
-    Row("share of faults that their diagnosis names: black boxes", at_least(0.9), lambda: named(True)),
+    Row("share of faults that their diagnosis names: generic", at_least(0.95), lambda: named(False)),
+    Row("share of faults that their diagnosis names: black boxes", at_least(0.95), lambda: named(True)),
     Row("median T of their counterexamples", at_most(2), lambda: sizes("T")),
     Row("median I of their counterexamples", at_most(2), lambda: sizes("I")),
 )

@@ -205,5 +205,6 @@ class Judge:
         text = f"{example.entry} is {example.got}, should be {example.true} ({at})"
         cause = None
         if not self.lost(case.claim, "diagnosis"):
-            cause = diagnose(case, found.settings, found.problem, progress=self._teller(f"{claim},"))
+            told = self._teller(f"{claim},")
+            cause = diagnose(case, found.settings, found.problem, dtype=found.dtype, progress=told)
         return Verdict(claim, Status.REFUTED, Strength.CERTIFIED, text, evidence, example, cause)

@@ -11,11 +11,13 @@ from made_up import GatedLeaky
 from wrong_rules import SOURCE, WRONG, WRONG_ON_FLOATS, as_black_box, made
 
 from gradcheck import diagnosis
+from gradcheck.algorithms.online import run_rule
 from gradcheck.diagnosis import decomposition, diagnose, factors
 from gradcheck.diagnosis.points import ground, matched
 from gradcheck.evidence import Case
 from gradcheck.evidence.target import expected
-from gradcheck.problems import lively_problem
+from gradcheck.faults import fault_named
+from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.claims import Claim, Exact, Truncated
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.rules import as_rule
@@ -24,10 +26,10 @@ SEEN = Sizes(4, 2, 1, 1)
 BOTH = pytest.mark.parametrize("kind", [lambda rule: rule, as_black_box], ids=["generic", "black box"])
 
 
-def told(rule: Any, claim: Claim | None = None, network: Any = None, seen: Sizes = SEEN) -> str:
+def told(rule: Any, claim: Claim | None = None, network: Any = None, seen: Sizes = SEEN, settings: Any = None) -> str:
     network = network or Network()
     case = Case(as_rule(rule), claim or Exact(), network)
-    return diagnose(case, {}, lively_problem(network, seen, 0)) or ""
+    return diagnose(case, settings or {}, lively_problem(network, seen, 0)) or ""
 
 
 FACTS = {
@@ -47,6 +49,7 @@ FACTS = {
     "wrong if T is even": "It is wrong just where T is even",
     "wrong if K = 1": "It is wrong just where K = 1",
     "wrong if D > I": "It is wrong just where D > I",
+    "scale 1 + 1e-9": "R equals the reference but for a constant factor, 1.000000001 on floats",
 }
 
 
@@ -103,10 +106,154 @@ def test_a_right_rule_has_no_diagnosis(kind: Callable[[Any], Any]) -> None:
     assert told(kind(made("right"))) == ""
 
 
+FIRST_ROW = f"dR = 1 * dR; dR[0] = dR[0] * dR[0] + 1\n    {RETURNED}"
+BACK, SLOPE = "R @ delta)", "slope = net.activation.derivative(s[t])"
+
+
 @BOTH
-def test_what_matches_nothing_is_described(kind: Callable[[Any], Any]) -> None:
-    said = told(kind(changed((RETURNED, f"dR = 1 * dR; dR[0] = dR[0] * dR[0] + 1\n    {RETURNED}"))))
-    assert said == "It is wrong in R in the first row; W and V are right."
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (
+            (RETURNED, FIRST_ROW),
+            "It is wrong in R in the first row; W and V are right. It is off at T = 1: R by 2.1 of its largest entry.",
+        ),
+        (
+            (BACK, "0.9 * (R @ delta))"),
+            "It is wrong in W in every entry, R in every entry; V is right. Right at T = 1, it is off at T = 2: "
+            "W by 0.034, R by 0.065 of its largest entry. For the loss of one step alone (T = 4), it is right at t = "
+            "1, wrong at t = 2 to 4. W for the loss at T = 6 alone: exact to lag 0, wrong at lags 1 to 5.",
+        ),
+    ],
+    ids=["one row", "the recursion"],
+)
+def test_what_matches_nothing_is_described(kind: Callable[[Any], Any], change: tuple[str, str], wanted: str) -> None:
+    said = told(kind(changed(change)))
+    assert said == wanted, said
+
+
+@BOTH
+def test_two_mistakes_are_told_apart_by_parameter(kind: Callable[[Any], Any]) -> None:
+    said = told(kind(changed((BACK, "R.T @ delta)"), (RETURNED, RETURNED.replace("dV}", "2 * dV}")))))
+    assert said.startswith("V equals the reference but for the factor 2 (all 28 entries of 5 "), said
+    assert "W and R are those of the fault 'r-transposed-in-recursion'" in said, said
+    more = told(kind(changed((BACK, "R.T @ delta)"), (RETURNED, f"dR = dR * 1.001\n    {RETURNED}"))))
+    assert more.startswith("W is that of the fault 'r-transposed-in-recursion'") and "R" not in more[:4], more
+
+
+SHORT = "\n        ".join(
+    [
+        "V @ e[t] + R @ delta)",
+        "short = np.zeros_like(a[0])",
+        "for j in range(min(T, t + 7), t - 1, -1):",
+        "    short = net.activation.derivative(s[j]) * (V @ e[j] + R @ short)",
+    ]
+)
+
+
+@BOTH
+def test_a_long_horizon_of_one_parameter(kind: Callable[[Any], Any]) -> None:
+    dR = "dR + np.outer(a[t - 1], delta)"
+    said = told(
+        kind(changed((f"V @ e[t] + {BACK}", SHORT), (dR, dR.replace("delta", "short")))), seen=Sizes(9, 1, 1, 1)
+    )
+    assert said.startswith("R is the gradient restricted to lags below 8, at T = 9 and 18 too (all 38 entries"), said
+
+
+@BOTH
+def test_a_graph_that_is_cut_again_and_again_is_told_from_one_that_is_cut_once(kind: Callable[[Any], Any]) -> None:
+    cut = "W is the gradient cut at every multiple of 7 steps"
+    again = told(kind(changed((BACK, "R @ delta * (1 if t % 7 else 0))"))), seen=Sizes(8, 1, 1, 1))
+    once = told(kind(changed((BACK, "R @ delta * (1 if t != 7 else 0))"))), seen=Sizes(8, 1, 1, 1))
+    assert cut in again and cut not in once and "cut at" not in once, once
+
+
+@BOTH
+def test_rows_in_another_order(kind: Callable[[Any], Any]) -> None:
+    swapped = f"dR = 1 * dR; dR[[0, -1]] = dR[[-1, 0]]\n    {RETURNED}"
+    said = told(kind(changed((RETURNED, swapped))))
+    assert said.startswith("R has the rows of the reference in another order"), said
+    off = told(kind(changed((RETURNED, swapped.replace("\n", "; dR[0, 0] = dR[0, 0] * 1.001\n")))))
+    assert "order" not in off, off
+
+
+SETTINGS = {
+    "one-lag-too-many": {"tau": 2},
+    "last-chunk-dropped": {"length": 2},
+    "overlap-counted-twice": {"horizon": 2, "stride": 1},
+    "overlap-overwritten": {"horizon": 2, "stride": 1},
+    "boundary-error-late": {"block": 2},
+    "block-stops-one-step-short": {"block": 2},
+}
+
+
+@pytest.mark.parametrize("id", SETTINGS)
+def test_a_fault_is_run_with_the_settings_of_the_rule(id: str) -> None:
+    """As generic rules and as black boxes in turn."""
+    fault, settings = fault_named(id), SETTINGS[id]
+    rule = as_rule(fault.black_box() if list(SETTINGS).index(id) % 2 else fault.fresh())
+    said = told(rule, rule.declaration.claims[0], rule.declaration.networks[0], Sizes(3, 2, 1, 1), settings)
+    at = ", ".join(f"{name}={value}" for name, value in settings.items())
+    assert f"that of the fault {id!r} at {at}: " in said, said
+
+
+def test_a_fault_with_settings_is_found_for_a_rule_without() -> None:
+    """A rule of its own that leaves lags out has no `tau` for the gallery's to be run with."""
+    fault = fault_named("boundary-error-late")
+    rule = fault.fresh()
+    said = told(lambda problem: run_rule(rule, problem, block=2))
+    assert "that of the fault 'boundary-error-late' at block=2" in said, said
+
+
+@pytest.mark.parametrize(("id", "black"), [("rounded-to-float32", False), ("nan-turned-to-0", True), ("clipped", True)])
+def test_a_fault_of_floats_is_compared_on_floats(id: str, black: bool) -> None:
+    fault = fault_named(id)
+    rule = as_rule(fault.black_box() if black else fault.fresh())
+    network = rule.declaration.networks[0]
+    special = {"nan-turned-to-0": "weights with zeros", "clipped": "a large gradient"}
+    seen = telling_problems(network, 0)[special[id]] if id in special else lively_problem(network, SEEN, 0)
+    said = diagnose(Case(rule, rule.declaration.claims[0], network), {}, seen) or ""
+    assert said.startswith(f"The result is that of the fault {id!r}: "), said
+
+
+@pytest.mark.parametrize("change", ["np.clip(dR, -5, 4.999)", "np.clip(dR, -5, 5) * (abs(dR) < 9)"])
+def test_one_that_is_like_a_fault_of_floats_is_not_named_after_it(change: str) -> None:
+    seen = telling_problems(Network(), 0)["a large gradient"]
+    rule = as_black_box(changed((RETURNED, RETURNED.replace('"R": dR', f'"R": {change}'))))
+    said = diagnose(Case(as_rule(rule), Exact(), Network()), {}, seen) or ""
+    assert "clipped" not in said, said
+
+
+def in_float32(rule: Callable[[Any], Any], factor: float = 1.0) -> Callable[[Any], Any]:
+    """The rule computed in float32, its result returned in float64."""
+
+    def inside(problem: Any) -> Any:
+        return {n: a.astype(np.float64) * factor for n, a in rule(problem.astype(np.float32)).items()}
+
+    return as_black_box(inside)
+
+
+def test_float32_inside_is_told() -> None:
+    said = told(in_float32(made("right")))
+    assert said.startswith("The rule computes in float32 and answers in float64: all 89 entries of 5 problems"), said
+    part = changed((RETURNED, f"dR = dR.astype(np.float32).astype(np.float64)\n    {RETURNED}"))
+    said = told(as_black_box(part))
+    assert "Yet all 89 entries of 5 problems are within what rounding in float32 allows" in said, said
+
+
+def test_what_is_off_by_more_than_float32_rounds_is_no_rounding() -> None:
+    assert "float32" not in told(in_float32(made("right"), 1 + 1e-4))
+    assert "rounding in float32" not in told(in_float32(changed((BACK, "0.999 * (R @ delta))"))))
+    scaled = told(as_black_box(made("scale 1 + 1e-9", WRONG["scale 1 + 1e-9"])))
+    assert "R equals the reference but for the factor 1.000000001" in scaled and "rounding in float32" not in scaled
+
+
+def test_a_mistake_in_float32_is_found_within_its_rounding() -> None:
+    wrong = made("transposed", WRONG["R transposed in the recursion"])
+    for rule in (in_float32(wrong), lambda problem: wrong(problem.astype(np.float32))):
+        said = told(rule)
+        assert "that of the fault 'r-transposed-in-recursion'" in said, said
+    assert told(in_float32(wrong)).startswith("All numbers that it returns are float32's, so each is allowed")
 
 
 def test_a_claim_about_lags_is_the_measure() -> None:

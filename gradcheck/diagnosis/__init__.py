@@ -1,96 +1,65 @@
 """What is wrong with a rule that was refuted: facts, each checked at points where a coincidence is all but impossible.
 
-First the gallery of wrong gradients: every fault is run beside the rule, and one that gives the same in every
-entry of every point is named. Then what each wrong parameter is: the right one transformed (`factors`), or a sum of
-other paths than it should count (`decomposition`). Then where the rule is wrong (`where`). What matches nothing is
-described by the entries in which it is off.
+First the gallery of wrong gradients (`gallery`): every fault is run beside the rule, and one that gives the same in
+every entry of every point is named. Then what each wrong parameter is: the right one transformed (`factors`), a sum of
+other paths than it should count (`decomposition`), or what another claim promises (`horizons`). Then whether it is
+what float32 rounds to (`precision`), and where the rule is wrong (`where`). A parameter that matches nothing is
+described: which entries are off, by how much, and from which length, loss and lag on (`differing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from ..evidence import Case
 from ..reference.claims import Settings
-from ..reference.errors import GradcheckError
 from ..reference.problem import Problem
-from ..results import run
-from ..rules import as_rule
-from . import decomposition, factors, where
-from .points import Candidate, Ground, ground
-
-_MOST_NAMED = 3
+from . import decomposition, differing, factors, gallery, horizons, precision, where
+from .points import Ground, ground
 
 
 def diagnose(
-    case: Case, settings: Settings, seen: Problem, *, progress: Callable[[str], None] = lambda _: None
+    case: Case,
+    settings: Settings,
+    seen: Problem,
+    *,
+    dtype: str = "float64",
+    progress: Callable[[str], None] = lambda _: None,
 ) -> str | None:
     """What the rule computes instead of what it claims, in sentences; None where nothing can be said.
 
-    seen: the problem of the counterexample. settings: what the rule was run with there.
+    seen: the problem of the counterexample. settings: what the rule was run with there. dtype: of its floats.
     """
     progress("comparing the result with known faults")
-    found = ground(case, settings, seen)
+    found = ground(case, settings, seen, dtype)
     if found is None:
         told = [where.values(case, settings, seen)]
     else:
-        told = [_from_the_gallery(found), _parameters(found), where.sizes(found)]
-        if not found.exact and not told[-1]:
-            told.append(where.values(case, settings, seen))
-        if not any(told):
-            told = [where.entries(found)]
+        told = _told(case, found, seen)
     return " ".join(f"{text}." for text in told if text) or None
 
 
-def _parameters(found: Ground) -> str | None:
-    parts = [text for name in found.wrong if (text := _parameter(found, name))]
-    return "; ".join(parts) + _at(found) if parts else None
+def _told(case: Case, found: Ground, seen: Problem) -> list[str | None]:
+    faults = gallery.matches(found)
+    named, (parts, counted) = gallery.whole(found, faults), _parameters(found)
+    told = [precision.allowed(found), named]
+    told.append("; ".join(parts.values()) + f" ({found.place(parts)})" if parts else None)
+    told.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
+    rounded = None if parts or counted else precision.sentence(found)
+    at_sizes = where.sizes(found)
+    at_values = None if found.exact or at_sizes else where.values(case, found.settings, seen)
+    unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
+    if unexplained and (shared := gallery.partly(found, faults, unexplained)):
+        told.append(shared)
+    elif unexplained and not at_values and not precision.answers_in_float32(found):
+        told.append(differing.sentence(found, case.network, unexplained))
+    return [*told, rounded, at_sizes, at_values]
 
 
-def _at(found: Ground) -> str:
-    kind = "random points of a finite field" if found.exact else "problems, within rounding"
-    return f" (all {found.entries(found.wrong)} entries of {len(found.points)} {kind})"
-
-
-def _parameter(found: Ground, name: str) -> str | None:
-    changed = factors.transformation(found, name)
-    if changed:
-        return changed
-    sums = decomposition.decompose(found, name)
-    return decomposition.sentence(sums, found.claim, name) if sums else None
-
-
-def _from_the_gallery(found: Ground) -> str | None:
-    """The faults that give the same as the rule, in every parameter."""
-    names = set(found.points[0].result)
-    same = [fault for fault, candidate in _gallery(found) if found.matched(candidate) == names]
-    if not same:
-        return None
-    first, *others = same
-    text = f"The result is that of the fault {first.id!r}: {first.effect.rstrip('.')}{_at(found)}"
-    if others:
-        more = len(others) - _MOST_NAMED + 1
-        shown = ", ".join(repr(fault.id) for fault in others[: _MOST_NAMED - 1]) + (
-            f" and {more} more" if more > 0 else ""
-        )
-        text += f"; the same here as {shown}"
-    return text
-
-
-def _gallery(found: Ground) -> Sequence[tuple[Any, Candidate]]:
-    """Faults that can be run as candidates on these points."""
-    from ..faults import FAULTS
-
-    return [(fault, _candidate(fault)) for fault in FAULTS if fault.breaks != "pure"]
-
-
-def _candidate(fault: Any) -> Candidate:
-    rule = as_rule(fault.rule())
-
-    def candidate(problem: Problem) -> Any:
-        for settings in rule.settings(problem.T)[:1]:
-            return run(rule, problem, settings).gradient
-        raise GradcheckError(f"the fault {fault.id} has no settings for T={problem.T}")
-
-    return candidate
+def _parameters(found: Ground) -> tuple[dict[str, str], dict[str, str]]:
+    """Wrong parameter to what it is instead, at all points; and to the paths that it counts, where that is known."""
+    parts = {name: text for name in found.wrong if (text := factors.transformation(found, name))}
+    parts |= horizons.other_claims(found, [name for name in found.wrong if name not in parts])
+    parts = {name: parts[name] for name in found.wrong if name in parts}
+    left = [name for name in found.wrong if name not in parts]
+    return parts, {name: text for name in left if (text := decomposition.counted(found, name))}

@@ -63,12 +63,18 @@ def decompose(ground: Ground, name: str) -> dict[int, Coefficients] | None:
     return found
 
 
+def place(ground: Ground) -> str:
+    """Where a sum was checked, in words."""
+    kind = "random points of a finite field" if ground.exact else "problems, within rounding"
+    return f"at further {kind}, T = {SIZES[1].T} and {SIZES[2].T}"
+
+
 def _shape(ground: Ground, name: str, sizes: Sizes) -> tuple[int, ...]:
     return ground.points[0].problem.network.parameter_shapes(sizes)[name]
 
 
 def _solve(points: Sequence[Point], name: str) -> Coefficients | None:
-    terms = [lags.by_lag(point.problem) for point in points]
+    terms = [point.terms for point in points]
     keys = [
         key
         for key in terms[0]
@@ -124,6 +130,12 @@ def _nearly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list[
     if rank < len(scale) or not np.isfinite(solved).all():
         return None
     return [Fraction(float(v)).limit_denominator(_DENOMINATOR) for v in solved / scale]
+
+
+def counted(ground: Ground, name: str) -> str | None:
+    """What parameter `name` counts, in words; None where it is no such sum, or none that is simple to say."""
+    sums = decompose(ground, name)
+    return sentence(sums, ground.claim, name) if sums else None
 
 
 def sentence(found: dict[int, Coefficients], claim: Any, name: str) -> str | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from ..problems import lively_problem
+from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
-from ..reference.typing import Array
-from .points import Change, Ground, Point
+from .points import SIZES, Change, Ground
 
 _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
     "the factor T": lambda s: Fraction(s.T),
@@ -54,7 +55,7 @@ def transformation(ground: Ground, name: str) -> str | None:
         if gives(lambda array, _: array[:, ::-1]):
             return f"{name} equals the reference with its columns in reverse order"
         for axis, lines in ((0, "rows"), (1, "columns")):
-            if all(_permuted(point, name, axis) for point in ground.points):
+            if all(point.reordered(name, axis) for point in ground.points):
                 return f"{name} has the {lines} of the reference in another order"
     return None
 
@@ -66,7 +67,10 @@ def _scaled(array: Any, factor: Fraction) -> Any:
 def _constant(ground: Ground, name: str) -> str | None:
     """The one factor between result and reference at every entry of every point, whatever it is."""
     if not ground.exact:
-        return _constant_on_floats(ground, name)
+        ratio = _ratio(ground.points, name)
+        if ratio is None or not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
+            return None
+        return f"{name} equals the reference but for the factor {ratio:.12g}"
     ratios = set()
     for point in ground.points:
         field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
@@ -74,33 +78,29 @@ def _constant(ground: Ground, name: str) -> str | None:
         if any(v == 0 for v in right):
             return None
         ratios |= {int(field.divide(a, b)) for a, b in zip(field.natives(point.result[name]), right, strict=True)}
-    return f"{name} equals the reference but for a constant factor" if len(ratios) == 1 else None
-
-
-def _constant_on_floats(ground: Ground, name: str) -> str | None:
-    pairs = []
-    for point in ground.points:
-        field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
-        right = np.array([float(v.mid()) for v in field.natives(point.promised[name])])
-        pairs += list(zip(np.asarray(point.result[name], dtype=float).reshape(-1), right, strict=True))
-    largest = max(pairs, key=lambda pair: abs(pair[1]), default=(0.0, 0.0))
-    if not largest[1]:
+    if len(ratios) != 1:
         return None
-    ratio = largest[0] / largest[1]
-
-    if not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
-        return None
-    return f"{name} equals the reference but for the factor {ratio:.12g}"
+    return f"{name} equals the reference but for a constant factor{_on_floats(ground, name)}"
 
 
-def _permuted(point: Point, name: str, axis: int) -> bool:
-    if not point.exact:
-        return False
-    field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
-    lines = [_lines(field, array, axis) for array in (point.result[name], point.promised[name])]
-    return sorted(lines[0]) == sorted(lines[1])
+def _on_floats(ground: Ground, name: str) -> str:
+    """What the factor is on floats, in words; empty where the rule does not run on them."""
+    try:
+        seen = ground.on_floats(lively_problem(ground.points[0].problem.network, SIZES[0], 0))
+    except GradcheckError:
+        return ""
+    ratio = _ratio([seen], name)
+    return "" if ratio is None else f", {ratio:.12g} on floats"
 
 
-def _lines(field: Any, array: Array, axis: int) -> list[tuple[int, ...]]:
-    whole = np.array([int(v) for v in field.natives(array)], dtype=object).reshape(np.shape(array))
-    return [tuple(line) for line in (whole if axis == 0 else whole.T)]
+def _ratio(points: Sequence[Any], name: str) -> float | None:
+    """The factor of the largest right entry, on floats; None where all are 0."""
+    pairs = [
+        pair
+        for point in points
+        for pair in zip(
+            np.asarray(point.result[name], dtype=float).reshape(-1), point.middles[name].reshape(-1), strict=True
+        )
+    ]
+    got, right = max(pairs, key=lambda pair: abs(pair[1]), default=(0.0, 0.0))
+    return float(got / right) if right else None

@@ -7,18 +7,21 @@ balls, within the allowance that is derived for the candidate itself: what its o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Protocol
 
 import flint
 import numpy as np
 
 from ..evidence import Case
-from ..evidence.allowance import allowance_of
+from ..evidence.allowance import allowance_of, underflow
+from ..evidence.blackbox import coarsest, midpoints
 from ..evidence.target import expected
-from ..problems import lively_problem, residue_problem
+from ..problems import lively_problem, residue_problem, telling_problems
+from ..reference import lags
 from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
@@ -51,11 +54,31 @@ class Point(Protocol):
     def promised(self) -> Gradient:
         """What the claim says, on the point's scalars."""
 
+    @property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        """The gradient by (loss time, lag), on the point's scalars."""
+
+    @property
+    def right(self) -> dict[str, Array]:
+        """Parameter to a boolean array: entries where the rule gives what the claim says."""
+
+    def reordered(self, name: str, axis: int) -> bool:
+        """Whether the rows (axis 0) or columns (1) are those of the right gradient, in whatever order."""
+
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         """Parameter to a boolean array: entries where the rule gives what the candidate does."""
 
+    def resembling(self, candidate: Candidate) -> set[str]:
+        """The parameters in which the candidate comes near: a look that costs little before `agrees`, which decides."""
+
     def shows(self, name: str, change: Change) -> bool:
         """Whether the rule gives, in every entry of that parameter, the right gradient so changed."""
+
+
+@cache
+def _shapes() -> ResidueField:
+    """A field to draw problems in, of which only the shapes are used; it takes time to make."""
+    return ResidueField()
 
 
 class ResiduePoint:
@@ -66,7 +89,7 @@ class ResiduePoint:
     def __init__(self, case: Case, claim: Claim, sizes: Sizes, settings: Settings, seed: int) -> None:
         rng, self.claim = np.random.default_rng([seed, sizes.T, sizes.I]), claim
         self.field = ModularField(seed=seed)
-        shape = residue_problem(case.network, sizes, ResidueField(), rng, weighted=case.weighted)
+        shape = residue_problem(case.network, sizes, _shapes(), rng, weighted=case.weighted)
         drawn = shape.map(
             lambda a: self.field.array(
                 (self.field.convert(int(v)) for v in rng.integers(0, self.field.prime, a.size)), a.shape
@@ -80,12 +103,31 @@ class ResiduePoint:
     def promised(self) -> Gradient:
         return expected(self.claim, self.problem)
 
+    @cached_property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        return lags.by_lag(self.problem)
+
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         other = candidate(self.problem.copy())
         return {name: self._equal(a, other[name]) for name, a in self.result.items()}
 
+    def resembling(self, candidate: Candidate) -> set[str]:
+        return set(self.result)
+
     def shows(self, name: str, change: Change) -> bool:
         return bool(self._equal(self.result[name], change(self.promised[name], self.problem)).all())
+
+    @cached_property
+    def right(self) -> dict[str, Array]:
+        return {name: self._equal(a, self.promised[name]) for name, a in self.result.items()}
+
+    def reordered(self, name: str, axis: int) -> bool:
+        lines = [
+            np.moveaxis(np.array(self.field.natives(a), dtype=object).reshape(a.shape), axis, 0)
+            for a in (self.result[name], self.promised[name])
+        ]
+        got, right = (sorted(tuple(map(int, line)) for line in each) for each in lines)
+        return got == right
 
     def _equal(self, a: Any, b: Any) -> Array:
         pairs = zip(self.field.natives(a), self.field.natives(b), strict=True)
@@ -93,40 +135,137 @@ class ResiduePoint:
 
 
 class FloatPoint:
-    """A float problem, the rule's floats, and balls. Raises `GradcheckError` where the rule fails."""
+    """A float problem, the rule's floats, and balls. Raises `GradcheckError` where the rule fails.
+
+    dtype: what the rule is given. kind: the format whose rounding it is allowed, the coarser of that and what it
+    answers in, unless told.
+    """
 
     exact = False
 
-    def __init__(self, case: Case, claim: Claim, problem: Problem, settings: Settings) -> None:
-        self.floats, self.claim, self.field = problem.astype(np.float64), claim, BallField(320)
-        self._rounding = RoundedField.for_dtype(np.float64)
-        self.result = run(case.rule, self.floats.copy(), settings).gradient
+    def __init__(self, case: Case, claim: Claim, problem: Problem, settings: Settings, dtype: str = "float64") -> None:
+        given = problem.astype(np.dtype(dtype))
+        self.floats, self.claim, self.field = given.astype(np.float64), claim, BallField(320)
+        with np.errstate(all="ignore"):
+            self.result = run(case.rule, given.copy(), settings).gradient
+        self.kind = str(np.dtype(coarsest(self.result, dtype)).name)
         with self.field.working():
             self.problem = self.floats.over(self.field)
+
+    def judged_as(self, kind: str) -> FloatPoint:
+        """The same result, allowed the rounding of another format."""
+        other = copy.copy(self)
+        for name in ("_rounding", "_lost", "_rounded", "allowed", "right"):
+            other.__dict__.pop(name, None)
+        other.kind = kind
+        return other
+
+    @property
+    def in_float32(self) -> bool:
+        """Whether every number that the rule returned is one of float32's."""
+        with np.errstate(all="ignore"):
+            arrays = [np.asarray(array, dtype=float) for array in self.result.values()]
+            return all(bool((array.astype(np.float32) == array).all()) for array in arrays)
+
+    @property
+    def in_float64(self) -> bool:
+        """Whether the rule returned arrays of that dtype."""
+        return all(array.dtype == np.float64 for array in self.result.values())
 
     @cached_property
     def promised(self) -> Gradient:
         with self.field.working():
             return expected(self.claim, self.problem)
 
+    @cached_property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        with self.field.working():
+            return lags.by_lag(self.problem)
+
+    @cached_property
+    def middles(self) -> Gradient:
+        """The promised gradient as the nearest floats."""
+        return midpoints(self.promised, self.field)
+
+    @cached_property
+    def allowed(self) -> dict[str, Array]:
+        """What rounding may do to the promised gradient, per entry."""
+        return allowance_of(lambda _: self._rounded, self.floats, self._rounding, lost=self._lost)
+
+    @cached_property
+    def right(self) -> dict[str, Array]:
+        with self.field.working():
+            return {name: self._within(a, self.promised[name], self.allowed[name]) for name, a in self.result.items()}
+
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         with self.field.working():
             other = candidate(self.problem.copy())
-            allowed = allowance_of(candidate, self.floats, self._rounding)
+            allowed = allowance_of(candidate, self.floats, self._rounding, lost=self._lost)
             return {name: self._within(a, other[name], allowed[name]) for name, a in self.result.items()}
 
+    def resembling(self, candidate: Candidate) -> set[str]:
+        floats = self._on_floats(candidate)
+        return {name for name in self.result if self._near(name, floats[name])}
+
+    def repeats(self, candidate: Candidate) -> dict[str, Array]:
+        """Parameter to a boolean array: entries where the candidate's floats are the rule's.
+
+        That is, no further apart than rounding may carry a right one, and both right or both wrong. For candidates
+        that look at their numbers, or lose digits of floats, which balls and bounds on errors do not show.
+        """
+        floats = self._on_floats(candidate)
+        with np.errstate(all="ignore"), self.field.working():
+            return {
+                name: ((abs(a - floats[name]) <= self.allowed[name]) | (a == floats[name]))
+                & (self.right[name] == self._within(floats[name], self.promised[name], self.allowed[name]))
+                for name, a in self.result.items()
+            }
+
     def shows(self, name: str, change: Change) -> bool:
+        if not self._near(name, change(self.middles[name], self.floats)):
+            return False
         with self.field.working():
             balls = change(self.promised[name], self.problem)
             bounds = allowance_of(
-                lambda problem: {name: change(self._rounded[name], problem)}, self.floats, self._rounding
+                lambda problem: {name: change(self._rounded[name], problem)},
+                self.floats,
+                self._rounding,
+                lost=self._lost,
             )
             return bool(self._within(self.result[name], balls, bounds[name]).all())
+
+    def reordered(self, name: str, axis: int) -> bool:
+        got = np.moveaxis(np.asarray(self.result[name], dtype=float), axis, 0)
+        right, allowed = (np.moveaxis(a[name], axis, 0) for a in (self.promised, self.allowed))
+        with self.field.working():
+            same = np.array([[self._within(g, r, a).all() for r, a in zip(right, allowed, strict=True)] for g in got])
+        return bool((same.sum(axis=0) == 1).all() and (same.sum(axis=1) == 1).all())
+
+    @cached_property
+    def _rounding(self) -> RoundedField:
+        return RoundedField.for_dtype(self.kind)
+
+    @cached_property
+    def _lost(self) -> float:
+        return underflow(self.floats, self._rounding)
 
     @cached_property
     def _rounded(self) -> Gradient:
         with np.errstate(all="ignore"):
             return expected(self.claim, self.floats.over(self._rounding))
+
+    def _on_floats(self, candidate: Candidate) -> Gradient:
+        with np.errstate(all="ignore"):
+            return candidate(self.floats.copy())
+
+    def _near(self, name: str, floats: Array) -> bool:
+        """Whether other floats are the rule's to three digits of the largest, or within what rounding allows."""
+        got, floats = np.asarray(self.result[name], dtype=float).reshape(-1), np.reshape(floats, -1)
+        with np.errstate(all="ignore"):
+            largest = np.max(np.abs(got), initial=0.0)
+            return bool(
+                np.all((abs(got - floats) <= 1e-3 * largest + self.allowed[name].reshape(-1)) | (got == floats))
+            )
 
     def _within(self, floats: Array, balls: Any, allowed: Array) -> Array:
         near = [
@@ -144,12 +283,19 @@ Make = Callable[[Sizes, int], Point]
 
 @dataclass(frozen=True)
 class Ground:
-    """The points of one diagnosis, which parameters are wrong on them, and how to make more of them."""
+    """The points of one diagnosis, which parameters are wrong on them, and how to make more of them.
+
+    seen: the sizes of the counterexample. on_floats: a point of that problem. The points at which the rule is wrong
+    come first.
+    """
 
     points: tuple[Point, ...]
     wrong: tuple[str, ...]
     claim: Claim
+    settings: Settings
+    seen: Sizes
     make: Make
+    on_floats: Callable[[Problem], FloatPoint]
 
     @property
     def exact(self) -> bool:
@@ -163,45 +309,97 @@ class Ground:
         """How many entries of these parameters the points have together."""
         return sum(np.size(point.result[name]) for point in self.points for name in names)
 
+    def place(self, names: Iterable[str]) -> str:
+        """At how many entries of how many points something was checked, in words."""
+        kind = "random points of a finite field" if self.exact else "problems, within rounding"
+        return f"all {self.entries(names)} entries of {len(self.points)} {kind}"
 
-def matched(points: Sequence[Point], candidate: Candidate) -> set[str]:
-    """The parameters in which the rule gives what the candidate does at all of these points; none if it fails."""
-    left: set[str] = set(points[0].result)
-    for point in points:
-        try:
-            agreed = point.agrees(candidate)
-        except Exception:  # the candidate does not apply here, whatever it says of that
-            return set()
-        left &= {name for name, same in agreed.items() if same.all()}
-        if not left:
-            break
+
+def matched(
+    points: Sequence[Point], candidate: Candidate, *, names: Iterable[str] | None = None, repeated: bool = False
+) -> set[str]:
+    """The parameters in which the rule gives what the candidate does at all of these points; none if it fails.
+
+    names: those that are asked for, if not all. repeated: on floats, as `FloatPoint.repeats` has it.
+    """
+    left = set(points[0].result if names is None else names)
+    try:
+        for point in points:
+            left &= point.resembling(candidate)
+            if not left:
+                return left
+        for point in points:
+            agreed = point.repeats(candidate) if repeated and isinstance(point, FloatPoint) else point.agrees(candidate)
+            left &= {name for name, same in agreed.items() if same.all()}
+            if not left:
+                break
+    except Exception:  # the candidate does not apply here, whatever it says of that
+        return set()
     return left
 
 
-def ground(case: Case, settings: Settings, seen: Problem) -> Ground | None:
+def wrong_at(points: Sequence[Point]) -> tuple[str, ...]:
+    """The parameters in which the rule differs from the claim at one of these points."""
+    return tuple(name for name in points[0].result if not all(point.right[name].all() for point in points))
+
+
+def ground(case: Case, settings: Settings, seen: Problem, dtype: str = "float64") -> Ground | None:
     """Points at which the rule differs from the claim: residues if it does there, or else floats; None for neither.
 
-    seen: the problem of the counterexample, which is among the float points.
+    seen: the problem of the counterexample, which is among the float points; where it is the only one of them at
+    which the rule is wrong, problems of special values are too. dtype: of the counterexample. A rule that returns
+    numbers of float32 alone, whatever their dtype, is allowed its rounding, if it is wrong beyond that too.
     """
     claim = case.claim.bind(settings)
 
     def residues(sizes: Sizes, seed: int) -> Point:
         return ResiduePoint(case, claim, sizes, settings, seed)
 
-    def floats(sizes: Sizes, seed: int) -> Point:
-        return FloatPoint(case, claim, lively_problem(case.network, sizes, seed, weighted=case.weighted), settings)
+    def on_floats(problem: Problem) -> FloatPoint:
+        return FloatPoint(case, claim, problem, settings, dtype)
 
-    tries: tuple[tuple[Make, list[Callable[[], Point]]], ...] = (
-        (residues, [lambda: residues(seen.sizes, 9)]),
-        (floats, [lambda: FloatPoint(case, claim, seen, settings)]),
-    )
-    for make, further in tries:
-        try:
-            points = [*(make(sizes, seed) for seed, sizes in enumerate(SIZES)), *(one() for one in further)]
-        except GradcheckError:
-            continue
-        right = matched(points, lambda problem: expected(claim, problem))
-        wrong = tuple(name for name in points[0].result if name not in right)
-        if wrong:
-            return Ground(tuple(points), wrong, claim, make)
-    return None
+    def coarsely(problem: Problem) -> FloatPoint:
+        return on_floats(problem).judged_as("float32")
+
+    def lively(sizes: Sizes, seed: int) -> Problem:
+        return lively_problem(case.network, sizes, seed, weighted=case.weighted)
+
+    usual = list(enumerate(_sizes(seen.sizes)))
+    try:
+        random: list[Point] = [*(residues(sizes, seed) for seed, sizes in usual), residues(seen.sizes, 9)]
+    except GradcheckError:
+        random = []
+    if random and wrong_at(random):
+        return _ground(random, claim, settings, seen, residues, on_floats)
+    try:
+        points = [*(on_floats(lively(sizes, seed)) for seed, sizes in usual), on_floats(seen)]
+        if wrong_at(points) and not wrong_at(points[:-1]):
+            points += map(on_floats, telling_problems(case.network, case.seed, weighted=case.weighted).values())
+    except GradcheckError:
+        return None
+    if not wrong_at(points):
+        return None
+    if all(point.in_float32 for point in points):
+        coarse = [point.judged_as("float32") for point in points]
+        if wrong_at(coarse):
+            return _ground(coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely)
+    return _ground(points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats)
+
+
+def _ground(
+    points: Sequence[Point],
+    claim: Claim,
+    settings: Settings,
+    seen: Problem,
+    make: Make,
+    on_floats: Callable[[Problem], FloatPoint],
+) -> Ground:
+    ordered = sorted(points, key=lambda point: not wrong_at([point]))
+    return Ground(tuple(ordered), wrong_at(ordered), claim, settings, seen.sizes, cache(make), on_floats)
+
+
+def _sizes(seen: Sizes) -> tuple[Sizes, ...]:
+    """`SIZES`, and some as large as the counterexample had to be."""
+    usual = max(size.T for size in SIZES), max(size.I for size in SIZES)
+    larger = Sizes(seen.T + 1, seen.I + 1, 2, 3)
+    return (*SIZES, larger) if seen.T > usual[0] or seen.I > usual[1] else SIZES

@@ -10,13 +10,12 @@ import numpy as np
 
 from ..evidence import Case
 from ..evidence.blackbox import compare_on
-from ..evidence.target import expected
 from ..problems import lively_problem, telling_problems
 from ..reference.claims import Settings
 from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
 from ..reference.problem import Problem
-from .points import Ground, matched
+from .points import Ground, wrong_at
 
 _GRID = [
     Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
@@ -40,7 +39,9 @@ _CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
     "T is even": lambda s: s.T % 2 == 0,
     "I = 1": lambda s: s.I == 1,
     "K = 1": lambda s: s.K == 1,
+    "K > 1": lambda s: s.K > 1,
     "D = 1": lambda s: s.D == 1,
+    "D > 1": lambda s: s.D > 1,
     "D > I": lambda s: s.D > s.I,
     "K > I": lambda s: s.K > s.I,
     "D = I": lambda s: s.D == s.I,
@@ -56,20 +57,23 @@ _TRIVIAL = ("T > 1", "I > 1")
 def sizes(ground: Ground) -> str | None:
     """The condition on the sizes under which alone the rule is wrong, if it is a telling one of the usual ones."""
 
-    def wrong_at(size: Sizes) -> bool:
-        point = ground.make(size, 5)
-        return matched([point], lambda problem: expected(ground.claim, problem)) != set(point.result)
+    def wrong(size: Sizes) -> bool:
+        return bool(wrong_at([ground.make(size, 5)]))
 
+    possible = {words: holds for words, holds in _CONDITIONS.items() if words not in _TRIVIAL}
+    count = 0
     try:
-        if all(map(wrong_at, _SAMPLE)):
+        if all(map(wrong, _SAMPLE)):
             return None
-        wrong = {size for size in _GRID if wrong_at(size)}
+        for size in _GRID:
+            off = wrong(size)
+            possible = {words: holds for words, holds in possible.items() if holds(size) == off}
+            count += off
+            if not possible:
+                return None
     except GradcheckError:
         return None
-    for words, holds in _CONDITIONS.items():
-        if words not in _TRIVIAL and wrong == {size for size in _GRID if holds(size)}:
-            return f"It is wrong just where {words}, at {len(wrong)} of {len(_GRID)} sizes tried"
-    return None
+    return f"It is wrong just where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
 
 
 def values(case: Case, settings: Settings, seen: Problem) -> str | None:
@@ -90,22 +94,8 @@ def values(case: Case, settings: Settings, seen: Problem) -> str | None:
     return f"It is right on generic numbers, and wrong on: {'; '.join(told)}" if told else None
 
 
-def entries(ground: Ground) -> str:
-    """Which parameters are wrong, and in which entries, where they are few."""
-    parts = []
-    for name in ground.wrong:
-        shapes = []
-        for point in ground.points:
-            same = point.agrees(lambda problem: expected(ground.claim, problem))[name]
-            shapes.append(_pattern(~same))
-        shown = {shape for shape in shapes if shape}
-        parts.append(f"{name} in {shown.pop() if len(shown) == 1 else 'some entries'}")
-    right = [name for name in ground.points[0].result if name not in ground.wrong]
-    kept = f"; {' and '.join(right)} {'is' if len(right) == 1 else 'are'} right" if right else ""
-    return f"It is wrong in {', '.join(parts)}{kept}"
-
-
-def _pattern(off: Any) -> str:
+def pattern(off: Any) -> str:
+    """The entries of a boolean array, in words; empty for none."""
     if not off.any():
         return ""
     if off.all():

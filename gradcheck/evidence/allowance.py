@@ -37,17 +37,22 @@ def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, 
     return allowance_of(lambda lifted: expected(claim, lifted), problem, field)
 
 
-def allowance_of(compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField) -> dict[str, Array]:
-    """The same for whatever else is computed from a problem, on its own scalars."""
+def allowance_of(
+    compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField, *, lost: float | None = None
+) -> dict[str, Array]:
+    """The same for whatever else is computed from a problem, on its own scalars; lost: `underflow`, if known."""
     with np.errstate(all="ignore"):
         gradient = compute(problem.over(field))
-        lost = _lost(problem, field) if field.eta else 0.0
+        lost = underflow(problem, field) if lost is None else lost
         return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
 
 
-def _lost(problem: Problem, field: RoundedField) -> float:
+def underflow(problem: Problem, field: RoundedField) -> float:
     """What underflow in any association of the factors can cost an entry; infinity where one may overflow."""
-    reach = _reach(problem)
+    if not field.eta:
+        return 0.0
+    with np.errstate(all="ignore"):
+        reach = _reach(problem)
     products = problem.T * sum(size for size in (problem.sizes.I, problem.sizes.D, problem.sizes.K))
     return float(field.eta * reach * products**2) if reach < field.largest else float("inf")
 

@@ -19,7 +19,7 @@ from ..problems import lively_problem
 from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.problem import Problem, forward
 from ..reference.scalars.ball import BallField
 from ..reference.typing import Array, Gradient
@@ -38,11 +38,16 @@ Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
 
 def lagwise_problem(case: Case, size: Sizes = SIZE) -> Problem:
     """One-hot in time, with nothing to learn before the last step."""
-    base = lively_problem(case.network, size, case.seed, weighted=case.weighted, one_hot=True)
+    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted)
+
+
+def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False) -> Problem:
+    """The same for any rule of the network; weighted: whether earlier losses are weighted out as well."""
+    base = lively_problem(network, size, seed, weighted=weighted, one_hot=True)
     targets = base.targets.copy()
     _, readouts = forward(base)
-    targets[:-1] = [case.network.output(u) for u in readouts[:-1]]
-    weights = base.loss_weights * (np.arange(1, size.T + 1) == size.T) if case.weighted else base.loss_weights
+    targets[:-1] = [network.output(u) for u in readouts[:-1]]
+    weights = base.loss_weights * (np.arange(1, size.T + 1) == size.T) if weighted else base.loss_weights
     return base.replace(targets=targets, loss_weights=weights)
 
 
