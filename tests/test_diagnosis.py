@@ -168,6 +168,12 @@ def test_a_graph_that_is_cut_again_and_again_is_told_from_one_that_is_cut_once(k
     assert cut in again and cut not in once and "cut at" not in once, once
 
 
+def test_what_differs_at_lengths_of_the_counterexample_alone_is_described_there() -> None:
+    said = told(as_black_box(made("late", WRONG["wrong if T > 30"])), seen=Sizes(31, 2, 1, 1))
+    assert "Right at T = 1 to 6, it is off at T = 31: W by 0.35, R by 0.2 of its largest entry" in said, said
+    assert said.endswith("W for the loss at T = 31 alone: exact to lag 29, absent beyond."), said
+
+
 @BOTH
 def test_rows_in_another_order(kind: Callable[[Any], Any]) -> None:
     swapped = f"dR = 1 * dR; dR[[0, -1]] = dR[[-1, 0]]\n    {RETURNED}"

@@ -18,7 +18,9 @@ from ..reference.problem import forward
 from .points import FloatPoint, Ground
 from .where import pattern
 
-_LENGTHS = range(1, 7)
+_SHORT = 6
+_LONG = 48
+"""Lengths up to `_SHORT` are tried, and the counterexample's if it is no longer than this."""
 
 
 def sentence(ground: Ground, network: RecurrentNetwork, names: Sequence[str]) -> str:
@@ -39,9 +41,9 @@ def sentence(ground: Ground, network: RecurrentNetwork, names: Sequence[str]) ->
 
 
 def _from_length(ground: Ground, network: RecurrentNetwork, names: Sequence[str]) -> str:
-    """The shortest of six lengths at which it is wrong, and by how much there."""
+    """The shortest of six lengths, or the counterexample's, at which it is wrong, and by how much there."""
     right: list[int] = []
-    for T in _LENGTHS:
+    for T in sorted({*range(1, _SHORT + 1), _length(ground)}):
         off = _off(ground.on_floats(lively_problem(network, Sizes(T, 3, 2, 2), 0)), names)
         if off:
             sizes = ", ".join(f"{name} by {size:.2g}" for name, size in off.items())
@@ -49,6 +51,11 @@ def _from_length(ground: Ground, network: RecurrentNetwork, names: Sequence[str]
             return f"{begins} off at T = {T}: {sizes} of its largest entry"
         right.append(T)
     return ""
+
+
+def _length(ground: Ground) -> int:
+    """A length at which it is wrong, if one of these is."""
+    return ground.seen.T if _SHORT < ground.seen.T <= _LONG else _SHORT
 
 
 def _off(point: FloatPoint, names: Sequence[str]) -> dict[str, float]:
@@ -81,7 +88,7 @@ def _by_loss(ground: Ground, network: RecurrentNetwork, names: Sequence[str]) ->
 
 def _by_lag(ground: Ground, network: RecurrentNetwork, names: Sequence[str]) -> str:
     """From which lag on: inputs one-hot in time, on which rows of dW show one lag each."""
-    T = 6
+    T = _length(ground)
     problem = lagwise.one_hot_problem(network, Sizes(T, 3, T, 2), 0)
     owned = {k: [e for e in entries if e[0] in names] for k, entries in lagwise.owners(problem).items()}
     if sorted(k for k, entries in owned.items() if entries) != list(range(T)):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from .points import FloatPoint, Ground, wrong_at
 
-_ADVICE = "have it computed in float64 throughout, or give it dtype float32, at which it is judged by that rounding"
+_ADVICE = (
+    "have it computed in float64 throughout, or return float32 (dtype=torch.float32, x64=False in JAX), by whose "
+    "rounding it is judged then"
+)
 
 
 def allowed(ground: Ground) -> str | None:
