@@ -13,7 +13,8 @@ from wrong_rules import SOURCE, WRONG, WRONG_ON_FLOATS, as_black_box, made
 from gradcheck import diagnosis
 from gradcheck.algorithms.online import run_rule
 from gradcheck.diagnosis import decomposition, diagnose, factors
-from gradcheck.diagnosis.points import ground, matched
+from gradcheck.diagnosis.ground import ground
+from gradcheck.diagnosis.points import matched
 from gradcheck.evidence import Case
 from gradcheck.evidence.target import expected
 from gradcheck.faults import fault_named

@@ -15,7 +15,7 @@ from ..evidence import Case
 from ..reference.claims import Settings
 from ..reference.problem import Problem
 from . import decomposition, differing, factors, gallery, horizons, precision, where
-from .points import Ground, ground
+from .ground import Ground, ground
 
 
 def diagnose(

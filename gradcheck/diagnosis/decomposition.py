@@ -22,7 +22,8 @@ from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
-from .points import SIZES, Ground, Point, ResiduePoint, matched
+from .ground import Ground
+from .points import SIZES, Point, ResiduePoint, matched
 
 Coefficients = dict[tuple[int, int], Fraction]
 """(t, k) to c(t, k)."""

@@ -15,7 +15,8 @@ from ..problems import lively_problem
 from ..reference.errors import GradcheckError
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.problem import forward
-from .points import FloatPoint, Ground
+from .ground import Ground
+from .points import FloatPoint
 from .where import pattern
 
 _SHORT = 6

@@ -11,7 +11,8 @@ import numpy as np
 from ..problems import lively_problem
 from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
-from .points import SIZES, Change, Ground
+from .ground import Ground
+from .points import SIZES, Change
 
 _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
     "the factor T": lambda s: Fraction(s.T),

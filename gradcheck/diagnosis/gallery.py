@@ -12,7 +12,8 @@ from ..reference.claims import Settings
 from ..reference.problem import Problem
 from ..results import run
 from ..rules import Rule, as_rule
-from .points import SIZES, Candidate, Ground, matched
+from .ground import Ground
+from .points import SIZES, Candidate, matched
 
 _MOST_NAMED = 3
 

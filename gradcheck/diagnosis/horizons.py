@@ -12,7 +12,8 @@ from ..evidence.target import expected
 from ..reference.claims import Chunked, LagClaim, Truncated
 from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
-from .points import Candidate, Ground, matched
+from .ground import Ground
+from .points import Candidate, matched
 
 _LONGEST = 48
 _SHORTEST = 6

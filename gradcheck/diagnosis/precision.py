@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .points import FloatPoint, Ground, wrong_at
+from .ground import Ground
+from .points import FloatPoint, wrong_at
 
 _ADVICE = (
     "have it computed in float64 throughout, or return float32 (dtype=torch.float32, x64=False in JAX), by whose "

@@ -15,7 +15,8 @@ from ..reference.claims import Settings
 from ..reference.errors import GradcheckError
 from ..reference.network import Sizes
 from ..reference.problem import Problem
-from .points import Ground, wrong_at
+from .ground import Ground
+from .points import wrong_at
 
 _GRID = [
     Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
