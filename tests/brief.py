@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck.auditing import Effort
-from gradcheck.evidence import blackbox, enclosure
+from gradcheck.evidence import blackbox, enclosure, properties
 from gradcheck.evidence.floats import FloatSizes
 from gradcheck.reference.network import Sizes
 
@@ -18,7 +18,7 @@ BRIEF = Effort(
         float64=blackbox.SIZES[:2],
         float32=blackbox.SIZES[2:3],
         ladder=(Sizes(5, 3, 2, 2),),
-        properties=(Sizes(3, 2, 1, 1),),
+        properties=properties.SIZES[1:2],
         drawn=2,
         telling=False,
     ),

@@ -48,8 +48,8 @@ def outside(rule: Any, sizes: Sizes = SIZES, dtype: Any = np.float64) -> tuple[A
     return seen.outside, {array.dtype.name for array in result.values()}
 
 
-def test_a_compiled_scan_holds_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blackbox, "SIZES", blackbox.SIZES[:4])  # each is a compilation
+def test_a_compiled_scan_holds_from_end_to_end(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brief, since each size is a compilation."""
     monkeypatch.setattr(purity, "SIZES", purity.SIZES[:2])
     report = gradcheck.audit(gradcheck.jax.rule(rules.layer, networks=[TorchRNN()]), effort="quick")
     assert report.passed and report.rule == "layer" and report.summary == rules.layer.__doc__, str(report)

@@ -39,7 +39,7 @@ QUICK = FloatSizes(
     lagwise=Sizes(24, 5, 24, 2),
     float32=blackbox.FURTHER_SIZES,
     ladder=float_ladder.SIZES[:1],
-    properties=properties.SIZES[:1],
+    properties=properties.SIZES[1:2],
     drawn=properties.DRAWN // 2,
 )
 FURTHER = FloatSizes(

@@ -41,6 +41,8 @@ KIND = "properties"
 SIZES = (Sizes(5, 3, 2, 2), Sizes(4, 2, 3, 1), Sizes(7, 4, 1, 3))
 DRAWN = 16
 """How many groups of problems Hypothesis draws."""
+DRAWN_SIZES = (Sizes(1, 1, 1, 1), SIZES[1])
+"""Few, and seen before, since each is a compilation for some rules."""
 SHRINKING = 60
 """How many more it draws to find a small group on which a law fails that was seen to fail."""
 
@@ -137,13 +139,13 @@ def _lively(case: Case, properties: Sequence[Property], sizes: Sequence[Sizes]) 
 
 
 def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Trial]:
-    problems = st.one_of(
-        strategies.problems(case.network, weighted=case.weighted),
-        strategies.lively_problems(case.network, weighted=case.weighted),
-    )
-    return st.tuples(st.sampled_from(properties), problems).flatmap(
-        lambda drawn: st.sampled_from(case.rule.settings(drawn[1].T)).map(
-            lambda settings: Trial((drawn[0],), drawn[1], settings)
+    def problems(size: Sizes) -> st.SearchStrategy[Problem]:
+        return strategies.problems(case.network, weighted=case.weighted, exact=living_sizes(case.network, size))
+
+    drawn = st.tuples(st.sampled_from(properties), st.sampled_from(DRAWN_SIZES).flatmap(problems))
+    return drawn.flatmap(
+        lambda pair: st.sampled_from(case.rule.settings(pair[1].T)).map(
+            lambda settings: Trial((pair[0],), pair[1], settings)
         )
     )
 
