@@ -56,8 +56,8 @@ def lively_problem(
     D = T: the inputs are the unit vectors, one after the other.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
-    parameters = {}
-    for name, shape in network.parameter_shapes(sizes).items():
+    parameters, shapes = {}, network.parameter_shapes(sizes)
+    for name, shape in shapes.items():
         carries = _multiplies(network, sizes, name, "state")
         if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and carries:
             matrix = _far_seeing(sizes.I, rng)
@@ -79,7 +79,7 @@ def lively_problem(
     if activation == "relu":
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
         state, inputs = map_state(np.abs, state), np.abs(inputs)
-    if activation in _RESTS and "R" in parameters and "W" in parameters:
+    if activation in _RESTS and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (sizes.D, sizes.I):
         s, a, slope = _RESTS[activation]
         R = parameters["R"] = parameters["R"] / slope
         kept = _dyadic(s - R.sum(axis=0) * a)
@@ -140,7 +140,8 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     parameters = {
         n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
     }
-    if "W" in parameters and _activation(network) in _RESTS:  # the first input's weights keep the other units at rest
+    rests = _activation(network) in _RESTS and network.parameter_shapes(base.sizes).get("W") == (2, 4)
+    if rests:  # the first input's weights keep the other units there
         parameters["W"][0] = base.parameters["W"][0]
     found["saturated and inactive units"] = base.replace(parameters=parameters)
     if weighted:
@@ -173,8 +174,13 @@ def _free_targets(network: RecurrentNetwork) -> bool:
 
 
 def _by_unit(array: Array, factors: Array) -> Array:
-    """The array with each unit's entries, along whichever axis has the units, times that unit's factor."""
-    return array * factors if array.shape[-1] == len(factors) else (array.T * factors).T
+    """The array with each unit's entries, along the axis that has the units once or several times, times its factor."""
+    scaled, units = array, len(factors)
+    if array.shape[-1] % units == 0:
+        scaled = array * np.tile(factors, array.shape[-1] // units)
+    elif array.shape[0] % units == 0:
+        scaled = (array.T * np.tile(factors, array.shape[0] // units)).T
+    return scaled
 
 
 def _thinned(array: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import lstm
 import numpy as np
 import pytest
 from wrong_rules import WRONG, made
@@ -14,9 +15,21 @@ from gradcheck.algorithms.bptt import bptt
 from gradcheck.algorithms.focused import Focused
 from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
-from gradcheck.evidence import Case, Witness, blackbox, constants, enclosure, formal, ladder, modular, spread, tells
+from gradcheck.evidence import (
+    Case,
+    Witness,
+    blackbox,
+    constants,
+    enclosure,
+    formal,
+    ladder,
+    lagwise,
+    modular,
+    spread,
+    tells,
+)
 from gradcheck.evidence.target import TargetFailed
-from gradcheck.problems import lively_problem
+from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
@@ -260,3 +273,23 @@ def test_a_horizon_that_cannot_be_reached_is_no_pass() -> None:
 def test_a_refuted_rule_is_told_what_it_computes() -> None:
     verdict = verdict_of(made("a(t) for a(t-1)", WRONG["a(t) for a(t-1)"]))
     assert verdict.diagnosis is not None and "the fault 'new-state-in-dr'" in verdict.diagnosis, verdict.diagnosis
+
+
+def test_an_lstm_with_stacked_gates_is_audited_at_saturated_units_too() -> None:
+    """Its matrices have the units along their first axis, four times."""
+    for target in (lstm.backward, lstm.forgetful):
+        report = gradcheck.audit(target, effort="quick", isolated=False)
+        assert report.passed is (target is lstm.backward), report
+    problem = telling_problems(lstm.LSTM(), 0)["saturated and inactive units"]
+    assert np.abs(problem.parameters["W"]).max() > 50
+
+
+def test_where_rounding_hides_every_lag_the_lags_say_nothing() -> None:
+    """A result in float16 is judged by what float16 rounds, which leaves nothing of the lags to see."""
+
+    def halved(problem: Any) -> Any:
+        return {name: array.astype(np.float16) for name, array in bptt(problem).items()}
+
+    found = lagwise.judge(Case(as_rule(halved, claims=[Exact()]), Exact(), Network()))
+    assert found.evidence.status is Status.INCONCLUSIVE, found.evidence
+    assert "every lag" in found.evidence.statement

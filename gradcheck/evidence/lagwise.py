@@ -167,7 +167,10 @@ def judge(case: Case, *, size: Sizes = SIZE, progress: Callable[[str], None] = l
             missing = _planted(claim, problem, field, truth)
             caught[0] += 1
             caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
-        worst = max(worst, *(lag.error for lag in judged if lag.visible))
+        worst = max([worst, *(lag.error for lag in judged if lag.visible)])
+        if not any(lag.visible for lag in judged):
+            text = "rounding may exceed every lag of the last loss"
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
         unseen |= {k for k, lag in enumerate(judged) if _keeps(claim, k, size.T) and not lag.visible}
     return Finding(
         Evidence(
