@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from ..reference.claims import Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.scalars.formal import entry_name
-from ..reference.symbolic import FormalReference
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, vacuous
 from .target import TargetFailed, expected, longest_kept
+
+if TYPE_CHECKING:
+    from ..reference.symbolic import FormalReference
 
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
@@ -50,6 +52,8 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     for ask in _ASKED_FIRST if made is None else ():
         ask(*key)
     if made is None or len(made.field.labels) > generators:
+        from ..reference.symbolic import FormalReference  # SymPy is not needed before
+
         made = FormalReference(network, sizes, weighted=weighted)
         made.gradient(sizes.T, Exact())
         made.problem(sizes.T)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..problems import lively_problem
-from ..reference import precise, symbolic
+from ..reference import precise
 from ..reference.enclosure import enclose
 from ..reference.errors import UnsupportedOperation
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
@@ -96,6 +96,8 @@ def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> A
         }
         base: Any = reverse
         if with_sympy:
+            from ..reference import symbolic  # SymPy is not needed before
+
             try:
                 base = symbolic.evaluated(problem.over(high), high)
                 others = {"reverse pass": reverse, **others}
