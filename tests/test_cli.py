@@ -417,6 +417,11 @@ def test_the_module_runs_as_a_program_on_a_terminal_without_box_characters() -> 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends an interrupt as a terminal does")
+def heeding_interrupts() -> None:
+    """What a shell starts in the background ignores interrupts, and so does what that starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_with_130_and_keeps_the_first_sign_of_life_within_two_seconds(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import pathlib, time, gradcheck\n"
@@ -428,6 +433,7 @@ def test_ctrl_c_leaves_with_130_and_keeps_the_first_sign_of_life_within_two_seco
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heeding_interrupts,
     )
     assert process.stderr is not None
     first = process.stderr.readline()

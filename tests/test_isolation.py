@@ -466,7 +466,12 @@ def test_a_worker_ends_with_its_parent(sent: signal.Signals, tmp_path: Path) -> 
         "    while True: pass\n"
         "gradcheck.audit(slow)\n"
     )
-    parent = subprocess.Popen([sys.executable, "slow.py"], cwd=tmp_path, stderr=subprocess.PIPE)
+    parent = subprocess.Popen(
+        [sys.executable, "slow.py"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell's background jobs ignore
+    )
     while not (tmp_path / "pid").exists() and parent.poll() is None:
         time.sleep(0.02)
     worker = int((tmp_path / "pid").read_text())
