@@ -169,10 +169,16 @@ class Surroundings:
 
 @contextlib.contextmanager
 def moved_generators() -> Any:
-    """A context in which `move()` advances the global random generators; they come back as they were."""
+    """A context in which `move()` advances the global random generators, and `move(n)` puts them where n says.
+
+    They come back as they were.
+    """
     states = _random_states()
 
-    def move() -> None:
+    def move(to: int | None = None) -> None:
+        if to is not None:
+            random.seed(to)
+            np.random.seed(to)
         random.random()
         np.random.random_sample()
 

@@ -301,6 +301,20 @@ def test_numbers_drawn_from_the_global_generator_are_noticed_in_the_result(isola
     assert pure.status is REFUTED and "draws random numbers" in pure.statement, pure.statement
 
 
+def test_what_is_drawn_once_in_a_while_is_noticed_whatever_the_generators_state() -> None:
+    """A tenth of the calls are wrong; each call of an audit begins with the same state."""
+
+    def sometimes(problem: Problem) -> Any:
+        return {
+            name: array * (1.5 if np.random.rand() < 0.1 else 1) for name, array in plain_rules.good(problem).items()
+        }
+
+    for state in range(3):
+        np.random.seed(state)
+        pure = of(judged(sometimes, Pure(), isolated=False), "pure")
+        assert pure.status is REFUTED and "draws random numbers" in pure.statement, pure.statement
+
+
 def test_a_rule_that_patches_numpy_where_it_is_not_seen_spoils_no_arithmetic() -> None:
     @gradcheck.rule(Exact())
     def leaves_a_patch(problem: Problem) -> Any:

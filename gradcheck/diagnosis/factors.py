@@ -21,6 +21,9 @@ _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
     "the factor 1/K": lambda s: Fraction(1, s.K),
     "the factor T K": lambda s: Fraction(s.T * s.K),
     "the factor 1/(T K)": lambda s: Fraction(1, s.T * s.K),
+    "the factor 2/T": lambda s: Fraction(2, s.T),
+    "the factor 2/K": lambda s: Fraction(2, s.K),
+    "the factor 2/(T K)": lambda s: Fraction(2, s.T * s.K),
     "the factor I": lambda s: Fraction(s.I),
     "the factor 1/I": lambda s: Fraction(1, s.I),
     "the factor D": lambda s: Fraction(s.D),
@@ -71,7 +74,7 @@ def _constant(ground: Ground, name: str) -> str | None:
         ratio = _ratio(ground.points, name)
         if ratio is None or not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
             return None
-        return f"{name} equals the reference but for the factor {ratio:.12g}"
+        return f"{name} equals the reference but for the factor {_shortly(ratio)}"
     ratios = set()
     for point in ground.points:
         field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
@@ -91,7 +94,12 @@ def _on_floats(ground: Ground, name: str) -> str:
     except GradcheckError:
         return ""
     ratio = _ratio([seen], name)
-    return "" if ratio is None else f", {ratio:.12g} on floats"
+    return "" if ratio is None else f", {_shortly(ratio)} on floats"
+
+
+def _shortly(ratio: float) -> str:
+    """In twelve digits, or in all where those of a factor near 1 would say 1."""
+    return repr(ratio) if ratio != 1 and f"{ratio:.12g}" == "1" else f"{ratio:.12g}"
 
 
 def _ratio(points: Sequence[Any], name: str) -> float | None:

@@ -16,12 +16,17 @@ from ..problems import lively_problem
 from ..reference.claims import Settings
 from ..reference.network import Sizes
 from ..reference.problem import Problem
+from ..reference.typing import Gradient
 from ..results import Run, WrongResult, run
 from ..surroundings import Changes, moved_generators
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, place, spread
 
 SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
+
+
+DRAWS = 40
+"""How many calls a rule that draws from a global generator is compared over, each after another seed."""
 
 
 class Impure(Exception):
@@ -112,14 +117,24 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
         move()  # so that numbers drawn from them differ from those of the first call
         again = run(case.rule, problem.copy(), settings)
     _look_around(again.changes, notes)
-    _reject_kept([first.changes, between.changes, again.changes], notes)
+    calls = [first.changes, between.changes, again.changes]
+    _reject_kept(calls, notes)
+    _reject_other(again, kept, problem)
+    if any(changes.drawn for changes in calls):
+        with moved_generators() as move:
+            for number in range(DRAWS):
+                move(1000 * case.seed + number)
+                _reject_other(run(case.rule, problem.copy(), settings), kept, problem)
+    return first
+
+
+def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
     for key, array in again.gradient.items():
         if not np.array_equal(array, kept[key]) and not _within_rounding(array, kept[key], problem):
             raise Impure(
                 f"its {key} differs between two calls on the same problem, by up to "
                 f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
             )
-    return first
 
 
 def _look_around(changes: Changes, notes: dict[str, None]) -> None:
@@ -137,7 +152,7 @@ def _reject_kept(calls: list[Changes], notes: dict[str, None]) -> None:
         if again.drawn.get(name) == mark:
             raise Impure(f"it seeds the global generator of {name}; draw from a generator of its own instead")
     for name in dict.fromkeys(name for changes in calls for name in changes.drawn):
-        notes[f"draws from the global generator of {name}, without effect on the result"] = None
+        notes[f"draws from the global generator of {name}, without effect on the result of {DRAWS} calls"] = None
     left = [changes.threads for changes in calls if changes.threads]
     if len(left) > 1:
         raise Impure(f"it leaves a thread running after each call ({left[0][0]}); join it before returning")

@@ -110,7 +110,8 @@ def _networks(report: Report, verbose: bool) -> str:
 def _statement(report: Report, verdict: Verdict) -> str:
     pure = next((v for v in report.verdicts if v.claim == "pure"), None)
     if pure is not None and verdict is not pure and pure.statement and verdict.statement.endswith(pure.statement):
-        return "not judged: the rule is not pure, see above"
+        failed = pure.status is Status.ERROR
+        return f"not judged: the rule {'failed' if failed else 'is not pure'}, see above"
     return verdict.statement
 
 
@@ -220,4 +221,4 @@ def _limited(lines: list[str], most: int) -> list[str]:
 
 
 def _word(text: str, width: int = 0) -> Text:
-    return Text().append(text, style=STYLES.get(text, "")).append(" " * max(0, width - len(text)))
+    return Text().append(text, style=STYLES.get(text, "")).append(" " * max(1 if width else 0, width - len(text)))
