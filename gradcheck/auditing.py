@@ -12,14 +12,14 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import isolation
+from . import costing, isolation
 from .conclusion import merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
 from .evidence import Case, Finding, formal, liveness, not_run, oracles, purity
 from .isolation import DEFAULT_LIMITS, Limits
 from .judging import Found, Judge
-from .reference.claims import Claim, Equals, LagClaim, Pure, checked_expectations
+from .reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
 from .results import RuleFailed, WrongResult
@@ -284,6 +284,8 @@ class _Audit:
     def _judge(self, claim: Claim, blocked: str) -> Verdict:
         if blocked:
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, f"not judged: {blocked}")
+        if isinstance(claim, (Cost, Online)):
+            return costing.judge(self.rule, claim, self.seed, self.progress, self._lost)
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)

@@ -188,7 +188,7 @@ class Aligned(Claim):
 
 @dataclass(frozen=True)
 class Online(Claim):
-    """Contributions do not depend on the future and storage does not grow with T."""
+    """The rule's contributions do not depend on the future, and its storage does not grow with T."""
 
     kind: ClassVar[str] = "online"
     judged: ClassVar[bool] = False
@@ -196,7 +196,12 @@ class Online(Claim):
 
 @dataclass(frozen=True)
 class Cost(Claim):
-    """Operation count and storage, as expressions in T, I, D, K."""
+    """What the rule costs, as bounds: O(time) operations for a sequence of T steps, O(storage) numbers kept at once.
+
+    Each is an expression in T, I, D, K and the rule's settings: sums, products, whole powers and quotients by products,
+    such as "T*I*(I + K + D)" or "T*I**3/block". What is not given is not claimed. Storage is beside the problem's own
+    numbers.
+    """
 
     time: str | None = None
     storage: str | None = None
@@ -205,6 +210,10 @@ class Cost(Claim):
 
     def bind(self, settings: Settings) -> Claim:
         return self
+
+    def __str__(self) -> str:
+        given = {"time": self.time, "storage": self.storage}
+        return f"{self.kind}({', '.join(f'{what}={text}' for what, text in given.items() if text is not None)})"
 
 
 CLAIMS: dict[str, type[Claim]] = {

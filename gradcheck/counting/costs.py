@@ -1,0 +1,162 @@
+"""The costs of a rule: operations for a whole sequence, and numbers kept at once beside those of the problem."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from ..problems import lively_problem
+from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.scalars.counted import CountedField, Tally
+from ..results import run
+from ..rules import Rule
+from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
+from .growth import outgrowing, within
+from .polynomial import Monomial, Polynomial
+
+Ray: TypeAlias = frozenset[str]
+"""Variables that grow together, the others as they are."""
+
+TIME, STORAGE = "time", "storage"
+
+
+def count(rule: Rule, network: RecurrentNetwork, at: Values, seed: int = 0) -> Tally:
+    """What the rule does on one problem; at: T, I, D, K and the rule's settings.
+
+    Raises `UnsupportedOperation` where its code does not run on counted numbers, and what `results.run` raises.
+    """
+    field = CountedField()
+    sizes = Sizes(*(at[letter] for letter in SIZES))
+    problem = lively_problem(network, sizes, seed, weighted=rule.declaration.weighted).over(field)
+    with field.counting() as seen:
+        run(rule, problem, {name: value for name, value in at.items() if name not in SIZES})
+    return seen
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One count. fitted: as a polynomial, where it is one; in a region that leaves sizes out, rays tell of those.
+
+    rays: for variables that grow together from small sizes, the degree of the count in them; None where none was seen.
+    """
+
+    fitted: Fitted | None
+    rays: Mapping[Ray, int | None]
+
+    def outgrows(self, bound: Polynomial) -> Monomial | Ray | None:
+        """What shows that the count is not O(bound): a term of the polynomial, or a ray; None where nothing does."""
+        if self.fitted:
+            term = outgrowing(self.fitted.in_free, bound.substitute(self.fitted.region.forward))
+            if term is not None:
+                return term
+        for ray, degree in self.rays.items():
+            if degree is not None and degree > _degree_along(bound, ray):
+                return ray
+        return None
+
+    @property
+    def told(self) -> str:
+        """The count, and where it was found to be that: 2 I^2 + I D for T >= 3 and I, D, K >= 2."""
+        if self.fitted is None:
+            return f"no polynomial of degrees up to {HIGHEST} at the sizes where it was counted"
+        return f"{self.fitted.polynomial} for {self.fitted.region.text}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """For the report."""
+        if self.fitted is None:
+            return {}
+        return {
+            "polynomial": str(self.fitted.polynomial),
+            "leading": str(self.fitted.polynomial.leading()),
+            "region": self.fitted.region.text,
+            "counted": self.fitted.counted,
+            "held_out": self.fitted.held_out,
+        }
+
+    def named(self, outgrown: Monomial | Ray) -> str:
+        """What `outgrows` came upon."""
+        if isinstance(outgrown, frozenset):
+            together = " = ".join(name for name in SIZES if name in outgrown)
+            degree = self.rays[outgrown]
+            return f"its growth with {together}, of degree {degree},"
+        assert self.fitted is not None
+        term = Polynomial({outgrown: self.fitted.in_free.terms[outgrown]}).substitute(self.fitted.region.back)
+        return f"the term {term.leading()}"
+
+    def reaches(self, bound: Monomial) -> bool:
+        """Whether the count grows at least as fast as the bound, as all free variables grow: it is Omega(bound)."""
+        if self.fitted is None:
+            return False
+        asked = Polynomial({bound: Fraction(1)}).substitute(self.fitted.region.forward)
+        terms = tuple(self.fitted.in_free.terms)
+        return all(within(term, terms) for term in asked.terms)
+
+
+def _degree_along(bound: Polynomial, ray: Ray) -> int:
+    return max(sum(n for name, n in monomial if name in ray) for monomial in bound.terms)
+
+
+class Costs:
+    """Counts of one rule on one network, each size once; time and storage are worked out when they are asked for."""
+
+    def __init__(self, rule: Rule, network: RecurrentNetwork, seed: int = 0) -> None:
+        self.rule, self.network, self.seed = rule, network, seed
+        self._known: dict[tuple[tuple[str, int], ...], Mapping[str, int]] = {}
+        self.settings = tuple(sorted({name for given in rule.settings(4) for name in given}))
+
+    def at(self, values: Values) -> Mapping[str, int]:
+        """Time and storage at these values of T, I, D, K and the settings."""
+        key = tuple(sorted(values.items()))
+        if key not in self._known:
+            seen = count(self.rule, self.network, values, self.seed)
+            self._known[key] = {TIME: seen.operations, STORAGE: seen.peak}
+        return self._known[key]
+
+    @property
+    def counted(self) -> int:
+        """At how many sizes and settings it was counted."""
+        return len(self._known)
+
+    @cached_property
+    def time(self) -> Growth:
+        return self._growth(TIME)
+
+    @cached_property
+    def storage(self) -> Growth:
+        return self._growth(STORAGE)
+
+    def _growth(self, kind: str) -> Growth:
+        fitted = fit(self.at, list(regions(self.settings)), kind)
+        if fitted and not fitted.region.apart:
+            return Growth(fitted, {})
+        return Growth(fitted, {ray: self._degree(kind, ray) for ray in self._rays()})
+
+    def _rays(self) -> Iterator[Ray]:
+        for most in range(1, len(SIZES) + 1):
+            yield from map(frozenset, itertools.combinations(SIZES, most))
+
+    def _degree(self, kind: str, ray: Ray) -> int | None:
+        """The degree along a ray from small sizes, where the last differences vanish."""
+        line: list[int] = []
+        start: dict[str, int] = {**dict.fromkeys(SIZES, 2), **dict.fromkeys(self.settings, 1)}
+        for n in range(HIGHEST + 4):
+            line.append(self.at({**start, **dict.fromkeys(ray, 3 + n)})[kind])
+            degree = vanishing(line, tail=3)
+            if degree is not None and len(line) >= degree + 4:
+                return degree
+        return None
+
+
+def per_step(polynomial: Polynomial) -> Polynomial:
+    """Divided by T."""
+    return polynomial / Polynomial.variable("T")
+
+
+def costs(rule: Rule, network: RecurrentNetwork | None = None, seed: int = 0) -> Costs:
+    """The costs of the rule on a network, its first if left out."""
+    return Costs(rule, network or rule.declaration.networks[0], seed)

@@ -1,0 +1,41 @@
+"""Whether a count stays within a claimed bound, as all sizes grow in any way that they can.
+
+For variables that are at least 1 a monomial m is O(b1 + b2 + ...) if and only if its exponents are at most those of
+some average of the b's, variable by variable: I D is O(I^2 + D^2). Finding the average is a linear program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .polynomial import Monomial, Polynomial, rank
+
+
+def outgrowing(count: Polynomial, bound: Polynomial) -> Monomial | None:
+    """The highest term of the count that is not O(bound), None where there is none; both in free variables."""
+    terms = sorted(count.leading().terms, key=rank)
+    return next((term for term in terms if not within(term, tuple(bound.terms))), None)
+
+
+def within(monomial: Monomial, bounds: Sequence[Monomial]) -> bool:
+    """Whether monomial <= C (sum of bounds) for some C and all variables >= 1."""
+    names = sorted({name for m in (monomial, *bounds) for name, _ in m})
+    wanted = [dict(monomial).get(name, 0) for name in names]
+    given = [[dict(b).get(name, 0) for name in names] for b in bounds]
+    if any(all(g >= w for g, w in zip(row, wanted, strict=True)) for row in given):
+        return True
+    return len(given) > 1 and _average_reaches(given, wanted)
+
+
+def _average_reaches(given: Sequence[Sequence[int]], wanted: Sequence[int]) -> bool:
+    """Whether weights >= 0 that sum to 1 make the average of the given at least the wanted, entry by entry."""
+    from sympy import Matrix
+    from sympy.solvers.simplex import InfeasibleLPError, linprog
+
+    n = len(given)
+    columns = Matrix([[-row[i] for row in given] for i in range(len(wanted))])
+    try:
+        linprog([0] * n, columns, Matrix([-w for w in wanted]), Matrix([[1] * n]), Matrix([1]))
+    except InfeasibleLPError:
+        return False
+    return True
