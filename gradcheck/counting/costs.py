@@ -16,7 +16,7 @@ from ..results import run
 from ..rules import Rule
 from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
 from .growth import outgrowing, within
-from .polynomial import Monomial, Polynomial
+from .polynomial import Monomial, Polynomial, rank
 
 Ray: TypeAlias = frozenset[str]
 """Variables that grow together, the others as they are."""
@@ -86,7 +86,8 @@ class Growth:
             return f"its growth with {together}, of degree {degree},"
         assert self.fitted is not None
         term = Polynomial({outgrown: self.fitted.in_free.terms[outgrown]}).substitute(self.fitted.region.back)
-        return f"the term {term.leading()}"
+        highest = min(term.terms, key=rank)
+        return f"the term {Polynomial({highest: term.terms[highest]})}"
 
     def reaches(self, bound: Monomial) -> bool:
         """Whether the count grows at least as fast as the bound, as all free variables grow: it is Omega(bound)."""

@@ -169,24 +169,3 @@ SCHMIDHUBER = (
         "The step at the end of a block is what makes it exact. Without it this is truncated BPTT in chunks.",
     ),
 )
-
-COST_ROWS = (
-    ("BPTT: storage", "storage of all activations at all time steps"),
-    ("BPTT: time", r"complexity of BPTT is $\mathcal{O}(TI(I+K+D))$"),
-    (
-        "BPTT: locality",
-        "BPTT is local in space (complexity per time step and weight is independent of the number of weights)",
-    ),
-    ("Truncated BPTT: time", r"complexity of truncated BPTT is $\mathcal{O}(\tau I(I+K+D))$"),
-    ("RTRL: locality", "RTRL is local in time (independent of the sequence length $T$)"),
-    ("RTRL: use", "RTRL is an alternative for very long sequences"),
-    ("RTRL: time", r"RTRL has at least complexity of $\mathcal{O}(I^4)$"),
-    ("RTRL: update", "the update requires a sum over $I$ terms"),
-    ("RTRL: storage", "independent of the sequence length $T$"),
-    ("Schmidhuber: time", r"Jürgen Schmidhuber's algorithm has complexity of $\mathcal{O}(I^3)$"),
-    ("Schmidhuber: within a block", r"within each block BPTT is performed: $\mathcal{O}(I^3)$"),
-    ("Schmidhuber: per step", r"complexity per time step for each block with RTRL is $\mathcal{O}(I^3)$"),
-    ("Schmidhuber: in all", "we have $T/I$ such blocks, hence the complexity of BPTT"),
-    ("Schmidhuber: storage", "only the activations of sequences of length $I$ have to be stored"),
-)
-"""(what it is about, what is printed), for a later version to count."""
