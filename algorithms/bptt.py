@@ -11,7 +11,7 @@ True of it: it is the gradient. delta(t) is dL/ds(t), so it needs the losses aft
 
 from __future__ import annotations
 
-from gradcheck.reference.claims import Exact, rule
+from gradcheck.reference.claims import Cost, Exact, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
@@ -19,7 +19,12 @@ from gradcheck.reference.typing import Array, Gradient
 from .unfolding import unfold
 
 
-@rule(Exact(), networks=ALL_NETWORKS, weighted=True)
+@rule(
+    Exact(),
+    Cost(time="T*I*(I + K + D)", storage="T*(I + K) + I*(I + D + K)"),
+    networks=ALL_NETWORKS,
+    weighted=True,
+)
 def bptt(problem: Problem) -> Gradient:
     """Backpropagation through time (Werbos 1990): the gradient, from a backward pass over the stored sequence."""
     net = unfold(problem)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.reference.claims import Chunked, every, rule
+from gradcheck.reference.claims import Chunked, Cost, every, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
@@ -26,7 +26,13 @@ from .settings import require_steps
 from .unfolding import unfold
 
 
-@rule(Chunked("length"), networks=ALL_NETWORKS, weighted=True, settings=every("length"))
+@rule(
+    Chunked("length"),
+    Cost(time="T*I*(I + K + D)", storage="T*(I + K) + I*(I + D + K)"),
+    networks=ALL_NETWORKS,
+    weighted=True,
+    settings=every("length"),
+)
 def chunked_bptt(problem: Problem, *, length: int) -> Gradient:
     """Truncated backpropagation by chunks: the graph is cut every `length` steps, the state carried over.
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck.reference.claims import Exact, rule
+from gradcheck.reference.claims import Cost, Exact, Online, rule
 from gradcheck.reference.network import ALL_CONTEXT_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -33,7 +33,13 @@ class Traces(NamedTuple):
     beta: Array
 
 
-@rule(Exact(), networks=ALL_CONTEXT_NETWORKS, weighted=True)
+@rule(
+    Exact(),
+    Online(),
+    Cost(time="T*I*(D + K)", storage="I*(D + K)"),
+    networks=ALL_CONTEXT_NETWORKS,
+    weighted=True,
+)
 class Focused:
     """Focused backpropagation (Mozer 1989): one eligibility trace per weight, for context units.
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck.reference.claims import Exact, rule
+from gradcheck.reference.claims import Cost, Exact, Online, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -34,7 +34,13 @@ class Influence(NamedTuple):
     M: Array
 
 
-@rule(Exact(), networks=ALL_NETWORKS, weighted=True)
+@rule(
+    Exact(),
+    Online(),
+    Cost(time="T*I**3*(I + D) + T*I*K", storage="I**2*(I + D) + I*K"),
+    networks=ALL_NETWORKS,
+    weighted=True,
+)
 class RTRL:
     """Real-time recurrent learning (Williams & Zipser 1989): the influence matrix, carried forward.
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcheck.reference.claims import Exact, every, rule
+from gradcheck.reference.claims import Cost, Exact, Online, every, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -50,7 +50,17 @@ class Blocks(NamedTuple):
     block: tuple[Step, ...]
 
 
-@rule(Exact(), networks=ALL_NETWORKS, weighted=True, settings=every("block"))
+@rule(
+    Exact(),
+    Online(),
+    Cost(
+        time="T*I**2*(I + D)*(1 + I/block) + T*I*K",
+        storage="I**2*(I + D + block) + (I + block)*K",
+    ),
+    networks=ALL_NETWORKS,
+    weighted=True,
+    settings=every("block"),
+)
 class Schmidhuber:
     """Schmidhuber's fixed-storage algorithm (1992): BPTT within blocks, their influence carried forward.
 

@@ -14,7 +14,7 @@ Its error need not fall as tau grows.
 
 from __future__ import annotations
 
-from gradcheck.reference.claims import Truncated, every, rule
+from gradcheck.reference.claims import Cost, Truncated, every, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
@@ -23,7 +23,13 @@ from .settings import require_steps
 from .unfolding import unfold
 
 
-@rule(Truncated("tau"), networks=ALL_NETWORKS, weighted=True, settings=every("tau"))
+@rule(
+    Truncated("tau"),
+    Cost(time="T*I*(tau*I + K + D)", storage="T*(I + K) + I*(I + D + K)"),
+    networks=ALL_NETWORKS,
+    weighted=True,
+    settings=every("tau"),
+)
 def truncated_bptt(problem: Problem, *, tau: int) -> Gradient:
     """Truncated backpropagation through time: each loss is sent back through `tau` steps.
 

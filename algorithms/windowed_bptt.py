@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.reference.claims import Windowed, rule
+from gradcheck.reference.claims import Cost, Windowed, rule
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
@@ -31,7 +31,13 @@ def _settings(T: int) -> list[dict[str, int]]:
     return [{"horizon": h, "stride": stride} for h in range(1, T + 2) for stride in range(1, h + 1)]
 
 
-@rule(Windowed("horizon", "stride"), networks=ALL_NETWORKS, weighted=True, settings=_settings)
+@rule(
+    Windowed("horizon", "stride"),
+    Cost(time="T*I*(I*horizon/stride + I + K + D)", storage="T*(I + K) + I*(I + D + K)"),
+    networks=ALL_NETWORKS,
+    weighted=True,
+    settings=_settings,
+)
 def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
     """BPTT(h; h') (Williams & Peng 1990): every `stride` steps, a backward pass through the last `horizon`.
 

@@ -1,4 +1,4 @@
-"""The correctness report: every shipped rule audited, the lecture judged, truncation measured."""
+"""The correctness report: every shipped rule audited, the lecture judged, costs counted, truncation measured."""
 
 from __future__ import annotations
 
@@ -74,6 +74,12 @@ def _lecture(progress: Progress = lambda _: None) -> Chapter:
     return chapter(progress)
 
 
+def _costs(progress: Progress = lambda _: None) -> Chapter:
+    from .counting.chapter import chapter
+
+    return chapter(catalogue(), progress)
+
+
 def _truncation(progress: Progress = lambda _: None) -> Chapter:
     from .truncation import chapter
 
@@ -88,6 +94,7 @@ def _faults(progress: Progress = lambda _: None) -> Chapter:
 
 CHAPTERS: dict[str, Callable[..., Chapter]] = {
     "the lecture, judged": _lecture,
+    "costs, counted": _costs,
     "truncation, measured": _truncation,
     "wrong gradients, and who catches them": _faults,
 }

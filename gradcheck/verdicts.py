@@ -216,6 +216,7 @@ class Figure:
     series: dict[str, tuple[list[float], list[float]]]
     caption: str
     log_y: bool = True
+    log_x: bool = False
     styles: dict[str, str] = field(default_factory=dict)
     section: str = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -130,6 +131,38 @@ class Costs:
     @cached_property
     def storage(self) -> Growth:
         return self._growth(STORAGE)
+
+    @cached_property
+    def weights(self) -> Polynomial:
+        """How many parameters the network has."""
+
+        def measure(at: Values) -> Mapping[str, int]:
+            sizes = Sizes(*(at[letter] for letter in SIZES))
+            return {"weights": sum(math.prod(shape) for shape in self.network.parameter_shapes(sizes).values())}
+
+        fitted = fit(measure, list(regions(())), "weights")
+        return fitted.polynomial if fitted else Polynomial({})
+
+    @property
+    def local_in_time(self) -> bool | None:
+        """Whether neither the work of a step nor the storage grows with T; None where a count is no polynomial."""
+        if self.time.fitted is None or self.storage.fitted is None:
+            return None
+        rays = (self.time.rays.get(frozenset("T")) or 0) <= 1 and not self.storage.rays.get(frozenset("T"))
+        steady = self._settled(self.time).degree("T") <= 1 and self._settled(self.storage).degree("T") <= 0
+        return rays and steady
+
+    @property
+    def local_in_space(self) -> bool | None:
+        """Whether the work per step and weight is bounded, however many weights there are, at fixed settings."""
+        if self.time.fitted is None:
+            return None
+        bound = self.weights * Polynomial.variable("T")
+        ends = (degree is None or degree <= _degree_along(bound, ray) for ray, degree in self.time.rays.items())
+        return outgrowing(self._settled(self.time), bound) is None and all(ends)
+
+    def _settled(self, growth: Growth) -> Polynomial:
+        return growth.fitted.polynomial.constant(self.settings) if growth.fitted else Polynomial({})
 
     def _growth(self, kind: str) -> Growth:
         fitted = fit(self.at, list(regions(self.settings)), kind)

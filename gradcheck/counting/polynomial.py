@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -76,6 +76,14 @@ class Polynomial:
                 factor = values.get(name, Polynomial.variable(name)) ** abs(exponent)
                 product = product * factor if exponent > 0 else product / factor
             total += product
+        return total
+
+    def constant(self, names: Iterable[str]) -> Polynomial:
+        """As large as it may be for fixed values of these variables: without them, signs left out."""
+        held, total = set(names), Polynomial({})
+        for monomial, coefficient in self.terms.items():
+            left = tuple((name, n) for name, n in monomial if name not in held)
+            total += Polynomial({left: abs(coefficient) if left != monomial else coefficient})
         return total
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..algorithms.online import run_rule
 from ..reference import lags
-from ..reference.claims import Claim, Declaration, Exact
+from ..reference.claims import Claim, Cost, Declaration, Exact, Online
 from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork
 from ..reference.problem import Problem, loss
 from ..reference.typing import Array, Gradient
@@ -119,7 +119,9 @@ def build(
     """
     kind, name = BASES[base], name or base
     rule = kind.wrap(getattr(patched.load(kind.module, changes, name), kind.rule))
-    declaration = dataclasses.replace(_declared(rule), networks=networks or (kind.network,))
+    declared = _declared(rule)
+    about_results = tuple(claim for claim in declared.claims if not isinstance(claim, (Cost, Online)))
+    declaration = dataclasses.replace(declared, claims=about_results, networks=networks or (kind.network,))
     if claims:
         declaration = dataclasses.replace(declaration, claims=claims, settings=None)
     rule.__gradcheck__ = declaration

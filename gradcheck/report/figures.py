@@ -114,8 +114,21 @@ def _plot(figure: Figure, axes: Any) -> None:
     axes.set_ylabel(clean(figure.ylabel), parse_math=False)
     axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
     axes.margins(x=0.03)
-    if all(float(x).is_integer() for xs, _ in figure.series.values() for x in xs):
+    if figure.log_x:
+        _logarithmic_across(axes, {x for xs, _ in figure.series.values() for x in xs})
+    elif all(float(x).is_integer() for xs, _ in figure.series.values() for x in xs):
         axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _logarithmic_across(axes: Any, places: set[float]) -> None:
+    """A logarithmic axis with ticks where the values are, or at some of them."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.set_xscale("log")
+    ticks = sorted(places)
+    axes.xaxis.set_major_locator(FixedLocator(ticks[:: max(1, -(-len(ticks) // 9))]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _logarithmic(axes: Any, floor: float, zeros: list[tuple[float, int]]) -> None:
