@@ -28,14 +28,16 @@ def within(monomial: Monomial, bounds: Sequence[Monomial]) -> bool:
 
 
 def _average_reaches(given: Sequence[Sequence[int]], wanted: Sequence[int]) -> bool:
-    """Whether weights >= 0 that sum to 1 make the average of the given at least the wanted, entry by entry."""
-    from sympy import Matrix
-    from sympy.solvers.simplex import InfeasibleLPError, linprog
+    """Whether weights >= 0 that sum to at most 1 make the weighted sum of the given at least the wanted everywhere.
 
-    n = len(given)
-    columns = Matrix([[-row[i] for row in given] for i in range(len(wanted))])
-    try:
-        linprog([0] * n, columns, Matrix([-w for w in wanted]), Matrix([[1] * n]), Matrix([1]))
-    except InfeasibleLPError:
-        return False
-    return True
+    As the largest slack that all entries can have at once. It is counted from far enough below 0 for weights of 0 to
+    be a start: from another SymPy's simplex method may go astray (1.14).
+    """
+    from sympy import Matrix
+    from sympy.solvers.simplex import linprog
+
+    n, below = len(given), max(0, *wanted)
+    rows = [[*(-row[i] for row in given), 1] for i in range(len(wanted))]
+    right = [below - w for w in wanted]
+    best, _ = linprog([0] * n + [-1], Matrix([*rows, [1] * n + [0]]), Matrix([*right, 1]))
+    return bool(-best >= below)

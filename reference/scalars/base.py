@@ -229,8 +229,7 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             return np.array(values, dtype=bool).reshape(a.shape)[()]
         if ufunc in (np.maximum, np.minimum) and any(_is_zero(x) for x in inputs):
             x = next(x for x in inputs if not _is_zero(x))
-            sign = 1 if ufunc is np.maximum else -1
-            return sign * (sign * x).apply_function("relu")
+            return x.apply_function("relu") if ufunc is np.maximum else -((-x).apply_function("relu"))
         if ufunc in (np.isfinite, np.isnan, np.isinf):
             finite = np.array([field.is_finite(v) for v in field.natives(self)], dtype=bool).reshape(self.shape)
             return finite if ufunc is np.isfinite else ~finite
