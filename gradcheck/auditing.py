@@ -16,7 +16,7 @@ from . import costing, isolation
 from .conclusion import merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
-from .evidence import Case, Finding, formal, liveness, not_run, oracles, purity
+from .evidence import Case, Finding, counting, formal, liveness, not_run, oracles, purity
 from .isolation import DEFAULT_LIMITS, Limits
 from .judging import Found, Judge
 from .reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
@@ -63,6 +63,8 @@ def audit(
     audited, note = at_the_claims_settings(as_rule(rule, claims=claims, networks=networks, weighted=weighted))
     for claim in audited.declaration.claims:
         claim.bind(audited.settings(1)[0])
+        if isinstance(claim, Cost):
+            counting.bounds(claim, tuple(audited.settings(1)[0]))
     if expected is not None:
         known = checked_expectations(expected, audited.declaration.claims)
         audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
@@ -285,7 +287,7 @@ class _Audit:
         if blocked:
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, f"not judged: {blocked}")
         if isinstance(claim, (Cost, Online)):
-            return costing.judge(self.rule, claim, self.seed, self.progress, self._lost)
+            return costing.judge(self.rule, claim, self.seed, self.progress, self._lost, self.found)
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)

@@ -14,13 +14,14 @@ from .verdicts import Evidence, Status, Strength, Verdict
 
 Progress: TypeAlias = Callable[[str], None]
 Lost: TypeAlias = Callable[[Claim, str], Finding | None]
+Found: TypeAlias = Callable[[str, Evidence], None]
 Gather: TypeAlias = Callable[..., Finding]
 
 
-def judge(rule: Rule, claim: Cost | Online, seed: int, progress: Progress, lost: Lost) -> Verdict:
+def judge(rule: Rule, claim: Cost | Online, seed: int, progress: Progress, lost: Lost, found: Found) -> Verdict:
     """The verdict, on the rule's first network: another activation is another constant.
 
-    progress is told each step; lost is asked before each kind of evidence, as in `judging.Judge`.
+    progress is told each step, found each kind of evidence; lost is asked before each, as in `judging.Judge`.
     """
     case = Case(rule, claim, rule.declaration.networks[0], seed)
     counted: Gather = counting.judge if isinstance(claim, Cost) else online.storage
@@ -33,9 +34,10 @@ def judge(rule: Rule, claim: Cost | Online, seed: int, progress: Progress, lost:
         for kind, gather in plan:
             if kind == counting.GROWTH and evidence[-1].status is not Status.NOT_RUN:
                 continue  # what was counted need not be measured
-            found = lost(claim, kind) or gather(case, progress=functools.partial(_tell, progress, claim))
-            evidence.append(found.evidence)
-            if found.evidence.status in (Status.REFUTED, Status.ERROR):
+            finding = lost(claim, kind) or gather(case, progress=functools.partial(_tell, progress, claim))
+            evidence.append(finding.evidence)
+            found(str(claim), finding.evidence)
+            if finding.evidence.status in (Status.REFUTED, Status.ERROR):
                 break
     except GradcheckError as error:
         return Verdict(str(claim), Status.ERROR, Strength.NONE, str(error), tuple(evidence))

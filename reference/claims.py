@@ -191,7 +191,6 @@ class Online(Claim):
     """The rule's contributions do not depend on the future, and its storage does not grow with T."""
 
     kind: ClassVar[str] = "online"
-    judged: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,6 @@ class Cost(Claim):
     time: str | None = None
     storage: str | None = None
     kind: ClassVar[str] = "cost"
-    judged: ClassVar[bool] = False
 
     def bind(self, settings: Settings) -> Claim:
         return self
@@ -222,23 +220,33 @@ CLAIMS: dict[str, type[Claim]] = {
 
 
 def parse_claim(text: str) -> Claim:
-    """A claim from the command line: "exact", "truncated(3)", "windowed(6, 2)".
+    """A claim from the command line: "exact", "truncated(3)", "windowed(6, 2)", "cost(time=T*I**2, storage=T*I)".
 
     Raises `GradcheckError` naming the claims that exist.
     """
     name, _, rest = text.strip().partition("(")
     spoken = {kind: [f.name for f in dataclasses.fields(claim)] for kind, claim in CLAIMS.items()}
-    del spoken[Equals.kind], spoken[Cost.kind]
+    del spoken[Equals.kind]
     if name not in spoken:
         judged = [f"{kind}({', '.join(names)})" if names else kind for kind, names in spoken.items()]
         judged = [text for text, kind in zip(judged, spoken, strict=True) if CLAIMS[kind].judged]
         raise GradcheckError(f"there is no claim {text!r}; choose one of {', '.join(judged)}")
+    if name == Cost.kind:
+        return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
     names = spoken[name]
     if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
         wanted = f"{name}({', '.join(names)}) with whole numbers" if names else f"{name} without arguments"
         raise GradcheckError(f"the claim {text!r} should read {wanted}")
     return CLAIMS[name](*(int(a) for a in arguments))
+
+
+def _parse_cost(text: str, rest: str) -> Cost:
+    given = dict(part.split("=", 1) for part in rest.strip().removesuffix(")").split(",") if "=" in part)
+    named = {what.strip(): bound.strip() for what, bound in given.items()}
+    if not named or set(named) - {"time", "storage"}:
+        raise GradcheckError(f"the claim {text!r} should read cost(time=T*I**2), cost(storage=T*I), or with both")
+    return Cost(**named)
 
 
 def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[str, str], ...]:

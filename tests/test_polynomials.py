@@ -57,7 +57,9 @@ def test_a_bound_is_read_and_shown(text: str, shown: str) -> None:
     assert str(parse(text)) == shown
 
 
-@pytest.mark.parametrize("text", ["", "T*", "f(T)", "T - I", "-T", "T**K", "T**99", "1.5*T", "T/(I + K)", "__import__('os')"])
+@pytest.mark.parametrize(
+    "text", ["", "T*", "f(T)", "T - I", "-T", "T**K", "T**99", "1.5*T", "T/(I + K)", "__import__('os')"]
+)
 def test_what_is_no_bound_is_refused(text: str) -> None:
     with pytest.raises(GradcheckError):
         parse(text)

@@ -86,9 +86,9 @@ class Growth:
             degree = self.rays[outgrown]
             return f"its growth with {together}, of degree {degree},"
         assert self.fitted is not None
-        term = Polynomial({outgrown: self.fitted.in_free.terms[outgrown]}).substitute(self.fitted.region.back)
-        highest = min(term.terms, key=rank)
-        return f"the term {Polynomial({highest: term.terms[highest]})}"
+        terms = sorted(self.fitted.polynomial.terms.items(), key=lambda term: rank(term[0]))
+        made = (Polynomial({monomial: coefficient}) for monomial, coefficient in terms)
+        return f"the term {next(t for t in made if outgrown in t.substitute(self.fitted.region.forward).terms)}"
 
     def reaches(self, bound: Monomial) -> bool:
         """Whether the count grows at least as fast as the bound, as all free variables grow: it is Omega(bound)."""

@@ -25,6 +25,8 @@ Measure: TypeAlias = Callable[[Values], Mapping[str, int]]
 
 HIGHEST = 5
 """The highest degree that is looked for in one variable."""
+FURTHER = 10
+"""How much larger than that each variable is held out once, alone."""
 SIZES = ("T", "I", "D", "K")
 
 
@@ -192,4 +194,6 @@ def _held_out(first: Values, degrees: Values) -> Iterator[Values]:
     above = {name: value + degrees[name] + 2 for name, value in first.items()}
     yield above
     for number, name in enumerate(first):
-        yield {**{other: value + (number + k) % 2 for k, (other, value) in enumerate(first.items())}, name: above[name]}
+        others = {other: value + (number + k) % 2 for k, (other, value) in enumerate(first.items())}
+        yield {**others, name: above[name]}
+        yield {**first, name: above[name] + FURTHER}

@@ -1,0 +1,179 @@
+"""Claims about costs, judged: the shipped rules' hold, wrong ones are refuted by their polynomial."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck import costing
+from gradcheck.algorithms import CATALOGUE, RTRL, Focused, Schmidhuber, bptt
+from gradcheck.counting import costs
+from gradcheck.counting.chapter import chapter
+from gradcheck.evidence import Case, growth, online
+from gradcheck.evidence.growth import Exponent
+from gradcheck.reference.claims import Cost, Online, parse_claim
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.network import Network
+from gradcheck.rules import as_rule
+from gradcheck.verdicts import Status, Strength, Verdict
+
+
+def verdict(target: Any, claim: Any) -> Verdict:
+    rule = as_rule(target, claims=[claim])
+    return costing.judge(rule, claim, 0, lambda _: None, lambda *_: None, lambda *_: None)
+
+
+@pytest.mark.parametrize("target", CATALOGUE, ids=lambda target: target.__name__)
+def test_what_a_shipped_rule_declares_of_its_costs_holds(target: Any) -> None:
+    claims = [c for c in as_rule(target).declaration.claims if isinstance(c, (Cost, Online))]
+    assert any(isinstance(c, Cost) and c.time and c.storage for c in claims)
+    for claim in claims:
+        found = verdict(target, claim)
+        assert (found.status, found.strength) == (Status.HOLDS, Strength.EXACT), found.statement
+
+
+@pytest.mark.parametrize(
+    ("target", "claim", "why"),
+    [
+        (RTRL, Cost(time="T*I**3*(1 + D)"), "the term 2 T I^4 outgrows O(T*I**3*(1 + D))"),
+        (RTRL, Cost(time="T*I**3*(I + D)"), "the term 6 T I K outgrows"),
+        (RTRL, Cost(storage="I**2 + I*K"), "the term 2 I^3 outgrows"),
+        (bptt, Cost(time="T*I*(I + K)"), "the term 4 T I D outgrows"),
+        (bptt, Cost(storage="T*(I + K)"), "its growth with I, of degree 2, outgrows"),
+        (bptt, Cost(storage="I*(I + D + K)"), "the term 5 T I outgrows"),
+        (Schmidhuber, Cost(time="T*I**2*(I + D) + T*I*K"), "the term 2 T I^4/block outgrows"),
+        (bptt, Online(), "storage is 5 T I + 2 T K for T > I > D + K, which grows with T"),
+    ],
+)
+def test_a_bound_too_low_is_refuted_by_the_polynomial(target: Any, claim: Any, why: str) -> None:
+    found = verdict(target, claim)
+    assert found.status is Status.REFUTED and why in found.statement, found.statement
+
+
+class Hoarding(RTRL):
+    """Keeps every input, and needs none of them."""
+
+    def start(self, *arguments: Any) -> Any:
+        return super().start(*arguments), ()
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        inner, contribution = super().step(state[0], x, y, weight)
+        return (inner, (*state[1], 1 * x)), contribution
+
+
+class Peeking(RTRL):
+    """Looks at the sequence that its caller steps through."""
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        frame = sys._getframe()
+        while frame is not None and "problem" not in frame.f_locals:
+            frame = frame.f_back  # type: ignore[assignment]
+        last = frame.f_locals["problem"].inputs[-1]
+        state, contribution = super().step(state, x, y, weight)
+        return state, {name: array + 0 * last[0] + (name == "W") * last[0] for name, array in contribution.items()}
+
+
+def test_an_online_rule_neither_hoards_nor_peeks() -> None:
+    for target in (RTRL, Focused, Schmidhuber):
+        assert verdict(target, Online()).status is Status.HOLDS
+    kept = verdict(Hoarding, Online())
+    assert kept.status is Status.REFUTED and "T D" in kept.statement, kept.statement
+    seen = verdict(Peeking, Online())
+    assert seen.status is Status.REFUTED and "changes with what comes after" in seen.statement, seen.statement
+
+
+def test_contributions_of_a_function_are_not_to_be_seen() -> None:
+    evidence = online.causality(Case(as_rule(bptt), Online(), Network())).evidence
+    assert evidence.status is Status.NOT_RUN and "class with start and step" in evidence.statement
+
+
+def test_a_cost_that_no_polynomial_gives_is_left_open() -> None:
+    def by_halving(problem: Any) -> Any:
+        """As many operations as T has binary digits, beside those of the gradient."""
+        result = bptt(problem)
+        T = problem.T
+        while T > 1:
+            T //= 2
+            result = {name: array * 1 for name, array in result.items()}
+        return result
+
+    found = verdict(by_halving, Cost(time="T*I*(I + K + D)"))
+    assert found.status is Status.INCONCLUSIVE and "no polynomial" in found.statement, found.statement
+
+
+def test_locality_is_read_from_the_polynomials() -> None:
+    local = {
+        t.__name__: (costs(as_rule(t)).local_in_time, costs(as_rule(t)).local_in_space) for t in (bptt, RTRL, Focused)
+    }
+    assert local == {"bptt": (False, True), "RTRL": (True, False), "Focused": (True, True)}
+
+
+def opaque(problem: Any) -> Any:
+    """Leaves NumPy, as code in a framework does."""
+    plain = problem.map(lambda array: np.array(array.tolist(), dtype=float))
+    return bptt(plain)
+
+
+@pytest.mark.parametrize(
+    ("high", "status"), [(1.2, Status.HOLDS), (1.6, Status.INCONCLUSIVE)], ids=["within", "perhaps beyond"]
+)
+def test_what_cannot_be_counted_is_measured(monkeypatch: pytest.MonkeyPatch, high: float, status: Status) -> None:
+    exponents = {"time": [Exponent("T", 1.0, 0.9, high), Exponent("I", 1.9, 1.8, 2.1)], "storage": []}
+    monkeypatch.setattr(growth, "exponents", lambda case, progress: exponents)
+    found = verdict(opaque, Cost(time="T*I*(I + K + D)"))
+    assert found.status is status and f"1.00 [0.90, {high:.2f}] in T" in found.statement, found
+    assert found.strength is (Strength.SUPPORTED if status is Status.HOLDS else Strength.NONE)
+    assert [e.kind for e in found.evidence] == ["counting", "growth"]
+
+
+def test_an_exponent_is_the_slope_of_the_fastest_runs() -> None:
+    rng, at = np.random.default_rng(0), np.array([16, 32, 64, 128])
+    fastest = 1e-4 + 1e-7 * at**2.0
+    noisy = fastest * (1 + rng.exponential(0.3, size=(7, 4)))
+    noisy[3] = fastest
+    seen = growth._exponent("I", at, noisy, rng)
+    assert abs(seen.value - growth._exponent("I", at, fastest[None], rng).value) < 1e-9
+    assert seen.low <= seen.value <= seen.high < 2.5
+
+
+def test_measured_growth_runs_the_rule_at_every_size() -> None:
+    found = growth.exponents(Case(as_rule(opaque), Cost(time="T"), Network()))
+    assert {e.size for e in found["time"]} == {"T", "I"}
+    assert all(np.isfinite([e.value, e.low, e.high]).all() for kind in found.values() for e in kind)
+
+
+@pytest.mark.parametrize(
+    ("claim", "message"),
+    [
+        (Cost(), "give time=, storage=, or both"),
+        (Cost(time="T*J"), "should be an expression in T, I, D, K"),
+        (Cost(time="T*tau"), "should be an expression in T, I, D, K"),
+        (Cost(storage="T -"), "a cost is an expression"),
+    ],
+)
+def test_a_cost_that_says_nothing_is_refused_at_once(claim: Cost, message: str) -> None:
+    with pytest.raises(GradcheckError, match="cost|Cost|time") as raised:
+        gradcheck.audit(bptt, [claim], isolated=False)
+    assert message in str(raised.value)
+
+
+def test_a_cost_is_asked_for_on_the_command_line() -> None:
+    assert parse_claim("cost(time=T*I^2, storage=T*(I + K))") == Cost("T*I^2", "T*(I + K)")
+    assert str(parse_claim("cost(storage=T*I)")) == "cost(storage=T*I)"
+    for wrong in ("cost", "cost()", "cost(T*I)", "cost(speed=T)"):
+        with pytest.raises(GradcheckError, match="should read cost"):
+            parse_claim(wrong)
+
+
+def test_the_chapter_has_every_rule_and_both_figures() -> None:
+    told: list[str] = []
+    made = chapter([bptt, Focused], told.append)
+    ((_, header, rows),) = made.tables
+    assert [row[0] for row in rows] == ["bptt", "Focused"] and len(header) == len(rows[0])
+    assert "6 T I^2" in rows[0][1] and rows[1][3:] == ("yes", "yes")
+    units = made.figures[0].series["bptt"][1]
+    assert made.figures[0].log_x and units[-1] / units[-2] > 3.5 and len(told) == 2
