@@ -46,7 +46,7 @@ def test_what_a_shipped_rule_declares_of_its_costs_holds(target: Any) -> None:
         (bptt, Cost(storage="T*(I + K)"), "its growth with I, of degree 2, outgrows"),
         (bptt, Cost(storage="I*(I + D + K)"), "the term 5 T I outgrows"),
         (Schmidhuber, Cost(time="T*I**2*(I + D) + T*I*K"), "the term 2 T I^4/block outgrows"),
-        (bptt, Online(), "storage is 5 T I + 2 T K for T > I > D + K, which grows with T"),
+        (bptt, Online(), "storage is 5 T I + 2 T K for T > 4 I, I > D + K, of like size, which grows with T"),
     ],
 )
 def test_a_bound_too_low_is_refuted_by_the_polynomial(target: Any, claim: Any, why: str) -> None:

@@ -14,8 +14,9 @@ from lecture_cases import CORRECTED, LINES, VERDICTS
 from lecture_twins import PLANTED, REPAIRED
 
 from gradcheck.lecture import SENTENCES, backward, chapter, judging, online, showing
-from gradcheck.reference.lecture import COST_ROWS, STATEMENTS
+from gradcheck.reference.lecture import STATEMENTS
 from gradcheck.reference.lecture import backward_formulas as bptt
+from gradcheck.reference.lecture.costs import COSTS
 from gradcheck.reference.lecture.formulas import FORMULAS, Formula
 from gradcheck.reference.lecture.quantities import FormalQuantities, derivative, family, numeric, point_of, run, timed
 from gradcheck.reference.network import Network, Sizes
@@ -296,10 +297,10 @@ def test_quantities_on_balls() -> None:
 # The report
 
 
-def test_costs_are_listed_and_not_judged(judged: Chapter) -> None:
-    ((caption, header, rows),) = judged.tables
-    assert "not judged" in caption and len(header) == 2 and rows == COST_ROWS
-    printed = " ".join(text for _, text in rows)
+def test_every_sentence_on_costs_is_judged_by_counting(judged: Chapter) -> None:
+    rows = {s.id: s for s in judged.statements if s.id.startswith("cost-")}
+    assert list(rows) == [printed.id for printed in COSTS]
+    printed = " ".join(statement.printed for statement in rows.values())
     for fragment in (
         "TI(I+K+D)",
         r"\tau I(I+K+D)",
@@ -311,6 +312,24 @@ def test_costs_are_listed_and_not_judged(judged: Chapter) -> None:
         "storage of all",
     ):
         assert fragment in printed
+    refuted = {name for name, statement in rows.items() if statement.verdict.status is Status.REFUTED}
+    assert refuted == {"cost-truncated-time", "cost-schmidhuber-all", "cost-schmidhuber-storage"}
+    for name, statement in rows.items():
+        held = statement.corrected_verdict if name in refuted else statement.verdict
+        assert held is not None and (held.status, held.strength) == (Status.HOLDS, Strength.EXACT), held
+        assert {e.kind for e in held.evidence} == {"counting"}
+        assert ("outgrows" in statement.verdict.statement) is (name in refuted), statement.verdict.statement
+
+
+def test_a_wrong_sentence_on_costs_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With RTRL's costs for those of BPTT every sentence on BPTT falls; a sentence with another bound does too."""
+    from gradcheck.algorithms import RTRL
+    from gradcheck.lecture import costs
+
+    monkeypatch.setattr(costs, "bptt", RTRL)
+    for judge in (costs.bptt_storage, costs.bptt_time, costs.bptt_space, costs.schmidhuber_block):
+        assert judge("planted").status is Status.INCONCLUSIVE
+    assert costs._schmidhuber("T*I**4", "planted", refuted=True).status is Status.INCONCLUSIVE
 
 
 def test_the_chapter_renders(judged: Chapter) -> None:

@@ -165,8 +165,8 @@ class Costs:
         return growth.fitted.polynomial.constant(self.settings) if growth.fitted else Polynomial({})
 
     def _growth(self, kind: str) -> Growth:
-        fitted = fit(self.at, list(regions(self.settings)), kind)
-        if fitted and not fitted.region.apart:
+        fitted = fit(self.at, list(regions(self.settings)), kind, alike=kind == STORAGE)
+        if kind == TIME and fitted and not fitted.region.apart:
             return Growth(fitted, {})
         return Growth(fitted, {ray: self._degree(kind, ray) for ray in self._rays()})
 

@@ -7,6 +7,7 @@ demand, and the polynomial must foretell the counts at sizes that were held out,
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Region:
     @property
     def apart(self) -> bool:
         """Whether it leaves out sizes in which some others are larger."""
-        return _APART in self.text
+        return _APART.partition(", ")[2] in self.text
 
     def point(self, free: Values) -> dict[str, int]:
         return {name: int(polynomial(free)) for name, polynomial in self.forward.items()}
@@ -62,22 +63,20 @@ def _itself(*names: str) -> dict[str, Polynomial]:
 def regions(settings: Sequence[str]) -> Iterator[Region]:
     """From all sizes to those where T is a multiple of the settings, and these of each other."""
     plain, apart = _itself("I", "D", "K"), _apart()
-    below = ", ".join(settings)
     if not settings:
         every = _itself(*SIZES)
         yield Region(EVERYWHERE, {"T": 3, "I": 2, "D": 2, "K": 2}, every, every)
-        T, rest = Polynomial.variable("T"), Polynomial.variable("t")
-        forward = {**apart, "T": rest + apart["I"]}
-        yield Region(_APART, {"t": 4, "i": 2, "D": 1, "K": 1}, forward, {"t": T - Polynomial.variable("I"), **_BACK})
+        yield _below(_APART, settings, apart)
         return
     chains = list(itertools.permutations(settings))
-    yield _below(f"{below} < T", settings, plain)
+    yield _below(f"T > {' + '.join(settings)}", settings, plain)
     yield from (_chained(order, plain) for order in chains)
-    yield _below(f"{below} < T and {_APART}", settings, apart)
-    yield from (_chained(order, apart) for order in chains)
+    yield _below(f"T > {' + '.join(settings)} + {_MANY} I, I > D + K", settings, apart)
 
 
-_APART = "T > I > D + K"
+_MANY = 4
+"""How many times as large as I the length is at least where a maximum of several counts must have settled."""
+_APART = f"T > {_MANY} I, I > D + K"
 _BACK = {"i": Polynomial.variable("I") - Polynomial.variable("D") - Polynomial.variable("K")}
 
 
@@ -97,23 +96,21 @@ def _below(text: str, settings: Sequence[str], sizes: Mapping[str, Polynomial]) 
     for name in settings:
         beside += v(name)
     if apart:
-        beside += sizes["I"]
+        beside += Polynomial.of(_MANY) * sizes["I"]
     forward = {**sizes, **_itself(*settings), "T": v("t") + beside}
     back = {"t": v("T") - beside.substitute({"i": _BACK["i"]}), **(_BACK if apart else {})}
-    return Region(text, {"t": 2, **_first(sizes), **dict.fromkeys(settings, 2)}, forward, back)
+    return Region(text, {"t": 2, **_first(sizes), **dict.fromkeys(settings, 3 if apart else 2)}, forward, back)
 
 
 def _chained(order: Sequence[str], sizes: Mapping[str, Polynomial]) -> Region:
     """T is a multiple of the first setting, that of the second, and so on."""
-    v, apart = Polynomial.variable, "i" in sizes["I"].variables
-    last = order[-1]
-    forward, back = {**sizes, last: v(last)}, dict(_BACK if apart else {})
+    v, last = Polynomial.variable, order[-1]
+    forward, back = {**sizes, last: v(last)}, dict[str, Polynomial]()
     for larger, smaller in reversed(list(itertools.pairwise(["T", *order]))):
         forward[larger] = v(f"{larger}/{smaller}") * forward[smaller]
         back[f"{larger}/{smaller}"] = v(larger) / v(smaller)
-    text = "T a multiple of " + " a multiple of ".join(order) + (f", {_APART}" if apart else "")
-    multiples = dict.fromkeys((name for name in back if "/" in name), 4 if apart else 2)
-    return Region(text, {**multiples, **_first(sizes), last: 3 if apart else 2}, forward, back)
+    text = "T a multiple of " + " a multiple of ".join(order)
+    return Region(text, {**dict.fromkeys(back, 2), **_first(sizes), last: 2}, forward, back)
 
 
 @dataclass(frozen=True)
@@ -127,12 +124,17 @@ class Fitted:
     held_out: int
 
 
-def fit(measure: Measure, regions: Sequence[Region], kind: str) -> Fitted | None:
-    """The count of that kind as a polynomial in the first region where it is one of degrees up to `HIGHEST`."""
+def fit(measure: Measure, regions: Sequence[Region], kind: str, *, alike: bool = False) -> Fitted | None:
+    """The count of that kind as a polynomial in the first region where it is one of degrees up to `HIGHEST`.
+
+    alike: ask no more of it than for I, D and K of like size. A peak is the largest of several counts, and which of
+    them that is may change where one of these is many times another.
+    """
     for region in regions:
         try:
-            if found := _fit(measure, region, kind):
-                return found
+            if found := _fit(measure, region, kind, alike):
+                text = f"{region.text}, of like size" if alike else region.text
+                return dataclasses.replace(found, region=dataclasses.replace(region, text=text))
         except UnsupportedOperation:
             raise
         except GradcheckError:  # the rule refuses such settings
@@ -140,7 +142,7 @@ def fit(measure: Measure, regions: Sequence[Region], kind: str) -> Fitted | None
     return None
 
 
-def _fit(measure: Measure, region: Region, kind: str) -> Fitted | None:
+def _fit(measure: Measure, region: Region, kind: str, alike: bool) -> Fitted | None:
     tried: set[tuple[int, ...]] = set()
 
     def count(free: Values) -> int:
@@ -160,7 +162,7 @@ def _fit(measure: Measure, region: Region, kind: str) -> Fitted | None:
         grid[index] = count(dict(zip(region.free, chosen, strict=True)))
     fitted = interpolate(list(region.free), nodes, grid)
     counted = len(tried)
-    if any(fitted(free) != count(free) for free in _held_out(region.free, degrees)):
+    if any(fitted(free) != count(free) for free in _held_out(region.free, degrees, alike)):
         return None
     return Fitted(region, fitted.substitute(region.back), fitted, counted, len(tried) - counted)
 
@@ -189,11 +191,15 @@ def vanishing(line: Sequence[int], tail: int | None = None) -> int | None:
     return None
 
 
-def _held_out(first: Values, degrees: Values) -> Iterator[Values]:
-    """Larger sizes, all at once and one variable at a time, the others at and above where the fit begins."""
+def _held_out(first: Values, degrees: Values, alike: bool) -> Iterator[Values]:
+    """Larger sizes, all at once and one variable at a time, the others at and above where the fit begins.
+
+    Each alone is once far above the others, unless I, D and K are to be alike.
+    """
     above = {name: value + degrees[name] + 2 for name, value in first.items()}
     yield above
     for number, name in enumerate(first):
         others = {other: value + (number + k) % 2 for k, (other, value) in enumerate(first.items())}
         yield {**others, name: above[name]}
-        yield {**first, name: above[name] + FURTHER}
+        if not alike or name not in ("I", "i", "D", "K"):
+            yield {**first, name: above[name] + FURTHER}
