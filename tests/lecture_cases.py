@@ -4,6 +4,8 @@ from __future__ import annotations
 
 HOLDS = "PROVED", None
 CORRECTED = "REFUTED", "PROVED"
+COUNTED = "EXACT", None
+COUNTED_AGAIN = "REFUTED", "EXACT"
 
 VERDICTS: dict[str, tuple[str, str | None]] = {
     "risk": HOLDS,
@@ -56,6 +58,20 @@ VERDICTS: dict[str, tuple[str, str | None]] = {
     "readout": HOLDS,
     "not-truncated": HOLDS,
     "blocks": HOLDS,
+    "cost-bptt-storage": COUNTED,
+    "cost-bptt-time": COUNTED,
+    "cost-bptt-space": COUNTED,
+    "cost-truncated-time": COUNTED_AGAIN,
+    "cost-rtrl-time-local": COUNTED,
+    "cost-rtrl-long": COUNTED,
+    "cost-rtrl-time": COUNTED,
+    "cost-rtrl-update": COUNTED,
+    "cost-rtrl-storage": COUNTED,
+    "cost-schmidhuber-time": COUNTED,
+    "cost-schmidhuber-block": COUNTED,
+    "cost-schmidhuber-step": COUNTED,
+    "cost-schmidhuber-all": COUNTED_AGAIN,
+    "cost-schmidhuber-storage": COUNTED_AGAIN,
 }
 
 LINES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -123,5 +139,19 @@ LINES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("a_k(t) = yhat_k(t)", ("readout",)),
     ("Schmidhuber's algorithm is exact and not truncated", ("not-truncated",)),
     ("divide the sequence in block of length I; within each BPTT; after each RTRL", ("blocks",)),
+    ("storage of all activations at all time steps", ("cost-bptt-storage",)),
+    ("complexity of BPTT is O(TI(I+K+D))", ("cost-bptt-time",)),
+    ("BPTT is local in space", ("cost-bptt-space",)),
+    ("complexity of truncated BPTT is O(tau I(I+K+D))", ("cost-truncated-time",)),
+    ("RTRL is local in time", ("cost-rtrl-time-local",)),
+    ("RTRL is an alternative for very long sequences", ("cost-rtrl-long",)),
+    ("RTRL has at least complexity of O(I^4)", ("cost-rtrl-time",)),
+    ("the update requires a sum over I terms", ("cost-rtrl-update",)),
+    ("independent of the sequence length T", ("cost-rtrl-storage",)),
+    ("Schmidhuber's algorithm has complexity of O(I^3)", ("cost-schmidhuber-time",)),
+    ("within each block BPTT is performed: O(I^3)", ("cost-schmidhuber-block",)),
+    ("complexity per time step for each block with RTRL is O(I^3)", ("cost-schmidhuber-step",)),
+    ("we have T/I such blocks: complexity of BPTT", ("cost-schmidhuber-all",)),
+    ("only the activations of sequences of length I have to be stored", ("cost-schmidhuber-storage",)),
 )
-"""Every formula and every sentence that is not about cost, line by line, and the rows that judge it."""
+"""Every formula and every sentence, line by line, and the rows that judge it; those about cost last."""

@@ -23,7 +23,7 @@ def declaration(target: Any) -> Declaration:
 
 
 def claim_of(target: Any, chosen: dict[str, int]) -> LagClaim:
-    (claim,) = declaration(target).claims
+    (claim,) = (claim for claim in declaration(target).claims if isinstance(claim, LagClaim))
     return claim.bind(chosen)
 
 

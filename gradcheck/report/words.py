@@ -29,7 +29,7 @@ MEANINGS = {
     "PROVED": "an identity of polynomials: it holds for every value of parameters, inputs and targets at the sizes "
     "given, for every activation and loss of the family named; or each of the cases named, computed without rounding",
     "EXACT": "equality without rounding at random points of finite fields; the chance that something wrong would pass "
-    "is bounded and stated",
+    "is bounded and stated; of a cost, counts without error whose polynomial is within the bound",
     "CERTIFIED": "a rigorous enclosure or a derived rounding bound contains the difference on the problems named",
     "SUPPORTED": "tested, on the problems named, and not contradicted; no proof",
     "HOLDS": "holds; how strongly is not graded",
