@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from .algorithms.online import run_online
-from .reference.claims import Claim, Declaration, Exact, Pure, Settings
+from .reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, not_a_network
 from .reference.problem import Problem
@@ -188,12 +188,17 @@ def _name(target: Any) -> str:
 
 
 def _declaration(target: Any) -> Declaration:
-    """What a rule declares. A `functools.partial` keeps its function's claims, at the numbers that it binds."""
+    """What a rule declares. A `functools.partial` keeps its function's claims, at the numbers that it binds.
+
+    Not those about costs in terms of settings: how a cost grows with a number says little of it at one.
+    """
     own: Declaration | None = getattr(target, "__gradcheck__", None)
     if own is not None or not isinstance(target, functools.partial):
         return own or Declaration()
     inner = _declaration(target.func)
-    claims = tuple(claim.bind(target.keywords) for claim in inner.claims) if inner.settings else inner.claims
+    if not inner.settings:
+        return dataclasses.replace(inner, settings=None)
+    claims = tuple(claim.bind(target.keywords) for claim in inner.claims if not isinstance(claim, Cost))
     return dataclasses.replace(inner, claims=claims, settings=None)
 
 

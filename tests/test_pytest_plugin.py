@@ -54,12 +54,13 @@ def test_one_test_for_each_rule_and_claim_and_no_audit_while_collecting(
     text = EMPTY.format(rules="[bptt, truncated_bptt, windowed_bptt, RTRL, good, undeclared, bound_tau]")
     result = session(pytester, text, "--collect-only", "-q")
     assert result.ret == 0
-    named = [line.partition("[")[2].rstrip("]") for line in result.outlines if "::" in line]
+    named = [line.partition("[")[2].removesuffix("]") for line in result.outlines if "::" in line]
+    named = [name.partition("(time=")[0] for name in named]
     assert named == [
-        *("bptt-pure", "bptt-exact"),
-        *("truncated_bptt-pure", "truncated_bptt-truncated(tau)"),
-        *("windowed_bptt-pure", "windowed_bptt-windowed(horizon,stride)"),
-        *("RTRL-pure", "RTRL-exact"),
+        *("bptt-pure", "bptt-exact", "bptt-cost"),
+        *("truncated_bptt-pure", "truncated_bptt-truncated(tau)", "truncated_bptt-cost"),
+        *("windowed_bptt-pure", "windowed_bptt-windowed(horizon,stride)", "windowed_bptt-cost"),
+        *("RTRL-pure", "RTRL-exact", "RTRL-online", "RTRL-cost"),
         *("good-pure", "good-exact"),
         "undeclared-pure",
         *("truncated_bptt(tau=3)-pure", "truncated_bptt(tau=3)-truncated(3)"),
