@@ -7,7 +7,7 @@ from typing import Any
 
 from ..rules import as_rule
 from ..verdicts import Chapter, Figure
-from .costs import Costs, Growth
+from .costs import Costs, Growth, costs_of
 from .polynomial import Polynomial
 
 INTRODUCTION = """\
@@ -28,9 +28,9 @@ def chapter(rules: Sequence[Any], progress: Callable[[str], None] = lambda _: No
     """Count the costs of these rules. progress: called with a line of text for each."""
     counted: dict[str, Costs] = {}
     for target in rules:
-        rule = as_rule(target)
-        progress(f"counting {rule.name}")
-        counted[rule.name] = Costs(rule, rule.declaration.networks[0])
+        name = as_rule(target).name
+        progress(f"counting {name}")
+        counted[name] = costs_of(target)
     return Chapter("costs", "Costs, counted", INTRODUCTION, figures=figures(counted), tables=(table(counted),))
 
 

@@ -7,14 +7,14 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, TypeAlias
 
 from ..problems import lively_problem
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.scalars.counted import CountedField, Tally
 from ..results import run
-from ..rules import Rule
+from ..rules import Rule, as_rule
 from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
 from .growth import outgrowing, within
 from .polynomial import Monomial, Polynomial, rank
@@ -189,6 +189,13 @@ class Costs:
 def per_step(polynomial: Polynomial) -> Polynomial:
     """Divided by T."""
     return polynomial / Polynomial.variable("T")
+
+
+@cache
+def costs_of(target: Any) -> Costs:
+    """The costs of a shipped rule on its first network, made once per process."""
+    rule = as_rule(target)
+    return Costs(rule, rule.declaration.networks[0])
 
 
 def costs(rule: Rule, network: RecurrentNetwork | None = None, seed: int = 0) -> Costs:

@@ -6,26 +6,18 @@ A statement without D and K is taken to mean as many inputs and outputs as units
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from ..algorithms import RTRL, Schmidhuber, bptt, truncated_bptt
-from ..counting.costs import Costs, Growth
+from ..counting.costs import Growth, costs_of
 from ..counting.growth import outgrowing
 from ..counting.polynomial import Polynomial, parse
-from ..rules import as_rule
 from ..verdicts import Evidence, Status, Strength, Verdict
 
 KIND = "counting"
 BLIND = "a cost that sets in beyond the sizes counted"
 ALL_ALIKE = {"D": parse("I"), "K": parse("I")}
 BLOCKS_OF_I = {**ALL_ALIKE, "block": parse("I")}
-
-
-@cache
-def _costs(rule: Any) -> Costs:
-    audited = as_rule(rule)
-    return Costs(audited, audited.declaration.networks[0])
 
 
 def _counted(growth: Growth) -> Polynomial:
@@ -47,7 +39,7 @@ def _judged(claim: str, seen: Growth, held: bool, text: str, refuted: bool = Fal
 
 def bptt_storage(claim: str) -> Verdict:
     """All activations of all steps, and no more than a few times that."""
-    kept = _costs(bptt).storage
+    kept = costs_of(bptt).storage
     held = kept.reaches(_monomial("T*I")) and kept.outgrows(parse("T*(I + K) + I*(I + D + K)")) is None
     return _judged(
         claim, kept, held,
@@ -57,14 +49,14 @@ def bptt_storage(claim: str) -> Verdict:
 
 def bptt_time(claim: str) -> Verdict:
     """O(T I (I + K + D))."""
-    time = _costs(bptt).time
+    time = costs_of(bptt).time
     held = time.outgrows(parse("T*I*(I + K + D)")) is None
     return _judged(claim, time, held, f"the shipped BPTT takes {_counted(time)} operations")
 
 
 def bptt_space(claim: str) -> Verdict:
     """Operations per step and weight, for any number of weights."""
-    time = _costs(bptt).time
+    time = costs_of(bptt).time
     held = time.outgrows(parse("T*(I*(I + D + K))")) is None
     most = max(_counted(time).leading().terms.values(), default=0)
     return _judged(
@@ -85,7 +77,7 @@ def truncated_time_per_step(claim: str) -> Verdict:
 
 
 def _truncated(claim: str, bound: str, refuted: bool) -> Verdict:
-    time = _costs(truncated_bptt).time
+    time = costs_of(truncated_bptt).time
     outgrown = time.outgrows(parse(bound))
     text = f"with a loss at every step the shipped truncated BPTT takes {_counted(time)} operations"
     if outgrown is not None:
@@ -97,7 +89,7 @@ def _truncated(claim: str, bound: str, refuted: bool) -> Verdict:
 
 def rtrl_time_local(claim: str) -> Verdict:
     """Work per step and storage without T."""
-    time, kept = _costs(RTRL).time, _costs(RTRL).storage
+    time, kept = costs_of(RTRL).time, costs_of(RTRL).storage
     held = _counted(time).degree("T") == 1 and _counted(kept).degree("T") == 0
     return _judged(
         claim, kept, held,
@@ -108,7 +100,7 @@ def rtrl_time_local(claim: str) -> Verdict:
 
 def rtrl_long(claim: str) -> Verdict:
     """From which T on RTRL keeps less than BPTT, with one input and one output."""
-    mine, other = _costs(RTRL).storage, _costs(bptt).storage
+    mine, other = costs_of(RTRL).storage, costs_of(bptt).storage
     if not (mine.fitted and other.fitted):
         return _judged(claim, mine, False, "storage of RTRL and BPTT as polynomials")
     at = {"D": 1, "K": 1}
@@ -116,7 +108,7 @@ def rtrl_long(claim: str) -> Verdict:
     for units in (4, 16, 64):
         kept = _counted(mine)({**at, "T": 1, "I": units})
         found.append(next(T for T in range(units + 1, 10**6) if _counted(other)({**at, "T": T, "I": units}) > kept))
-    slower = outgrowing(_counted(_costs(RTRL).time), _counted(_costs(bptt).time)) is not None
+    slower = outgrowing(_counted(costs_of(RTRL).time), _counted(costs_of(bptt).time)) is not None
     return _judged(
         claim, mine, slower,
         f"BPTT keeps {_counted(other)} numbers and RTRL {_counted(mine)}: with one input and output BPTT keeps more "
@@ -126,7 +118,7 @@ def rtrl_long(claim: str) -> Verdict:
 
 def rtrl_time(claim: str) -> Verdict:
     """At least I^4 per step."""
-    time = _costs(RTRL).time
+    time = costs_of(RTRL).time
     return _judged(
         claim, time, time.reaches(_monomial("T*I**4")), f"the shipped RTRL takes {_counted(time)} operations in T steps"
     )
@@ -134,7 +126,7 @@ def rtrl_time(claim: str) -> Verdict:
 
 def rtrl_update(claim: str) -> Verdict:
     """The leading operations, for each derivative."""
-    time = _costs(RTRL).time
+    time = costs_of(RTRL).time
     held = _counted(time).leading() == parse("2*I*T*I**2*(I + D)") + _readout(time)
     return _judged(
         claim, time, held,
@@ -150,7 +142,7 @@ def _readout(time: Growth) -> Polynomial:
 
 def rtrl_storage(claim: str) -> Verdict:
     """No T."""
-    kept = _costs(RTRL).storage
+    kept = costs_of(RTRL).storage
     return _judged(
         claim, kept, _counted(kept).degree("T") == 0, f"the shipped RTRL keeps {_counted(kept)} numbers at once"
     )
@@ -158,7 +150,7 @@ def rtrl_storage(claim: str) -> Verdict:
 
 def _schmidhuber(bound: str, claim: str, refuted: bool = False) -> Verdict:
     """Time with blocks of I steps against a bound in T and I."""
-    time = _costs(Schmidhuber).time
+    time = costs_of(Schmidhuber).time
     alike = _counted(time).substitute(BLOCKS_OF_I)
     outgrown = outgrowing(alike, parse(bound))
     text = f"with blocks of I steps, D = K = I, the shipped algorithm takes {alike} operations"
@@ -175,7 +167,7 @@ def schmidhuber_time(claim: str) -> Verdict:
 
 def schmidhuber_block(claim: str) -> Verdict:
     """BPTT of I steps."""
-    time = _costs(bptt).time
+    time = costs_of(bptt).time
     alike = _counted(time).substitute({**ALL_ALIKE, "T": parse("I")})
     held = outgrowing(alike, parse("I**3")) is None
     return _judged(claim, time, held, f"with T = D = K = I the shipped BPTT takes {alike} operations")
@@ -183,7 +175,7 @@ def schmidhuber_block(claim: str) -> Verdict:
 
 def schmidhuber_step(claim: str) -> Verdict:
     """What is done once in a block."""
-    time = _costs(Schmidhuber).time
+    time = costs_of(Schmidhuber).time
     once = Polynomial({m: c for m, c in _counted(time).terms.items() if dict(m).get("block", 0) < 0})
     alike = once.substitute(BLOCKS_OF_I)
     held = bool(once.terms) and outgrowing(alike, parse("T*I**3")) is None
@@ -215,7 +207,7 @@ def schmidhuber_stored(claim: str) -> Verdict:
 
 
 def _kept(claim: str, bound: str, refuted: bool) -> Verdict:
-    kept = _costs(Schmidhuber).storage
+    kept = costs_of(Schmidhuber).storage
     alike = _counted(kept).substitute(BLOCKS_OF_I)
     outgrown = outgrowing(alike, parse(bound))
     text = f"the shipped algorithm keeps {_counted(kept)} numbers at once, with blocks of I steps, D = K = I, {alike}"
