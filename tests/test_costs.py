@@ -11,7 +11,7 @@ import pytest
 import gradcheck
 from gradcheck import costing
 from gradcheck.algorithms import CATALOGUE, RTRL, Focused, Schmidhuber, bptt
-from gradcheck.counting import costs
+from gradcheck.counting import costs_of
 from gradcheck.counting.chapter import chapter
 from gradcheck.evidence import Case, growth, online
 from gradcheck.evidence.growth import Exponent
@@ -33,7 +33,8 @@ def test_what_a_shipped_rule_declares_of_its_costs_holds(target: Any) -> None:
     assert any(isinstance(c, Cost) and c.time and c.storage for c in claims)
     for claim in claims:
         found = verdict(target, claim)
-        assert (found.status, found.strength) == (Status.HOLDS, Strength.EXACT), found.statement
+        strength = Strength.EXACT if isinstance(claim, Cost) else Strength.CERTIFIED
+        assert (found.status, found.strength) == (Status.HOLDS, strength), found.statement
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,23 @@ def test_an_online_rule_neither_hoards_nor_peeks() -> None:
     assert seen.status is Status.REFUTED and "changes with what comes after" in seen.statement, seen.statement
 
 
+class Windowing(RTRL):
+    """Keeps the last 30 inputs: at short lengths its storage grows with T, and then no more."""
+
+    def start(self, *arguments: Any) -> Any:
+        return super().start(*arguments), ()
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        inner, contribution = super().step(state[0], x, y, weight)
+        return (inner, (*state[1], 1 * x)[-30:]), contribution
+
+
+def test_what_stops_growing_beyond_the_sizes_counted_is_not_refuted() -> None:
+    for claim in (Online(), Cost(storage="I**2*(I + D) + I*K")):
+        found = verdict(Windowing, claim)
+        assert found.status is Status.INCONCLUSIVE and "does not go on so in T" in found.statement, found.statement
+
+
 def test_contributions_of_a_function_are_not_to_be_seen() -> None:
     evidence = online.causality(Case(as_rule(bptt), Online(), Network())).evidence
     assert evidence.status is Status.NOT_RUN and "class with start and step" in evidence.statement
@@ -106,9 +124,7 @@ def test_a_cost_that_no_polynomial_gives_is_left_open() -> None:
 
 
 def test_locality_is_read_from_the_polynomials() -> None:
-    local = {
-        t.__name__: (costs(as_rule(t)).local_in_time, costs(as_rule(t)).local_in_space) for t in (bptt, RTRL, Focused)
-    }
+    local = {t.__name__: (costs_of(t).local_in_time, costs_of(t).local_in_space) for t in (bptt, RTRL, Focused)}
     assert local == {"bptt": (False, True), "RTRL": (True, False), "Focused": (True, True)}
 
 

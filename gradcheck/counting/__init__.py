@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .costs import Costs, Growth, costs, count
+from .costs import Costs, Growth, costs, costs_of, count
 from .fitting import Fitted
 from .polynomial import Polynomial, parse
 
-__all__ = ["Costs", "Fitted", "Growth", "Polynomial", "costs", "count", "parse"]
+__all__ = ["Costs", "Fitted", "Growth", "Polynomial", "costs", "costs_of", "count", "parse"]

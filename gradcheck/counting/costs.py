@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ..problems import lively_problem
 from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.scalars.counted import CountedField, Tally
@@ -17,12 +19,14 @@ from ..results import run
 from ..rules import Rule, as_rule
 from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
 from .growth import outgrowing, within
-from .polynomial import Monomial, Polynomial, rank
+from .polynomial import Monomial, Polynomial, interpolate, rank
 
 Ray: TypeAlias = frozenset[str]
 """Variables that grow together, the others as they are."""
 
 TIME, STORAGE = "time", "storage"
+LONG = 200
+"""Steps of the sequence on which growth in T is looked at once more, at small sizes."""
 
 
 def count(rule: Rule, network: RecurrentNetwork, at: Values, seed: int = 0) -> Tally:
@@ -43,10 +47,12 @@ class Growth:
     """One count. fitted: as a polynomial, where it is one; in a region that leaves sizes out, rays tell of those.
 
     rays: for variables that grow together from small sizes, the degree of the count in them; None where none was seen.
+    steady: whether the count goes on in T, up to `LONG` steps, as it began; not where a window of steps fills up.
     """
 
     fitted: Fitted | None
     rays: Mapping[Ray, int | None]
+    steady: bool
 
     def outgrows(self, bound: Polynomial) -> Monomial | Ray | None:
         """What shows that the count is not O(bound): a term of the polynomial, or a ray; None where nothing does."""
@@ -167,28 +173,37 @@ class Costs:
     def _growth(self, kind: str) -> Growth:
         fitted = fit(self.at, list(regions(self.settings)), kind, alike=kind == STORAGE)
         if kind == TIME and fitted and not fitted.region.apart:
-            return Growth(fitted, {})
-        return Growth(fitted, {ray: self._degree(kind, ray) for ray in self._rays()})
+            return Growth(fitted, {}, self._steady(kind))
+        return Growth(fitted, {ray: self._degree(kind, ray) for ray in self._rays()}, self._steady(kind))
 
     def _rays(self) -> Iterator[Ray]:
         for most in range(1, len(SIZES) + 1):
             yield from map(frozenset, itertools.combinations(SIZES, most))
 
+    @property
+    def _small(self) -> dict[str, int]:
+        return {**dict.fromkeys(SIZES, 2), **dict.fromkeys(self.settings, 1)}
+
+    def _steady(self, kind: str) -> bool:
+        """Whether the count of `LONG` steps is what the polynomial through those of a few foretells."""
+        at = range(4, 4 + HIGHEST + 4)
+        line = [self.at({**self._small, "T": T})[kind] for T in at]
+        degree = vanishing(line, tail=3)
+        if degree is None:
+            return False
+        last = slice(-degree - 1, None)
+        foretold = interpolate(["T"], [at[last]], np.array(line[last], dtype=object))
+        return foretold({"T": LONG}) == self.at({**self._small, "T": LONG})[kind]
+
     def _degree(self, kind: str, ray: Ray) -> int | None:
         """The degree along a ray from small sizes, where the last differences vanish."""
         line: list[int] = []
-        start: dict[str, int] = {**dict.fromkeys(SIZES, 2), **dict.fromkeys(self.settings, 1)}
         for n in range(HIGHEST + 4):
-            line.append(self.at({**start, **dict.fromkeys(ray, 3 + n)})[kind])
+            line.append(self.at({**self._small, **dict.fromkeys(ray, 3 + n)})[kind])
             degree = vanishing(line, tail=3)
             if degree is not None and len(line) >= degree + 4:
                 return degree
         return None
-
-
-def per_step(polynomial: Polynomial) -> Polynomial:
-    """Divided by T."""
-    return polynomial / Polynomial.variable("T")
 
 
 @cache
@@ -198,6 +213,12 @@ def costs_of(target: Any) -> Costs:
     return Costs(rule, rule.declaration.networks[0])
 
 
-def costs(rule: Rule, network: RecurrentNetwork | None = None, seed: int = 0) -> Costs:
-    """The costs of the rule on a network, its first if left out."""
-    return Costs(rule, network or rule.declaration.networks[0], seed)
+_LAST: list[Costs] = []
+
+
+def costs(rule: Rule, network: RecurrentNetwork, seed: int = 0) -> Costs:
+    """The costs of the rule on a network; those asked for last are kept, since claims of one rule come one by one."""
+    known = _LAST and _LAST[0].rule is rule and (_LAST[0].network, _LAST[0].seed) == (network, seed)
+    if not known:
+        _LAST[:] = [Costs(rule, network, seed)]
+    return _LAST[0]

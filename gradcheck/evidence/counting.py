@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..counting.costs import Costs, Growth
+from ..counting.costs import LONG, Growth, costs
 from ..counting.fitting import SIZES
 from ..counting.polynomial import Polynomial, parse
 from ..reference.claims import Cost
@@ -23,6 +23,7 @@ from . import growth as measured
 KIND = "counting"
 GROWTH = "growth"
 BLIND = "a cost that sets in beyond the sizes counted"
+UNSTEADY = f"it does not go on so in T up to {LONG} steps"
 _UNITS = {"time": "operations", "storage": "numbers kept"}
 
 
@@ -47,7 +48,7 @@ def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Fi
     """Judge a `Cost` by the counted polynomials. Raises what `bounds` and the rule raise."""
     claim = case.claim
     assert isinstance(claim, Cost)
-    counted = Costs(case.rule, case.network, case.seed)
+    counted = costs(case.rule, case.network, case.seed)
     said, details = [], dict[str, Any]()
     undecided: list[str] = []
     for what, bound in bounds(claim, counted.settings).items():
@@ -62,6 +63,9 @@ def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Fi
         details[what] = growth.details
         outgrown = growth.outgrows(bound)
         within = f"O({getattr(claim, what)})"
+        if not growth.steady:
+            undecided.append(f"{text}, but {UNSTEADY}")
+            continue
         if outgrown is not None:
             text = f"{text}: {growth.named(outgrown)} outgrows {within}"
             return Finding(Evidence(KIND, Status.REFUTED, Strength.EXACT, text, details=details))
@@ -70,7 +74,7 @@ def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Fi
         said.append(f"{text}, which is {within}")
     if undecided:
         return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(undecided), details=details))
-    scope = f"counted at {counted.counted} sizes"
+    scope = f"counted at {counted.counted} sizes on {case.network}"
     return Finding(Evidence(KIND, Status.HOLDS, Strength.EXACT, "; ".join(said), scope, BLIND, details))
 
 
@@ -78,7 +82,7 @@ def measure(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> 
     """Judge a `Cost` by measured growth: SUPPORTED or INCONCLUSIVE. Raises what the rule raises."""
     claim = case.claim
     assert isinstance(claim, Cost)
-    claimed = bounds(claim, Costs(case.rule, case.network).settings)
+    claimed = bounds(claim, costs(case.rule, case.network, case.seed).settings)
     found = measured.exponents(case, progress)
     said: list[str] = []
     above: list[str] = []

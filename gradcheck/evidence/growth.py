@@ -54,8 +54,9 @@ def exponents(case: Case, progress: Callable[[str], None] = lambda _: None) -> d
         seconds = np.empty((VISITS, len(sizes)))
         memory = np.empty((1, len(sizes)))
         for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
+            copy = problem.copy()  # the problem's own numbers are not the rule's
             tracemalloc.start()  # this first run compiles and caches, too
-            run(case.rule, problem.copy(), given)
+            run(case.rule, copy, given)
             memory[0, number] = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         for visit in range(VISITS):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.online import run_online
-from ..counting.costs import Costs
+from ..counting.costs import costs
 from ..problems import lively_problem
 from ..reference.claims import Settings
 from ..reference.errors import UnsupportedOperation
@@ -19,13 +19,14 @@ from ..reference.typing import Gradient
 from ..results import RuleFailed, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, counting, growth, not_run, place, spread
+from .purity import within_rounding
 
 CAUSALITY = "causality"
 SIZES = (Sizes(9, 4, 2, 2), Sizes(5, 2, 3, 1))
 
 
 def causality(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Finding:
-    """Whether the contributions up to a step are the same, bit by bit, whatever the sequence goes on with."""
+    """Whether the contributions up to a step are the same, but for threaded sums, for two ways to go on."""
     if not case.rule.online:
         return not_run(
             CAUSALITY,
@@ -42,26 +43,29 @@ def causality(case: Case, *, progress: Callable[[str], None] = lambda _: None) -
                 other = _contributions(case, _going_on_otherwise(problem, steps, case.seed), settings)
                 for t in range(steps):
                     compared += 1
-                    if not _same(whole[t], other[t]):
+                    if not _same(whole[t], other[t], problem):
                         text = f"the contribution of step {t + 1} changes with what comes after step {steps}"
                         text += f" ({place(size, settings)})"
-                        return Finding(Evidence(CAUSALITY, Status.REFUTED, Strength.EXACT, text))
-    text = "the contributions up to a step are the same, bit by bit, whatever comes after it"
+                        return Finding(Evidence(CAUSALITY, Status.REFUTED, Strength.CERTIFIED, text))
+    text = "the contributions up to a step are the same for two sequences that differ after it"
     scope = f"{compared} contributions, {'; '.join(map(str, SIZES))}"
-    return Finding(Evidence(CAUSALITY, Status.HOLDS, Strength.EXACT, text, scope, "sequences that were not tried"))
+    return Finding(Evidence(CAUSALITY, Status.HOLDS, Strength.CERTIFIED, text, scope, "sequences that were not tried"))
 
 
 def storage(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Finding:
     """Whether the numbers that the rule keeps at once are as many for any T."""
     progress("counting numbers kept")
     try:
-        kept = Costs(case.rule, case.network, case.seed).storage
+        kept = costs(case.rule, case.network, case.seed).storage
     except UnsupportedOperation as error:
         return not_run(counting.KIND, f"the rule does not run on counted numbers: {error}")
     except RuleFailed as error:
         return Finding(Evidence(counting.KIND, Status.ERROR, Strength.NONE, str(error)))
     if kept.fitted is None:
         return Finding(Evidence(counting.KIND, Status.INCONCLUSIVE, Strength.NONE, f"storage is {kept.told}"))
+    if not kept.steady:
+        text = f"storage is {kept.told}, but {counting.UNSTEADY}"
+        return Finding(Evidence(counting.KIND, Status.INCONCLUSIVE, Strength.NONE, text))
     grows = kept.fitted.polynomial.degree("T") > 0 or bool(kept.rays.get(frozenset("T")))
     text = f"storage is {kept.told}, which {'grows with T' if grows else 'does not grow with T'}"
     status = Status.REFUTED if grows else Status.HOLDS
@@ -115,7 +119,9 @@ def _contributions(case: Case, problem: Problem, settings: Settings) -> list[Gra
     return recorded[-1].contributions
 
 
-def _same(a: Gradient | None, b: Gradient | None) -> bool:
+def _same(a: Gradient | None, b: Gradient | None, problem: Problem) -> bool:
     if a is None or b is None:
         return a is b
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name], equal_nan=True) for name in a)
+    return a.keys() == b.keys() and all(
+        np.array_equal(a[name], b[name], equal_nan=True) or within_rounding(a[name], b[name], problem) for name in a
+    )

@@ -130,7 +130,7 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
 
 def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
     for key, array in again.gradient.items():
-        if not np.array_equal(array, kept[key]) and not _within_rounding(array, kept[key], problem):
+        if not np.array_equal(array, kept[key]) and not within_rounding(array, kept[key], problem):
             raise Impure(
                 f"its {key} differs between two calls on the same problem, by up to "
                 f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
@@ -167,7 +167,7 @@ def _reject_shared(first: Run, second: Run) -> None:
                 raise Impure(f"its {key} shares memory with the {other_key} of the next call; return fresh arrays")
 
 
-def _within_rounding(a: Any, b: Any, problem: Problem) -> bool:
+def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
     """Threaded sums may differ in their last bits: gamma_n of all the products there are, relative to the largest."""
     s = problem.sizes
     n = s.T * (s.I + s.D + s.K) * 4

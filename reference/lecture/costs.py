@@ -46,7 +46,7 @@ COSTS = (
         "RTRL: complexity",
         "What RTRL is for",
         "RTRL is an alternative for very long sequences",
-        "It keeps less than BPTT once the sequence is longer than about $I^2$, and always takes more operations.",
+        "It keeps less than BPTT once the sequence is longer than about $I^2$, and takes more operations.",
     ),
     Printed(
         "cost-rtrl-time",
