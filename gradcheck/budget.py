@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from .reference.network import Sizes
 
@@ -22,20 +21,16 @@ _OVERHEAD = 0.05
 
 
 class Budget:
-    """Seconds for one size of one kind of evidence, with the growth seen so far: time ~ T I^p."""
+    """Seconds for one size of one kind of evidence, with the growth seen so far: time ~ T I^p. clock: tells seconds."""
 
     def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self.seconds, self._clock = seconds, clock
+        self.seconds, self.clock = seconds, clock
         self._seen: list[tuple[Sizes, float]] = []
-        self._started = clock()
         self.left_out: list[Sizes] = []
 
-    @contextmanager
-    def timed(self, size: Sizes) -> Iterator[None]:
-        """Time what is done at this size."""
-        start = self._clock()
-        yield
-        self._seen.append((size, max(self._clock() - start, 1e-6)))
+    def record(self, size: Sizes, seconds: float) -> None:
+        """Remember what a size took."""
+        self._seen.append((size, max(seconds, 1e-6)))
 
     def predicted(self, size: Sizes) -> float:
         """Seconds that this size will take, from the largest one seen; 0 where nothing has been seen."""
@@ -66,7 +61,7 @@ class Budget:
     def affords_next(self, growth: float = 6.0) -> bool:
         """Whether there is time for one more of `growth` times what the last one took, of all the time there is."""
         last = self._seen[-1][1] if self._seen else 0.0
-        return self._clock() - self._started + growth * last <= self.seconds
+        return sum(seconds for _, seconds in self._seen) + growth * last <= self.seconds
 
     @property
     def remark(self) -> str:

@@ -23,7 +23,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Course:
-    """What was judged so far. compared: whether the oracles were. blocked: why no claim can be judged, if so."""
+    """What was judged so far. compared: whether the oracles were. blocked: why no claim can be judged, if so.
+
+    piece: what came of one piece of evidence, as plain data, where that is all that was asked.
+    """
 
     verdicts: tuple[Verdict, ...] = ()
     stages: tuple[Stage, ...] = ()
@@ -31,6 +34,7 @@ class Course:
     compared: bool = False
     blocked: str = ""
     losses: tuple[Loss, ...] = ()
+    piece: dict[str, Any] | None = None
 
 
 class Auditing(Protocol):

@@ -21,11 +21,9 @@ class Clock:
 
 def _after(power, *, scale=1e-2):
     """A budget that has seen two sizes of a rule that takes scale T I^power seconds."""
-    clock = Clock()
-    budget = Budget(seconds=3000, clock=clock)
+    budget = Budget(seconds=3000)
     for size in (FIRST, SECOND):
-        with budget.timed(size):
-            clock.now += scale * size.T * size.I**power
+        budget.record(size, scale * size.T * size.I**power)
     return budget
 
 
@@ -44,11 +42,9 @@ def test_a_quick_rule_is_spared_nothing_and_a_slow_one_the_large_size():
 
 def test_sizes_with_nearly_as_many_units_do_not_decide_the_growth():
     """A hiccup between I = 9 and I = 12 would be taken for I^10."""
-    clock = Clock()
-    budget = Budget(seconds=45, clock=clock)
+    budget = Budget(seconds=45)
     for size, seconds in ((FIRST, 0.02), (Sizes(12, 9, 1, 1), 0.02), (SECOND, 0.4)):
-        with budget.timed(size):
-            clock.now += seconds
+        budget.record(size, seconds)
     assert budget.predicted(LARGE) < 0.4 * (50 / 12) * (32 / 12) ** 4, budget.predicted(LARGE)
 
 

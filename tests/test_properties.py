@@ -273,8 +273,8 @@ def test_a_violated_property_without_a_counterexample_is_no_refutation(monkeypat
         yield laws.Law((laws.Term(problem), laws.Term(problem, lambda name: -2.0)))
 
     monkeypatch.setattr(counterexample, "_search", lambda *args: None)  # so that the witness alone decides
-    monkeypatch.setattr(properties.judge, "__kwdefaults__", {
-        **properties.judge.__kwdefaults__, "properties": [laws.Property("false", "nothing holds", false_law)],
+    monkeypatch.setattr(properties.plan, "__kwdefaults__", {
+        **properties.plan.__kwdefaults__, "properties": [laws.Property("false", "nothing holds", false_law)],
     })  # fmt: skip
     verdict = gradcheck.audit(as_black_box(bptt), claims=[Exact()], weighted=True, effort="quick").verdicts[-1]
     assert verdict.status is Status.INCONCLUSIVE, verdict.statement

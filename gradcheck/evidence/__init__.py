@@ -15,6 +15,8 @@ from ..verdicts import Evidence, Status, Strength
 
 LONGEST = 1000
 """The most steps that a problem is given to reach beyond a claim's horizon."""
+_SPELLED_OUT = 8
+"""Up to this many sizes each is named in a scope."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,16 @@ class Finding:
 def not_run(kind: str, reason: str, **details: Any) -> Finding:
     """A finding that nothing was judged, and why."""
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
+
+
+def lost(kind: str, reason: str) -> Finding:
+    """What stands for a kind of evidence that the rule did not let be gathered, by a crash or by taking too long.
+
+    As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
+    """
+    if kind == "float64":
+        return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason))
+    return not_run(kind, reason)
 
 
 def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
@@ -126,4 +138,12 @@ def place(size: Sizes, settings: Settings) -> str:
 
 def scope(case: Case, sizes: Sequence[Sizes]) -> str:
     """The sizes of a finding, for its scope."""
-    return "; ".join(map(str, sizes)) + (" at a spread of settings" if case.rule.declaration.settings else "")
+    return sizes_text(sizes) + (" at a spread of settings" if case.rule.declaration.settings else "")
+
+
+def sizes_text(sizes: Sequence[Sizes]) -> str:
+    """Each size, where there are a few; else how many, and how large."""
+    if len(sizes) <= _SPELLED_OUT:
+        return "; ".join(map(str, sizes))
+    most = ", ".join(f"{letter} up to {max(getattr(size, letter) for size in sizes)}" for letter in "TIDK")
+    return f"{len(sizes)} sizes, {most}"

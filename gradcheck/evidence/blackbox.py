@@ -10,14 +10,18 @@ float32 problem in float64, and to within what float64 rounds, has cast up: its 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import flint
 import numpy as np
 
+from ..budget import Budget
 from ..problems import lively_problem, living_sizes, telling_problems
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
@@ -32,6 +36,7 @@ from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, describe, not_run, reaching, spread, vacuous
 from .allowance import allowance
+from .pieces import Piece, Plan, Shown, Told, gather, growing, settled, total
 from .power import Power, reaches
 from .target import entries, expected, longest_kept, planted
 
@@ -184,73 +189,97 @@ def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFa
     )
 
 
-def _problems(case: Case, sizes: Sequence[Sizes], telling: bool) -> dict[str, Problem]:
-    """By name: one of each size, then, if wanted, the telling ones."""
-    found = {
-        str(size): lively_problem(
-            case.network, size, case.seed, weighted=case.weighted, zero_state=number in ZERO_STATE
-        )
-        for number, size in enumerate(sizes)
-    }
-    others = telling_problems(case.network, case.seed, weighted=case.weighted) if telling else {}
-    for name, problem in others.items():
-        found[f"{problem.sizes}, {name}"] = problem
-    return found
-
-
-def judge(
+def plan(
     case: Case,
     *,
     dtype: Any = np.float64,
     sizes: Sequence[Sizes] = SIZES,
     most_settings: int = 2,
     telling: bool = True,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
+) -> Plan:
     """Judge the rule's float results on problems of these sizes, and on telling ones, at a spread of its settings."""
     kind = np.dtype(dtype).name
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run(kind, f"the claim {case.claim} promises no particular result")
+        return settled(kind, not_run(kind, f"the claim {case.claim} promises no particular result"))
     sizes = reaching(case.claim, sizes)
     if nothing := vacuous(case.claim, sizes):
-        return not_run(kind, nothing)
-    power, worst = Power(), 0.0
-    planted_count = rejected = 0
-    problems = _problems(case, sizes, telling)
-    for number, (title, problem) in enumerate(problems.items()):
-        size = problem.sizes
-        for settings in spread(case.rule.settings(size.T), most_settings, number):
-            at = ", ".join(filter(None, [title, describe(settings)]))
-            progress(at)
-            claim = case.claim.bind(settings)
-            try:
-                seen, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings, dtype)
-            except UnsupportedOperation as error:
-                return not_run(kind, str(error))
-            except RuleFailed as error:
-                return failed(case, kind, size, settings, error)
-            if seen.outside:
-                text = told(at, seen.outside)
-                return Finding(
-                    Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
-                    Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
-                )
-            if number == 0 and kind == "float32" and casts_up(claim, problem, result, truth, field):
-                return not_run(kind, "for float32 it answers in float64, as exactly as float64 does: it casts up")
-            worst = max(worst, seen.worst)
-            power.add(midpoints(truth, field), allowed)
-            if number == 0:
-                power.add_lags(problem, allowed)
-            if number >= len(sizes) or living_sizes(case.network, size) != size:
-                continue  # on these the longest lag may well be 0
-            lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
-            if lag < 0:
-                continue  # the power says so
-            with field.working():
-                fault = planted(claim, problem.over(field), truth, lag)
-                planted_count += 1
-                rejected += compare(midpoints(fault, field), truth, field, allowed).outside is not None
-    return _concluded(kind, power, worst, list(problems.values()), (planted_count, rejected))
+        return settled(kind, not_run(kind, nothing))
+
+    def lively(number: int, size: Sizes, seed: int, most: int, title: str) -> Piece:
+        def run(before: Sequence[Shown], told: Told) -> Shown | Finding:
+            zero_state = number in ZERO_STATE
+            problem = lively_problem(case.network, size, seed, weighted=case.weighted, zero_state=zero_state)
+            return _judge_problem(case, dtype, number, title, problem, most, True, told)
+
+        return Piece(title, run)
+
+    def other(number: int, name: str, problem: Problem) -> Piece:
+        title = f"{problem.sizes}, {name}"
+        return Piece(
+            title, lambda _, told: _judge_problem(case, dtype, number, title, problem, most_settings, False, told)
+        )
+
+    def further() -> Iterator[Piece]:
+        """Other numbers at the same sizes and, in every fourth place, a longer sequence."""
+        longer = growing(max(sizes, key=lambda size: size.T))
+        for n in itertools.count():
+            size, seed = (next(longer) if n % 4 == 0 else sizes[n % len(sizes)]), case.seed + 1000 + n
+            yield lively(len(pieces) + n, size, seed, 1, f"{size}, seed {seed}")
+
+    pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
+    others = telling_problems(case.network, case.seed, weighted=case.weighted) if telling else {}
+    pieces += [other(number, *named) for number, named in enumerate(others.items(), start=len(sizes))]
+    return Plan(kind, pieces, functools.partial(_concluded, kind), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_problem(
+    case: Case, dtype: Any, number: int, title: str, problem: Problem, most: int, lively: bool, told_of: Told
+) -> Shown | Finding:
+    """What one problem shows, the number-th of its kind; lively: whether its longest lag must be seen."""
+    kind, size, power, worst = np.dtype(dtype).name, problem.sizes, Power(), 0.0
+    given = rejected = 0
+    for settings in spread(case.rule.settings(size.T), most, number):
+        at = ", ".join(filter(None, [title, describe(settings)]))
+        told_of(at)
+        claim = case.claim.bind(settings)
+        try:
+            seen, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings, dtype)
+        except UnsupportedOperation as error:
+            return not_run(kind, str(error))
+        except RuleFailed as error:
+            return failed(case, kind, size, settings, error)
+        if seen.outside:
+            text = told(at, seen.outside)
+            return Finding(
+                Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
+                Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
+            )
+        if number == 0 and kind == "float32" and casts_up(claim, problem, result, truth, field):
+            return not_run(kind, "for float32 it answers in float64, as exactly as float64 does: it casts up")
+        worst = max(worst, seen.worst)
+        power.add(midpoints(truth, field), allowed)
+        if number == 0:
+            power.add_lags(problem, allowed)
+        if not lively or living_sizes(case.network, size) != size:
+            continue  # on these the longest lag may well be 0
+        lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
+        if lag < 0:
+            continue  # the power says so
+        with field.working():
+            fault = planted(claim, problem.over(field), truth, lag)
+            given += 1
+            rejected += compare(midpoints(fault, field), truth, field, allowed).outside is not None
+    return {
+        "size": dataclasses.astuple(size),
+        "worst": worst,
+        "power": power.as_data(),
+        "planted": [given, rejected],
+    }
 
 
 def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
@@ -259,8 +288,11 @@ def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
     return max(reach.visible for reach in reaches(problem, allowed, kept).values())
 
 
-def _concluded(kind: str, power: Power, worst: float, problems: Sequence[Problem], caught: tuple[int, int]) -> Finding:
+def _concluded(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
     """What it comes to that no entry is outside: of a parameter that rounding hides altogether, nothing is known."""
+    power, worst, caught = Power(), max(each["worst"] for each in shown), total(each["planted"] for each in shown)
+    for each in shown:
+        power.include(Power.from_data(each["power"]))
     undecided = f"{power.undecided} of {power.total} entries have no finite rounding allowance (overflow)"
     details = {**power.details(), "worst_in_allowances": worst}
     if power.unseen:
@@ -269,14 +301,14 @@ def _concluded(kind: str, power: Power, worst: float, problems: Sequence[Problem
         return Finding(Evidence(kind, Status.INCONCLUSIVE, Strength.NONE, text, details=details), planted=caught)
     text = f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)"
     text += f", but {undecided}" if power.undecided else ""
-    largest = [max(getattr(p.sizes, letter) for p in problems) for letter in "TI"]
+    largest = [max(each["size"][n] for each in shown) for n in range(2)]
     return Finding(
         Evidence(
             kind,
             Status.HOLDS,
             Strength.SUPPORTED,
             text,
-            scope=f"{len(problems)} problems, T up to {largest[0]}, I up to {largest[1]}",
+            scope=f"{len(shown)} problems, T up to {largest[0]}, I up to {largest[1]}",
             blind=power.blind(kind),
             details=details,
         ),

@@ -6,8 +6,9 @@ certify equality to within their width, entry by entry; two that do not overlap 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..budget import Budget
@@ -23,8 +24,10 @@ from ..results import RuleFailed, run
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from .pieces import Piece, Plan, Shown, Told, gather, growing, settled
 from .target import entries, expected, planted
 
+KIND = "enclosure"
 SIZES = (Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2))
 _LARGE = 500
 """Above this T I, one setting is judged."""
@@ -74,7 +77,7 @@ def compare(
         bits *= 2
 
 
-def judge(
+def plan(
     case: Case,
     *,
     sizes: Sequence[Sizes] = SIZES,
@@ -82,47 +85,49 @@ def judge(
     first_bits: int = 256,
     last_bits: int = 2048,
     budget: Budget | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
+) -> Plan:
     """Certify the case on one lively problem of each size that the budget affords, at a spread of its settings."""
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run("enclosure", f"the claim {case.claim} promises no particular result")
-    budget = budget or Budget()
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+
+    def piece(turn: int, size: Sizes, most_settings: int) -> Piece:
+        most = most_settings if size.T * size.I <= _LARGE else 1
+        bits = (first_bits, last_bits)
+        return Piece(str(size), lambda _, told: _judge_size(case, size, turn, most, bits, told), size)
+
+    def further() -> Iterator[Piece]:
+        for turn, size in enumerate(growing(sizes[-1]), start=len(sizes)):
+            yield piece(turn, living_sizes(case.network, size), 1)
+
     sizes = [living_sizes(case.network, size) for size in reaching(case.claim, sizes)]
-    shown: list[_Shown] = []
-    for turn, size in enumerate(sizes):
-        if not budget.affords(size):
-            continue
-        with budget.timed(size):
-            problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
-            most = most_settings if size.T * size.I <= _LARGE else 1
-            for settings in spread(case.rule.settings(size.T), most, turn):
-                progress(place(size, settings))
-                try:
-                    outcome = _judge_one(case, problem, settings, first_bits, last_bits)
-                except UnsupportedOperation as error:
-                    return not_run("enclosure", f"the rule does not run on balls: {error}")
-                except RuleFailed as error:
-                    return not_run("enclosure", f"on balls {error}")
-                if isinstance(outcome, Finding):
-                    return outcome
-                shown.append(outcome)
-    reached = [size for size in sizes if size not in budget.left_out]
-    if nothing := vacuous(case.claim, reached):
-        return not_run("enclosure", nothing)
-    return _concluded(case, reached, budget.remark, shown)
+    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
+    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What one problem showed: agreement in bits, at which precision, and whether the planted fault was rejected."""
-
-    bits: float
-    precision: int
-    rejected: bool
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
 
 
-def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> _Shown | Finding:
+def _judge_size(case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], told: Told) -> Shown | Finding:
+    problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
+    problems = []
+    for settings in spread(case.rule.settings(size.T), most, turn):
+        told(place(size, settings))
+        try:
+            outcome = _judge_one(case, problem, settings, *bits)
+        except UnsupportedOperation as error:
+            return not_run(KIND, f"the rule does not run on balls: {error}")
+        except RuleFailed as error:
+            return not_run(KIND, f"on balls {error}")
+        if isinstance(outcome, Finding):
+            return outcome
+        problems.append(outcome)
+    return {"size": dataclasses.astuple(size), "problems": problems}
+
+
+def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
+    """Agreement in bits, at which precision, and whether the planted fault was rejected."""
     claim = case.claim.bind(settings)
     comparison, promised, _, field, lifted = compare(
         case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits
@@ -131,21 +136,26 @@ def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int
         entry, p, q = comparison.apart
         text = f"at {place(problem.sizes, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
         return Finding(
-            Evidence("enclosure", Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
+            Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
             Witness(case.network, problem.sizes, settings, text, problem),
         )
     with field.working():
         fault = Comparison(field, promised, planted(claim, lifted, promised))
-    return _Shown(comparison.bits, comparison.precision, fault.apart is not None)
+    rejected = fault.apart is not None
+    return {"bits": min(comparison.bits, 10_000.0), "precision": comparison.precision, "rejected": rejected}
 
 
-def _concluded(case: Case, sizes: Sequence[Sizes], remark: str, shown: list[_Shown]) -> Finding:
-    bits, precision = min(s.bits for s in shown), max(s.precision for s in shown)
-    caught = (len(shown), sum(s.rejected for s in shown))
+def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+    sizes = [Sizes(*each["size"]) for each in shown]
+    if nothing := vacuous(case.claim, sizes):
+        return not_run(KIND, nothing)
+    problems = [problem for each in shown for problem in each["problems"]]
+    bits, precision = min(p["bits"] for p in problems), max(p["precision"] for p in problems)
+    caught = (len(problems), sum(p["rejected"] for p in problems))
     if bits < RELATIVE_BITS:
         return Finding(
             Evidence(
-                "enclosure",
+                KIND,
                 Status.INCONCLUSIVE,
                 Strength.NONE,
                 f"some balls stay wider than 2^-{RELATIVE_BITS} relative at {precision} bits: their true values are "
@@ -153,16 +163,16 @@ def _concluded(case: Case, sizes: Sequence[Sizes], remark: str, shown: list[_Sho
             ),
             planted=caught,
         )
-    width = f"2^-{int(min(bits, 10_000))}"
+    width = f"2^-{int(bits)}"
     return Finding(
         Evidence(
-            "enclosure",
+            KIND,
             Status.HOLDS,
             Strength.CERTIFIED,
             f"in every entry, rule and true value lie in overlapping balls narrower than {width} relative",
-            scope=scope(case, sizes) + remark,
-            blind=f"differences below {width} relative; other values than the {len(shown)} problem(s) tried",
-            details={"bits": precision, "relative_bits": int(min(bits, 10_000))},
+            scope=scope(case, sizes) + budget.remark,
+            blind=f"differences below {width} relative; other values than the {len(problems)} problem(s) tried",
+            details={"bits": precision, "relative_bits": int(bits)},
         ),
         planted=caught,
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..reference.network import Sizes
-from . import Case, Finding, blackbox, float_ladder, lagwise, properties
+from . import Case, blackbox, float_ladder, lagwise, properties
+from .pieces import Plan, whole
 
 KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
 """Kinds of evidence that run the rule on floats, and charge rounding."""
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,32 +52,19 @@ FURTHER = FloatSizes(
 """For networks after a rule's first."""
 
 
-def plan(case: Case, sizes: FloatSizes) -> list[tuple[str, Callable[[Told], Finding]]]:
-    """(kind, judge) for each kind that has sizes; a judge is called with what is told its progress."""
-    lag = sizes.lagwise
-    kinds: list[tuple[str, bool, Callable[[Told], Finding]]] = [
-        (lagwise.KIND, lag is not None, lambda told: lagwise.judge(case, size=lag or lagwise.SIZE, progress=told)),
-        (
-            "float64",
-            bool(sizes.float64),
-            lambda told: blackbox.judge(case, sizes=sizes.float64, most_settings=sizes.settings, progress=told),
-        ),
-        (
-            "float32",
-            bool(sizes.float32),
-            lambda told: blackbox.judge(
-                case, dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=sizes.telling, progress=told
-            ),
-        ),
-        (
-            float_ladder.KIND,
-            bool(sizes.ladder),
-            lambda told: float_ladder.judge(case, sizes=sizes.ladder, progress=told),
-        ),
-        (
-            properties.KIND,
-            bool(sizes.properties),
-            lambda told: properties.judge(case, sizes=sizes.properties, drawn=sizes.drawn, progress=told),
-        ),
-    ]
-    return [(kind, judge) for kind, wanted, judge in kinds if wanted]
+def plans(case: Case, sizes: FloatSizes) -> list[Plan]:
+    """Each kind that has sizes."""
+    lag, ladder = sizes.lagwise, sizes.ladder
+    made: list[Plan] = []
+    if lag is not None:
+        made.append(whole(lagwise.KIND, lambda told: lagwise.judge(case, size=lag, progress=told)))
+    if sizes.float64:
+        made.append(blackbox.plan(case, sizes=sizes.float64, most_settings=sizes.settings))
+    if sizes.float32:
+        telling = sizes.telling
+        made.append(blackbox.plan(case, dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=telling))
+    if ladder:
+        made.append(whole(float_ladder.KIND, lambda told: float_ladder.judge(case, sizes=ladder, progress=told)))
+    if sizes.properties:
+        made.append(properties.plan(case, sizes=sizes.properties, drawn=sizes.drawn))
+    return made

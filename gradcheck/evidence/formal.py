@@ -8,7 +8,10 @@ activation keeps its own law (tanh' = 1 - tanh^2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +24,14 @@ from ..reference.network import RecurrentNetwork, Sizes
 from ..reference.scalars.formal import entry_name
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, not_run, place, vacuous
+from . import Case, Finding, Witness, not_run, place, sizes_text, vacuous
+from .pieces import Piece, Plan, Shown, Told, gather, settled, total
 from .target import TargetFailed, expected, longest_kept
 
 if TYPE_CHECKING:
     from ..reference.symbolic import FormalReference
 
+KIND = "formal"
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
 """(I, D, K) of every proof."""
@@ -75,87 +80,102 @@ def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
     ]
 
 
-def judge(
+def plan(
     case: Case,
     *,
     largest_T: int = LARGEST_T,
     shapes: Iterable[tuple[int, int, int]] = SHAPES,
     budget: Budget | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
+) -> Plan:
     """Prove the case at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting.
 
     Where the budget does not afford them all, which a network of many operations may cause, the scope says
     how far the proof went.
     """
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run("formal", f"the claim {case.claim} is no identity")
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
     if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
-        return not_run("formal", nothing)
-    budget, shapes = budget or Budget(FORMAL_SECONDS), list(shapes)
+        return settled(KIND, not_run(KIND, nothing))
+    shapes = list(shapes)
+
+    def piece(T: int, shape: tuple[int, int, int], most: int) -> Piece:
+        size = Sizes(T, *shape)
+        return Piece(str(size), lambda before, told: _judge_families(case, size, most, before, told), size)
+
+    def further() -> Iterator[Piece]:
+        for T in itertools.count(largest_T + 1):
+            for shape in [(1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1)][: max(1, 4 - (T - largest_T) // 2)]:
+                yield piece(T, shape, T)
+
+    pieces = [piece(T, shape, largest_T) for shape in shapes for T in range(1, largest_T + 1)]
+    conclude = functools.partial(_concluded, case, shapes, largest_T)
+    return Plan(KIND, pieces, conclude, budget or Budget(FORMAL_SECONDS), cumulative=True, further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_families(
+    case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Told
+) -> Shown | Finding:
+    """The widest family of networks for which the rule is right at this size, and at those before it."""
+    said = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
-    for holds_for, network in tried:
-        promised = network == tried[-1][1]
+    # One ring for every T, unless time may end before the largest.
+    largest = Sizes(largest_T if hasattr(case.network, "undefined") else size.T, size.I, size.D, size.K)
+    for number in range(max((each["family"] for each in before), default=0), len(tried)):
+        _, network = tried[number]
+        tally = _Tally()
         try:
-            seen = _judge_family(case, network, holds_for, largest_T, shapes, budget, progress)
+            ref = reference(network, largest, case.weighted)
+            seen = _judge_size(case, ref, size.T, tally, lambda text: progress(text + said))
         except UnsupportedOperation as error:
-            seen = not_run("formal", f"the rule does not run on polynomials: {error}")
+            seen = not_run(KIND, f"the rule does not run on polynomials: {error}")
         except (RuleFailed, WrongResult) as error:
-            seen = not_run("formal", f"on polynomials {error}")
+            seen = not_run(KIND, f"on polynomials {error}")
         except TargetFailed:
             raise
         except GradcheckError as error:
-            seen = not_run("formal", f"no formal reference: {error}")
-        # A wider family than the rule was promised can speak for it, never against it.
-        if promised or seen.evidence.status is Status.HOLDS:
-            return seen
-    raise AssertionError("the last family is the network itself")
+            seen = not_run(KIND, f"no formal reference: {error}")
+        if seen is None:
+            planted = [tally.planted, tally.rejected]
+            shown = {"size": dataclasses.astuple(size), "family": number}
+            return {**shown, "identities": tally.identities, "planted": planted}
+    assert seen is not None  # what a wider family than the rule was promised says against it is nothing
+    return seen
 
 
-def _judge_family(
-    case: Case,
-    network: RecurrentNetwork,
-    holds_for: str,
-    largest_T: int,
-    shapes: list[tuple[int, int, int]],
-    budget: Budget,
-    progress: Callable[[str], None],
+def _concluded(
+    case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[Shown], budget: Budget
 ) -> Finding:
-    tally = _Tally()
+    if not shown:
+        return not_run(KIND, "SymPy's derivative takes too long here")
+    holds_for = families(case.network)[max(each["family"] for each in shown)][0]
     reached: dict[tuple[int, int, int], int] = {}
-
-    def told(text: str) -> None:
-        smaller = sum(reached.values())
-        progress(f"{text}, PROVED at {smaller} smaller size{'s' * (smaller > 1)}" if smaller else text)
-
-    for shape in shapes:
-        for T in range(1, largest_T + 1):
-            if not budget.affords_next():
-                break
-            size = Sizes(T, *shape)
-            with budget.timed(size):
-                # One ring for every T, unless time may end before the largest.
-                largest = Sizes(largest_T if hasattr(network, "undefined") else T, *shape)
-                against = _judge_size(case, reference(network, largest, case.weighted), T, tally, told)
-            if against is not None:
-                return against
-            reached[shape] = T
-    if not reached:
-        return not_run("formal", "SymPy's derivative takes too long here")
+    more = []
+    for each in shown:
+        T, I, D, K = each["size"]
+        if T <= largest_T:
+            reached[I, D, K] = max(T, reached.get((I, D, K), 0))
+        else:
+            more.append(Sizes(T, I, D, K))
     every = " and every setting there" if case.rule.declaration.settings else ""
     weights = ", loss weights" if case.weighted else ""
+    text = _reached_text(reached, shapes, largest_T)
     return Finding(
         Evidence(
-            "formal",
+            KIND,
             Status.HOLDS,
             Strength.PROVED,
             f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, "
             f"for {holds_for}",
-            scope=_reached_text(reached, shapes, largest_T) + every,
+            scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
             blind="code that takes another path at larger sizes",
-            details={"identities": tally.identities},
+            details={"identities": sum(each["identities"] for each in shown)},
         ),
-        planted=(tally.planted, tally.rejected),
+        planted=total(each["planted"] for each in shown),
     )
 
 
@@ -168,9 +188,7 @@ class _Tally:
     rejected: int = 0
 
 
-def _judge_size(
-    case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Callable[[str], None]
-) -> Finding | None:
+def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Told) -> Finding | None:
     """Compare at this T for every setting; a finding where the polynomials differ."""
     problem, known = ref.problem(T), len(ref.field.labels)
     for settings in case.rule.settings(T):
@@ -184,13 +202,13 @@ def _judge_size(
         wrong = _first_difference(ref, promised, result)
         if wrong is not None and len(ref.field.labels) > known:
             return not_run(
-                "formal",
+                KIND,
                 "the rule evaluates functions where the network does not, and polynomials do not know all their laws",
             )
         if wrong is not None:
             return Finding(
                 Evidence(
-                    "formal",
+                    KIND,
                     Status.REFUTED,
                     Strength.NONE,
                     f"the polynomials differ at {place(problem.sizes, settings)}: {wrong}",

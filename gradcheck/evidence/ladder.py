@@ -20,6 +20,7 @@ from . import Case, Finding, Witness, describe, not_run, place, spread, vacuous
 from .allowance import allowance
 from .target import entries, expected, planted
 
+KIND = "ladder"
 SIZE = Sizes(7, 3, 2, 2)
 DIGITS = (50, 100, 200)
 
@@ -41,9 +42,9 @@ def judge(
 ) -> Finding:
     """Compare at each precision with the claim's own value at 30 digits more."""
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run("ladder", f"the claim {case.claim} promises no particular result")
+        return not_run(KIND, f"the claim {case.claim} promises no particular result")
     if nothing := vacuous(case.claim, [size]):
-        return not_run("ladder", nothing)
+        return not_run(KIND, nothing)
     problem = lively_problem(case.network, size, case.seed + 7, weighted=case.weighted)
     agreement: dict[int, float] = {}
     planted_count = rejected = 0
@@ -61,9 +62,9 @@ def judge(
                     result = run(case.rule, problem.over(low), settings).gradient
                     values = {name: low.lift(array) for name, array in result.items()}
             except UnsupportedOperation as error:
-                return not_run("ladder", f"the rule does not run at {n} digits: {error}")
+                return not_run(KIND, f"the rule does not run at {n} digits: {error}")
             except RuleFailed as error:
-                return not_run("ladder", f"at {n} digits {error}")
+                return not_run(KIND, f"at {n} digits {error}")
             with high.working():
                 agreed, off = _beyond(
                     {k: high.array(low.natives(v), v.shape) for k, v in values.items()}, truth, allowed
@@ -75,13 +76,13 @@ def judge(
                 where = f"{place(size, settings)}"
                 text = f"at {n} digits and {where} {off} is off by more than rounding; {agreed:.1f} digits agree"
                 return Finding(
-                    Evidence("ladder", Status.REFUTED, Strength.NONE, text),
+                    Evidence(KIND, Status.REFUTED, Strength.NONE, text),
                     Witness(case.network, size, settings, text, problem),
                 )
     shown = ", ".join(f"{agreement[n]:.1f} of {n}" if agreement[n] < 1e6 else f"all of {n}" for n in digits)
     return Finding(
         Evidence(
-            "ladder",
+            KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
             f"digits that agree with the value at higher precision: {shown}",

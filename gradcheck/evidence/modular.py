@@ -26,8 +26,11 @@ scalars modulo 2^61 - 1 before anything is concluded, since a rule may take sing
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +48,10 @@ from ..reference.scalars.residues import ResidueArray, ResidueField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from .pieces import Piece, Plan, Shown, Told, gather, growing, settled, total
 from .target import expected, planted
 
+KIND = "modular"
 SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
 SMALL_SIZES = (Sizes(9, 5, 2, 3),)
 PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497)
@@ -76,7 +81,7 @@ class Point:
 
 
 class _Tally:
-    """What the points so far have shown; `least` is -log2 of the weakest failure probability of any size."""
+    """What the points of one size have shown; `least` is -log2 of the weakest failure probability of any setting."""
 
     def __init__(self) -> None:
         self.points = self.planted = self.rejected = 0
@@ -87,55 +92,80 @@ class _Tally:
         self.planted += point.planted_rejected is not None
         self.rejected += bool(point.planted_rejected)
 
+    def shown(self, size: Sizes) -> Shown:
+        planted = [self.planted, self.rejected]
+        return {"size": dataclasses.astuple(size), "points": self.points, "bits": self.least, "planted": planted}
 
-def judge(
-    case: Case,
-    *,
-    sizes: Sequence[Sizes] = SIZES,
-    most_settings: int = 2,
-    budget: Budget | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
+
+def plan(case: Case, *, sizes: Sequence[Sizes] = SIZES, most_settings: int = 2, budget: Budget | None = None) -> Plan:
     """Decide the case at each size that the budget affords, at a spread of its settings.
 
     Points are added at each until a wrong rule passes with less than 2^-60.
     """
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run("modular", f"the claim {case.claim} is no identity")
-    casts = _casts(case)
-    if casts:
-        return not_run("modular", casts)
-    budget, tally, sizes = budget or Budget(), _Tally(), reaching(case.claim, sizes)
-    for turn, size in enumerate(sizes):
-        if not budget.affords(size):
-            continue
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
+
+    def piece(turn: int, size: Sizes, most_settings: int, again: int = 0) -> Piece:
         most = _ALL if most_settings > 1 and size.T * size.I <= _SMALL else most_settings
-        with budget.timed(size):
-            for settings in spread(case.rule.settings(size.T), most, turn):
-                try:
-                    against = _judge_settings(case, size, settings, tally, progress)
-                except UnsupportedOperation as error:
-                    return not_run("modular", f"the rule does not run on residues: {error}")
-                except (RuleFailed, WrongResult, Refused) as error:
-                    return not_run("modular", f"on residues {error}")
-                if against is not None:
-                    return against
-    reached = [size for size in sizes if size not in budget.left_out]
+        title = f"{size}, again {again}" if again else str(size)
+        return Piece(title, lambda before, told: _judge_size(case, size, turn, most, again, not before, told), size)
+
+    def further() -> Iterator[Piece]:
+        """Larger sizes, and the same at other points, modulo other primes."""
+        larger = growing(sizes[-1])
+        for n in itertools.count(1):
+            yield piece(len(sizes) + n, next(larger), 1)
+            yield from (piece(turn, size, most_settings, again=n) for turn, size in enumerate(sizes))
+
+    sizes = reaching(case.claim, sizes)
+    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
+    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_size(case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, told: Told) -> Shown | Finding:
+    """again: how often this size was judged before. first: whether residues are asked first if they can judge."""
+    casts = _casts(case) if first else ""
+    if casts:
+        return not_run(KIND, casts)
+    tally = _Tally()
+    for settings in spread(case.rule.settings(size.T), most, turn):
+        try:
+            against = _judge_settings(case, size, settings, tally, told, again * MOST_POINTS)
+        except UnsupportedOperation as error:
+            return not_run(KIND, f"the rule does not run on residues: {error}")
+        except (RuleFailed, WrongResult, Refused) as error:
+            return not_run(KIND, f"on residues {error}")
+        if against is not None:
+            return against
+    return tally.shown(size)
+
+
+def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+    reached = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, reached):
-        return not_run("modular", nothing)
+        return not_run(KIND, nothing)
+    points, bits = sum(each["points"] for each in shown), dict[Sizes, float]()
+    for size, each in zip(reached, shown, strict=True):
+        bits[size] = bits.get(size, 0.0) + each["bits"]  # points of the same size are drawn independently
+    least = min(bits.values())
     relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
     return Finding(
         Evidence(
-            "modular",
+            KIND,
             Status.HOLDS,
             Strength.EXACT,
-            f"equal at {tally.points} random points of finite fields; a wrong rule passes with probability below "
-            f"2^-{int(tally.least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
-            scope=scope(case, reached) + budget.remark,
+            f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
+            f"2^-{int(least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
+            scope=scope(case, list(bits)) + budget.remark,
             blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
-            details={"points": tally.points, "failure_bits": round(tally.least, 1)},
+            details={"points": points, "failure_bits": round(least, 1)},
         ),
-        planted=(tally.planted, tally.rejected),
+        planted=total(each["planted"] for each in shown),
     )
 
 
@@ -159,18 +189,21 @@ def _casts(case: Case) -> str:
 
 
 def _judge_settings(
-    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Callable[[str], None]
+    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Told, first: int
 ) -> Finding | None:
-    """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ."""
-    claim, bits, draw = case.claim.bind(settings), 0.0, 0
+    """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ.
+
+    first: the number of the first point; those of other numbers are others.
+    """
+    claim, bits, draw = case.claim.bind(settings), 0.0, first
     while bits < WANTED_BITS:
-        if draw >= MOST_POINTS:
-            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw} points at {size}")
+        if draw - first >= MOST_POINTS:
+            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {size}")
         progress(f"{place(size, settings)}, point {draw + 1}")
         point = _judge_point(case, claim, size, settings, draw)
         if point.difference is not None and point.foreign:
             return not_run(
-                "modular",
+                KIND,
                 "the rule evaluates functions where the network does not, and residues do not keep all their laws",
             )
         if point.difference is not None:
@@ -255,7 +288,7 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
     try:
         result = run(case.rule, problem.copy(), settings).gradient
     except (UnsupportedOperation, RuleFailed, WrongResult) as error:
-        return not_run("modular", f"the rule does not run on residues: {error}")
+        return not_run(KIND, f"the rule does not run on residues: {error}")
     promised = expected(claim, problem)
     for name in promised:
         for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
@@ -263,12 +296,12 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
                 entry = entry_name(name, [int(i) for i in np.unravel_index(index, promised[name].shape)])
                 text = f"at {place(size, settings)}: {entry} differs at a random point"
                 return Finding(
-                    Evidence("modular", Status.REFUTED, Strength.NONE, text),
+                    Evidence(KIND, Status.REFUTED, Strength.NONE, text),
                     Witness(case.network, size, settings, text),
                 )
     return Finding(
         Evidence(
-            "modular",
+            KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
             "equal at one random point modulo 2^61 - 1, on single scalars; the rule takes elements out of its arrays, "

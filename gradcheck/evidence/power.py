@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,8 +59,39 @@ class Power:
     def add_lags(self, problem: Problem, allowed: dict[str, Array]) -> None:
         """Count the lags of the problem's last loss."""
         for name, came in reaches(problem, allowed).items():
-            known = self.reach.get(name, Reach(-1, -1))
-            self.reach[name] = Reach(max(known.visible, came.visible), max(known.longest, came.longest))
+            self._reached(name, came)
+
+    def include(self, other: Power) -> None:
+        """Count what another has counted."""
+        for name, least in other.smallest.items():
+            self.smallest[name] = min(self.smallest.get(name, float("inf")), least)
+        for name, came in other.reach.items():
+            self._reached(name, came)
+        self.seen |= other.seen
+        self.hidden |= other.hidden
+        self.undecided += other.undecided
+        self.total += other.total
+
+    def _reached(self, name: str, came: Reach) -> None:
+        known = self.reach.get(name, Reach(-1, -1))
+        self.reach[name] = Reach(max(known.visible, came.visible), max(known.longest, came.longest))
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data, from which `from_data` makes it again."""
+        return {
+            "smallest": dict(self.smallest),
+            "reach": {name: [reach.visible, reach.longest] for name, reach in self.reach.items()},
+            "seen": sorted(self.seen),
+            "hidden": sorted(self.hidden),
+            "undecided": self.undecided,
+            "total": self.total,
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Power:
+        reach = {name: Reach(*pair) for name, pair in data["reach"].items()}
+        seen, hidden = set(data["seen"]), set(data["hidden"])
+        return cls(dict(data["smallest"]), reach, seen, hidden, data["undecided"], data["total"])
 
     def blind(self, kind: str) -> str:
         """What would be invisible in that format, in a sentence."""

@@ -10,6 +10,8 @@ problems and settings, by the audit's seed alone, and shrinks what it or the liv
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,7 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from .. import strategies
+from ..budget import Budget
 from ..problems import lively_problem, living_sizes
 from ..reference.claims import LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
@@ -36,6 +39,7 @@ from . import Case, Finding, Witness, describe, not_run, spread
 from .allowance import allowance
 from .blackbox import coarsest, compare_on
 from .laws import PROPERTIES, Law, Property
+from .pieces import Piece, Plan, Shown, Told, gather, settled
 
 KIND = "properties"
 SIZES = (Sizes(5, 3, 2, 2), Sizes(4, 2, 3, 1), Sizes(7, 4, 1, 3))
@@ -125,17 +129,11 @@ def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
     return ""
 
 
-def _lively(case: Case, properties: Sequence[Property], sizes: Sequence[Sizes]) -> Iterator[Trial]:
-    for number, size in enumerate(sizes):
-        problem = lively_problem(
-            case.network,
-            living_sizes(case.network, size),
-            case.seed + 11,
-            weighted=case.weighted,
-            zero_state=number == 1,
-        )
-        for settings in spread(case.rule.settings(size.T), 1):
-            yield Trial(tuple(properties), problem, settings)
+def _lively(case: Case, properties: Sequence[Property], number: int, size: Sizes) -> Iterator[Trial]:
+    living, zero_state = living_sizes(case.network, size), number == 1
+    problem = lively_problem(case.network, living, case.seed + 11, weighted=case.weighted, zero_state=zero_state)
+    for settings in spread(case.rule.settings(size.T), 1):
+        yield Trial(tuple(properties), problem, settings)
 
 
 def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Trial]:
@@ -150,7 +148,7 @@ def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Tri
     )
 
 
-def _search(case: Case, properties: Sequence[Property], most: int) -> Violation | None:
+def _search(case: Case, properties: Sequence[Property], most: int, seed: int) -> Violation | None:
     """The smallest violation among `most` trials and what they shrink to; None if they show none."""
     seen: list[Violation] = []
 
@@ -167,7 +165,7 @@ def _search(case: Case, properties: Sequence[Property], most: int) -> Violation 
                 max_examples=most, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
                 suppress_health_check=list(HealthCheck),
             ),
-            random=random.Random(case.seed),
+            random=random.Random(seed),
         )  # fmt: skip
     except hypothesis.errors.NoSuchExample:
         return None
@@ -176,35 +174,87 @@ def _search(case: Case, properties: Sequence[Property], most: int) -> Violation 
     return seen[-1]
 
 
-def judge(
-    case: Case,
-    *,
-    properties: Sequence[Property] = PROPERTIES,
-    sizes: Sequence[Sizes] = SIZES,
-    drawn: int = DRAWN,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Finding:
+def plan(
+    case: Case, *, properties: Sequence[Property] = PROPERTIES, sizes: Sequence[Sizes] = SIZES, drawn: int = DRAWN
+) -> Plan:
     """Ask every property that is a theorem for the case on lively problems of these sizes, and on `drawn` more."""
     if not isinstance(case.claim, LagClaim):
-        return not_run(KIND, f"nothing that the claim {case.claim} promises is a theorem about several problems")
-    tried: dict[Property, int] = {}
+        reason = f"nothing that the claim {case.claim} promises is a theorem about several problems"
+        return settled(KIND, not_run(KIND, reason))
+
+    def lively(number: int, size: Sizes) -> Piece:
+        last = number == len(sizes) - 1
+        return Piece(
+            str(size), lambda before, told: _guarded(_judge_lively, case, properties, number, size, last, before, told)
+        )
+
+    def draw(most: int, seed: int) -> Piece:
+        return Piece(
+            f"drawn, seed {seed}",
+            lambda before, told: _guarded(_judge_drawn, case, properties, most, seed, before, told),
+        )
+
+    def further() -> Iterator[Piece]:
+        for n in itertools.count(1000):
+            yield draw(4 * DRAWN, case.seed + n)
+
+    pieces = [lively(number, size) for number, size in enumerate(sizes)]
+    pieces += [draw(drawn, case.seed)] if drawn else []
+    return Plan(KIND, pieces, functools.partial(_concluded, sizes), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _guarded(judge: Callable[..., Shown | Finding], *arguments: Any) -> Shown | Finding:
     try:
-        for trial in _lively(case, properties, sizes):
-            progress(trial.place)
-            if found := violation(case, trial):
-                return _against(case, _search(case, [found.property], SHRINKING) or found)
-            for each, _ in trial.laws(case):
-                tried[each] = tried.get(each, 0) + 1
-        if not tried:
-            return not_run(KIND, f"none of the properties is a theorem for {case.claim} on {case.network}")
-        progress("problems that Hypothesis draws")
-        if drawn and (found := _search(case, list(tried), drawn)):
-            return _against(case, found)
+        return judge(*arguments)
     except UnsupportedOperation as error:
         return not_run(KIND, str(error))
     except RuleFailed as error:
         return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error)))
-    names = {each.name: number for each, number in tried.items()}
+
+
+def _judge_lively(
+    case: Case,
+    properties: Sequence[Property],
+    number: int,
+    size: Sizes,
+    last: bool,
+    before: Sequence[Shown],
+    told: Told,
+) -> Shown | Finding:
+    tried: dict[str, int] = {}
+    for trial in _lively(case, properties, number, size):
+        told(trial.place)
+        if found := violation(case, trial):
+            return _against(case, _search(case, [found.property], SHRINKING, case.seed) or found)
+        for each, _ in trial.laws(case):
+            tried[each.name] = tried.get(each.name, 0) + 1
+    if last and not tried and not any(each["groups"] for each in before):
+        return not_run(KIND, f"none of the properties is a theorem for {case.claim} on {case.network}")
+    return {"groups": tried, "drawn": 0}
+
+
+def _judge_drawn(
+    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], told: Told
+) -> Shown | Finding:
+    """Of the properties that were asked before."""
+    told("problems that Hypothesis draws")
+    names = {name for each in before for name in each["groups"]}
+    if found := _search(case, [each for each in properties if each.name in names], most, seed):
+        return _against(case, found)
+    return {"groups": {}, "drawn": most}
+
+
+def _concluded(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) -> Finding:
+    names: dict[str, int] = {}
+    for each in shown:
+        for name, number in each["groups"].items():
+            names[name] = names.get(name, 0) + number
+    drawn = sum(each["drawn"] for each in shown)
     return Finding(
         Evidence(
             KIND,

@@ -96,6 +96,11 @@ def from_json(text: str) -> Report | Collection:
     return typing.cast("Report | Collection", _read(KINDS[kind], data, ""))
 
 
+def read(wanted: Any, value: Any) -> Any:
+    """What `plain` made of a record or container of the type `wanted`. Raises `GradcheckError` where it is none."""
+    return _read(wanted, value, "")
+
+
 def _read(wanted: Any, value: Any, where: str) -> Any:
     """`value` as the type `wanted`; `where` is its place in the text, for the message."""
     if wanted is Any:
