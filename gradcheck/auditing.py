@@ -16,9 +16,9 @@ from . import costing, isolation
 from .conclusion import merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
-from .evidence import Case, Finding, counting, formal, liveness, not_run, oracles, purity
+from .evidence import Case, Finding, counting, formal, liveness, lost, oracles, purity
 from .isolation import DEFAULT_LIMITS, Limits
-from .judging import Found, Judge
+from .judging import Found, Judge, Maker
 from .reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork, Sizes
@@ -56,6 +56,26 @@ def audit(
     not, in this one, as a debugger wants it. Raises `GradcheckError` for something that is no rule, or no claim, and an
     expectation about none, and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
     """
+    audited, notes = prepared(
+        rule, claims, networks=networks, weighted=weighted, effort=effort, seed=seed, expected=expected
+    )
+    begun = Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None))
+    begun.found = found or begun.found
+    begun.notes += notes
+    return begun.report(limits if isolated else None)
+
+
+def prepared(
+    rule: Any,
+    claims: Sequence[Claim] | None = None,
+    *,
+    networks: Sequence[RecurrentNetwork] | None = None,
+    weighted: bool | None = None,
+    effort: str = "full",
+    seed: int = 0,
+    expected: Mapping[str, str] | None = None,
+) -> tuple[Rule, list[str]]:
+    """The rule to audit, with what it is judged on, and what the reader should know. Raises as `audit` does."""
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
@@ -68,10 +88,7 @@ def audit(
     if expected is not None:
         known = checked_expectations(expected, audited.declaration.claims)
         audited = dataclasses.replace(audited, declaration=dataclasses.replace(audited.declaration, expected=known))
-    begun = _Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None))
-    begun.found = found or begun.found
-    begun.notes += [note] if note else []
-    return begun.report(limits if isolated else None)
+    return audited, [note] if note else []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -82,7 +99,7 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"the audit of {report.rule} was interrupted")
 
 
-class _Audit:
+class Audit:
     """One audit, step by step; see `course.Auditing`."""
 
     def __init__(self, rule: Rule, effort: Effort, seed: int, progress: Progress) -> None:
@@ -90,6 +107,7 @@ class _Audit:
         self.progress: Progress = lambda text: progress(f"{rule.name}: {text}")
         self.reaching: Progress = lambda kind: None
         self.found: Found = lambda claim, evidence: None
+        self.maker = Maker()
         self.networks = rule.declaration.networks
         self.claims = [c for c in rule.declaration.claims if not isinstance(c, Pure)]
         self.verdicts: list[Verdict] = []
@@ -291,28 +309,23 @@ class _Audit:
         if not isinstance(claim, (LagClaim, Equals)):
             reason = f"this version has no evidence for the claim {claim.kind!r}"
             return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
-        judge = Judge(self.rule, self.networks, self.effort, self.seed, self.progress, self._lost, self.found)
+        judge = Judge(
+            self.rule, self.networks, self.effort, self.seed, self.progress, self._lost, self.found, self.maker
+        )
         verdict, (given, rejected) = judge(claim)
         self.planted[0] += given
         self.planted[1] += rejected
         return verdict
 
     def _lost(self, claim: Claim, kind: str) -> Finding | None:
-        """What stands for a kind of evidence that the rule did not let be gathered, if it did not.
-
-        As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
-        """
+        """What stands for a kind of evidence that the rule did not let be gathered, if it did not."""
         self.reaching(kind)
         loss = self.losses.get((str(claim), kind))
-        if loss is None:
-            return None
-        if kind == "float64":
-            return Finding(Evidence(kind, Status.ERROR, Strength.NONE, loss.reason))
-        return not_run(kind, loss.reason)
+        return None if loss is None else lost(kind, loss.reason)
 
 
-def _remade(target: Any, how: dict[str, Any], effort: Effort, seed: int, reached: Course) -> _Audit:
+def _remade(target: Any, how: dict[str, Any], effort: Effort, seed: int, reached: Course) -> Audit:
     """An audit that was pickled; the settings that a rule declares come with the rule."""
-    audit = _Audit(as_rule(target, **how), effort, seed, lambda _: None)
+    audit = Audit(as_rule(target, **how), effort, seed, lambda _: None)
     audit.course = reached
     return audit

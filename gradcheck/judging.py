@@ -9,9 +9,9 @@ much else speaks for it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from . import counterexample as counter
 from .conclusion import Gathered, conclude, merge
@@ -27,24 +27,32 @@ from .evidence import (
     formal,
     ladder,
     modular,
-    not_run,
     vacuous,
 )
-from .evidence.target import TargetFailed
+from .evidence.pieces import Part, Piece, Plan, Shown, gather, made, whole
 from .reference.claims import Claim
 from .reference.errors import GradcheckError
 from .reference.network import RecurrentNetwork
-from .results import WrongResult
 from .rules import Rule
 from .verdicts import Evidence, Status, Strength, Verdict
 
 Progress = Callable[[str], None]
-Plan = list[tuple[str, Callable[[Progress], Finding]]]
-"""Kinds of evidence, each with what gathers it."""
 Lost = Callable[[Claim, str], Finding | None]
 """What stands for a kind of evidence that the rule did not let be gathered, if it did not."""
 Found = Callable[[str, Evidence], None]
 """Called with a claim and each kind of evidence on it as soon as that is there."""
+
+
+class Maker:
+    """Makes the pieces of evidence, here and one after the other; another takes them from where they were made."""
+
+    def planned(self, case: Case, plan: Plan) -> Plan:
+        """The plan that is followed where this one is."""
+        return plan
+
+    def made(self, case: Case, plan: Plan, piece: Piece, before: Sequence[Shown], told: Progress) -> Part:
+        """What comes of one of its pieces; see `evidence.pieces.made`."""
+        return made(plan, piece, before, told)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Judge:
     progress: Progress
     lost: Lost
     found: Found
+    maker: Maker = field(default_factory=Maker)
 
     def __call__(self, claim: Claim) -> tuple[Verdict, tuple[int, int]]:
         """The verdict, and how many planted faults its evidence was given and rejected."""
@@ -93,45 +102,41 @@ class Judge:
     # Evidence
 
     def _gather(self, case: Case, alike: Gathered | None) -> tuple[Finding, ...]:
-        """Every kind of evidence on one network, up to the first that speaks against the claim.
+        """Every kind of evidence on one network, up to the first that speaks against the claim."""
+        plans = self.plans(case, first=alike is None)
+        plans = [plan for plan in plans if plan.kind != formal.KIND] if alike and alike.proof else plans
+        return self._gathered(case, plans, self.maker)
 
-        A network after the first of its kind is judged at smaller sizes, and formally only if no proof covers it.
-        """
-        return self._gathered(case, self._plan(case, alike))
-
-    def _gathered(self, case: Case, plan: Plan) -> tuple[Finding, ...]:
+    def _gathered(self, case: Case, plans: Sequence[Plan], maker: Maker) -> tuple[Finding, ...]:
         findings: list[Finding] = []
-        for kind, judge in plan:
-            told = self._teller(f"{case.claim}, {kind}")
-            try:
-                findings.append(self.lost(case.claim, kind) or judge(told))
-            except WrongResult as error:
-                findings.append(Finding(Evidence(kind, Status.ERROR, Strength.NONE, str(error))))
-            except TargetFailed as error:
-                findings.append(not_run(kind, str(error)))
+        for plan in plans:
+            told, make = self._teller(f"{case.claim}, {plan.kind}"), functools.partial(maker.made, case)
+            findings.append(self.lost(case.claim, plan.kind) or gather(maker.planned(case, plan), told, make))
             self.found(str(case.claim), findings[-1].evidence)
             if findings[-1].evidence.status is Status.REFUTED:
                 break
         return tuple(findings)
 
-    def _plan(self, case: Case, alike: Gathered | None) -> Plan:
-        effort, first = self.effort, alike is None
+    def plans(self, case: Case, *, first: bool) -> list[Plan]:
+        """The kinds of evidence on one network, in order; one after the first of its kind is judged at smaller sizes.
+
+        There the formal kind is called for only where no proof on the first covers it.
+        """
+        effort = self.effort
         most = 2 if first else 1
         modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
         ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
-        plan: Plan = [
-            ("modular", lambda told: modular.judge(case, sizes=modular_sizes, most_settings=most, progress=told)),
-            ("enclosure", lambda told: enclosure.judge(case, sizes=ball_sizes, most_settings=most, progress=told)),
+        plans = [
+            formal.plan(case, largest_T=effort.formal_T, shapes=effort.formal_shapes),
+            modular.plan(case, sizes=modular_sizes, most_settings=most),
+            enclosure.plan(case, sizes=ball_sizes, most_settings=most),
         ]
-        if alike is None or alike.proof is None:
-            how: dict[str, Any] = {"largest_T": effort.formal_T, "shapes": effort.formal_shapes}
-            plan.insert(0, ("formal", lambda told: formal.judge(case, **how, progress=told)))
         if first:
-            plan.append(("ladder", lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
-        on_floats = floats.plan(case, effort.floats if first else floats.FURTHER)
+            plans.append(whole(ladder.KIND, lambda told: ladder.judge(case, digits=effort.digits, progress=told)))
+        on_floats = floats.plans(case, effort.floats if first else floats.FURTHER)
         if vacuous(case.claim, effort.floats.float64):  # what does not look for a longer problem says nothing here
-            on_floats = [(kind, judge) for kind, judge in on_floats if kind in ("float64", "float32")]
-        return plan + on_floats
+            on_floats = [plan for plan in on_floats if plan.kind in ("float64", "float32")]
+        return plans + on_floats
 
     def _teller(self, prefix: str) -> Progress:
         return lambda text: self.progress(f"{prefix} {text}")
@@ -166,7 +171,7 @@ class Judge:
     def _explained(self, case: Case, against: Finding, evidence: tuple[Evidence, ...]) -> Verdict | Gathered:
         """What floats say of a network where the rounding of constants explains what other numbers found."""
         claim, found = case.claim, against.evidence
-        findings = self._gathered(case, floats.plan(case, self.effort.floats))
+        findings = self._gathered(case, floats.plans(case, self.effort.floats), Maker())
         last = findings[-1]
         evidence = (*evidence, *(f.evidence for f in findings))
         said = f"{found.kind} evidence speaks against it ({found.statement})"

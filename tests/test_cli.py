@@ -284,14 +284,14 @@ def test_a_folder_that_is_not_writable_has_a_message() -> None:
 def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradcheck import auditing
 
-    judge = auditing._Audit._judge
+    judge = auditing.Audit._judge
 
     def interrupted(self: Any, claim: Any, blocked: str) -> Any:
         if self.rule.name == "wrong":
             raise KeyboardInterrupt
         return judge(self, claim, blocked)
 
-    monkeypatch.setattr(auditing._Audit, "_judge", interrupted)
+    monkeypatch.setattr(auditing.Audit, "_judge", interrupted)
     result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
     assert result.exit_code == 130, result.output
     assert "interrupted; what was judged by now is kept" in result.stderr

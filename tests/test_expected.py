@@ -82,9 +82,9 @@ def test_only_holding_and_refuted_are_turned_round(status: Status) -> None:
 
 def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed form counts before the kind; judging itself is left out."""
-    from gradcheck.auditing import _Audit
+    from gradcheck.auditing import Audit
 
-    monkeypatch.setattr(_Audit, "_judge", lambda self, claim, _: judged(Status.REFUTED, claim=str(claim), expected=""))
+    monkeypatch.setattr(Audit, "_judge", lambda self, claim, _: judged(Status.REFUTED, claim=str(claim), expected=""))
     claims = [Truncated(1), Truncated(2), Exact()]
     report = gradcheck.audit(bptt, claims, effort="quick", expected={"truncated": "any", "truncated(2)": "two"})
     assert {v.claim: v.expected for v in report.verdicts} == {

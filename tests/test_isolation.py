@@ -408,7 +408,7 @@ def test_torch_that_refuses_a_fork_is_given_a_fresh_process() -> None:
 
 
 def test_a_verdict_that_does_not_pickle_is_an_error_of_its_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    judge = auditing._Audit._judge
+    judge = auditing.Audit._judge
 
     def unpicklable(self: Any, claim: Any, blocked: str) -> Verdict:
         verdict = judge(self, claim, blocked)
@@ -417,7 +417,7 @@ def test_a_verdict_that_does_not_pickle_is_an_error_of_its_claim(monkeypatch: py
         evidence = dataclasses.replace(verdict.evidence[0], details={"kept": Pickled()})
         return dataclasses.replace(verdict, evidence=(evidence,))
 
-    monkeypatch.setattr(auditing._Audit, "_judge", unpicklable)
+    monkeypatch.setattr(auditing.Audit, "_judge", unpicklable)
     report = judged(plain_rules.good, Exact(), Truncated(1))
     assert of(report, "exact").status is ERROR and "cannot be sent" in of(report, "exact").statement
     assert of(report, "truncated(1)").status is REFUTED
@@ -435,7 +435,7 @@ def test_an_error_of_our_own_comes_back_with_its_traceback(monkeypatch: pytest.M
     def failing(self: Any, claim: Any, blocked: str) -> Verdict:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr(auditing._Audit, "_judge", failing)
+    monkeypatch.setattr(auditing.Audit, "_judge", failing)
     with pytest.raises(isolation.WorkerFailed, match="AssertionError: a bug"):
         judged(plain_rules.good, Exact())
 
