@@ -1,0 +1,208 @@
+"""What units found, line by line in a file, as it comes: a run that was stopped goes on from there.
+
+The first line says what was asked; every other is a unit, and what came of it. A line that was being written when the
+run was killed is taken away; its unit is made again. One run at a time writes to a file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..reference.errors import GradcheckError
+from ..report.codec import package_version
+from ..report.files import check_path
+from ..rules import as_rule
+from .units import Asked, Unit
+
+FORMAT = 1
+
+
+class Ledger:
+    """Outcomes by unit. path: where they are kept too, from one run to the next; None keeps them in memory alone.
+
+    Use it as a context. Raises `GradcheckError` for a file that holds something else, or another run, and for one that
+    another run is writing.
+    """
+
+    def __init__(self, asked: Sequence[Asked], path: Path | None = None) -> None:
+        self._known: dict[Unit, Mapping[str, Any]] = {}
+        self._file: BinaryIO | None = None
+        self.resumed = 0
+        if path is not None:
+            check_path(path)
+            self._open(path, identity(asked))
+
+    def _open(self, path: Path, asked: Mapping[str, Any]) -> None:
+        try:
+            file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise GradcheckError(f"{path} cannot be written: {error.strerror}") from error
+        try:
+            _lock(file, path)
+            file.seek(0)
+            complete = _complete_lines(file, path)
+            first = next(complete, None)
+            if first is None:
+                file.truncate(0)
+                file.write(_line({"gradcheck": package_version(), "format": FORMAT, "asked": asked}))
+            else:
+                _compare(first, asked, path)
+                for number, line in enumerate(complete, start=2):
+                    self._known[_unit(line, number, path)] = line["found"]
+            file.seek(0, os.SEEK_END)
+        except BaseException:
+            file.close()
+            raise
+        self._file, self.resumed = file, len(self._known)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def get(self, unit: Unit) -> Mapping[str, Any] | None:
+        """What came of the unit; None if it is still to be made."""
+        return self._known.get(unit)
+
+    def add(self, unit: Unit, found: Mapping[str, Any]) -> None:
+        """Remember what came of it, on disk before this returns."""
+        self._known[unit] = found
+        if self._file is not None:
+            self._file.write(_line({"unit": dataclasses.asdict(unit), "found": found}))
+
+    def __iter__(self) -> Iterator[tuple[Unit, Mapping[str, Any]]]:
+        return iter(self._known.items())
+
+
+def identity(asked: Sequence[Asked]) -> dict[str, Any]:
+    """What a run must have in common with the one before it for the results of that to be its own.
+
+    Of each rule that is its source, with that of the modules beside it. How long a call may take is not in it, nor how
+    many processes there are.
+    """
+    return {"rules": [_identity(each) for each in asked]}
+
+
+def _identity(asked: Asked) -> dict[str, Any]:
+    rule, _ = asked.rule()
+    declared = rule.declaration
+    return {
+        "name": asked.name,
+        "claims": [str(claim) for claim in declared.claims],
+        "networks": [repr(network) for network in declared.networks],
+        "weighted": declared.weighted,
+        "effort": asked.effort,
+        "seed": asked.seed,
+        "source": digest(rule.target),
+    }
+
+
+def digest(target: Any) -> str:
+    """Of the file that the rule is written in, and of the modules in that folder and below it that are loaded."""
+    home = _file_of(target)
+    if home is None:
+        return hashlib.sha256(repr(as_rule(target).origin).encode()).hexdigest()
+    files = {home}
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if isinstance(path, str) and path.endswith(".py") and Path(path).is_relative_to(home.parent):
+            files.add(Path(path))
+    contents = hashlib.sha256()
+    for file in sorted(files):
+        contents.update(str(file.relative_to(home.parent)).encode() + b"\0")
+        contents.update(file.read_bytes() if file.is_file() else b"")
+    return contents.hexdigest()
+
+
+def _file_of(target: Any) -> Path | None:
+    target = getattr(target, "func", target)
+    kind = target if inspect.isroutine(target) or isinstance(target, type) else type(target)
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(kind))
+    except TypeError:
+        return None
+    return Path(file).resolve() if file and Path(file).is_file() else None
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # a system that has no such locks
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise GradcheckError(f"another run is writing {path}; wait for it, or name another file") from None
+
+
+def _complete_lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
+    """Line by line; an unfinished last one is cut off."""
+    content = file.read()
+    end = content.rfind(b"\n") + 1
+    if end < len(content):
+        file.truncate(end)
+    for number, text in enumerate(content[:end].splitlines(), start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            raise _not_ours(path, number)
+        yield line
+
+
+def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
+    if not {"gradcheck", "format", "asked"} <= set(first):
+        raise _not_ours(path, 1)
+    if (first["format"], first["gradcheck"]) != (FORMAT, package_version()):
+        raise GradcheckError(
+            f"{path} was written by gradcheck {first['gradcheck']}, this is {package_version()}; name another file"
+        )
+    before, now = first["asked"]["rules"], asked["rules"]
+    names = [[rule["name"] for rule in rules] for rules in (before, now)]
+    if names[0] != names[1]:
+        raise GradcheckError(
+            f"{path} holds an audit of {', '.join(names[0])}, this is one of {', '.join(names[1])}; name another file"
+        )
+    for old, new in zip(before, now, strict=True):
+        differs = [what for what in new if old.get(what) != new[what]]
+        if differs == ["source"]:
+            raise GradcheckError(
+                f"{new['name']}, or a module beside it, has changed since {path} was written; delete that file, or "
+                "name another"
+            )
+        if differs:
+            what = next(what for what in differs if what != "source")
+            values = f"{old.get(what)!r:.60}, now {new[what]!r:.60}"
+            raise GradcheckError(
+                f"{path} holds an audit of {new['name']} with other {what} ({values}); name another file"
+            )
+
+
+def _unit(line: Mapping[str, Any], number: int, path: Path) -> Unit:
+    try:
+        unit = Unit(**line["unit"])
+        if not isinstance(line["found"], dict):
+            raise TypeError
+    except (KeyError, TypeError):
+        raise _not_ours(path, number) from None
+    return unit
+
+
+def _not_ours(path: Path, number: int) -> GradcheckError:
+    return GradcheckError(f"line {number} of {path} is no result of a run; name another file")
+
+
+def _line(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False).encode() + b"\n"

@@ -1,0 +1,372 @@
+"""Runs audits in units: sends each where it is made, keeps what comes of it, and puts it together in order.
+
+What is sent when depends on how many units can be made at once, and on what finishes first; what a verdict is made of
+does not. Kinds of evidence on one network are gathered side by side, the sizes of a kind one after the other, since
+what a size took decides whether the next is affordable. What another kind makes needless is not begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..auditing import Audit, Interrupted
+from ..conclusion import Gathered
+from ..course import Course
+from ..effort import EFFORTS
+from ..evidence import counting, formal
+from ..evidence.pieces import Plan, course
+from ..reference.claims import Claim, Equals, LagClaim
+from ..reference.errors import GradcheckError
+from ..rules import Rule
+from ..verdicts import Report, Stage, Status, Strength, Verdict
+from .ledger import Ledger
+from .pools import Pool, processes
+from .records import course_as_data, course_from, part_from
+from .spending import Account, Deadline
+from .units import STAGES, VERDICT, Asked, Task, Unit, perform, places, plans, unmade
+
+Found = Mapping[str, Any]
+Position = tuple[int, int]
+"""Of a kind of evidence: the number of its network, and its place on it."""
+
+
+def audits(
+    asked: Sequence[Asked],
+    pool: Pool,
+    *,
+    results: Path | None = None,
+    minutes: float = 0.0,
+    progress: Callable[[str], None] = lambda _: None,
+    finished: Callable[[Asked, Report], None] = lambda asked, report: None,
+) -> list[Report]:
+    """Audit each of these rules, their units made in the pool; the reports in the order of `asked`.
+
+    results: a file of JSON lines that takes what units find, and from which a run that was stopped goes on. minutes: to
+    spend once all is judged that a full audit has. progress: called with a line of text as units are made. finished:
+    called with each report, in order. Raises `GradcheckError` for a rule that cannot be judged, or sent to another
+    process, and for results of another run; `Interrupted`, a KeyboardInterrupt, with what is known of the first rule
+    that was not finished.
+    """
+    with Ledger(asked, results) as ledger:
+        run = _Run(pool, ledger, minutes, progress)
+        try:
+            return asyncio.run(run.all(asked, finished))
+        except KeyboardInterrupt:
+            partial = next((state.partial() for state in run.states if state.report is None), None)
+            if partial is None:
+                raise
+            raise Interrupted(partial) from None
+
+
+@dataclass
+class _Judged:
+    """A claim on its way. known: what its pieces came to. against: the first kind that speaks against it."""
+
+    claim: Claim
+    known: dict[Unit, Found] = field(default_factory=dict)
+    accounts: list[Account] = field(default_factory=list)
+    against: Position | None = None
+    course: Course | None = None
+
+    def needless(self, position: Position) -> bool:
+        return self.against is not None and position > self.against
+
+    def refuted(self, position: Position) -> None:
+        self.against = min(position, self.against or position)
+
+
+@dataclass
+class _State:
+    """An audit on its way."""
+
+    asked: Asked
+    rule: Rule
+    notes: list[str]
+    stages: Course = field(default_factory=Course)
+    claims: list[_Judged] = field(default_factory=list)
+    spent: Stage | None = None
+    report: Report | None = None
+
+    def partial(self) -> Report:
+        """What is known of it, the rest NOT RUN."""
+        stopped = "not judged: interrupted"
+        pure = self.stages.verdicts or (Verdict("pure", Status.NOT_RUN, Strength.NONE, stopped),)
+        claims = self.claims or [_Judged(claim) for claim in self.audit().claims]
+        verdicts = [
+            each.course.verdicts[-1]
+            if each.course
+            else Verdict(str(each.claim), Status.NOT_RUN, Strength.NONE, stopped)
+            for each in claims
+        ]
+        return self._reported((*pure, *verdicts))
+
+    def audit(self) -> Audit:
+        """An audit of the rule in which nothing has been judged."""
+        audit = Audit(self.rule, EFFORTS[self.asked.effort], self.asked.seed, lambda text: None)
+        audit.notes += self.notes
+        return audit
+
+    def concluded(self) -> Report:
+        """The report, once every claim has been judged, or nothing could be."""
+        if self.stages.blocked:
+            audit = self.audit()
+            audit.course = self.stages
+            return audit.report(None)
+        return self._reported(
+            (*self.stages.verdicts, *(each.course.verdicts[-1] for each in self.claims if each.course))
+        )
+
+    def _reported(self, verdicts: tuple[Verdict, ...]) -> Report:
+        audit, courses = self.audit(), [each.course for each in self.claims if each.course]
+        given, rejected = (sum(each.planted[n] for each in courses) for n in range(2))
+        stages = (*self.stages.stages, *([self.spent] if self.spent else []))
+        audit.course = Course(verdicts, stages, (given, rejected), compared=True, blocked=self.stages.blocked)
+        return audit.report(None)
+
+
+class _Run:
+    def __init__(self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None]) -> None:
+        self.pool, self.ledger, self.minutes, self.progress = pool, ledger, minutes, progress
+        self.slots, self.alone, self.suspects = asyncio.Semaphore(pool.width), asyncio.Lock(), asyncio.Lock()
+        self.states: list[_State] = []
+        self.done = self.running = 0
+
+    async def all(self, asked: Sequence[Asked], finished: Callable[[Asked, Report], None]) -> list[Report]:
+        self.states = [_State(each, *each.rule()) for each in asked]
+        begun = [asyncio.ensure_future(self.gather(state)) for state in self.states]
+        try:
+            if self.minutes:
+                await asyncio.gather(*begun)
+                await self.spend()
+            ends = [asyncio.ensure_future(self.conclude(s, b)) for s, b in zip(self.states, begun, strict=True)]
+            for state, end in zip(self.states, ends, strict=True):
+                finished(state.asked, await end)
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        return [state.report for state in self.states if state.report]
+
+    # Units
+
+    async def outcome(self, task: Task) -> Found:
+        """What comes of a unit: what is known of it, or once there is room for it, what is made of it."""
+        known = self.ledger.get(task.unit)
+        if known is not None:
+            return known
+        async with self.slots:
+            self.running += 1
+            self.tell(task.unit)
+            try:
+                found = await self._made(task)
+            finally:
+                self.running -= 1
+        if task.unit.kind != STAGES or "failed" not in found:
+            self.ledger.add(task.unit, found)
+        self.done += 1
+        self.tell(task.unit)
+        return found
+
+    def tell(self, unit: Unit) -> None:
+        kept = f", {self.ledger.resumed} from before" if self.ledger.resumed else ""
+        self.progress(f"{self.done} units done{kept}, {self.running} under way; {unit.text}")
+
+    async def _made(self, task: Task) -> Found:
+        sent = self._packed(task)
+        executor = self.pool.executor
+        try:
+            return await asyncio.wrap_future(executor.submit(_perform, sent))
+        except self.pool.broken as error:
+            self.pool.renew(executor, error)
+        # One of those that were under way ended its process. Alone it shows whether it was this one.
+        async with self.suspects:
+            with processes(1) as apart:
+                try:
+                    return await asyncio.wrap_future(apart.executor.submit(_perform, sent))
+                except apart.broken as error:
+                    return unmade(task.unit, f"{task.asked.name} ended the process in which it was judged ({error})")
+
+    def _packed(self, task: Task) -> Task | bytes:
+        """The task as it is sent. Raises `GradcheckError` for a rule that cannot be."""
+        if self.pool.shares_memory:
+            return task
+        try:
+            return pickle.dumps(task)
+        except Exception as error:
+            raise GradcheckError(
+                f"{task.asked.name} cannot be sent to another process ({error}); define it at the top of a module, or "
+                "name it there: module:rule"
+            ) from error
+
+    # From units to reports
+
+    async def gather(self, state: _State) -> None:
+        """The stages of an audit, then every piece of evidence on its claims."""
+        found = await self.outcome(Task(state.asked, Unit(state.asked.name)))
+        if "failed" in found:
+            raise GradcheckError(found["failed"])
+        state.stages = course_from(found["course"])
+        if state.stages.blocked:
+            return
+        state.claims = [_Judged(claim) for claim in state.audit().claims]
+        identities = [each for each in state.claims if isinstance(each.claim, (LagClaim, Equals))]
+        await asyncio.gather(*(self.gather_for(state, each) for each in identities))
+
+    async def gather_for(self, state: _State, judged: _Judged) -> None:
+        """Every piece of evidence on a claim, as far as its verdict needs it."""
+        proofs: dict[int, asyncio.Future[Any]] = {}
+        kinds = []
+        for number, _, first in places(state.rule.declaration.networks):
+            planned = plans(state.rule, judged.claim, state.asked.effort, state.asked.seed, number)
+            for place, plan in enumerate(planned):
+                after = proofs[first] if plan.kind == formal.KIND and number != first else None
+                kind = asyncio.ensure_future(self.kind(state, judged, (number, place), plan, after))
+                if plan.kind == formal.KIND and number == first:
+                    proofs[number] = kind
+                kinds.append(kind)
+        await asyncio.gather(*kinds)
+
+    async def kind(
+        self, state: _State, judged: _Judged, position: Position, plan: Plan, after: asyncio.Future[Any] | None
+    ) -> Any:
+        """The finding of one kind; of a formal kind none where the proof that comes before it covers its network."""
+        network = state.rule.declaration.networks[position[0]]
+        if after is not None:
+            finding = await after
+            if finding is not None and Gathered(network, (finding,)).proof:
+                return None
+        steps, shown, seconds = course(plan), list[Mapping[str, Any]](), 0.0
+        try:
+            piece, before = next(steps)
+            while not judged.needless(position):
+                unit = Unit(state.asked.name, str(judged.claim), position[0], plan.kind, piece.label)
+                found = await self.outcome(Task(state.asked, unit, tuple(shown)))
+                judged.known[unit] = found
+                if "failed" in found:
+                    return None
+                part = part_from(found["part"], network)
+                seconds = part.seconds
+                if part.ended is None:
+                    shown.append(found["part"])
+                piece, before = steps.send(part)
+        except StopIteration as end:
+            finding = end.value
+            if finding.evidence.status is Status.REFUTED:
+                judged.refuted(position)
+            elif shown and position[0] == 0:
+                judged.accounts.append(Account(position[0], plan, tuple(shown), seconds))
+            return finding
+        return None
+
+    async def conclude(self, state: _State, gathered: asyncio.Future[None]) -> Report:
+        await gathered
+        await asyncio.gather(*(self.verdict(state, each) for each in state.claims))
+        state.report = state.concluded()
+        return state.report
+
+    async def verdict(self, state: _State, judged: _Judged) -> None:
+        """One claim concluded from its pieces."""
+        pieces = f"of {len(judged.known)} pieces" if judged.known else ""
+        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=pieces)
+        course = course_as_data(Course(state.stages.verdicts[:1], compared=True))
+        spare = {(each.network, each.plan.kind): tuple(each.spare) for each in judged.accounts}
+        task = Task(state.asked, unit, course=course, known=judged.known, spare=spare)
+        found = await self.outcome(task)
+        if "failed" in found:
+            raise GradcheckError(found["failed"])
+        judged.course = course_from(found["course"])
+        if self.pool.width > 1 and any(e.kind == counting.GROWTH for e in judged.course.verdicts[-1].evidence):
+            judged.course = await self.measured_alone(task)
+
+    async def measured_alone(self, task: Task) -> Course:
+        """A claim that is judged by the clock, judged again while nothing else is done."""
+        again = Task(task.asked, Unit(task.unit.rule, task.unit.claim, kind=VERDICT, size="alone"), course=task.course)
+        known = self.ledger.get(again.unit)
+        if known is None:
+            async with self.nothing_else():
+                known = await self._made(again)
+            self.ledger.add(again.unit, known)
+        return course_from(known["course"])
+
+    @asynccontextmanager
+    async def nothing_else(self) -> AsyncIterator[None]:
+        async with self.alone:
+            for _ in range(self.pool.width):
+                await self.slots.acquire()
+            try:
+                yield
+            finally:
+                for _ in range(self.pool.width):
+                    self.slots.release()
+
+    # Time to spare
+
+    async def spend(self) -> None:
+        """Add pieces to what holds until the minutes are over."""
+        deadline = Deadline(60 * self.minutes)
+        accounts = [
+            (state, judged, account)
+            for state in self.states
+            for judged in state.claims
+            for account in judged.accounts
+            if judged.against is None
+        ]
+        await asyncio.gather(*(self._spender(accounts, deadline) for _ in range(max(1, self.pool.width // 2))))
+        for state in self.states:
+            state.spent = _bought(state, self.minutes)
+
+    async def _spender(self, accounts: list[tuple[_State, _Judged, Account]], deadline: Deadline) -> None:
+        while True:
+            able = [each for each in accounts if each[2].open and each[1].against is None]
+            if not able:
+                return
+            state, judged, account = min(able, key=lambda each: each[2].used)
+            planned = account.next(deadline.left)
+            if planned is None:
+                continue
+            number, piece, predicted = planned
+            unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, piece.label)
+            found = await self.outcome(Task(state.asked, unit, tuple(account.base), further=number))
+            part = (
+                part_from(found["part"], state.rule.declaration.networks[account.network]) if "part" in found else None
+            )
+            refuted = part is not None and part.ended is not None and part.ended.evidence.status is Status.REFUTED
+            if part is None or (part.ended is not None and not refuted):
+                account.failed(predicted)
+                continue
+            judged.known[unit] = found
+            account.made(number, piece, predicted, part.seconds)
+            if refuted:
+                account.refuted = True
+                judged.refuted((account.network, 0))
+
+
+def _bought(state: _State, minutes: float) -> Stage | None:
+    """What the time that was spent on it has added to the evidence on each claim."""
+    told, refuted = [], []
+    for judged in state.claims:
+        added = [account for account in judged.accounts if account.spare]
+        if added:
+            told.append(f"{judged.claim}: {', '.join(account.told for account in added)}")
+        refuted += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.refuted]
+    if not told:
+        return Stage("budget", Status.HOLDS, f"{minutes:g} min bought no further evidence: no kind could go on in time")
+    text = f"{minutes:g} min bought further pieces of evidence: {'; '.join(told)}"
+    if refuted:
+        return Stage("budget", Status.REFUTED, f"{text}; what speaks against {'; '.join(refuted)} was found there")
+    return Stage("budget", Status.HOLDS, text)
+
+
+def _perform(task: Task | bytes) -> dict[str, Any]:
+    """Make a unit where it was sent."""
+    if isinstance(task, bytes):
+        try:
+            task = pickle.loads(task)
+        except Exception as error:
+            return {"failed": f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"}
+    assert isinstance(task, Task)
+    return perform(task)

@@ -1,0 +1,97 @@
+"""Time beyond a full audit, spent where it adds power: on further pieces of each kind of evidence, evenly.
+
+A kind goes on to larger sizes, other primes, longer lags and other numbers. It ends where its next piece would take
+too long, or where the rule does not let it be made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..evidence.pieces import Piece, Plan
+from ..reference.network import Sizes
+
+GROWTH = 6.0
+"""How much longer the next size of a proof may take than the one before it."""
+LONGEST = 45.0
+"""Seconds that no piece is begun which would take longer: calls of a rule are ended after 60."""
+
+
+@dataclass
+class Account:
+    """One kind of evidence for one claim on one network, to which further pieces can be added.
+
+    base: what the pieces of the full audit showed. spare: the further pieces that were made, by number, with the
+    seconds that each took. refuted: whether one of them speaks against the claim.
+    """
+
+    network: int
+    plan: Plan
+    base: Sequence[Mapping[str, Any]]
+    last: float
+    spare: dict[int, float] = field(default_factory=dict)
+    sizes: list[Sizes] = field(default_factory=list)
+    begun: int = 0
+    expected: float = 0.0
+    open: bool = True
+    refuted: bool = False
+
+    def __post_init__(self) -> None:
+        self._further: Iterator[Piece] = self.plan.further()
+
+    @property
+    def used(self) -> float:
+        """Seconds, with those that what is under way will take."""
+        return sum(self.spare.values()) + self.expected
+
+    def next(self, left: float) -> tuple[int, Piece, float] | None:
+        """The next piece with its number and the seconds that it is expected to take; None where the kind ends."""
+        piece = next(self._further, None)
+        if piece is None:
+            self.open = False
+            return None
+        predicted = GROWTH * self.last if self.plan.cumulative else self._predicted(piece)
+        if predicted > min(left, LONGEST):
+            self.open = False
+            return None
+        self.begun += 1
+        self.expected += predicted
+        return self.begun - 1, piece, predicted
+
+    def _predicted(self, piece: Piece) -> float:
+        return max(self.last, self.plan.budget.predicted(piece.size) if piece.size else 0.0)
+
+    def made(self, number: int, piece: Piece, predicted: float, seconds: float) -> None:
+        """Enter a piece that was made."""
+        self.expected -= predicted
+        self.spare[number], self.last = seconds, seconds
+        if piece.size is not None:
+            self.sizes.append(piece.size)
+            self.plan.budget.record(piece.size, seconds)
+
+    def failed(self, predicted: float) -> None:
+        """End the kind at a piece that the rule did not let be made."""
+        self.expected -= predicted
+        self.open = False
+
+    @property
+    def told(self) -> str:
+        """For the report: modular 12 (T up to 300, I up to 60)."""
+        text = f"{self.plan.kind} {len(self.spare)}"
+        if not self.sizes:
+            return text
+        return f"{text} (T up to {max(s.T for s in self.sizes)}, I up to {max(s.I for s in self.sizes)})"
+
+
+class Deadline:
+    """When the time that may be spent ends."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds, self._clock, self._start = seconds, clock, clock()
+
+    @property
+    def left(self) -> float:
+        return self.seconds - (self._clock() - self._start)

@@ -1,0 +1,253 @@
+"""Units of an audit, and the function that makes one wherever it is sent.
+
+Three kinds. "stages": purity, liveness and oracle agreement, before all else. A piece of evidence: one size of one
+kind, for one claim on one network. "verdict": one claim, concluded from its pieces; where these speak against it, that
+is a counterexample and a diagnosis. Each runs the rule within its limits in a process that is no other unit's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from .. import isolation
+from ..auditing import Audit, prepared
+from ..course import Course, Loss
+from ..effort import EFFORTS
+from ..evidence import Case, formal, lost
+from ..evidence.pieces import Part, Piece, Plan, Shown, made
+from ..isolation import Limits
+from ..judging import Judge, Maker
+from ..reference.claims import Claim
+from ..reference.errors import GradcheckError
+from ..reference.network import RecurrentNetwork
+from ..rules import Rule
+from ..targets import load_rule, resolve
+from ..verdicts import Evidence, Status, Strength, Verdict
+from .records import course_as_data, course_from, part_as_data, part_from, shown_from
+
+STAGES, VERDICT = "stages", "verdict"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is made: of which rule, for which claim, on the network of which number, by which kind, at which size."""
+
+    rule: str
+    claim: str = ""
+    network: int = 0
+    kind: str = STAGES
+    size: str = ""
+
+    @property
+    def text(self) -> str:
+        return ", ".join(part for part in (f"{self.rule}: {self.claim}", self.kind, self.size) if part)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One rule and what it is audited on; it can be sent to another process.
+
+    target: the text that names the rule there too, or the rule itself, which must pickle then. limits: for its code;
+    None runs it in the process of the unit itself.
+    """
+
+    name: str
+    target: Any
+    claims: tuple[Claim, ...] | None = None
+    networks: tuple[RecurrentNetwork, ...] | None = None
+    weighted: bool | None = None
+    effort: str = "full"
+    seed: int = 0
+    expected: Mapping[str, str] | None = None
+    limits: Limits | None = None
+
+    def rule(self) -> tuple[Rule, list[str]]:
+        """The rule as `auditing.prepared` has it, and its notes. Raises `GradcheckError` as that does."""
+        return prepared(
+            self.found, self.claims, networks=self.networks, weighted=self.weighted, effort=self.effort,
+            seed=self.seed, expected=self.expected,
+        )  # fmt: skip
+
+    @property
+    def found(self) -> Any:
+        return _named(self.target) if isinstance(self.target, str) else self.target
+
+
+@lru_cache(maxsize=64)
+def _named(text: str) -> Any:
+    return load_rule(text) if ":" in text else dict(resolve(text))[text]
+
+
+def places(networks: Sequence[RecurrentNetwork]) -> list[tuple[int, RecurrentNetwork, int]]:
+    """(number, network, number of the first of its kind) of each; those that are not that are judged more briefly."""
+    kinds = [type(network) for network in networks]
+    return [(number, network, kinds.index(type(network))) for number, network in enumerate(networks)]
+
+
+def plans(rule: Rule, claim: Claim, effort: str, seed: int, number: int) -> list[Plan]:
+    """The kinds of evidence that are gathered for a claim on one network; see `judging.Judge.plans`."""
+    networks = rule.declaration.networks
+    judge = Judge(
+        rule, networks, EFFORTS[effort], seed, _untold, lambda claim, kind: None, lambda claim, evidence: None
+    )
+    first = places(networks)[number][2] == number
+    return judge.plans(Case(rule, claim, networks[number], seed), first=first)
+
+
+def _untold(text: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit, the audit that it is of, and what it builds on.
+
+    before: what the pieces of the same kind before it showed. further: which of its plan's pieces beyond a full audit
+    it is; None for those of the plan. course: of the audit so far. known: what the claim's pieces came to, by unit;
+    spare: which of those are beyond a full audit, by network and kind.
+    """
+
+    asked: Asked
+    unit: Unit
+    before: tuple[Mapping[str, Any], ...] = ()
+    further: int | None = None
+    course: Mapping[str, Any] | None = None
+    known: Mapping[Unit, Mapping[str, Any]] = field(default_factory=dict)
+    spare: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
+
+
+def perform(task: Task) -> dict[str, Any]:
+    """Make a unit: {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all."""
+    audit: _PieceOfAudit | Audit
+    try:
+        rule, _ = task.asked.rule()
+        if task.unit.kind not in (STAGES, VERDICT):
+            audit = _PieceOfAudit(task)
+        else:
+            audit = _audit(task, rule)
+        if task.asked.limits is not None:
+            isolation.judge(audit, task.asked.limits)
+        while audit.waiting:
+            audit.advance()
+    except GradcheckError as error:
+        return {"failed": str(error)}
+    if isinstance(audit, _PieceOfAudit):
+        assert audit.part is not None
+        return {"part": audit.part}
+    return {"course": course_as_data(audit.course)}
+
+
+def _audit(task: Task, rule: Rule) -> Audit:
+    """The audit of the stages alone, or of one claim after them."""
+    claims = [c for c in rule.declaration.claims if str(c) == task.unit.claim][:1]
+    alone = dataclasses.replace(
+        rule, declaration=dataclasses.replace(rule.declaration, claims=tuple(claims), expected=())
+    )
+    audit = Audit(alone, EFFORTS[task.asked.effort], task.asked.seed, _untold)
+    if task.course is not None:
+        audit.course = course_from(task.course)
+    audit.maker = _Known(task)
+    return audit
+
+
+class _Known(Maker):
+    """Takes pieces from what was made; what was not, it makes."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def planned(self, case: Case, plan: Plan) -> Plan:
+        spare = beyond(plan, self._task.spare.get((_number(case), plan.kind), ()))
+        return dataclasses.replace(plan, pieces=[*plan.pieces, *(dataclasses.replace(p, asked=True) for p in spare)])
+
+    def made(self, case: Case, plan: Plan, piece: Piece, before: Sequence[Shown], told: Callable[[str], None]) -> Part:
+        unit = dataclasses.replace(self._task.unit, network=_number(case), kind=plan.kind, size=piece.label)
+        known = self._task.known.get(unit)
+        if known is None:
+            return super().made(case, plan, piece, before, told)
+        if "failed" in known:
+            raise GradcheckError(known["failed"])
+        return part_from(known["part"], case.network)
+
+
+def _number(case: Case) -> int:
+    return case.rule.declaration.networks.index(case.network)
+
+
+class _PieceOfAudit:
+    """One piece of evidence as an audit of one step; see `course.Auditing`."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.progress: Callable[[str], None] = _untold
+        self.reaching: Callable[[str], None] = _untold
+        self.found: Callable[[str, Evidence], None] = lambda claim, evidence: None
+        self.notes: list[str] = []
+        self.sought: set[Any] = set()
+        self.part: dict[str, Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _PieceOfAudit, (self.task,)
+
+    @property
+    def course(self) -> Course:
+        return Course(piece=self.part)
+
+    @course.setter
+    def course(self, reached: Course) -> None:
+        self.part = dict(reached.piece) if reached.piece else None
+
+    @property
+    def waiting(self) -> str:
+        return "" if self.part else self.task.unit.claim
+
+    @property
+    def rule_free(self) -> bool:
+        return False
+
+    def advance(self) -> None:
+        unit, asked = self.task.unit, self.task.asked
+        self.reaching(unit.kind)
+        rule, _ = asked.rule()
+        claim = next(c for c in rule.declaration.claims if str(c) == unit.claim)
+        plan = next(p for p in plans(rule, claim, asked.effort, asked.seed, unit.network) if p.kind == unit.kind)
+        piece = self._piece(plan)
+        before = [shown_from(data) for data in self.task.before]
+        told = lambda text: self.progress(f"{rule.name}: {claim}, {unit.kind} {text}")  # noqa: E731
+        self.part = part_as_data(made(plan, piece, before, told))
+
+    def _piece(self, plan: Plan) -> Piece:
+        if self.task.further is not None:
+            return beyond(plan, [self.task.further])[0]
+        return next(piece for piece in plan.pieces if piece.label == self.task.unit.size)
+
+    def give_up(self, loss: Loss) -> None:
+        kind, reason = self.task.unit.kind, f"{self.task.unit.rule} {loss.reason}"
+        self.part = part_as_data(Part(ended=lost(kind, reason)))
+
+    def derive(self, wanted: Any) -> None:
+        network, sizes, weighted = wanted
+        formal.reference(network, sizes, weighted)
+
+
+def beyond(plan: Plan, numbers: Iterable[int]) -> list[Piece]:
+    """Of the pieces beyond a full audit those of these numbers, from 0 on."""
+    wanted = sorted(numbers)
+    found = itertools.islice(plan.further(), wanted[-1] + 1 if wanted else 0)
+    return [piece for number, piece in enumerate(found) if number in wanted]
+
+
+def unmade(unit: Unit, reason: str) -> dict[str, Any]:
+    """What stands for a unit whose process ended each time that it was tried."""
+    if unit.kind == STAGES:
+        verdict = Verdict("pure", Status.ERROR, Strength.NONE, reason)
+        return {"course": course_as_data(Course((verdict,), compared=True, blocked=reason))}
+    if unit.kind == VERDICT:
+        verdict = Verdict(unit.claim, Status.ERROR, Strength.NONE, reason)
+        return {"course": course_as_data(Course((verdict,), compared=True))}
+    return {"part": part_as_data(Part(ended=lost(unit.kind, reason)))}
