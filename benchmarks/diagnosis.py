@@ -7,7 +7,7 @@ import time
 from functools import cache
 from typing import Any
 
-from gradcheck.auditing import audit
+from gradcheck.asking import audit
 from gradcheck.faults import FAULTS
 from gradcheck.faults.fault import Fault
 from gradcheck.rules import as_rule

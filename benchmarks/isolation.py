@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradcheck.algorithms import bptt
-from gradcheck.auditing import audit
+from gradcheck.asking import audit
 from gradcheck.reference.network import Network
 
 from .rows import Outcome, Row, at_most, in_turn

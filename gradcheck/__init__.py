@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import jax as jax
     from . import torch as torch
-    from .auditing import audit as audit
+    from .asking import audit as audit
     from .isolation import Limits as Limits
     from .pytest_plugin import parametrize as parametrize
     from .reference.claims import Aligned as Aligned
@@ -61,7 +61,7 @@ _CLAIMS = (
     "Windowed",
 )
 _HOME = {
-    "audit": "auditing",
+    "audit": "asking",
     "Limits": "isolation",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),

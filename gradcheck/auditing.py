@@ -17,7 +17,7 @@ from .conclusion import merge
 from .course import ORACLES, PURITY, Course, Loss
 from .effort import EFFORTS, Effort
 from .evidence import Case, Finding, counting, formal, liveness, lost, oracles, purity
-from .isolation import DEFAULT_LIMITS, Limits
+from .isolation import Limits
 from .judging import Found, Judge, Maker
 from .reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
 from .reference.errors import GradcheckError
@@ -30,41 +30,6 @@ Progress = Callable[[str], None]
 """Called with one line of text at each step of an audit."""
 
 
-def audit(
-    rule: Any,
-    claims: Sequence[Claim] | None = None,
-    *,
-    networks: Sequence[RecurrentNetwork] | None = None,
-    weighted: bool | None = None,
-    effort: str = "full",
-    seed: int = 0,
-    expected: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
-    found: Found | None = None,
-    isolated: bool = True,
-    limits: Limits = DEFAULT_LIMITS,
-) -> Report:
-    """Judge every claim of a rule, `Pure()` always among them.
-
-    rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead of
-    what it declares; one that declares no claim is judged on `Exact()`. effort: "full" (the sizes of the report) or
-    "quick". seed: of every problem. expected: claims that are known to be false, as printed or by kind, and why;
-    that passes, and where such a claim holds the report says so and does not pass. progress: called with a line of
-    text at each step. found: called with a claim, as printed, and each piece of evidence on one of its networks as soon
-    as it is there, a piece again where a step is taken anew; the verdicts come of all of them. isolated: run the rule
-    in a process of its own, so that whatever it does stops no audit, within `limits` (60 s for a call and 4 GiB); if
-    not, in this one, as a debugger wants it. Raises `GradcheckError` for something that is no rule, or no claim, and an
-    expectation about none, and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
-    """
-    audited, notes = prepared(
-        rule, claims, networks=networks, weighted=weighted, effort=effort, seed=seed, expected=expected
-    )
-    begun = Audit(audited, EFFORTS[effort], seed, progress or (lambda _: None))
-    begun.found = found or begun.found
-    begun.notes += notes
-    return begun.report(limits if isolated else None)
-
-
 def prepared(
     rule: Any,
     claims: Sequence[Claim] | None = None,
@@ -75,7 +40,7 @@ def prepared(
     seed: int = 0,
     expected: Mapping[str, str] | None = None,
 ) -> tuple[Rule, list[str]]:
-    """The rule to audit, with what it is judged on, and what the reader should know. Raises as `audit` does."""
+    """The rule to audit, with what it is judged on, and what the reader should know. Raises as `gradcheck.audit`."""
     if effort not in EFFORTS:
         raise GradcheckError(f"there is no effort {effort!r}; choose one of {', '.join(EFFORTS)}")
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:

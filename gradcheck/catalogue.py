@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
-from .auditing import audit
+from .asking import audit
 from .verdicts import Chapter, Collection, Report
 
 Progress = Callable[[str], None]

@@ -10,13 +10,29 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from . import __version__
+from . import __version__, options
+from .options import (
+    BudgetOption,
+    CallSecondsOption,
+    DaskOption,
+    Effort,
+    EffortOption,
+    HtmlOption,
+    InProcessOption,
+    JobsOption,
+    JsonOption,
+    JunitOption,
+    MdOption,
+    MemoryOption,
+    QuietOption,
+    ResultsOption,
+    SeedOption,
+)
 from .session import INTERRUPTED, Session, complain, console
 
 app = typer.Typer(
@@ -29,25 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Effort(StrEnum):
-    """How far an audit goes."""
-
-    full = "full"
-    quick = "quick"
-
-
-EffortOption = Annotated[Effort, typer.Option(help="The sizes of the report, or a few small ones in seconds.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every problem that is tried.")]
-HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained page (.html).")]
-JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of it as data (.json).")]
-MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).")]
-JunitOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).")]
-InProcessOption = Annotated[bool, typer.Option("--in-process", help="Run the rule in this process, without limits.")]
-CallSecondsOption = Annotated[float, typer.Option(metavar="S", help="End a call of the rule that takes longer.")]
-MemoryOption = Annotated[float, typer.Option(metavar="GIB", help="What the rule may take, in GiB (on Linux).")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line for each rule.")]
 
 
 def main() -> None:
@@ -112,6 +109,10 @@ def audit(
         Path | None,
         typer.Option(metavar="FILE", help="Save the counterexample for gradcheck replay (.json); more as FILE-2, ..."),
     ] = None,
+    jobs: JobsOption = None,
+    results: ResultsOption = None,
+    dask: DaskOption = None,
+    budget: BudgetOption = None,
     in_process: InProcessOption = False,
     call_seconds: CallSecondsOption = 60.0,
     memory: MemoryOption = 4.0,
@@ -125,18 +126,26 @@ def audit(
       gradcheck audit bptt
       gradcheck audit my_rules.py:rtrl --claim exact --html rtrl.html
       gradcheck audit my_rules.py --network logistic --effort quick
+      gradcheck audit my_rules.py --jobs 8 --results found.jsonl --budget minutes=30
     """  # noqa: D301
     with _usage_errors():
-        paths = _outputs(html=html, json=json, md=md, junit=junit)
-        _outputs(case=case)
-        networks, expected, limits = _networks(network), _expected(expect), _limits(call_seconds, memory)
+        paths = options.outputs(html=html, json=json, md=md, junit=junit)
+        options.outputs(case=case)
+        networks, expected = options.networks(network), options.expected(expect)
+        limits = options.limits(call_seconds, memory)
+        minutes, pool = options.minutes(budget), options.pool(jobs, results, dask, budget)
     session = Session(paths, case=case, quiet=quiet, verbose=verbose)
-    claims = _claims(claim, session)
+    claims = options.claims(claim, session)
     with session.interruptible():
         wanted = [pair for target in targets for pair in session.resolve(target)]
-        for name, rule in wanted:
-            how = {"claims": claims, "networks": networks, "expected": expected, "effort": effort.value, "seed": seed}
-            session.audit(name, rule, **how, isolated=not in_process, limits=limits)
+        how: dict[str, Any] = {"claims": claims, "networks": networks, "expected": expected}
+        how |= {"effort": effort.value, "seed": seed}
+        isolated = not in_process
+        if pool is not None:
+            session.audits(wanted, pool, results=results, minutes=minutes, isolated=isolated, limits=limits, **how)
+        else:
+            for name, rule in wanted:
+                session.audit(name, rule, **how, isolated=isolated, limits=limits)
     session.finish()
 
 
@@ -162,7 +171,7 @@ def report(
     if not any((html, json, md, junit)):
         html = Path("gradcheck-report.html")
     with _usage_errors():
-        paths = _outputs(html=html, json=json, md=md, junit=junit)
+        paths = options.outputs(html=html, json=json, md=md, junit=junit)
     session = Session(paths, quiet=quiet)
     with session.interruptible():
         session.whole(effort=effort.value, seed=seed)
@@ -232,7 +241,7 @@ def faults(
     with _usage_errors():
         if json is not None and not matrix:
             raise GradcheckError("--json writes the matrix; add --matrix")
-        paths = _outputs(json=json)
+        paths = options.outputs(json=json)
         from .faults import FAULTS, fault_named
         from .report import gallery
 
@@ -282,77 +291,3 @@ def _usage_errors() -> Any:
     except GradcheckError as error:
         complain(str(error))
         raise typer.Exit(2) from None
-
-
-def _outputs(**asked: Path | None) -> list[Path]:
-    """The files to write, each looked at before any work is done."""
-    from .reference.errors import GradcheckError
-    from .report.files import check_path
-
-    suffixes = {"html": ".html", "json": ".json", "md": ".md", "junit": ".xml", "case": ".json"}
-    paths = [path for path in asked.values() if path is not None]
-    for option, path in asked.items():
-        if path is None:
-            continue
-        if path.suffix.lower() != suffixes[option] and not path.is_dir():
-            raise GradcheckError(f"--{option} writes a file that ends in {suffixes[option]}; got {str(path)!r}")
-        check_path(path)
-    return paths
-
-
-def _limits(call_seconds: float, memory: float) -> Any:
-    from .isolation import Limits
-    from .reference.errors import GradcheckError
-
-    for option, value in (("--call-seconds", call_seconds), ("--memory", memory)):
-        if not 0 < value < float("inf"):
-            raise GradcheckError(f"{option} is a number greater than 0; got {value:g}")
-    return Limits(call_seconds, int(memory * 2**30))
-
-
-def _claims(texts: Sequence[str] | None, session: Session) -> list[Any] | None:
-    """The claims asked for; one that is none is complained of, and keeps no other from being judged."""
-    from .reference.claims import parse_claim
-    from .reference.errors import GradcheckError
-
-    claims = []
-    for text in texts or ():
-        try:
-            claims.append(parse_claim(text))
-        except GradcheckError as error:
-            session.reject(str(error))
-    if texts and not claims:
-        raise typer.Exit(2)
-    return claims or None
-
-
-def _expected(texts: Sequence[str] | None) -> dict[str, str] | None:
-    from .reference.errors import GradcheckError
-
-    expected = {}
-    for text in texts or ():
-        claim, _, reason = (part.strip() for part in text.partition("="))
-        if not claim or not reason:
-            raise GradcheckError(f'--expect reads CLAIM=WHY, such as "exact=truncated on purpose"; got {text!r}')
-        expected[claim] = reason
-    return expected or None
-
-
-def _networks(texts: Sequence[str] | None) -> list[Any] | None:
-    """Networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all."""
-    from .reference.errors import GradcheckError
-    from .reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
-
-    networks: list[Any] = []
-    for text in texts or ():
-        kind, _, rest = text.rpartition(":")
-        if kind not in ("", "context"):
-            raise GradcheckError(f"there is no kind of network {kind!r} (in {text!r}); write context: or nothing")
-        parts = [part.strip().replace(" ", "_") for part in rest.split(",")]
-        if parts == ["all"]:
-            networks += ALL_CONTEXT_NETWORKS if kind else ALL_NETWORKS
-        elif len(parts) > 3 or not all(parts):
-            raise GradcheckError(f"the network {text!r} should read activation, or activation,output,loss, or all")
-        else:
-            networks.append((ContextNetwork if kind else Network)(*parts))
-    return networks or None

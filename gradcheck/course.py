@@ -25,7 +25,7 @@ class Loss:
 class Course:
     """What was judged so far. compared: whether the oracles were. blocked: why no claim can be judged, if so.
 
-    piece: what came of one piece of evidence, as plain data, where that is all that was asked.
+    pieces: what came of pieces of evidence, as plain data, where they are all that was asked.
     """
 
     verdicts: tuple[Verdict, ...] = ()
@@ -34,7 +34,7 @@ class Course:
     compared: bool = False
     blocked: str = ""
     losses: tuple[Loss, ...] = ()
-    piece: dict[str, Any] | None = None
+    pieces: dict[str, Any] | None = None
 
 
 class Auditing(Protocol):

@@ -158,7 +158,7 @@ class _Session:
 
     def _report(self, order: _Order) -> Report | str:
         if order.key not in self.reports:
-            from .auditing import audit
+            from .asking import audit
             from .reference.errors import GradcheckError
 
             self.rules.append(order.rule)

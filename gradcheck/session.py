@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .isolation import Limits
+    from .scale.pools import Pool
     from .verdicts import Chapter, Collection, Counterexample, Report
 
 INTERRUPTED = 130
@@ -100,7 +103,7 @@ class Session:
         with self.progress:
             self.progress(f"loading {name}")
             try:
-                from .auditing import audit
+                from .asking import audit
 
                 found = audit(rule, progress=self.progress, found=self.progress.found, **how)
             except GradcheckError as error:
@@ -113,6 +116,45 @@ class Session:
             self._leave_out(name, problem)
         else:
             self._keep(found, seconds)
+
+    def audits(
+        self, wanted: Sequence[tuple[str, Any]], pool: AbstractContextManager[Pool], *, results: Path | None,
+        minutes: float, isolated: bool, limits: Limits, **how: Any,
+    ) -> None:  # fmt: skip
+        """Audit rules in units that the pool makes, and print in order what came of each."""
+        from .reference.errors import GradcheckError
+        from .scale.running import audits
+        from .scale.units import Asked
+        from .targets import findable
+
+        left_out, asked = dict[str, str](), list[Asked]()
+        for name, rule in wanted:
+            each = Asked(name, findable(name), limits=limits if isolated else None, **how)
+            try:
+                if not isinstance(rule, _Unusable):
+                    each.rule()
+                    asked.append(each)
+                    continue
+                left_out[name] = rule.problem
+            except GradcheckError as error:
+                left_out[name] = str(error)
+                self._complain_of(name, str(error))
+        heard = None if len(asked) != 1 else lambda asked, claim, evidence: self.progress.found(claim, evidence)
+        try:
+            with self.progress, pool as opened:
+                audits(
+                    asked, opened, results=results, minutes=minutes, progress=self.progress, found=heard,
+                    finished=lambda asked, report: self._keep_aside(report),
+                )  # fmt: skip
+        except GradcheckError as error:
+            self.reject(str(error))
+        finally:
+            for name, problem in left_out.items():
+                self._leave_out(name, problem)
+
+    def _keep_aside(self, report: Report) -> None:
+        with self.progress.aside():
+            self._keep(report, None)
 
     def whole(self, **how: Any) -> None:
         """The correctness report of what is shipped."""

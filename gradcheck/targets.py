@@ -66,6 +66,12 @@ def load_rule(text: str) -> Any:
     return found
 
 
+def findable(text: str) -> str:
+    """The text, as it names the same rule from another folder."""
+    file, colon, name = text.rpartition(":")
+    return f"{Path(file).resolve()}:{name}" if colon and file.endswith(".py") else text
+
+
 def declared_in(module: ModuleType) -> list[tuple[str, Any]]:
     """The rules that the module declares, in order: not those that it only imports, unless it exports them."""
     exported = getattr(module, "__all__", None)

@@ -48,12 +48,20 @@ def write_text(path: str | Path, content: str) -> Path:
 def check_path(path: str | Path) -> Callable[[Report | Collection], str]:
     """The renderer for `path`. Raises `GradcheckError` where a report cannot go there, before work is spent on it."""
     path = Path(path)
-    if path.is_dir():
-        raise GradcheckError(f"{str(path)!r} is a folder; name a file in it, such as {str(path / 'report.html')!r}")
     render = FORMATS.get(path.suffix.lower())
-    if render is None:
+    if render is None and not path.is_dir():
         came = f"the suffix {path.suffix!r} of {str(path)!r}" if path.suffix else f"{str(path)!r}, which has no suffix,"
         raise GradcheckError(f"{came} names no format of report; use one of {', '.join(FORMATS)}")
+    check_place(path)
+    assert render is not None
+    return render
+
+
+def check_place(path: Path) -> None:
+    """Raises `GradcheckError` where no file can be written at `path`, saying why and what to do."""
+    if path.is_dir():
+        example = path / f"report{path.suffix or '.html'}"
+        raise GradcheckError(f"{str(path)!r} is a folder; name a file in it, such as {str(example)!r}")
     folder = path.parent
     if not folder.exists():
         raise GradcheckError(
@@ -65,7 +73,6 @@ def check_path(path: str | Path) -> Callable[[Report | Collection], str]:
         raise GradcheckError(f"{str(path)!r} is neither a file nor new: it would be replaced; choose another name")
     if path.exists() and not os.access(path, os.W_OK):
         raise GradcheckError(f"{str(path)!r} is not writable; choose another name or change its permissions")
-    return render
 
 
 def _replace(target: Path, content: bytes) -> None:

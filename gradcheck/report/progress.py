@@ -9,8 +9,10 @@ the rule prints, and our lines must not be taken for the rule's.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TextIO
 
@@ -78,6 +80,17 @@ class Progress:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """A context in which others print."""
+        if self._live is not None:
+            self._live.stop()
+        try:
+            yield
+        finally:
+            if self._live is not None:
+                self._live.start()
 
     @property
     def seconds(self) -> float:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from ..reference.errors import GradcheckError
 from ..report.codec import package_version
-from ..report.files import check_path
+from ..report.files import check_place
 from ..rules import as_rule
 from .units import Asked, Unit
 
@@ -37,7 +37,7 @@ class Ledger:
         self._file: BinaryIO | None = None
         self.resumed = 0
         if path is not None:
-            check_path(path)
+            check_place(path)
             self._open(path, identity(asked))
 
     def _open(self, path: Path, asked: Mapping[str, Any]) -> None:

@@ -29,6 +29,9 @@ class Pool(Protocol):
     @property
     def executor(self) -> Executor: ...
 
+    def ready(self) -> None:
+        """Raises `GradcheckError` where nothing can be made here."""
+
     def renew(self, ended: Executor, error: BaseException) -> None:
         """Replace an executor that has ended. Raises `GradcheckError` where it is not ours to replace."""
 
@@ -51,6 +54,16 @@ class Processes:
     @property
     def executor(self) -> Executor:
         return self._executor
+
+    def ready(self) -> None:
+        """Start the first. Raises `GradcheckError` where none can be, as from a script without its guard."""
+        try:
+            self._executor.submit(_quiet).result()
+        except BrokenExecutor:
+            raise GradcheckError(
+                'no process could be started; a script that asks for jobs needs `if __name__ == "__main__":` around '
+                "what it does, since each of them imports it"
+            ) from None
 
     def renew(self, ended: Executor, error: BaseException) -> None:
         """Start others; those who notice later that these have ended find that it was done."""
@@ -85,6 +98,9 @@ class Given:
         self.broken: tuple[type[BaseException], ...] = (BrokenExecutor,)
         self.width = 2 * int(getattr(executor, "_max_workers", 0) or FOREIGN // 2)
 
+    def ready(self) -> None:
+        """What a caller hands over is taken to work."""
+
     def renew(self, ended: Executor, error: BaseException) -> None:
         raise GradcheckError(
             f"the executor broke before all was done ({error}); what was found by then is in the results"
@@ -99,15 +115,21 @@ class Cluster(Given):
 
 
 @contextlib.contextmanager
-def processes(number: int) -> Iterator[Processes]:
-    """That many, killed at once where the work ends early."""
-    pool = Processes(number)
+def processes(number: int | None = None) -> Iterator[Processes]:
+    """That many, one for each core unless given, killed at once where the work ends early."""
+    pool = Processes(available() if number is None else number)
     try:
         yield pool
     except BaseException:
         pool.close(now=True)
         raise
     pool.close(now=False)
+
+
+@contextlib.contextmanager
+def given(executor: Executor) -> Iterator[Given]:
+    """That executor; it is left running."""
+    yield Given(executor)
 
 
 @contextlib.contextmanager

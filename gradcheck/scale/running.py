@@ -24,7 +24,7 @@ from ..evidence.pieces import Plan, course
 from ..reference.claims import Claim, Equals, LagClaim
 from ..reference.errors import GradcheckError
 from ..rules import Rule
-from ..verdicts import Report, Stage, Status, Strength, Verdict
+from ..verdicts import Evidence, Report, Stage, Status, Strength, Verdict
 from .ledger import Ledger
 from .pools import Pool, processes
 from .records import course_as_data, course_from, part_from
@@ -44,17 +44,22 @@ def audits(
     minutes: float = 0.0,
     progress: Callable[[str], None] = lambda _: None,
     finished: Callable[[Asked, Report], None] = lambda asked, report: None,
+    found: Callable[[Asked, str, Evidence], None] | None = None,
 ) -> list[Report]:
     """Audit each of these rules, their units made in the pool; the reports in the order of `asked`.
 
     results: a file of JSON lines that takes what units find, and from which a run that was stopped goes on. minutes: to
     spend once all is judged that a full audit has. progress: called with a line of text as units are made. finished:
-    called with each report, in order. Raises `GradcheckError` for a rule that cannot be judged, or sent to another
+    called with each report, in order. found: called with a claim and each kind of evidence on one of its networks, as
+    soon as that is there. Raises `GradcheckError` for a rule that cannot be judged, or sent to another
     process, and for results of another run; `Interrupted`, a KeyboardInterrupt, with what is known of the first rule
     that was not finished.
     """
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
+        raise GradcheckError(f"minutes is a number, at least 0; got {minutes!r}")
+    pool.ready()
     with Ledger(asked, results) as ledger:
-        run = _Run(pool, ledger, minutes, progress)
+        run = _Run(pool, ledger, minutes, progress, found or (lambda asked, claim, evidence: None))
         try:
             return asyncio.run(run.all(asked, finished))
         except KeyboardInterrupt:
@@ -131,8 +136,11 @@ class _State:
 
 
 class _Run:
-    def __init__(self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None]) -> None:
-        self.pool, self.ledger, self.minutes, self.progress = pool, ledger, minutes, progress
+    def __init__(
+        self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None],
+        found: Callable[[Asked, str, Evidence], None],
+    ) -> None:  # fmt: skip
+        self.pool, self.ledger, self.minutes, self.progress, self.found = pool, ledger, minutes, progress, found
         self.slots, self.alone, self.suspects = asyncio.Semaphore(pool.width), asyncio.Lock(), asyncio.Lock()
         self.states: list[_State] = []
         self.done = self.running = 0
@@ -162,33 +170,39 @@ class _Run:
             self.running += 1
             self.tell(task.unit)
             try:
-                found = await self._made(task)
+                made = await self._made(task)
             finally:
                 self.running -= 1
-        if task.unit.kind != STAGES or "failed" not in found:
-            self.ledger.add(task.unit, found)
-        self.done += 1
+        for unit, found in made:
+            self.enter(unit, found)
         self.tell(task.unit)
-        return found
+        return made[0][1]
+
+    def enter(self, unit: Unit, found: Found) -> None:
+        """Keep what came of a unit; a rule that nothing could be asked of is asked again by the next run."""
+        if unit.kind != STAGES or "failed" not in found:
+            self.ledger.add(unit, found)
+        self.done += 1
 
     def tell(self, unit: Unit) -> None:
         kept = f", {self.ledger.resumed} from before" if self.ledger.resumed else ""
         self.progress(f"{self.done} units done{kept}, {self.running} under way; {unit.text}")
 
-    async def _made(self, task: Task) -> Found:
+    async def _made(self, task: Task) -> Sequence[tuple[Unit, Found]]:
         sent = self._packed(task)
         executor = self.pool.executor
         try:
-            return await asyncio.wrap_future(executor.submit(_perform, sent))
+            return await asyncio.wrap_future(executor.submit(_perform, task.unit, sent))
         except self.pool.broken as error:
             self.pool.renew(executor, error)
         # One of those that were under way ended its process. Alone it shows whether it was this one.
         async with self.suspects:
             with processes(1) as apart:
                 try:
-                    return await asyncio.wrap_future(apart.executor.submit(_perform, sent))
+                    return await asyncio.wrap_future(apart.executor.submit(_perform, task.unit, sent))
                 except apart.broken as error:
-                    return unmade(task.unit, f"{task.asked.name} ended the process in which it was judged ({error})")
+                    reason = f"{task.asked.name} ended the process in which it was judged ({error})"
+                    return [(task.unit, unmade(task.unit, reason))]
 
     def _packed(self, task: Task) -> Task | bytes:
         """The task as it is sent. Raises `GradcheckError` for a rule that cannot be."""
@@ -239,26 +253,27 @@ class _Run:
             finding = await after
             if finding is not None and Gathered(network, (finding,)).proof:
                 return None
-        steps, shown, seconds = course(plan), list[Mapping[str, Any]](), 0.0
+        steps, before, seconds = course(plan), list[Mapping[str, Any]](), 0.0
         try:
-            piece, before = next(steps)
+            piece, _ = next(steps)
             while not judged.needless(position):
                 unit = Unit(state.asked.name, str(judged.claim), position[0], plan.kind, piece.label)
-                found = await self.outcome(Task(state.asked, unit, tuple(shown)))
+                found = await self.outcome(Task(state.asked, unit, tuple(before)))
                 judged.known[unit] = found
                 if "failed" in found:
                     return None
                 part = part_from(found["part"], network)
                 seconds = part.seconds
                 if part.ended is None:
-                    shown.append(found["part"])
-                piece, before = steps.send(part)
+                    before.append(found["part"])
+                piece, _ = steps.send(part)
         except StopIteration as end:
             finding = end.value
+            self.found(state.asked, str(judged.claim), finding.evidence)
             if finding.evidence.status is Status.REFUTED:
                 judged.refuted(position)
-            elif shown and position[0] == 0:
-                judged.accounts.append(Account(position[0], plan, tuple(shown), seconds))
+            elif before and position[0] == 0:
+                judged.accounts.append(Account(position[0], plan, tuple(before), seconds))
             return finding
         return None
 
@@ -288,8 +303,8 @@ class _Run:
         known = self.ledger.get(again.unit)
         if known is None:
             async with self.nothing_else():
-                known = await self._made(again)
-            self.ledger.add(again.unit, known)
+                known = (await self._made(again))[0][1]
+            self.enter(again.unit, known)
         return course_from(known["course"])
 
     @asynccontextmanager
@@ -361,12 +376,13 @@ def _bought(state: _State, minutes: float) -> Stage | None:
     return Stage("budget", Status.HOLDS, text)
 
 
-def _perform(task: Task | bytes) -> dict[str, Any]:
+def _perform(unit: Unit, task: Task | bytes) -> Sequence[tuple[Unit, Found]]:
     """Make a unit where it was sent."""
     if isinstance(task, bytes):
         try:
             task = pickle.loads(task)
         except Exception as error:
-            return {"failed": f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"}
+            failed = f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"
+            return [(unit, {"failed": failed})]
     assert isinstance(task, Task)
     return perform(task)

@@ -2,13 +2,15 @@
 
 Three kinds. "stages": purity, liveness and oracle agreement, before all else. A piece of evidence: one size of one
 kind, for one claim on one network. "verdict": one claim, concluded from its pieces; where these speak against it, that
-is a counterexample and a diagnosis. Each runs the rule within its limits in a process that is no other unit's.
+is a counterexample and a diagnosis. Each runs the rule within its limits in a process that is no other unit's, but that
+the pieces of one kind follow one another there for a second.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,7 +21,7 @@ from ..auditing import Audit, prepared
 from ..course import Course, Loss
 from ..effort import EFFORTS
 from ..evidence import Case, formal, lost
-from ..evidence.pieces import Part, Piece, Plan, Shown, made
+from ..evidence.pieces import Part, Piece, Plan, Shown, course, made
 from ..isolation import Limits
 from ..judging import Judge, Maker
 from ..reference.claims import Claim
@@ -28,9 +30,11 @@ from ..reference.network import RecurrentNetwork
 from ..rules import Rule
 from ..targets import load_rule, resolve
 from ..verdicts import Evidence, Status, Strength, Verdict
-from .records import course_as_data, course_from, part_as_data, part_from, shown_from
+from .records import course_as_data, course_from, part_as_data, part_from
 
 STAGES, VERDICT = "stages", "verdict"
+CHUNK = 1.0
+"""Seconds for which pieces are made one after the other before what they showed is sent back: a process costs 0.03."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,11 @@ def _untold(text: str) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A unit, the audit that it is of, and what it builds on.
+    """A unit, the audit that it is of, and what it builds on; of a piece of evidence, also those that follow it.
 
-    before: what the pieces of the same kind before it showed. further: which of its plan's pieces beyond a full audit
-    it is; None for those of the plan. course: of the audit so far. known: what the claim's pieces came to, by unit;
-    spare: which of those are beyond a full audit, by network and kind.
+    before: what came of the pieces of the same kind before it. further: which of its plan's pieces beyond a full audit
+    it is, alone; None for those of the plan. course: of the audit so far. known: what the claim's pieces came to, by
+    unit; spare: which of those are beyond a full audit, by network and kind.
     """
 
     asked: Asked
@@ -121,25 +125,28 @@ class Task:
     spare: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
 
 
-def perform(task: Task) -> dict[str, Any]:
-    """Make a unit: {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all."""
-    audit: _PieceOfAudit | Audit
+def perform(task: Task) -> list[tuple[Unit, dict[str, Any]]]:
+    """Make a unit, and after a piece of evidence those that follow it in its kind, for about `CHUNK` seconds.
+
+    Each comes with {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all.
+    """
+    audit: _Pieces | Audit
     try:
         rule, _ = task.asked.rule()
-        if task.unit.kind not in (STAGES, VERDICT):
-            audit = _PieceOfAudit(task)
-        else:
-            audit = _audit(task, rule)
+    except GradcheckError as error:
+        return [(task.unit, {"failed": str(error)})]
+    audit = _audit(task, rule) if task.unit.kind in (STAGES, VERDICT) else _Pieces(task)
+    failed: list[tuple[Unit, dict[str, Any]]] = []
+    try:
         if task.asked.limits is not None:
             isolation.judge(audit, task.asked.limits)
         while audit.waiting:
             audit.advance()
     except GradcheckError as error:
-        return {"failed": str(error)}
-    if isinstance(audit, _PieceOfAudit):
-        assert audit.part is not None
-        return {"part": audit.part}
-    return {"course": course_as_data(audit.course)}
+        failed = [(audit.unit if isinstance(audit, _Pieces) else task.unit, {"failed": str(error)})]
+    if isinstance(audit, _Pieces):
+        return [*audit.units, *failed]
+    return failed or [(task.unit, {"course": course_as_data(audit.course)})]
 
 
 def _audit(task: Task, rule: Rule) -> Audit:
@@ -179,8 +186,11 @@ def _number(case: Case) -> int:
     return case.rule.declaration.networks.index(case.network)
 
 
-class _PieceOfAudit:
-    """One piece of evidence as an audit of one step; see `course.Auditing`."""
+class _Pieces:
+    """Pieces of one kind of evidence as an audit of one step each; see `course.Auditing`.
+
+    made: label and part of each by now. over: whether no more are made here.
+    """
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -189,50 +199,104 @@ class _PieceOfAudit:
         self.found: Callable[[str, Evidence], None] = lambda claim, evidence: None
         self.notes: list[str] = []
         self.sought: set[Any] = set()
-        self.part: dict[str, Any] | None = None
+        self.made: list[tuple[str, dict[str, Any]]] = []
+        self.over = False
+        self._until = time.monotonic() + CHUNK
+        self._walk: _Walk | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _PieceOfAudit, (self.task,)
+        return _gone_on, (self.task, self.course)
 
     @property
     def course(self) -> Course:
-        return Course(piece=self.part)
+        return Course(pieces={"made": self.made, "over": self.over})
 
     @course.setter
     def course(self, reached: Course) -> None:
-        self.part = dict(reached.piece) if reached.piece else None
+        assert reached.pieces is not None
+        self.made, self.over, self._walk = list(reached.pieces["made"]), reached.pieces["over"], None
+
+    @property
+    def units(self) -> list[tuple[Unit, dict[str, Any]]]:
+        """What was made."""
+        return [(dataclasses.replace(self.task.unit, size=label), {"part": part}) for label, part in self.made]
+
+    @property
+    def unit(self) -> Unit:
+        """What is made next."""
+        return dataclasses.replace(self.task.unit, size=self.walk.piece.label)
 
     @property
     def waiting(self) -> str:
-        return "" if self.part else self.task.unit.claim
+        return "" if self.over else self.task.unit.claim
 
     @property
     def rule_free(self) -> bool:
         return False
 
-    def advance(self) -> None:
-        unit, asked = self.task.unit, self.task.asked
-        self.reaching(unit.kind)
-        rule, _ = asked.rule()
-        claim = next(c for c in rule.declaration.claims if str(c) == unit.claim)
-        plan = next(p for p in plans(rule, claim, asked.effort, asked.seed, unit.network) if p.kind == unit.kind)
-        piece = self._piece(plan)
-        before = [shown_from(data) for data in self.task.before]
-        told = lambda text: self.progress(f"{rule.name}: {claim}, {unit.kind} {text}")  # noqa: E731
-        self.part = part_as_data(made(plan, piece, before, told))
+    @property
+    def walk(self) -> _Walk:
+        """Where the plan is, after the pieces that were made before, and here."""
+        if self._walk is None:
+            self._walk = _Walk(self.task)
+            for _, part in self.made:
+                self._walk.on(part_from(part, self._walk.network))
+        return self._walk
 
-    def _piece(self, plan: Plan) -> Piece:
-        if self.task.further is not None:
-            return beyond(plan, [self.task.further])[0]
-        return next(piece for piece in plan.pieces if piece.label == self.task.unit.size)
+    def advance(self) -> None:
+        walk, claim = self.walk, self.task.unit.claim
+        self.reaching(walk.plan.kind)
+        told = lambda text: self.progress(f"{self.task.unit.rule}: {claim}, {walk.plan.kind} {text}")  # noqa: E731
+        part = made(walk.plan, walk.piece, walk.before, told)
+        self.made.append((walk.piece.label, part_as_data(part)))
+        self.over = not walk.on(part) or time.monotonic() > self._until
 
     def give_up(self, loss: Loss) -> None:
-        kind, reason = self.task.unit.kind, f"{self.task.unit.rule} {loss.reason}"
-        self.part = part_as_data(Part(ended=lost(kind, reason)))
+        part = Part(ended=lost(self.task.unit.kind, f"{self.task.unit.rule} {loss.reason}"))
+        self.made.append((self.walk.piece.label, part_as_data(part)))
+        self.over = True
 
     def derive(self, wanted: Any) -> None:
         network, sizes, weighted = wanted
         formal.reference(network, sizes, weighted)
+
+
+class _Walk:
+    """A way through a plan. piece: what is to be made; before: what was shown by then."""
+
+    def __init__(self, task: Task) -> None:
+        rule, unit = task.asked.rule()[0], task.unit
+        claim = next(c for c in rule.declaration.claims if str(c) == unit.claim)
+        self.network = rule.declaration.networks[unit.network]
+        found = plans(rule, claim, task.asked.effort, task.asked.seed, unit.network)
+        self.plan = next(plan for plan in found if plan.kind == unit.kind)
+        self.before: Sequence[Shown]
+        known = [part_from(part, self.network) for part in task.before]
+        if task.further is not None:
+            spare, self._steps = beyond(self.plan, [task.further])[0], None
+            self.piece, self.before = spare, tuple(part.shown for part in known)
+            return
+        self._steps = course(self.plan)
+        self.piece, self.before = next(self._steps)
+        for part in known:
+            self.on(part)
+
+    def on(self, part: Part) -> bool:
+        """Go on after that piece. Whether there is another."""
+        if self._steps is None:
+            return False
+        try:
+            self.piece, self.before = self._steps.send(part)
+        except StopIteration:
+            return False
+        return True
+
+
+def _gone_on(task: Task, reached: Course) -> _Pieces:
+    """Pieces that were pickled on their way."""
+    pieces = _Pieces(task)
+    pieces.course = reached
+    return pieces
 
 
 def beyond(plan: Plan, numbers: Iterable[int]) -> list[Piece]:
