@@ -176,7 +176,7 @@ def shipped(network: RecurrentNetwork) -> bool:
     if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
         return False
     f, g, loss = network.activation, network.head.output.name, network.head.loss.name
-    return f is ACTIVATIONS.get(f.name) and f.name in _ACTIVATIONS and g in _OUTPUTS and loss in _LOSSES
+    return f == ACTIVATIONS.get(f.name) and f.name in _ACTIVATIONS and g in _OUTPUTS and loss in _LOSSES
 
 
 def _forward(network: Any) -> list[str]:

@@ -48,16 +48,21 @@ class Ledger:
         try:
             _lock(file, path)
             file.seek(0)
-            complete = _complete_lines(file, path)
-            first = next(complete, None)
-            if first is None:
-                file.truncate(0)
-                file.write(_line({"gradcheck": package_version(), "format": FORMAT, "asked": asked}))
-            else:
-                _compare(first, asked, path)
-                for number, line in enumerate(complete, start=2):
-                    self._known[_unit(line, number, path)] = line["found"]
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            head = _line({"gradcheck": package_version(), "format": FORMAT, "asked": asked})
+            lines = _read(content[:end], path)
+            if lines:
+                _compare(lines[0], asked, path)
+            elif not head.startswith(content):
+                raise _not_ours(path, 1)
+            for number, line in enumerate(lines[1:], start=2):
+                unit = _unit(line, number, path)
+                self._known[unit] = line["found"]
+            file.truncate(end)  # what follows is a line that was never finished
             file.seek(0, os.SEEK_END)
+            if not lines:
+                file.write(head)
         except BaseException:
             file.close()
             raise
@@ -146,20 +151,17 @@ def _lock(file: BinaryIO, path: Path) -> None:
         raise GradcheckError(f"another run is writing {path}; wait for it, or name another file") from None
 
 
-def _complete_lines(file: BinaryIO, path: Path) -> Iterator[dict[str, Any]]:
-    """Line by line; an unfinished last one is cut off."""
-    content = file.read()
-    end = content.rfind(b"\n") + 1
-    if end < len(content):
-        file.truncate(end)
-    for number, text in enumerate(content[:end].splitlines(), start=1):
+def _read(content: bytes, path: Path) -> list[dict[str, Any]]:
+    lines = []
+    for number, text in enumerate(content.splitlines(), start=1):
         try:
             line = json.loads(text)
         except ValueError:
             line = None
         if not isinstance(line, dict):
             raise _not_ours(path, number)
-        yield line
+        lines.append(line)
+    return lines
 
 
 def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:

@@ -71,10 +71,10 @@ def audits(
 
 @dataclass
 class _Judged:
-    """A claim on its way. known: what its pieces came to. against: the first kind that speaks against it."""
+    """A claim on its way. known: what its pieces came to, and of which kind. against: the first that is against it."""
 
     claim: Claim
-    known: dict[Unit, Found] = field(default_factory=dict)
+    known: dict[Unit, tuple[Position, Found]] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
     against: Position | None = None
     course: Course | None = None
@@ -163,10 +163,18 @@ class _Run:
 
     async def outcome(self, task: Task) -> Found:
         """What comes of a unit: what is known of it, or once there is room for it, what is made of it."""
+        found = await self.outcome_unless(lambda: False, task)
+        assert found is not None
+        return found
+
+    async def outcome_unless(self, needless: Callable[[], bool], task: Task) -> Found | None:
+        """The same, or None if it is needless by the time that there is room."""
         known = self.ledger.get(task.unit)
         if known is not None:
             return known
         async with self.slots:
+            if needless():
+                return None
             self.running += 1
             self.tell(task.unit)
             try:
@@ -258,8 +266,11 @@ class _Run:
             piece, _ = next(steps)
             while not judged.needless(position):
                 unit = Unit(state.asked.name, str(judged.claim), position[0], plan.kind, piece.label)
-                found = await self.outcome(Task(state.asked, unit, tuple(before)))
-                judged.known[unit] = found
+                task = Task(state.asked, unit, tuple(before))
+                found = await self.outcome_unless(lambda: judged.needless(position), task)
+                if found is None:
+                    return None
+                judged.known[unit] = position, found
                 if "failed" in found:
                     return None
                 part = part_from(found["part"], network)
@@ -284,12 +295,12 @@ class _Run:
         return state.report
 
     async def verdict(self, state: _State, judged: _Judged) -> None:
-        """One claim concluded from its pieces."""
-        pieces = f"of {len(judged.known)} pieces" if judged.known else ""
-        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=pieces)
+        """One claim concluded from its pieces, without those that were begun before one spoke against it."""
+        known = {unit: found for unit, (position, found) in judged.known.items() if not judged.needless(position)}
+        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=f"of {len(known)} pieces" if known else "")
         course = course_as_data(Course(state.stages.verdicts[:1], compared=True))
         spare = {(each.network, each.plan.kind): tuple(each.spare) for each in judged.accounts}
-        task = Task(state.asked, unit, course=course, known=judged.known, spare=spare)
+        task = Task(state.asked, unit, course=course, known=known, spare=spare)
         found = await self.outcome(task)
         if "failed" in found:
             raise GradcheckError(found["failed"])
@@ -353,7 +364,7 @@ class _Run:
             if part is None or (part.ended is not None and not refuted):
                 account.failed(predicted)
                 continue
-            judged.known[unit] = found
+            judged.known[unit] = (account.network, 0), found
             account.made(number, piece, predicted, part.seconds)
             if refuted:
                 account.refuted = True

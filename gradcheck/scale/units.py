@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -128,8 +129,17 @@ class Task:
 def perform(task: Task) -> list[tuple[Unit, dict[str, Any]]]:
     """Make a unit, and after a piece of evidence those that follow it in its kind, for about `CHUNK` seconds.
 
-    Each comes with {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all.
+    Each comes with {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all. Threads
+    of one process take turns: what a rule changes around it is no other's doing.
     """
+    with _TURN:
+        return _performed(task)
+
+
+_TURN = threading.Lock()
+
+
+def _performed(task: Task) -> list[tuple[Unit, dict[str, Any]]]:
     audit: _Pieces | Audit
     try:
         rule, _ = task.asked.rule()

@@ -1,0 +1,183 @@
+"""The file that keeps what units find: what it refuses, and that it loses and repeats nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck.reference.claims import Exact
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.network import DEFAULT_NETWORK, Network
+from gradcheck.scale.ledger import Ledger, digest
+from gradcheck.scale.units import Asked, Unit
+
+ASKED = Asked("bptt", "bptt", effort="quick", networks=(DEFAULT_NETWORK,))
+UNIT = Unit("bptt", "exact", 0, "formal", "T=1")
+
+
+def filled(path: Path, *sizes: str) -> bytes:
+    with Ledger([ASKED], path) as ledger:
+        for size in sizes:
+            ledger.add(Unit("bptt", "exact", 0, "formal", size), {"part": {"shown": {"at": size}}})
+    return path.read_bytes()
+
+
+def test_what_was_added_is_there_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    filled(path, "T=1", "T=2")
+    with Ledger([ASKED], path) as ledger:
+        assert ledger.resumed == 2
+        assert ledger.get(UNIT) == {"part": {"shown": {"at": "T=1"}}}
+        assert ledger.get(Unit("bptt", "exact", 1, "formal", "T=1")) is None, "another network's unit was taken for it"
+
+
+def test_each_unit_is_on_disk_before_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    with Ledger([ASKED], path) as ledger:
+        for number in range(1, 4):
+            ledger.add(Unit("bptt", size=str(number)), {"course": {}})
+            assert len(path.read_bytes().splitlines()) == 1 + number
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_an_unfinished_line_is_taken_away(cut: int, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    whole = filled(path, "T=1", "T=2")
+    path.write_bytes(whole[:-cut])
+    with Ledger([ASKED], path) as ledger:
+        assert ledger.resumed == 1
+    assert path.read_bytes() == b"".join(whole.splitlines(keepends=True)[:2])
+
+
+def test_an_unfinished_first_line_is_begun_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    whole = filled(path)
+    path.write_bytes(whole[:9])
+    filled(path)
+    assert path.read_bytes() == whole
+
+
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "RTRL", "target": "RTRL"}, "an audit of bptt, this is one of RTRL"),
+    ({"effort": "full"}, "with other effort .'quick', now 'full'"),
+    ({"seed": 3}, "with other seed .0, now 3"),
+    ({"claims": (Exact(), Exact())}, "with other claims"),
+    ({"networks": (Network("logistic"),)}, "with other networks"),
+    ({"weighted": False}, "with other weighted"),
+]
+
+
+@pytest.mark.parametrize(("how", "said"), OTHERS, ids=lambda value: value if isinstance(value, str) else "")
+def test_results_of_another_run_are_refused_and_kept(how: dict[str, Any], said: str, tmp_path: Path) -> None:
+    import dataclasses
+
+    path = tmp_path / "found.jsonl"
+    before = filled(path, "T=1")
+    with pytest.raises(GradcheckError, match=said), Ledger([dataclasses.replace(ASKED, **how)], path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_more_rules_than_before_are_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    filled(path)
+    with pytest.raises(GradcheckError, match="an audit of bptt, this is one of bptt, RTRL"):
+        Ledger([ASKED, Asked("RTRL", "RTRL")], path)
+
+
+FOREIGN = {
+    "an unfinished line": b"hello",
+    "lines, the last unfinished": b"hello\nhello",
+    "text": b"hello\n",
+    "a list": b"[1]\n",
+    "a report": b'{"schema": 1}\n',
+    "binary": b"\x00\xff\xfe\n",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN)
+def test_a_file_of_something_else_is_refused_and_kept(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(GradcheckError, match="line 1 of .*found.jsonl is no result of a run; name another file"):
+        Ledger([ASKED], path)
+    assert path.read_bytes() == content
+
+
+def test_a_line_in_the_middle_that_is_none_is_said_to_be_so(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    path.write_bytes(filled(path, "T=1") + b'{"unit": {"of": 1}}\n' + b"{}\n")
+    with pytest.raises(GradcheckError, match="line 3"):
+        Ledger([ASKED], path)
+
+
+def test_another_version_is_another_run(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    first = json.loads(filled(path))
+    path.write_text(json.dumps(first | {"gradcheck": "0.0.1"}) + "\n", "utf-8")
+    with pytest.raises(GradcheckError, match="written by gradcheck 0.0.1"):
+        Ledger([ASKED], path)
+
+
+def test_one_run_at_a_time_writes(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    path = tmp_path / "found.jsonl"
+    with Ledger([ASKED], path), pytest.raises(GradcheckError, match="another run is writing"):
+        Ledger([ASKED], path)
+    filled(path)  # and once it has ended another can
+
+
+@pytest.mark.parametrize("place", [".", "missing/found.jsonl"])
+def test_a_place_where_no_file_can_be_is_refused(place: str, tmp_path: Path) -> None:
+    with pytest.raises(GradcheckError, match="is a folder|does not exist"):
+        Ledger([ASKED], tmp_path / place)
+
+
+def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        path = Path("/proc/found.jsonl")
+        if not path.parent.is_dir():
+            pytest.skip("an administrator can write everywhere here")
+    else:
+        path = tmp_path / "closed" / "found.jsonl"
+        path.parent.mkdir(mode=0o500)
+    with pytest.raises(GradcheckError, match="cannot be written"):
+        Ledger([ASKED], path)
+
+
+_DIGEST = """
+import sys
+from gradcheck.targets import load_rule
+from gradcheck.scale.ledger import digest
+print(digest(load_rule(sys.argv[1])))
+"""
+
+
+def digest_of(path: Path) -> str:
+    command = [sys.executable, "-c", _DIGEST, f"{path}:rule"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_source_is_told_by_the_rule_and_by_what_it_imports_beside_it(tmp_path: Path) -> None:
+    rule, beside, unused = (tmp_path / f"{name}.py" for name in ("mine", "beside", "unused"))
+    rule.write_text("import beside\ndef rule(problem): return beside.made(problem)\n", "utf-8")
+    beside.write_text("def made(problem): return {}\n", "utf-8")
+    unused.write_text("x = 1\n", "utf-8")
+    first = digest_of(rule)
+    unused.write_text("x = 2\n", "utf-8")
+    assert digest_of(rule) == first, "a file that the rule does not load makes another rule of it"
+    beside.write_text("def made(problem): return {'W': 0}\n", "utf-8")
+    second = digest_of(rule)
+    assert second != first, "a change in a module beside the rule was not noticed"
+    rule.write_text("import beside\ndef rule(problem): return {}\n", "utf-8")
+    assert digest_of(rule) not in (first, second), "a change of the rule was not noticed"
+
+
+def test_a_rule_without_a_file_has_a_digest_too() -> None:
+    assert digest(len) == digest(len) != digest(max)

@@ -1,0 +1,299 @@
+"""Audits in units: the same report wherever they are made, kept in a file, gone on with, and more for more time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import plain_rules
+import pytest
+
+import gradcheck
+from gradcheck.algorithms import RTRL, bptt, truncated_bptt
+from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
+from gradcheck.report import to_json
+from gradcheck.scale import pools, records, running
+from gradcheck.scale.units import STAGES, VERDICT, Asked, Unit
+from gradcheck.verdicts import Report, Status
+
+pytestmark = pytest.mark.usefixtures("brief")
+HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
+
+
+class Here(Executor):
+    """Makes each unit at once. sent: what was asked for. stop: ends the run after so many, as a kill would."""
+
+    _max_workers = 1
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.sent: list[Unit] = []
+        self.stop = stop
+
+    def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+        if self.stop is not None and len(self.sent) >= self.stop:
+            raise Killed
+        self.sent.append(arguments[0])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Killed(BaseException):
+    pass
+
+
+def audit(rule: Any, executor: Executor | None = None, **more: Any) -> Report:
+    return gradcheck.audit(rule, **{**HOW, **more}, executor=executor)
+
+
+def units_in(path: Path) -> list[Unit]:
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [Unit(**line["unit"]) for line in lines if "unit" in line]
+
+
+CASES: list[tuple[Any, dict[str, Any]]] = [
+    (bptt, {"networks": (DEFAULT_NETWORK, Network("logistic"), ContextNetwork())}),
+    (RTRL, {"claims": (gradcheck.Exact(), gradcheck.Equals(bptt))}),
+    (truncated_bptt, {"claims": (gradcheck.Truncated("tau"),)}),
+    (plain_rules.wrong, {}),
+    (plain_rules.raises, {}),
+    (plain_rules.raises_on_long, {}),
+    (plain_rules.keeps_state, {}),
+    (plain_rules.mutates, {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "how"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_report_is_the_same_in_units(rule: Any, how: dict[str, Any]) -> None:
+    assert to_json(audit(rule, Here(), **how)) == to_json(audit(rule, **how)), f"{rule.__name__} is judged otherwise"
+
+
+def test_threads_take_turns_and_come_to_the_same_report() -> None:
+    with ThreadPoolExecutor(3) as threads:
+        assert to_json(audit(bptt, threads)) == to_json(audit(bptt))
+
+
+def test_the_order_in_which_units_end_changes_nothing() -> None:
+    class Backwards(Here):
+        """Keeps what it is sent, and makes the last first."""
+
+        _max_workers = 8
+        waiting: list[tuple[Future[Any], Any, Any]] = []
+
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            import asyncio
+
+            future: Future[Any] = Future()
+            self.waiting.append((future, function, arguments))
+            asyncio.get_running_loop().call_later(0.005, self.one)
+            return future
+
+        def one(self) -> None:
+            future, function, arguments = self.waiting.pop()
+            future.set_result(function(*arguments))
+
+    assert to_json(audit(bptt, Backwards())) == to_json(audit(bptt))
+
+
+def test_several_rules_are_reported_in_the_order_asked() -> None:
+    names = ["RTRL", "bptt"]
+    asked = [Asked(name, name, **HOW) for name in names]
+    finished: list[str] = []
+    reports = running.audits(asked, pools.Given(Here()), finished=lambda asked, report: finished.append(asked.name))
+    assert [report.rule for report in reports] == finished == names
+
+
+def test_what_is_found_is_told_as_it_comes() -> None:
+    heard: list[tuple[str, str]] = []
+    audit(bptt, Here(), found=lambda claim, evidence: heard.append((claim, evidence.kind)))
+    assert {("exact", "formal"), ("exact", "modular"), ("exact", "float64")} <= set(heard)
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 5, 9])
+def test_a_killed_run_goes_on_where_it_was(stop: int, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    with pytest.raises(Killed):
+        audit(bptt, Here(stop), results=path)
+    before = path.read_bytes()
+    kept = units_in(path)
+    again = Here()
+    report = audit(bptt, again, results=path)
+    assert path.read_bytes().startswith(before), "what was kept was written anew"
+    assert not set(again.sent) & set(kept), "a unit that was finished was made again"
+    assert max(Counter(units_in(path)).values()) == 1, "a unit is in the file twice"
+    assert to_json(report) == to_json(audit(bptt))
+
+
+def test_a_finished_run_makes_nothing_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    report = audit(plain_rules.wrong, Here(), results=path)
+    again = Here()
+    assert to_json(audit(plain_rules.wrong, again, results=path)) == to_json(report)
+    assert again.sent == []
+    assert report.verdicts[1].counterexample is not None, "the counterexample was lost on its way through the file"
+
+
+def test_a_line_that_was_being_written_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    report = audit(bptt, Here(), results=path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    again = Here()
+    assert to_json(audit(bptt, again, results=path)) == to_json(report)
+    assert len(again.sent) == 1
+    assert path.read_bytes() == whole
+
+
+def test_kinds_that_another_makes_needless_are_not_begun(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    audit(plain_rules.wrong, Here(), results=path)
+    kinds = {unit.kind for unit in units_in(path)} - {STAGES, VERDICT}
+    assert kinds <= {"formal", "modular"}, "two units are made at once; that polynomials differ makes the rest needless"
+
+
+def test_a_planted_lie_of_a_unit_reaches_the_verdict(tmp_path: Path) -> None:
+    """The verdict is made of what is in the file, not of a second look."""
+    path = tmp_path / "found.jsonl"
+    audit(bptt, Here(), results=path)
+    lines = path.read_text("utf-8").splitlines()
+    lied = []
+    for line in lines:
+        data = json.loads(line)
+        unit = data.get("unit", {})
+        if unit.get("kind") == VERDICT:
+            continue  # concluded again
+        if unit.get("kind") == "modular":
+            assert "planted" in data["found"]["part"]["shown"], data["found"]
+            data["found"]["part"]["shown"]["planted"] = [7, 3]
+        lied.append(json.dumps(data))
+    path.write_text("\n".join(lied) + "\n", "utf-8")
+    stage = next(s for s in audit(bptt, Here(), results=path).stages if s.name == "discrimination")
+    assert stage.status is Status.INCONCLUSIVE, stage.statement
+
+
+# What cannot be
+
+
+def test_a_rule_that_cannot_be_sent_is_said_to_be_so() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="cannot be sent to another process.*top of a module"):
+        audit(lambda problem: bptt(problem), Here())
+
+
+def test_two_places_are_one_too_many() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="two places"):
+        audit(bptt, Here(), jobs=2)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True])
+def test_jobs_are_a_number(jobs: Any) -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="whole number, at least 1"):
+        audit(bptt, jobs=jobs)
+
+
+@pytest.mark.parametrize("minutes", [-1.0, float("nan"), float("inf"), "5"])
+def test_minutes_are_a_number(minutes: Any) -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="minutes is a number, at least 0"):
+        audit(bptt, Here(), minutes=minutes)
+
+
+def test_what_is_no_executor_is_refused() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="no method submit"):
+        audit(bptt, 3)  # type: ignore[arg-type]
+
+
+def test_an_executor_that_breaks_is_not_blamed_on_the_rule(tmp_path: Path) -> None:
+    from concurrent.futures import BrokenExecutor
+
+    class Breaks(Here):
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            if len(self.sent) < 3:
+                return super().submit(function, *arguments)
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("its machine went away"))
+            return future
+
+    with pytest.raises(gradcheck.GradcheckError, match="broke before all was done .its machine went away"):
+        audit(bptt, Breaks(), results=tmp_path / "found.jsonl")
+    assert len(units_in(tmp_path / "found.jsonl")) >= 3
+
+
+# Records
+
+
+def test_numbers_of_a_witness_come_back_to_the_last_bit() -> None:
+    report = audit(plain_rules.wrong)
+    found = report.verdicts[1].counterexample
+    assert found is not None
+    course = records.course_as_data(gradcheck_course(report))
+    assert to_json(dataclass_report(report, records.course_from(json.loads(json.dumps(course))))) == to_json(report)
+
+
+def gradcheck_course(report: Report) -> Any:
+    from gradcheck.course import Course
+
+    return Course(report.verdicts, report.stages)
+
+
+def dataclass_report(report: Report, course: Any) -> Report:
+    import dataclasses
+
+    return dataclasses.replace(report, verdicts=course.verdicts, stages=course.stages)
+
+
+# Time to spare
+
+
+@gradcheck.rule(gradcheck.Exact())
+def forgets_late(problem: Any) -> Any:
+    """Right up to 41 steps, beyond every size of a brief audit."""
+    result = bptt(problem)
+    if problem.T > 41:
+        result["R"] = result["R"] * 2
+    return result
+
+
+def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)  # whose own tests are elsewhere
+    assert audit(forgets_late).passed, "the fault is not planted late enough"
+    report = audit(forgets_late, Here(), minutes=5)
+    assert report.verdicts[1].status is Status.REFUTED, report.verdicts[1].statement
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert stage.status is Status.REFUTED
+    assert "was found there" in stage.statement
+
+
+def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+
+    class FewPieces(running.Deadline):
+        """Twelve looks at the clock long."""
+
+        @property
+        def left(self) -> float:
+            return 60.0 if next(ticks) < 12 else 0.0
+
+    monkeypatch.setattr(running, "Deadline", FewPieces)
+    report = audit(bptt, Here(), minutes=1)
+    assert report.passed
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert stage.statement.startswith("1 min bought further pieces of evidence: exact: "), stage.statement
+    assert "formal" in stage.statement and "T up to" in stage.statement
+    plain = {e.kind: e for e in audit(bptt).verdicts[1].evidence}
+    longer = {e.kind: e for e in report.verdicts[1].evidence}
+    assert any(plain[kind].scope != longer[kind].scope for kind in plain), "no scope says what was added"
+
+
+def test_no_time_buys_nothing_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Over(running.Deadline):
+        left = 0.0  # type: ignore[assignment]
+
+    monkeypatch.setattr(running, "Deadline", Over)
+    stage = next(s for s in audit(bptt, Here(), minutes=0.001).stages if s.name == "budget")
+    assert "bought no further evidence" in stage.statement

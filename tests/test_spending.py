@@ -1,0 +1,87 @@
+"""Time beyond a full audit: evenly spent, never begun what would take too long, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gradcheck.evidence import Finding, not_run
+from gradcheck.evidence.pieces import Piece, Plan, growing
+from gradcheck.reference.network import Sizes
+from gradcheck.scale.spending import LONGEST, Account, Deadline
+
+
+def concluded(*_: object) -> Finding:
+    return not_run("modular", "")
+
+
+def account(last: float = 0.1, *, cumulative: bool = False, pieces: int = 100) -> Account:
+    def further() -> Iterator[Piece]:
+        for _, size in zip(range(pieces), growing(Sizes(10, 4, 1, 1)), strict=False):
+            yield Piece(str(size), lambda before, told: {}, size)
+
+    return Account(0, Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
+
+
+def test_pieces_come_in_order_and_are_entered() -> None:
+    spent = account()
+    number, piece, predicted = spent.next(100.0) or (None, None, 0.0)
+    assert (number, str(piece and piece.label)) == (0, str(Sizes(13, 4, 1, 1)))
+    assert spent.used == predicted, "what is under way is not counted as used"
+    assert piece is not None and number is not None
+    spent.made(number, piece, predicted, 2.0)
+    assert (spent.used, spent.spare) == (2.0, {0: 2.0})
+    assert spent.told == "modular 1 (T up to 13, I up to 4)"
+
+
+def test_what_would_take_longer_than_is_left_is_not_begun() -> None:
+    spent = account(last=5.0)
+    assert spent.next(left=4.0) is None
+    assert not spent.open
+
+
+def test_nothing_is_begun_that_a_call_may_not_take() -> None:
+    assert account(last=LONGEST + 1).next(left=1e9) is None
+
+
+def test_a_proof_is_expected_to_take_longer_each_time() -> None:
+    assert account(last=5.0, cumulative=True).next(left=29.0) is None
+    assert account(last=5.0, cumulative=True).next(left=31.0) is not None
+
+
+def test_growth_that_was_seen_is_expected_to_go_on() -> None:
+    spent = account(last=0.5)
+    for seconds in (1.0, 4.0, 16.0):
+        number, piece, predicted = spent.next(1e9) or (0, None, 0.0)
+        assert piece is not None
+        spent.made(number, piece, predicted, seconds)
+    assert spent.next(left=17.0) is None, "a larger size than one of 16 s was begun with 17 s left"
+
+
+def test_a_kind_that_has_no_more_pieces_ends() -> None:
+    spent = account(pieces=1)
+    assert spent.next(1.0) is not None
+    assert spent.next(1.0) is None and not spent.open
+
+
+def test_a_piece_that_the_rule_does_not_let_be_made_ends_its_kind() -> None:
+    spent = account()
+    _, _, predicted = spent.next(10.0) or (0, None, 0.0)
+    spent.failed(predicted)
+    assert not spent.open and spent.used == 0
+
+
+def test_a_deadline_passes() -> None:
+    now = [100.0]
+    deadline = Deadline(60.0, clock=lambda: now[0])
+    assert deadline.left == 60
+    now[0] += 61
+    assert deadline.left < 0
+
+
+def test_sizes_grow_without_end_in_every_direction() -> None:
+    sizes = [size for _, size in zip(range(40), growing(Sizes(10, 4, 1, 1)), strict=False)]
+    assert len(set(sizes)) == 40
+    for name in ("T", "I"):
+        values = [getattr(size, name) for size in sizes]
+        assert values == sorted(values) and values[-1] > 10 * values[0], f"{name} does not grow: {values}"
+    assert {size.D for size in sizes} >= {1, 2, 3} and {size.K for size in sizes} >= {1, 2}
