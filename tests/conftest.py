@@ -33,7 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-ISOLATING = {"test_cli.py", "test_examples.py", "test_isolation.py", "test_pytest_plugin.py"}
+ISOLATING = {
+    "test_cli.py",
+    "test_examples.py",
+    "test_isolation.py",
+    "test_pytest_plugin.py",
+    "test_scale_processes.py",
+}
 """Files whose audits run as a user's do, in processes of their own."""
 
 

@@ -1,0 +1,241 @@
+"""Audits in processes that are killed: on this machine, and on a real Dask cluster on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import plain_rules
+import pytest
+
+import gradcheck
+from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.report import to_json
+from gradcheck.scale import pools, running
+from gradcheck.scale.units import Asked
+from gradcheck.verdicts import Status
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
+HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
+PATIENCE = 120.0
+"""Seconds after which something that should happen is taken not to."""
+
+
+def audit(rule: Any, **more: Any) -> Any:
+    return gradcheck.audit(rule, **{**HOW, **more})
+
+
+@pytest.fixture(scope="module")
+def good() -> str:
+    """The report on a rule that is right, of an audit here."""
+    return to_json(audit(plain_rules.good))
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_the_report_is_the_same_in_any_number_of_processes(jobs: int, good: str) -> None:
+    assert to_json(audit(plain_rules.good, jobs=jobs)) == good
+
+
+def test_any_executor_will_do(good: str) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        assert to_json(audit(plain_rules.good, executor=executor)) == good
+        assert executor.submit(int, "3").result() == 3, "the caller's executor was ended"
+
+
+def test_a_rule_that_crashes_is_judged_as_without_jobs() -> None:
+    assert to_json(audit(plain_rules.crashes, jobs=2)) == to_json(audit(plain_rules.crashes))
+
+
+@gradcheck.rule(gradcheck.Exact())
+def kills_its_parent(problem: Any) -> Any:
+    """Ends the process that makes the unit, not only the one that runs the rule, once it has come so far."""
+    if problem.T >= 7:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return plain_rules.good(problem)
+
+
+def test_a_rule_that_kills_the_processes_around_it_is_named_and_stops_no_other(good: str) -> None:
+    asked = [
+        Asked(rule.__name__, rule, limits=gradcheck.Limits(), **HOW) for rule in (kills_its_parent, plain_rules.good)
+    ]
+    with pools.processes(2) as pool:
+        killer, other = running.audits(asked, pool)
+    assert to_json(other) == good, "a rule was judged otherwise for what another did"
+    verdict = killer.verdicts[-1]
+    assert verdict.status is Status.ERROR, verdict
+    assert "kills_its_parent ended the process in which it was judged" in verdict.statement
+
+
+_UNGUARDED = "import gradcheck\nfrom gradcheck.algorithms import bptt\ngradcheck.audit(bptt, jobs=2)\n"
+
+
+def test_a_script_without_its_guard_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(_UNGUARDED, "utf-8")
+    ran = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert 'a script that asks for jobs needs `if __name__ == "__main__":`' in ran.stderr.splitlines()[-1]
+
+
+# Runs that are killed
+
+_RULE = """
+import gradcheck
+from gradcheck.algorithms import bptt
+
+@gradcheck.rule(gradcheck.Exact())
+def mine(problem):
+    return bptt(problem)
+"""
+_NETWORKS = [part for name in ("tanh", "logistic", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)]
+
+
+def begun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """An audit of a file of its own, in a group of processes of its own, which heeds interrupts."""
+    (folder / "rules.py").write_text(_RULE, "utf-8")
+    command = [sys.executable, "-m", "gradcheck", "audit", "rules.py:mine", "--effort", "quick", *_NETWORKS]
+    return subprocess.Popen(
+        [*command, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report of that audit, made step by step in one process."""
+    folder = tmp_path_factory.mktemp("here")
+    status, out, err = ended(begun(folder, "--json", "here.json"))
+    assert status == 0, out + err
+    return (folder / "here.json").read_text("utf-8")
+
+
+def wait_for_lines(path: Path, number: int, run: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") >= number:
+            return
+        assert run.poll() is None, f"the run ended before {number} lines were there: {run.communicate()}"
+        time.sleep(0.02)
+    raise AssertionError(f"no {number} lines within {PATIENCE:g} s")
+
+
+def ended(run: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = run.communicate(timeout=PATIENCE)
+    return run.returncode, out, err
+
+
+def units(path: Path) -> list[str]:
+    lines = [json.loads(line) for line in path.read_bytes().splitlines() if line.endswith(b"}")]
+    return [json.dumps(line["unit"]) for line in lines if "unit" in line]
+
+
+def test_a_run_that_is_killed_goes_on_and_neither_loses_nor_repeats_a_unit(here: str, tmp_path: Path) -> None:
+    found, report = tmp_path / "found.jsonl", tmp_path / "report.json"
+    run = begun(tmp_path, "--jobs", "2", "--results", "found.jsonl")
+    wait_for_lines(found, 12, run)
+    os.killpg(run.pid, signal.SIGKILL)
+    ended(run)
+    before = found.read_bytes()
+    whole = before[: before.rfind(b"\n") + 1]
+    status, out, err = ended(begun(tmp_path, "--jobs", "3", "--results", "found.jsonl", "--json", "report.json"))
+    assert (status, err.count("Traceback")) == (0, 0), out + err
+    assert found.read_bytes().startswith(whole), "a unit that was finished is lost"
+    assert len(set(units(found))) == len(units(found)), "a unit was made twice"
+    assert report.read_text("utf-8") == here
+
+
+def test_an_interrupt_leaves_with_130_and_what_is_known(tmp_path: Path) -> None:
+    found = tmp_path / "found.jsonl"
+    run = begun(tmp_path, "--jobs", "2", "--results", "found.jsonl", "--json", "partial.json")
+    wait_for_lines(found, 6, run)
+    run.send_signal(signal.SIGINT)
+    status, out, err = ended(run)
+    assert status == 130, f"{status}: {out}\n{err}"
+    assert "Traceback" not in err, err
+    assert "interrupted" in (tmp_path / "partial.json").read_text("utf-8")
+    assert len(units(found)) >= 5
+
+
+# A Dask cluster
+
+
+@dataclass
+class Cluster:
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers, each a process of its own, on loopback."""
+    pytest.importorskip("distributed")
+    where = tmp_path / "scheduler.json"
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments, "--no-dashboard"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **quiet))
+        return started[-1]
+
+    try:
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(where))
+        deadline = time.monotonic() + PATIENCE
+        while not (where.exists() and where.read_text("utf-8").endswith("}")):
+            assert scheduler.poll() is None and time.monotonic() < deadline, "no Dask scheduler came up"
+            time.sleep(0.05)
+        address = json.loads(where.read_text("utf-8"))["address"]
+        here = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny")
+        yield Cluster(address, [start("worker", address, *here) for _ in range(2)])
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def test_a_dask_cluster_whose_worker_is_killed_comes_to_the_same_report(
+    cluster: Cluster, here: str, tmp_path: Path
+) -> None:
+    found = tmp_path / "found.jsonl"
+    run = begun(tmp_path, "--dask", cluster.address, "--results", "found.jsonl", "--json", "dask.json")
+    wait_for_lines(found, 8, run)
+    cluster.workers[0].kill()
+    status, out, err = ended(run)
+    assert status == 0, f"{status}: {out}\n{err}"
+    assert len(set(units(found))) == len(units(found))
+    assert (tmp_path / "dask.json").read_text("utf-8") == here
+
+
+def test_a_scheduler_that_does_not_answer_is_said_to_be_missing(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    status, _, err = ended(begun(tmp_path, "--dask", "tcp://127.0.0.1:9"))
+    assert status == 2
+    assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in err, err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--budget", "10"], "--budget reads minutes=N"),
+        (["--budget", "minutes=0"], "--budget reads minutes=N"),
+        (["--budget", "weeks=1"], "--budget reads minutes=N"),
+        (["--results", "found.json"], "--results writes a file that ends in .jsonl"),
+        (["--results", "missing/found.jsonl"], "create it first"),
+        (["--jobs", "2", "--dask", "tcp://127.0.0.1:9"], "give one of them"),
+    ],
+)
+def test_options_that_say_nothing_are_refused_at_once(arguments: list[str], said: str, tmp_path: Path) -> None:
+    status, _, err = ended(begun(tmp_path, *arguments))
+    assert status == 2
+    assert said in err.replace("\n", " "), err
