@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
 
 from .asking import audit
+from .counting.costs import Counts, costs_of, counts_of
 from .verdicts import Chapter, Collection, Report
 
 Progress = Callable[[str], None]
@@ -35,37 +36,48 @@ def report(
     """Audit every shipped rule and judge the lecture; the whole correctness report.
 
     effort: "full" or "quick". finished: called with each part as soon as it is there, in the report's order, so
-    that a caller who is interrupted can keep them. processes: with 2 or more the chapters, and then the last rules,
+    that a caller who is interrupted can keep them. processes: with 2 or more some chapters, and then the last rules,
     are judged in a second process while the first rules are audited; a script that asks for that needs the usual
     `if __name__ == "__main__":`. The result is the same. Raises `GradcheckError` for another effort.
     """
     told = progress or (lambda _: None)
     with _beside(processes) as pool:
-        waiting = [pool.submit(judge) for judge in CHAPTERS.values()] if pool else []
-        rules, reports = catalogue(), list[Report]()
-        beside = {}
-        if pool:
-            for number in reversed(range(len(rules) // 2 + 1, len(rules))):
-                beside[number] = pool.submit(_audited, rules[number], effort, seed)
+        rules, reports, counts = catalogue(), list[Report](), dict[str, Counts]()
+        early = {name: pool.submit(_chapter, name) for name in CHAPTERS if name not in COUNTING} if pool else {}
+        beside = (
+            {n: pool.submit(_audited, rules[n], effort, seed) for n in reversed(range(1, len(rules)))} if pool else {}
+        )
         for number, rule in enumerate(rules):
             elsewhere = beside.get(number)
             if elsewhere and not elsewhere.cancel():  # what has not begun there is done here
                 told(f"waiting for {rule.__name__}")
-                reports.append(elsewhere.result())
+                found, counted = elsewhere.result()
             else:
-                reports.append(_audited(rule, effort, seed, told))
-            finished(reports[-1])
+                found, counted = _audited(rule, effort, seed, told)
+            reports.append(found)
+            counts[rule.__name__] = counted
+            finished(found)
+        late = {name: pool.submit(_chapter, name, counts) for name in COUNTING[1:]} if pool else {}
         judged: list[Chapter] = []
-        for number, (name, judge) in enumerate(CHAPTERS.items()):
+        for name in CHAPTERS:
             told(name)
-            judged.append(waiting[number].result() if waiting else judge(told))
+            begun = early.get(name) or late.get(name)
+            judged.append(begun.result() if begun else _chapter(name, counts, told))
             finished(judged[-1])
     return Collection(TITLE, tuple(reports), tuple(judged))
 
 
-def _audited(rule: Any, effort: str, seed: int, progress: Progress | None = None) -> Report:
+def _audited(rule: Any, effort: str, seed: int, progress: Progress | None = None) -> tuple[Report, Counts]:
     """The audit of a rule of ours, in this process: each proof's references are derived once for all of them."""
-    return audit(rule, effort=effort, seed=seed, progress=progress, isolated=False)
+    found = audit(rule, effort=effort, seed=seed, progress=progress, isolated=False)
+    return found, counts_of(rule)
+
+
+def _chapter(name: str, counts: Mapping[str, Counts] | None = None, progress: Progress = lambda _: None) -> Chapter:
+    """The chapter of this name. counts: what was counted of the rules' costs, by rule."""
+    for rule in catalogue() if counts else ():
+        costs_of(rule).remember((counts or {}).get(rule.__name__, {}))
+    return CHAPTERS[name](progress)
 
 
 def _lecture(progress: Progress = lambda _: None) -> Chapter:
@@ -99,6 +111,8 @@ CHAPTERS: dict[str, Callable[..., Chapter]] = {
     "wrong gradients, and who catches them": _faults,
 }
 """The chapters beyond the rules, in order: what is said while they are judged, and what judges them."""
+COUNTING = tuple(CHAPTERS)[:2]
+"""Those that take what the audits have counted."""
 
 
 @contextmanager

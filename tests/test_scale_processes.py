@@ -97,7 +97,9 @@ from gradcheck.algorithms import bptt
 def mine(problem):
     return bptt(problem)
 """
-_NETWORKS = [part for name in ("tanh", "logistic", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)]
+_NETWORKS = [
+    part for name in ("tanh", "logistic", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)
+]
 
 
 def begun(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -109,6 +109,10 @@ def _degree_along(bound: Polynomial, ray: Ray) -> int:
     return max(sum(n for name, n in monomial if name in ray) for monomial in bound.terms)
 
 
+Counts: TypeAlias = Mapping[tuple[tuple[str, int], ...], Mapping[str, int]]
+"""Time and storage by values of T, I, D, K and the settings."""
+
+
 class Costs:
     """Counts of one rule on one network, each size once; time and storage are worked out when they are asked for."""
 
@@ -129,6 +133,15 @@ class Costs:
     def counted(self) -> int:
         """At how many sizes and settings it was counted."""
         return len(self._known)
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted by now."""
+        return dict(self._known)
+
+    def remember(self, counts: Counts) -> None:
+        """Take what `counts` of the same rule and network had in another process."""
+        self._known.update(counts)
 
     @cached_property
     def time(self) -> Growth:
@@ -222,3 +235,11 @@ def costs(rule: Rule, network: RecurrentNetwork, seed: int = 0) -> Costs:
     if not known:
         _LAST[:] = [Costs(rule, network, seed)]
     return _LAST[0]
+
+
+def counts_of(target: Any) -> Counts:
+    """What was counted of that rule's costs when they were asked for last, on its first network; else nothing."""
+    if not _LAST or _LAST[0].rule.target is not target:
+        return {}
+    first = (as_rule(target).declaration.networks[0], 0)
+    return _LAST[0].counts if (_LAST[0].network, _LAST[0].seed) == first else {}
