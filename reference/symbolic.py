@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -216,6 +216,7 @@ class FormalReference:
         if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
             self._make_targets_probabilities()
         self._terms: dict[tuple[int, int], dict[str, Array]] = {}
+        self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
 
     def _make_targets_probabilities(self) -> None:
         """The last target of each step is 1 minus the others: categorical cross-entropy is defined on those."""
@@ -249,13 +250,21 @@ class FormalReference:
 
     def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
         """The sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
-        total: dict[str, Array] = {}
-        for t in range(1, T + 1):
-            for k in range(t):
-                if claim.keeps(t, k, T):
-                    term = self.term(t, k)
-                    total = {n: total[n] + term[n] for n in term} if total else dict(term)
-        return total
+        kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
+        return _summed(self._of_loss(t, lags) for t, lags in kept if lags)
+
+    def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
+        """The sum of g(t, k) over these k, which the settings of a claim have in common."""
+        if (t, lags) not in self._sums:
+            self._sums[t, lags] = _summed(self.term(t, k) for k in lags)
+        return self._sums[t, lags]
+
+
+def _summed(terms: Iterable[dict[str, Array]]) -> dict[str, Array]:
+    total: dict[str, Array] = {}
+    for term in terms:
+        total = {name: total[name] + term[name] for name in term} if total else dict(term)
+    return total
 
 
 def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Any]:

@@ -56,13 +56,13 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     made, generators = _REFERENCES.get(key, (None, 0))
     for ask in _ASKED_FIRST if made is None else ():
         ask(*key)
-    if made is None or len(made.field.labels) > generators:
+    if made is None or made.field.used > generators:
         from ..reference.symbolic import FormalReference  # SymPy is not needed before
 
         made = FormalReference(network, sizes, weighted=weighted)
         made.gradient(sizes.T, Exact())
         made.problem(sizes.T)
-        _REFERENCES[key] = made, len(made.field.labels)
+        _REFERENCES[key] = made, made.field.used
     return made
 
 
@@ -190,7 +190,7 @@ class _Tally:
 
 def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Told) -> Finding | None:
     """Compare at this T for every setting; a finding where the polynomials differ."""
-    problem, known = ref.problem(T), len(ref.field.labels)
+    problem, known = ref.problem(T), ref.field.used
     for settings in case.rule.settings(T):
         progress(place(problem.sizes, settings))
         claim = case.claim.bind(settings)
@@ -199,13 +199,14 @@ def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progres
         else:
             promised = {n: _native(ref, a) for n, a in expected(claim, problem).items()}
         result = run(case.rule, problem.copy(), settings).gradient
-        wrong = _first_difference(ref, promised, result)
-        if wrong is not None and len(ref.field.labels) > known:
+        off = _first_difference(ref, promised, {n: _native(ref, a) for n, a in result.items()})
+        if off is not None and ref.field.used > known:
             return not_run(
                 KIND,
                 "the rule evaluates functions where the network does not, and polynomials do not know all their laws",
             )
-        if wrong is not None:
+        if off is not None:
+            wrong = f"{off[0]} is off by {ref.field.show(off[1], 4)}"
             return Finding(
                 Evidence(
                     KIND,
@@ -246,12 +247,11 @@ def _native(ref: FormalReference, array: Any) -> Any:
     return out
 
 
-def _first_difference(ref: FormalReference, promised: Any, result: Any) -> str | None:
-    for name in promised:
-        for index in np.ndindex(*promised[name].shape):
-            element = np.asarray(result[name])[index]
-            value = element if type(element) is type(promised[name][index]) else ref.field.native(element)
-            gap = value - promised[name][index]
-            if gap != 0:
-                return f"{entry_name(name, index)} is off by {ref.field.show(gap, 4)}"
+def _first_difference(ref: FormalReference, promised: dict[str, Any], result: dict[str, Any]) -> tuple[str, Any] | None:
+    """The first entry that is not the polynomial that was promised, and what it is off by."""
+    for name, array in promised.items():
+        wanted, came = array.reshape(-1).tolist(), result[name].reshape(-1).tolist()
+        for at, (want, got) in enumerate(zip(wanted, came, strict=True)):
+            if want != got:
+                return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
     return None

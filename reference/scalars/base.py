@@ -99,10 +99,10 @@ class Field:
         if type(number) is self.scalar:
             return number.value
         if isinstance(number, Scalar):
-            raise GradcheckError(f"expected {self.name} scalars; got {number!r}")
+            raise GradcheckError(f"expected {self.name} scalars; got {number!r:.60}")
         if isinstance(number, NUMBERS):
             return self.convert(number)
-        raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r}")
+        raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r:.60}")
 
     def array(self, values: Iterable[Any], shape: tuple[int, ...]) -> FieldArray:
         """A `FieldArray` of that shape from native values in C order."""

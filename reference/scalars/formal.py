@@ -9,7 +9,7 @@ raise: an undetermined value has no order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -35,22 +35,50 @@ class FormalField(Field):
         self.capacity = capacity
         self.context = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(capacity)], "lex")
         self._unused = iter(self.context.gens())
-        self._generators: dict[Any, Any] = {}
-        self.labels: list[str] = []
+        self._named: dict[str, Any] = {}
+        self._applied: dict[Any, list[tuple[tuple[Any, ...], Any]]] = {}
+        self._labels: list[str | Callable[[], str]] = []
 
-    def generator(self, key: Any, label: str) -> Any:
-        """The generator that stands for `key`; `label` is how it prints. Raises `GeneratorsExhausted`."""
-        if key not in self._generators:
-            try:
-                self._generators[key] = next(self._unused)
-            except StopIteration:
-                raise GeneratorsExhausted(f"the ring's {self.capacity} generators are used up") from None
-            self.labels.append(label)
-        return self._generators[key]
+    @property
+    def used(self) -> int:
+        """How many generators stand for something."""
+        return len(self._labels)
+
+    @property
+    def labels(self) -> list[str]:
+        """What each generator in use stands for, as it prints."""
+        return [self._label(i) for i in range(self.used)]
+
+    def _label(self, i: int) -> str:
+        label = self._labels[i]
+        if not isinstance(label, str):
+            label = self._labels[i] = label()
+        return label
+
+    def _generator(self, label: str | Callable[[], str]) -> Any:
+        try:
+            made = next(self._unused)
+        except StopIteration:
+            raise GeneratorsExhausted(f"the ring's {self.capacity} generators are used up") from None
+        self._labels.append(label)  # most are never printed, and that of a long polynomial takes long to make
+        return made
 
     def symbol(self, name: str) -> Any:
-        """The generator of a named quantity, such as R[0,1]."""
-        return self.generator(name, name)
+        """The generator of a named quantity, such as R[0,1]. Raises `GeneratorsExhausted`."""
+        if name not in self._named:
+            self._named[name] = self._generator(name)
+        return self._named[name]
+
+    def application(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """The generator that stands for a function of these polynomials. Raises `GeneratorsExhausted`."""
+        # Polynomials have no hash, but are compared fast.
+        alike = self._applied.setdefault((name, *map(len, arguments)), [])
+        for known, generator in alike:
+            if known == arguments:
+                return generator
+        made = self._generator(lambda: f"{name}({', '.join(map(self.show, arguments))})")
+        alike.append((arguments, made))
+        return made
 
     def symbols(self, name: str, shape: tuple[int, ...]) -> FieldArray:
         """An array of generators name[i,j], shape as given."""
@@ -59,32 +87,28 @@ class FormalField(Field):
     def from_ratio(self, numerator: int, denominator: int) -> Any:
         return self.context.constant(flint.fmpq(numerator, denominator))
 
-    def _function_generator(self, name: str, value: Any) -> Any:
-        return self.generator((name, str(value)), f"{name}({self.show(value)})")
-
     def function(self, name: str, value: Any) -> Any:
         if name in ("f", "f'"):
-            return self._function_generator(name, value)
+            return self.application(name, (value,))
         if name in ("tanh", "logistic", "sin", "cos"):
             if value == 0:
                 return self.convert({"tanh": 0, "sin": 0, "cos": 1}.get(name, Fraction(1, 2)))
             if value.leading_coefficient() < 0:
                 mirrored = self.function(name, -value)
                 return {"logistic": 1 - mirrored, "cos": mirrored}.get(name, -mirrored)
-            return self._function_generator(name, value)
+            return self.application(name, (value,))
         if name == "softplus":
-            return self._function_generator(name, value)
+            return self.application(name, (value,))
         if name == "heaviside":
             if value.is_constant():
                 return self.convert(int(self.compare(">", value, self.convert(0))))
-            return self._function_generator(name, value)
+            return self.application(name, (value,))
         if name == "relu":
             return value * self.function("heaviside", value)
         raise UnsupportedOperation(name, self.name, "its values are no polynomials; modular scalars may have it")
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
-        key = (name, index, *(str(a) for a in arguments))
-        return self.generator(key, f"{name}{index + 1}({', '.join(self.show(a) for a in arguments)})")
+        return self.application(f"{name}{index + 1}", arguments)
 
     def softmax(self, values: list[Any]) -> list[Any]:
         shares = [self.jointly("softmax", k, tuple(values)) for k in range(len(values) - 1)]
@@ -122,7 +146,7 @@ class FormalField(Field):
             count += 1
             if count > limit:
                 break
-            factors = [self.labels[i] + (f"^{e}" if e > 1 else "") for i, e in enumerate(monomial) if e]
+            factors = [self._label(i) + (f"^{e}" if e > 1 else "") for i, e in enumerate(monomial) if e]
             if not factors:
                 terms.append(str(coefficient))
             elif coefficient == 1:
