@@ -56,6 +56,13 @@ def map_state(function: Callable[..., Any], state: State, *others: State) -> Sta
     return function(state, *others)
 
 
+def named_state(made: Callable[[str, tuple[int, ...]], Array], shape: Any) -> State:
+    """A state of that shape, each of its arrays made from its name and shape."""
+    if shape and isinstance(shape[0], tuple):
+        return tuple(made(f"initial_state[{i}]", part) for i, part in enumerate(shape))
+    return made("initial_state", shape)
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a rule is given.

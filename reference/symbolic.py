@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from .claims import LagClaim
+from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
 from .errors import GradcheckError
 from .network import RecurrentNetwork, Sizes
-from .problem import Problem
+from .problem import Problem, named_state
 from .scalars import expression as ex
 from .scalars.base import Field
-from .scalars.formal import FormalField, entry_name
+from .scalars.formal import entry_name
 from .typing import Array
 
 FIELD = ex.ExpressionField()
@@ -57,23 +57,13 @@ def _symbols(name: str, shape: tuple[int, ...], time: int | None = None) -> Arra
     return FIELD.array((symbol(name, index, time) for index in np.ndindex(*shape)), shape)
 
 
-def _initial_state(network: RecurrentNetwork, sizes: Sizes) -> Any:
-    return _named_state(_symbols, network.state_shape(sizes))
-
-
-def _named_state(made: Callable[[str, tuple[int, ...]], Array], shape: Any) -> Any:
-    if shape and isinstance(shape[0], tuple):
-        return tuple(made(f"initial_state[{i}]", part) for i, part in enumerate(shape))
-    return made("initial_state", shape)
-
-
 def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> Problem:
     """The problem of that size whose every entry is a SymPy symbol; loss weights are ones unless `weighted`."""
     return Problem(
         {name: _symbols(name, shape) for name, shape in network.parameter_shapes(sizes).items()},
         _symbols("inputs", (sizes.T, sizes.D)),
         _symbols("targets", (sizes.T, sizes.K)),
-        _initial_state(network, sizes),
+        named_state(_symbols, network.state_shape(sizes)),
         _symbols("loss_weights", (sizes.T,)) if weighted else FIELD.lift(np.ones(sizes.T)),
         network,
     )
@@ -132,139 +122,80 @@ def _expressions(shape: tuple[int, ...], entry: Callable[[tuple[int, ...]], Any]
     return out
 
 
-class Lowering:
-    """Carries SymPy expressions into a `FormalField`, or any other, each distinct subexpression once.
+class _Writer:
+    """Writes SymPy expressions down as one circuit; what recurs is a gate once."""
 
-    `instance`, a network with an activation, an output and a loss, replaces the undefined functions: f by its
-    activation, f' by the activation's derivative, e_k by its output error.
-    """
+    def __init__(self) -> None:
+        self.gates: list[Gate] = []
+        self._of_expression: dict[Any, int] = {}
+        self._of_gate: dict[Gate, int] = {}
 
-    def __init__(self, field: Any, instance: Any = None) -> None:
-        self.field, self.instance = field, instance
-        self._memo: dict[Any, Any] = {}
+    def __call__(self, expression: Any) -> int:
+        """The number of the gate that is `expression`. Raises `GradcheckError` for a function that circuits lack."""
+        known = self._of_expression
+        if expression not in known:
+            gate = self._gate(expression)
+            # Copies of a parameter are one symbol here, so that gates agree where expressions do not.
+            if gate not in self._of_gate:
+                self._of_gate[gate] = len(self.gates)
+                self.gates.append(gate)
+            known[expression] = self._of_gate[gate]
+        return known[expression]
 
-    def assign(self, made: Any, value: Any) -> None:
-        """Let a SymPy symbol stand for a native polynomial instead of a generator of its own."""
-        self._memo[made] = value
-
-    def __call__(self, expression: Any) -> Any:
-        """The polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
-        memo = self._memo
-        if expression not in memo:
-            memo[expression] = self._lower(expression)
-        return memo[expression]
-
-    def _lower(self, e: Any) -> Any:
-        field = self.field
+    def _gate(self, e: Any) -> Gate:
         if e.is_Symbol:
-            return field.symbol(_LABELS[e])
+            return "symbol", _LABELS[e]
         if e.is_Rational:
-            return field.convert(_fraction(e))
-        arguments = [self(argument) for argument in e.args]
+            return "number", int(e.p), int(e.q)
+        arguments = map(self, e.args)
         if e.is_Add or e.is_Mul:
-            total = arguments[0]
-            for argument in arguments[1:]:
-                total = total + argument if e.is_Add else total * argument
-            return total
-        if e.is_Pow and e.exp.is_Integer and e.exp > 0:
-            return arguments[0] ** int(e.exp)
+            return ("+" if e.is_Add else "*", *arguments)
         if e.is_Pow and e.exp.is_Integer:
-            return field.divide(field.convert(1), arguments[0] ** -int(e.exp))
+            return "^", int(e.exp), self(e.base)
         name = e.func.__name__
-        if self.instance is not None and name in ("f", "f_prime"):
-            activation, s = self.instance.activation, field.array(arguments, (1,))
-            return field.natives(activation(s) if name == "f" else activation.derivative(s))[0]
-        if self.instance is not None and name[0] == "e" and name[1:].isdigit():
-            K = len(arguments) // 2
-            error = self.instance.output_error(field.array(arguments[:K], (K,)), field.array(arguments[K:], (K,)))
-            return field.natives(error)[int(name[1:]) - 1]
         if name in _FUNCTIONS:
-            return field.function(_FUNCTIONS[name], arguments[0])
+            return "function", _FUNCTIONS[name], *arguments
         if name[0] in "eg" and name[1:].isdigit():
-            return field.jointly(name[0], int(name[1:]) - 1, tuple(arguments))
+            return "jointly", name[0], int(name[1:]) - 1, *arguments
         if name == "L":
-            return field.jointly("L", 0, tuple(arguments))
-        raise GradcheckError(f"SymPy's {name} has no counterpart among formal scalars, in {e}")
+            return "jointly", "L", 0, *arguments
+        raise GradcheckError(f"SymPy's {name} has no counterpart among formal scalars, in {str(e):.200}")
 
 
 _SAME = ("tanh", "exp", "log", "logistic", "softplus", "heaviside", "sin", "cos")
 _FUNCTIONS = {"f": "f", "f_prime": "f'", **{name: name for name in _SAME}}
 
 
-def _fraction(e: Any) -> Any:
-    from fractions import Fraction
+class Lowering:
+    """Carries SymPy expressions into a `FormalField`, or any other, each distinct subexpression once.
 
-    return Fraction(int(e.p), int(e.q))
-
-
-class FormalReference:
-    """SymPy's gradient in a polynomial ring, for one network and one (I, D, K); any T up to `sizes.T`.
-
-    SymPy differentiates with f and L undefined wherever the network has such a form, and the network's own
-    functions are put in for them afterwards, so one differentiation serves every activation and loss. Each
-    lag term is differentiated and lowered once; every claim about lags is a sum of them.
+    `instance` is that of `circuit.Evaluation`.
     """
 
-    def __init__(self, network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> None:
-        parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
-        states = sizes.T * (4 * sizes.I + 4 * sizes.K + sizes.D + 2)
-        self.network, self.sizes, self.weighted = network, sizes, weighted
-        self.field = FormalField(parameters + states + 3 * sizes.I + 16)
-        undefined = getattr(network, "undefined", None)
-        self._source: RecurrentNetwork = undefined() if undefined else network
-        self._lower = Lowering(self.field, network if undefined and network != self._source else None)
-        if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
-            self._make_targets_probabilities()
-        self._terms: dict[tuple[int, int], dict[str, Array]] = {}
-        self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
+    def __init__(self, field: Any, instance: Any = None) -> None:
+        self._write, self._evaluation = _Writer(), Evaluation(field, instance)
+        self.field = field
 
-    def _make_targets_probabilities(self) -> None:
-        """The last target of each step is 1 minus the others: categorical cross-entropy is defined on those."""
-        for t in range(self.sizes.T):
-            rest = self.field.convert(1)
-            for k in range(self.sizes.K - 1):
-                rest = rest - self._lower(symbol("targets", (t, k)))
-            self._lower.assign(symbol("targets", (t, self.sizes.K - 1)), rest)
+    def assign(self, made: Any, value: Any) -> None:
+        """Let a SymPy symbol stand for a native value instead of a generator of its own."""
+        self._evaluation.assign(_LABELS[made], value)
 
-    def problem(self, T: int) -> Problem:
-        """The problem of length T whose entries are generators."""
-        sizes, field = Sizes(T, self.sizes.I, self.sizes.D, self.sizes.K), self.field
-        return Problem(
-            {name: field.symbols(name, s) for name, s in self.network.parameter_shapes(sizes).items()},
-            field.symbols("inputs", (T, sizes.D)),
-            field.array((self._lower(symbol("targets", i)) for i in np.ndindex(T, sizes.K)), (T, sizes.K)),
-            _named_state(field.symbols, self.network.state_shape(sizes)),
-            field.symbols("loss_weights", (T,)) if self.weighted else field.lift(np.ones(T)),
-            self.network,
-        )
-
-    def term(self, t: int, k: int) -> dict[str, Array]:
-        """g(t, k), weighted: parameter name to an array of native polynomials."""
-        if (t, k) not in self._terms:
-            weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
-            self._terms[t, k] = {
-                name: _expressions(array.shape, lambda index, array=array: weight * self._lower(array[index]))  # type: ignore[misc]
-                for name, array in _lag_term(self._source, self.sizes, t, k).items()
-            }
-        return self._terms[t, k]
-
-    def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
-        """The sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
-        kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
-        return _summed(self._of_loss(t, lags) for t, lags in kept if lags)
-
-    def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
-        """The sum of g(t, k) over these k, which the settings of a claim have in common."""
-        if (t, lags) not in self._sums:
-            self._sums[t, lags] = _summed(self.term(t, k) for k in lags)
-        return self._sums[t, lags]
+    def __call__(self, expression: Any) -> Any:
+        """The polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
+        number, values = self._write(expression), self._evaluation.values
+        for gate in self._write.gates[len(values) :]:
+            self._evaluation.add(gate)
+        return values[number]
 
 
-def _summed(terms: Iterable[dict[str, Array]]) -> dict[str, Array]:
-    total: dict[str, Array] = {}
-    for term in terms:
-        total = {name: total[name] + term[name] for name in term} if total else dict(term)
-    return total
+def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
+    """g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
+    write = _Writer()
+    lags = [
+        {name: [write(e) for e in array.reshape(-1)] for name, array in _lag_term(network, sizes, t, k).items()}
+        for k in range(t)
+    ]
+    return LagCircuit(write.gates, lags)
 
 
 def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Any]:

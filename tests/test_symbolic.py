@@ -12,7 +12,8 @@ from gradcheck.reference import lags, symbolic
 from gradcheck.reference.claims import Chunked, Exact, Truncated
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_NETWORKS, ContextNetwork, Network, Sizes
-from gradcheck.reference.symbolic import FormalReference, Lowering
+from gradcheck.reference.ring import FormalReference
+from gradcheck.reference.symbolic import Lowering
 
 NET, UNDEFINED = Network(), Network().undefined()
 SMALL = Sizes(2, 2, 1, 1)

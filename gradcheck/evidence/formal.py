@@ -29,7 +29,7 @@ from .pieces import Piece, Plan, Shown, Told, gather, settled, total
 from .target import TargetFailed, expected, longest_kept
 
 if TYPE_CHECKING:
-    from ..reference.symbolic import FormalReference
+    from ..reference.ring import FormalReference
 
 KIND = "formal"
 LARGEST_T = 4
@@ -57,7 +57,7 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     for ask in _ASKED_FIRST if made is None else ():
         ask(*key)
     if made is None or made.field.used > generators:
-        from ..reference.symbolic import FormalReference  # SymPy is not needed before
+        from ..reference.ring import FormalReference  # SymPy is not needed before
 
         made = FormalReference(network, sizes, weighted=weighted)
         made.gradient(sizes.T, Exact())

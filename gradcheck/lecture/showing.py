@@ -13,7 +13,7 @@ from ..evidence import Case, formal
 from ..reference.claims import Claim
 from ..reference.lecture.formulas import FORMULAS
 from ..reference.network import Network, Sizes
-from ..reference.symbolic import FormalReference
+from ..reference.ring import FormalReference
 from ..rules import as_rule
 from ..verdicts import Evidence, Status, Strength, Verdict
 from .judging import judge

@@ -25,7 +25,7 @@ from ..reference import lags
 from ..reference.claims import Truncated
 from ..reference.network import Network, Sizes
 from ..reference.problem import Problem
-from ..reference.symbolic import FormalReference
+from ..reference.ring import FormalReference
 from ..reference.typing import Array
 from ..verdicts import Statement, Strength
 from .programs import counterexample, error_program

@@ -1,0 +1,185 @@
+"""SymPy's gradient as polynomials over Q, by lag: what every proof compares with.
+
+SymPy differentiates the unrolled loss (`symbolic`), and what it finds is written down as an arithmetic circuit
+(`circuit`), which is evaluated in a ring of polynomials. A circuit of a network whose functions are all undefined can
+be kept in a store and read again, a hundred times faster than it is derived. The store is not trusted: a circuit that
+was read counts only where every lag term is, as a polynomial, the one that the reverse pass (`lags`) finds, which
+shares no code with SymPy; otherwise it is derived anew. So no file, damaged or forged, makes anything else the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from . import lags
+from .circuit import Evaluation, LagCircuit
+from .claims import LagClaim
+from .network import ContextNetwork, Network, RecurrentNetwork, Sizes
+from .problem import Problem, named_state
+from .scalars.formal import FormalField, entry_name
+from .typing import Array
+
+
+class Store(Protocol):
+    """Where circuits are kept, as plain data: what JSON can hold. Neither method raises."""
+
+    def __hash__(self) -> int:
+        """A store is the key of a cache."""
+
+    def get(self, key: str) -> Any:
+        """What was put there, or None."""
+
+    def put(self, key: str, data: Any) -> None:
+        """Keep it, if that is possible."""
+
+
+_OURS = (Network, ContextNetwork)
+"""Whose circuits are kept: their equations are this package's own, and undefined they say all that a circuit holds."""
+
+
+class FormalReference:
+    """SymPy's gradient in a polynomial ring, for one network and one (I, D, K); any T up to `sizes.T`.
+
+    SymPy differentiates with f and L undefined wherever the network has such a form, and the network's own
+    functions are put in for them afterwards, so one differentiation serves every activation and loss. Each
+    lag term is differentiated and evaluated once; every claim about lags is a sum of them.
+    """
+
+    def __init__(
+        self, network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False, store: Store | None = None
+    ) -> None:
+        self.network, self.sizes, self.weighted = network, sizes, weighted
+        self.field = FormalField(_capacity(network, sizes))
+        undefined = getattr(network, "undefined", None)
+        self._source: RecurrentNetwork = undefined() if undefined else network
+        self._instance = network if undefined and network != self._source else None
+        self._store = store
+        self._targets: dict[str, Any] = {}
+        if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
+            self._make_targets_probabilities()
+        self._terms: dict[tuple[int, int], dict[str, Array]] = {}
+        self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
+
+    def _make_targets_probabilities(self) -> None:
+        """The last target of each step is 1 minus the others: categorical cross-entropy is defined on those."""
+        for t in range(self.sizes.T):
+            *others, last = (entry_name("targets", (t, k)) for k in range(self.sizes.K))
+            self._targets[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
+
+    def problem(self, T: int) -> Problem:
+        """The problem of length T whose entries are generators."""
+        return _generic(self.field, self.network, T, self.sizes, self.weighted, self._targets)
+
+    def term(self, t: int, k: int) -> dict[str, Array]:
+        """g(t, k), weighted: parameter name to an array of native polynomials."""
+        if (t, k) not in self._terms:
+            weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
+            circuit = lag_circuit(self._source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store)
+            for lag, term in enumerate(_evaluated(circuit, self.network, self.sizes, self._evaluation(), weight)):
+                self._terms[t, lag] = term
+        return self._terms[t, k]
+
+    def _evaluation(self) -> Evaluation:
+        evaluation = Evaluation(self.field, self._instance)
+        for label, value in self._targets.items():
+            evaluation.assign(label, value)
+        return evaluation
+
+    def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
+        """The sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
+        kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
+        return _summed(self._of_loss(t, lags) for t, lags in kept if lags)
+
+    def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
+        """The sum of g(t, k) over these k, which the settings of a claim have in common."""
+        if (t, lags) not in self._sums:
+            self._sums[t, lags] = _summed(self.term(t, k) for k in lags)
+        return self._sums[t, lags]
+
+
+@cache
+def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
+    """g(t, 0), ..., g(t, t-1), unweighted: from the store where it has them and they are right; else SymPy's."""
+    sizes, kind = Sizes(t, I, D, K), type(network)
+    if store is None or kind not in _OURS or network != kind().undefined():
+        return _derived(network, sizes)
+    key = f"the lags of the loss at T for {network.name}, {network}, at {sizes}"
+    try:
+        circuit = LagCircuit.from_plain(store.get(key))
+        if _is_the_reverse_pass(circuit, network, sizes):
+            return circuit
+    except Exception:  # whatever a file makes of it, its circuit is no better than none
+        pass
+    circuit = _derived(network, sizes)
+    store.put(key, circuit.plain())
+    return circuit
+
+
+def _derived(network: RecurrentNetwork, sizes: Sizes) -> LagCircuit:
+    from . import symbolic  # SymPy is not needed where circuits are kept
+
+    return symbolic.lag_circuit(network, sizes, sizes.T)
+
+
+def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes) -> bool:
+    """Whether each lag term of the last loss is, as a polynomial, that of the reverse pass."""
+    field = FormalField(_capacity(network, sizes))
+    pulled = lags.of_last_loss(_generic(field, network, sizes.T, sizes, False, {}))
+    terms = _evaluated(circuit, network, sizes, Evaluation(field), field.convert(1))
+    return len(terms) == sizes.T and all(
+        term.keys() == pulled[sizes.T, k].keys()
+        and all(term[name].reshape(-1).tolist() == field.natives(array) for name, array in pulled[sizes.T, k].items())
+        for k, term in enumerate(terms)
+    )
+
+
+def _evaluated(
+    circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes, evaluation: Evaluation, weight: Any
+) -> list[dict[str, Array]]:
+    """The lag terms, weighted, as arrays of native values."""
+    shapes = network.parameter_shapes(sizes)
+    for gate in circuit.gates:
+        evaluation.add(gate)
+    return [
+        {name: _array([weight * evaluation.values[n] for n in numbers], shapes[name]) for name, numbers in lag.items()}
+        for lag in circuit.lags
+    ]
+
+
+def _array(values: list[Any], shape: tuple[int, ...]) -> Array:
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out.reshape(shape)
+
+
+def _capacity(network: RecurrentNetwork, sizes: Sizes) -> int:
+    """How many generators the quantities of the network take, and some for what a rule evaluates besides."""
+    parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
+    states = sizes.T * (4 * sizes.I + 4 * sizes.K + sizes.D + 2)
+    return parameters + states + 3 * sizes.I + 16
+
+
+def _generic(
+    field: FormalField, network: RecurrentNetwork, T: int, sizes: Sizes, weighted: bool, targets: dict[str, Any]
+) -> Problem:
+    sizes = Sizes(T, sizes.I, sizes.D, sizes.K)
+    names = (entry_name("targets", index) for index in np.ndindex(T, sizes.K))
+    return Problem(
+        {name: field.symbols(name, s) for name, s in network.parameter_shapes(sizes).items()},
+        field.symbols("inputs", (T, sizes.D)),
+        field.array((targets[n] if n in targets else field.symbol(n) for n in names), (T, sizes.K)),
+        named_state(field.symbols, network.state_shape(sizes)),
+        field.symbols("loss_weights", (T,)) if weighted else field.lift(np.ones(T)),
+        network,
+    )
+
+
+def _summed(terms: Iterable[dict[str, Array]]) -> dict[str, Array]:
+    total: dict[str, Array] = {}
+    for term in terms:
+        total = {name: total[name] + term[name] for name in term} if total else dict(term)
+    return total
