@@ -14,6 +14,9 @@ import gradcheck
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What other runs left on this machine is not to be met by any test, nor by a process that one starts.
+os.environ["GRADCHECK_CACHE"] = "off"
+
 ROOT = Path(__file__).parent.parent
 
 _UNTIMED = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}

@@ -13,23 +13,22 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .. import cache
 from ..budget import FORMAL_SECONDS, Budget
 from ..reference.claims import Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import RecurrentNetwork, Sizes
-from ..reference.scalars.formal import entry_name
+from ..reference.ring import FormalReference
+from ..reference.scalars.formal import entry_name, natives
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, sizes_text, vacuous
 from .pieces import Piece, Plan, Shown, Told, gather, settled, total
 from .target import TargetFailed, expected, longest_kept
-
-if TYPE_CHECKING:
-    from ..reference.ring import FormalReference
 
 KIND = "formal"
 LARGEST_T = 4
@@ -57,9 +56,7 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     for ask in _ASKED_FIRST if made is None else ():
         ask(*key)
     if made is None or made.field.used > generators:
-        from ..reference.ring import FormalReference  # SymPy is not needed before
-
-        made = FormalReference(network, sizes, weighted=weighted)
+        made = FormalReference(network, sizes, weighted=weighted, store=cache.store())
         made.gradient(sizes.T, Exact())
         made.problem(sizes.T)
         _REFERENCES[key] = made, made.field.used
@@ -197,9 +194,9 @@ def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progres
         if isinstance(claim, LagClaim):
             promised = ref.gradient(T, claim)
         else:
-            promised = {n: _native(ref, a) for n, a in expected(claim, problem).items()}
+            promised = {n: natives(ref.field, a) for n, a in expected(claim, problem).items()}
         result = run(case.rule, problem.copy(), settings).gradient
-        off = _first_difference(ref, promised, {n: _native(ref, a) for n, a in result.items()})
+        off = _first_difference(ref, promised, {n: natives(ref.field, a) for n, a in result.items()})
         if off is not None and ref.field.used > known:
             return not_run(
                 KIND,
@@ -239,12 +236,6 @@ def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
     if len(shapes) == most[0] * most[1] * most[2]:
         return f", I <= {most[0]}, D <= {most[1]}, K <= {most[2]}"
     return "; (I, D, K) = " + ", ".join(map(str, shapes))
-
-
-def _native(ref: FormalReference, array: Any) -> Any:
-    out = np.empty(np.shape(array), dtype=object)
-    out.reshape(-1)[:] = ref.field.natives(array)
-    return out
 
 
 def _first_difference(ref: FormalReference, promised: dict[str, Any], result: dict[str, Any]) -> tuple[str, Any] | None:

@@ -18,6 +18,7 @@ import numpy as np
 from flint.utils.flint_exceptions import DomainError
 
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
+from ..typing import Array
 from .base import Field, FieldArray
 
 
@@ -107,6 +108,10 @@ class FormalField(Field):
             return value * self.function("heaviside", value)
         raise UnsupportedOperation(name, self.name, "its values are no polynomials; modular scalars may have it")
 
+    def matmul(self, a: Array, b: Array) -> Array:
+        product = np.matmul(*(natives(self, array) for array in (a, b)))
+        return self.array(product.reshape(-1).tolist(), product.shape)
+
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
         return self.application(f"{name}{index + 1}", arguments)
 
@@ -159,6 +164,13 @@ class FormalField(Field):
             return "0"
         more = len(value) - limit
         return " + ".join(terms).replace("+ -", "- ") + (f" + ... ({more} more terms)" if more > 0 else "")
+
+
+def natives(field: Field, array: Any) -> Array:
+    """The native polynomials of an array, in one of its shape; NumPy would take them apart where it is asked to."""
+    out = np.empty(np.shape(array), dtype=object)
+    out.reshape(-1)[:] = field.natives(array)
+    return out
 
 
 def entry_name(name: str, index: Iterable[int]) -> str:
