@@ -39,6 +39,13 @@ class Folder:
 
     path: Path
 
+    @property
+    def writable(self) -> bool:
+        """Whether what is put there is likely to be found again."""
+        with contextlib.suppress(OSError):
+            self.path.mkdir(parents=True, exist_ok=True)
+        return os.access(self.path, os.W_OK | os.X_OK)
+
     def get(self, key: str) -> Any:
         path = self._file(key)
         try:

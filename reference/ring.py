@@ -37,8 +37,9 @@ class Store(Protocol):
         """Keep it, if that is possible."""
 
 
-_OURS = (Network, ContextNetwork)
-"""Whose circuits are kept: their equations are this package's own, and undefined they say all that a circuit holds."""
+def keepable(network: RecurrentNetwork) -> bool:
+    """Whether circuits for this network can be kept: its equations are this package's own, whatever f and L are."""
+    return type(network) in (Network, ContextNetwork)
 
 
 class FormalReference:
@@ -104,8 +105,9 @@ class FormalReference:
 @cache
 def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
     """g(t, 0), ..., g(t, t-1), unweighted: from the store where it has them and they are right; else SymPy's."""
-    sizes, kind = Sizes(t, I, D, K), type(network)
-    if store is None or kind not in _OURS or network != kind().undefined():
+    sizes = Sizes(t, I, D, K)
+    undefined = getattr(network, "undefined", lambda: None)
+    if store is None or not keepable(network) or network != undefined():
         return _derived(network, sizes)
     key = f"the lags of the loss at T for {network.name}, {network}, at {sizes}"
     try:

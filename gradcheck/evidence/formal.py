@@ -22,7 +22,7 @@ from ..budget import FORMAL_SECONDS, Budget
 from ..reference.claims import Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import RecurrentNetwork, Sizes
-from ..reference.ring import FormalReference
+from ..reference.ring import FormalReference, keepable
 from ..reference.scalars.formal import entry_name, natives
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
@@ -41,7 +41,10 @@ _ASKED_FIRST: list[Callable[[RecurrentNetwork, Sizes, bool], None]] = []
 
 
 def derived_elsewhere(ask: Callable[[RecurrentNetwork, Sizes, bool], None]) -> None:
-    """Call `ask` before a reference is made in this process, which will end: it may raise to have it made before."""
+    """Call `ask` before a reference is made in this process, which will end: it may raise to have it made before.
+
+    Of one that is kept in a folder it is not asked: the next process reads it there.
+    """
     _ASKED_FIRST.append(ask)
 
 
@@ -53,10 +56,12 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     """
     key = (network, sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
-    for ask in _ASKED_FIRST if made is None else ():
-        ask(*key)
+    store = cache.store()
+    if made is None and not (store and store.writable and keepable(network)):
+        for ask in _ASKED_FIRST:
+            ask(*key)
     if made is None or made.field.used > generators:
-        made = FormalReference(network, sizes, weighted=weighted, store=cache.store())
+        made = FormalReference(network, sizes, weighted=weighted, store=store)
         made.gradient(sizes.T, Exact())
         made.problem(sizes.T)
         _REFERENCES[key] = made, made.field.used
@@ -125,6 +130,7 @@ def _judge_families(
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
         tally = _Tally()
+        progress(f"{size}{said}")  # deriving may take a while
         try:
             ref = reference(network, largest, case.weighted)
             seen = _judge_size(case, ref, size.T, tally, lambda text: progress(text + said))

@@ -52,6 +52,8 @@ class Progress:
         """Show what a kind of evidence came to; what could not be applied is not worth a line."""
         if evidence.status is not Status.NOT_RUN:
             self._found[claim, evidence.kind] = evidence
+            if self._live is not None:
+                self._live.refresh()  # it is what is waited for
 
     def __enter__(self) -> Progress:
         self._start = time.monotonic()
