@@ -14,10 +14,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from . import diagnosis, first_verdict, isolation, rules, truth
+from . import diagnosis, first_verdict, isolation, proofs, rules, truth
 from .rows import Row, Skipped
 
-ROWS: tuple[Row, ...] = (*truth.ROWS, *rules.ROWS, *isolation.ROWS, *diagnosis.ROWS, *first_verdict.ROWS)
+ROWS: tuple[Row, ...] = (*truth.ROWS, *proofs.ROWS, *rules.ROWS, *isolation.ROWS, *diagnosis.ROWS, *first_verdict.ROWS)
 
 
 def measure(row: Row) -> dict[str, Any]:

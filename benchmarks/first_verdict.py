@@ -1,10 +1,12 @@
 """How long somebody waits in a terminal until `gradcheck audit` says something about a claim, imports included.
 
-Of a rule that needs a framework, what the import of that framework alone takes is measured beside it and taken off.
+Of a rule that needs a framework, what that takes alone is measured beside it and taken off: its import, and where it
+compiles for each shape, that at the shapes of the calls before the verdict.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import re
@@ -16,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from gradcheck.evidence import lagwise, purity
 
 from .rows import Outcome, Row, Skipped, at_most
 
@@ -29,14 +33,27 @@ _VERDICT = re.compile(
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _EXAMPLES = Path(__file__).parent.parent / "examples"
 _JAX_RULE = """
-import gradcheck, jax, jax.numpy as jnp
+import jax, jax.numpy as jnp
 
-@gradcheck.jax.rule
 def by_scan(parameters, inputs, targets, initial_state):
     def step(a, x):
         a = jnp.tanh(x @ parameters["W"] + a @ parameters["R"])
         return a, a @ parameters["V"]
     return ((jax.lax.scan(step, initial_state, inputs)[1] - targets) ** 2).sum() / 2
+"""
+_JAX_AUDITED = f"""{_JAX_RULE}
+import gradcheck
+by_scan = gradcheck.jax.rule(by_scan)
+"""
+_JAX_SIZES = [*map(dataclasses.astuple, purity.SIZES), dataclasses.astuple(lagwise.SIZE)]
+"""Of purity, and where the lags of a black box are told apart."""
+_JAX_ALONE = f"""{_JAX_RULE}
+import numpy as np
+jax.config.update("jax_enable_x64", True)
+compiled = jax.jit(jax.grad(by_scan))
+for T, I, D, K in {_JAX_SIZES}:
+    parameters = dict(W=np.ones((D, I)), R=np.ones((I, I)), V=np.ones((I, K)))
+    jax.block_until_ready(compiled(parameters, np.ones((T, D)), np.ones((T, K)), np.ones(I)))
 """
 
 
@@ -65,10 +82,11 @@ def seconds_until_first_verdict(target: str, cache: str) -> float:
         os.waitpid(pid, 0)
 
 
-def measured(target: str, package: str = "", *, kept: bool = True) -> Callable[[], Outcome]:
+def measured(target: str, package: str = "", alone: str = "", *, kept: bool = True) -> Callable[[], Outcome]:
     """The median over some starts; the first start, which fills the caches of the disk, is not counted.
 
-    kept: whether each start finds what the one before kept of SymPy's derivatives. package: what the rule needs.
+    package: what the rule needs. alone: a program whose time is the package's own. kept: whether each start finds what
+    the one before kept of SymPy's derivatives.
     """
 
     def run() -> Outcome:
@@ -78,26 +96,26 @@ def measured(target: str, package: str = "", *, kept: bool = True) -> Callable[[
             raise Skipped(f"pip install {package}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "jax_rule.py")
-            path.write_text(_JAX_RULE, encoding="utf-8")
+            path.write_text(_JAX_AUDITED, encoding="utf-8")
             caches = [str(Path(folder, "cache" if kept else f"cache{number}")) for number in range(REPEATS + 1)]
             pairs = [
                 (
                     seconds_until_first_verdict(target.format(jax_rule=path), cache),
-                    _seconds_of_import(package) if package else 0.0,
+                    _seconds_of(alone) if alone else 0.0,
                 )
                 for cache in caches
             ][1:]
-        first, imported = (statistics.median(side) for side in zip(*pairs, strict=True))
+        first, own = (statistics.median(side) for side in zip(*pairs, strict=True))
         beyond = statistics.median(whole - part for whole, part in pairs)
-        seconds = {"until the first verdict": first, **({f"import {package}": imported} if package else {})}
+        seconds = {"until the first verdict": first, **({f"{package} alone": own} if alone else {})}
         return Outcome(beyond / WANTED, seconds)
 
     return run
 
 
-def _seconds_of_import(package: str) -> float:
+def _seconds_of(program: str) -> float:
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", f"import {package}"], check=True)
+    subprocess.run([sys.executable, "-c", program], check=True)
     return time.perf_counter() - start
 
 
@@ -106,6 +124,14 @@ _BY_JAX = "{jax_rule}:by_scan"
 ROWS = (
     Row("first verdict in a terminal, BPTT by hand, nothing kept / 1.5 s", at_most(1), measured(_BY_HAND, kept=False)),
     Row("first verdict in a terminal, BPTT by hand / 1.5 s", at_most(1), measured(_BY_HAND)),
-    Row("first verdict in a terminal, torch, beyond its import / 1.5 s", at_most(1), measured(_BY_TORCH, "torch")),
-    Row("first verdict in a terminal, JAX, beyond its import / 1.5 s", at_most(1), measured(_BY_JAX, "jax")),
+    Row(
+        "first verdict in a terminal, torch, beyond its import / 1.5 s",
+        at_most(1),
+        measured(_BY_TORCH, "torch", "import torch"),
+    ),
+    Row(
+        "first verdict in a terminal, JAX, beyond its import and compiling / 1.5 s",
+        at_most(1),
+        measured(_BY_JAX, "jax", _JAX_ALONE),
+    ),
 )

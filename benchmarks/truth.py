@@ -1,4 +1,4 @@
-"""How long certainty takes: enclosures, identities modulo a prime, proofs, the whole report; seconds, with a goal."""
+"""How long certainty takes: enclosures, identities modulo a prime, the whole report; seconds, with a goal."""
 
 from __future__ import annotations
 
@@ -21,16 +21,6 @@ from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.residues import ResidueField
 
 from .rows import Outcome, Row, at_most
-
-_PROOFS = """
-from gradcheck.evidence import Case, formal
-from gradcheck.rules import as_rule
-from gradcheck.catalogue import catalogue
-for rule in map(as_rule, catalogue()):
-    for claim in rule.declaration.claims:
-        finding = formal.judge(Case(rule, claim, rule.declaration.networks[0]))
-        assert finding.evidence.strength.name == "PROVED", finding
-"""
 
 
 def _seconds(run: Callable[[], Any], label: str, *, repeats: int = 5) -> Outcome:
@@ -100,11 +90,6 @@ ROWS = (
     Row("seconds: certified gradient, T=50, I=32, 256 bits", at_most(0.1), _enclosure(Sizes(50, 32, 4, 4), 256)),
     Row("seconds: certified gradient, T=200, I=64, 768 bits", at_most(1), _enclosure(Sizes(200, 64, 4, 4), 768)),
     Row("seconds: BPTT = RTRL = blocks modulo 2^31 - 1, I=64, T=100", at_most(3), modular_identity),
-    Row(
-        "seconds: every rule proved at every T <= 4, I <= 3, D, K <= 2",
-        at_most(60),
-        _process([sys.executable, "-c", _PROOFS], "a fresh process"),
-    ),
     Row("digits lost between oracles at 50, 100, 200 digits", at_most(5), lost_digits),
     Row("seconds: gradcheck report", at_most(90), report),
 )
