@@ -16,6 +16,7 @@ import pytest
 from made_up import GatedLeaky
 
 from gradcheck import cache
+from gradcheck.evidence import formal
 from gradcheck.reference import ring, symbolic
 from gradcheck.reference.circuit import Evaluation, LagCircuit
 from gradcheck.reference.errors import GradcheckError
@@ -226,6 +227,27 @@ def test_the_variable_names_the_folder_or_turns_it_off(tmp_path: Path, monkeypat
     assert own is not None and platformdirs.user_cache_path("gradcheck", appauthor=False) in own.path.parents
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: Path("~"))
     assert cache._opened.__wrapped__("") is None, "without a home it would have been a folder called ~"
+
+
+@pytest.mark.parametrize(
+    ("named", "network", "asked"),
+    [
+        ("kept", Network(), False),
+        ("off", Network(), True),
+        ("file/below", Network(), True),
+        ("kept", GatedLeaky(), True),
+    ],
+)
+def test_whoever_can_derive_it_for_others_is_asked_where_it_is_not_kept(
+    named: str, network: Any, asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(cache.VARIABLE, named if named == "off" else str(tmp_path / named))
+    monkeypatch.setattr(formal, "_REFERENCES", {})
+    seen: list[Any] = []
+    monkeypatch.setattr(formal, "_ASKED_FIRST", [lambda *wanted: seen.append(wanted)])
+    formal.reference(network, Sizes(1, 1, 1, 1), False)
+    assert seen == [(network, Sizes(1, 1, 1, 1), False)] * asked
 
 
 _PROVE = """

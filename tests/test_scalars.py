@@ -578,6 +578,26 @@ def test_plain_numbers_beside_scalars_never_add_up_in_floating_point(field: Fiel
                 assert field.equal(entry.value, field.convert(exact)), entry
 
 
+def test_a_long_polynomial_is_cut_in_messages_and_labels() -> None:
+    field = FormalField(50)
+    long = field.symbols("g", (40,)).sum()
+    with pytest.raises(GradcheckError, match="expected formal scalars") as refused:
+        FormalField(50).lift(np.array([long]))
+    assert len(str(refused.value)) < 150, len(str(refused.value))
+    field.function("tanh", long.value)
+    assert field.labels[39:] == ["g[39]", f"tanh({field.show(long.value)})"] and len(field.labels[40]) < 150
+
+
+def test_functions_of_equal_polynomials_are_one_generator_and_of_others_another() -> None:
+    field = FormalField(50)
+    a, b = (field.symbol(name) for name in "ab")
+    assert field.function("f", a + b) == field.function("f", b + a)
+    seen = [field.function("f", a + b), field.function("f", a - b), field.function("f'", a + b), field.function("f", a)]
+    seen += [field.jointly("e", 0, (a, b)), field.jointly("e", 1, (a, b)), field.jointly("e", 0, (b, a))]
+    assert all(p != q for i, p in enumerate(seen) for q in seen[:i])
+    assert field.used == 2 + len(seen)
+
+
 @every_field
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), np.float32("nan")])
 def test_constants_that_are_no_numbers(field: Field, number: Any) -> None:
