@@ -1,1 +1,1 @@
-"""Measured side by side in one process: `python -m benchmarks [--json FILE]`."""
+"""Measured side by side in one process: `python -m benchmarks`."""

@@ -10,14 +10,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from . import diagnosis, first_verdict, isolation, proofs, rules, truth
+from . import diagnosis, first_verdict, isolation, peers, proofs, residues, rivals, rules, truth
 from .rows import Row, Skipped
 
-ROWS: tuple[Row, ...] = (*truth.ROWS, *proofs.ROWS, *rules.ROWS, *isolation.ROWS, *diagnosis.ROWS, *first_verdict.ROWS)
+ROWS: tuple[Row, ...] = (
+    *peers.ROWS,
+    *truth.ROWS,
+    *proofs.ROWS,
+    *residues.ROWS,
+    *rules.ROWS,
+    *rivals.ROWS,
+    *isolation.ROWS,
+    *diagnosis.ROWS,
+    *first_verdict.ROWS,
+)
 
 
 def measure(row: Row) -> dict[str, Any]:
@@ -47,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name contains this")
     chosen = parser.parse_args(arguments)
     machine = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {np.__version__}"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {numpy.__version__}"
     )
     results = [measure(row) for row in ROWS if chosen.only.lower() in row.name.lower()]
     console = Console()

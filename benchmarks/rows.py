@@ -1,16 +1,18 @@
 """A row of the table: a ratio, what it should be, and how it is measured.
 
 Machines are noisy and shared, so the two sides of a ratio run in turn, and the ratio is the median over
-the turns; a slow moment then slows both.
+the turns; a slow moment then slows both. The quartiles over the turns say how noisy it was.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 
 class Skipped(Exception):
@@ -41,10 +43,14 @@ def at_least(bound: float) -> Goal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The ratio of the first time to the second; `seconds` are the medians by label."""
+    """The ratio of the first time to the second.
+
+    seconds: the medians by label. quartiles: the first and third of the ratio, None where it was measured once.
+    """
 
     ratio: float
     seconds: dict[str, float]
+    quartiles: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,50 @@ class Row:
     run: Callable[[], Outcome]
 
 
-def in_turn(over: Callable[[], Any], under: Callable[[], Any], labels: tuple[str, str], *, repeats: int = 9) -> Outcome:
-    """Run both `repeats` times in turn, after once each unmeasured; the ratio is that of `over` to `under`."""
-    over(), under()
-    pairs = [(_seconds(over), _seconds(under)) for _ in range(repeats)]
+def in_turn(
+    over: Callable[[], Any],
+    under: Callable[[], Any],
+    labels: tuple[str, str],
+    *,
+    repeats: int = 9,
+    warm: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Outcome:
+    """Run both `repeats` times in turn, where `warm` after once each unmeasured; the ratio is of `over` to `under`."""
+    if warm:
+        over(), under()
+    pairs = [(_seconds(over, clock), _seconds(under, clock)) for _ in range(repeats)]
     medians = [statistics.median(side) for side in zip(*pairs, strict=True)]
-    return Outcome(statistics.median(a / b for a, b in pairs), dict(zip(labels, medians, strict=True)))
+    ratios = [a / b for a, b in pairs]
+    return Outcome(statistics.median(ratios), dict(zip(labels, medians, strict=True)), quartiles(ratios))
 
 
-def _seconds(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+def alone(run: Callable[[], Any], label: str, *, repeats: int = 5) -> Outcome:
+    """The median of `repeats` runs, after an unmeasured one if there are several; the 'ratio' is to one second."""
+    if repeats > 1:
+        run()
+    times = [_seconds(run, time.perf_counter) for _ in range(repeats)]
+    median = statistics.median(times)
+    return Outcome(median, {label: median}, quartiles(times))
+
+
+def quartiles(values: Sequence[float]) -> tuple[float, float] | None:
+    """The first and third quartile, None of a single value."""
+    if len(values) < 2:
+        return None
+    first, _, third = statistics.quantiles(values, n=4, method="inclusive")
+    return first, third
+
+
+def require_same(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """A benchmark of a wrong result is worth nothing. Raises `AssertionError` where two float64 gradients differ."""
+    assert first and set(first) <= set(second), f"gradients of {sorted(first)} and of {sorted(second)}"
+    for name in first:
+        scale = np.abs(second[name]).max()
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-6, atol=1e-8 * scale, err_msg=name)
+
+
+def _seconds(run: Callable[[], Any], clock: Callable[[], float]) -> float:
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start

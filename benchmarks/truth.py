@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,19 +19,7 @@ from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.residues import ResidueField
 
-from .rows import Outcome, Row, at_most
-
-
-def _seconds(run: Callable[[], Any], label: str, *, repeats: int = 5) -> Outcome:
-    """The median of `repeats` runs after an unmeasured one, in seconds; the 'ratio' is to one second."""
-    if repeats > 1:
-        run()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return Outcome(statistics.median(times), {label: statistics.median(times)})
+from .rows import Outcome, Row, alone, at_most
 
 
 def _enclosure(sizes: Sizes, bits: int) -> Callable[[], Outcome]:
@@ -45,7 +32,7 @@ def _enclosure(sizes: Sizes, bits: int) -> Callable[[], Outcome]:
                 least = min(b.rel_accuracy_bits() for a in gradient.values() for b in field.natives(a))
             assert least > 80, f"only {least} bits are certain"
 
-        return _seconds(enclose, f"{bits} bits")
+        return alone(enclose, f"{bits} bits")
 
     return run
 
@@ -61,12 +48,12 @@ def modular_identity() -> Outcome:
             result = run_online(online, problem)
             assert all(field.equal(reference[n], result[n]).all() for n in reference)
 
-    return _seconds(run, "three rules, compared", repeats=3)
+    return alone(run, "three rules, compared", repeats=3)
 
 
 def _process(command: list[str], label: str) -> Callable[[], Outcome]:
     def run() -> Outcome:
-        return _seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), label, repeats=1)
+        return alone(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), label, repeats=1)
 
     return run
 

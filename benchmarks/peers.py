@@ -1,0 +1,88 @@
+"""A certified gradient against the gradient checkers of torch and JAX, on the same network and numbers.
+
+What is certified is every entry, to 80 bits, by balls whose precision is found as `enclose` always finds it.
+The peers compare finite differences with a tolerance: torch's slow mode entry by entry, its fast mode and JAX's
+along one direction per input. All in float64 and reverse mode, loss and defaults as their users have them; JAX's loss
+is compiled before the clock starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gradcheck.problems import lively_problem
+from gradcheck.reference.enclosure import enclose, midpoints
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.problem import Problem
+
+from . import threads
+from .frameworks import jax_arrays, jax_gradient, jax_loss, torch_gradient, torch_loss, torch_tensors
+from .rows import Outcome, Row, Skipped, at_least, in_turn, require_same
+
+SMALL, LARGE = Sizes(50, 32, 4, 4), Sizes(200, 64, 4, 4)
+
+
+def certified(problem: Problem) -> dict[str, Any]:
+    """Balls around every entry. Raises `AssertionError` where one is wide."""
+    found = enclose(problem)
+    assert found.narrow, found.statement
+    return found.gradient
+
+
+def _prepared(sizes: Sizes, theirs: Callable[[Problem], dict[str, Any]]) -> tuple[Problem, str]:
+    problem = lively_problem(DEFAULT_NETWORK, sizes, 0)
+    require_same(theirs(problem), midpoints(certified(problem)))
+    return problem, f"certified at {enclose(problem).bits} bits"
+
+
+def torch_over_certified(sizes: Sizes, *, fast: bool, repeats: int) -> Callable[[], Outcome]:
+    def run() -> Outcome:
+        torch = threads.torch()
+        problem, label = _prepared(sizes, lambda problem: torch_gradient(torch, problem)())
+        loss, tensors = torch_loss(torch, problem), torch_tensors(torch, problem)
+
+        def check() -> None:
+            assert torch.autograd.gradcheck(loss, tensors, fast_mode=fast)
+
+        labels = (f"torch gradcheck, {'fast' if fast else 'slow'}", label)
+        return in_turn(check, lambda: certified(problem), labels, repeats=repeats, warm=fast)
+
+    return run
+
+
+def jax_over_certified(sizes: Sizes) -> Callable[[], Outcome]:
+    def run() -> Outcome:
+        jax = threads.jax()
+        from jax.test_util import check_grads
+
+        problem, label = _prepared(sizes, lambda problem: jax_gradient(jax, problem)())
+        loss, arrays = jax.jit(jax_loss(jax, problem)), jax_arrays(jax, problem)
+
+        def check() -> None:
+            check_grads(loss, arrays, order=1, modes=("rev",))
+
+        try:
+            check()
+        except AssertionError:
+            raise Skipped("JAX's check rejects this right gradient at its default tolerance") from None
+        return in_turn(check, lambda: certified(problem), ("JAX check_grads, jit", label))
+
+    return run
+
+
+def _rows(sizes: Sizes, slow_repeats: int) -> tuple[Row, ...]:
+    at = f"T={sizes.T}, I={sizes.I}"
+    slow = torch_over_certified(sizes, fast=False, repeats=slow_repeats)
+    return (
+        Row(f"torch gradcheck slow / certified gradient, {at}", at_least(100), slow),
+        Row(
+            f"torch gradcheck fast / certified gradient, {at}",
+            at_least(1),
+            torch_over_certified(sizes, fast=True, repeats=9),
+        ),
+        Row(f"JAX check_grads / certified gradient, {at}", at_least(1), jax_over_certified(sizes)),
+    )
+
+
+ROWS = (*_rows(SMALL, 3), *_rows(LARGE, 1))
