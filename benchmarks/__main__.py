@@ -1,20 +1,24 @@
-"""`python -m benchmarks [--json FILE]`: every row, measured in turn; exit status 1 if a goal is missed."""
+"""Every row, both sides in turn in one process; exit status 1 if a goal is missed, or a compared ratio is worse."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from . import threads  # noqa: F401  isort: skip  (before NumPy is loaded)
 
 from rich.console import Console
 from rich.table import Table
 
-from . import diagnosis, first_verdict, isolation, peers, proofs, residues, rivals, rules, truth
-from .rows import Row, Skipped
+from gradcheck.reference.errors import GradcheckError
+
+from . import diagnosis, first_verdict, isolation, peers, plots, proofs, residues, rivals, rules, truth
+from .comparing import Change, Compared, compare, elsewhere
+from .growth import CURVES, Curve, Line
+from .results import Result, Results, measure, read, surroundings, write
+from .rows import Row
 
 ROWS: tuple[Row, ...] = (
     *peers.ROWS,
@@ -27,44 +31,78 @@ ROWS: tuple[Row, ...] = (
     *diagnosis.ROWS,
     *first_verdict.ROWS,
 )
+GROWTH: tuple[Curve, ...] = CURVES
 
 
-def measure(row: Row) -> dict[str, Any]:
-    """The row's name, goal and either its ratio, times and whether the goal is met, or why it was skipped."""
-    try:
-        outcome = row.run()
-    except Skipped as reason:
-        return {"name": row.name, "goal": str(row.goal), "skipped": str(reason)}
-    met = row.goal.met(outcome.ratio)
-    return {"name": row.name, "goal": str(row.goal), "ratio": outcome.ratio, "met": met, "seconds": outcome.seconds}
-
-
-def table(results: list[dict[str, Any]]) -> Table:
-    shown = Table("ratio", "measured", "goal", "", "median times")
-    for result in results:
-        if "skipped" in result:
-            shown.add_row(result["name"], "", result["goal"], "skipped", result["skipped"])
+def ratios(results: Sequence[Result]) -> Table:
+    shown = Table("ratio", "measured", "quartiles", "goal", "", "median times")
+    for row in results:
+        if row.ratio is None:
+            shown.add_row(row.name, "", "", str(row.goal), "skipped", row.skipped)
             continue
-        times = "\n".join(f"{label}: {1000 * seconds:.1f} ms" for label, seconds in result["seconds"].items())
-        shown.add_row(result["name"], f"{result['ratio']:.2f}", result["goal"], "yes" if result["met"] else "NO", times)
+        times = "\n".join(f"{label}: {1000 * seconds:.1f} ms" for label, seconds in row.seconds.items())
+        spread = "" if row.quartiles is None else " to ".join(f"{q:.2f}" for q in row.quartiles)
+        shown.add_row(row.name, f"{row.ratio:.2f}", spread, str(row.goal), "yes" if row.met else "NO", times)
+    return shown
+
+
+def exponents(lines: Sequence[Line]) -> Table:
+    shown = Table("growth of", "along", "at", "sizes", "measured exponent", "counted")
+    for line in lines:
+        sizes = " ".join(map(str, line.sizes))
+        shown.add_row(
+            f"{line.figure}: {line.label}", line.along, line.other, sizes, f"{line.exponent:.2f}", str(line.counted)
+        )
+    return shown
+
+
+def changes(rows: Sequence[Compared]) -> Table:
+    shown = Table("ratio", "old", "new", "change", "")
+    for row in rows:
+        old, new = ("" if value is None else f"{value:.2f}" for value in (row.old, row.new))
+        shown.add_row(row.name, old, new, row.relative, row.change.value)
     return shown
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="TEXT", default="", help="only rows and growth whose name contains this")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only rows whose name contains this")
+    parser.add_argument("--compare", type=Path, metavar="OLD", help="show what changed since the results in that file")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw there how times grow with T and with I")
     chosen = parser.parse_args(arguments)
-    machine = (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, NumPy {numpy.__version__}"
-    )
-    results = [measure(row) for row in ROWS if chosen.only.lower() in row.name.lower()]
     console = Console()
-    console.print(table(results))
-    console.print(machine)
+    try:
+        return _run(chosen, console)
+    except GradcheckError as error:
+        console.print(f"error: {error}", markup=False, soft_wrap=True)
+        return 2
+
+
+def _run(chosen: argparse.Namespace, console: Console) -> int:
+    old = read(chosen.compare) if chosen.compare is not None else None  # before the minutes that rows take
+    wanted = chosen.only.lower()
+    rows = tuple(measure(row) for row in ROWS if wanted in row.name.lower())
+    growth = tuple(curve.measure() for curve in GROWTH if wanted in curve.name.lower())
+    results = Results(surroundings(), rows, growth)
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps({"machine": machine, "rows": results}, indent=2) + "\n", encoding="utf-8")
-    return 0 if all(result.get("met", True) for result in results) else 1
+        write(results, chosen.json)
+    if rows:
+        console.print(ratios(rows))
+    if growth:
+        console.print(exponents(growth))
+    console.print(str(results.surroundings), markup=False)
+    if chosen.plots is not None:
+        for path in plots.draw(growth, chosen.plots):
+            console.print(f"drawn: {path}", markup=False, soft_wrap=True)
+    worse = False
+    if old is not None:
+        compared = [row for row in compare(old, results) if wanted in row.name.lower()]
+        console.print(changes(compared))
+        if different := elsewhere(old, results):
+            console.print(f"measured elsewhere: {different}", markup=False)
+        worse = any(row.change is Change.WORSE for row in compared)
+    return 1 if worse or any(row.met is False for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .rows import Skipped
-
 THREADS = 1
 _BLAS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -36,6 +34,8 @@ FIXED = "numpy" not in sys.modules
 """Whether NumPy's BLAS was loaded here, with `THREADS` threads; if not, with as many as it chose."""
 with _environment(dict.fromkeys(_BLAS, str(THREADS))):
     import numpy  # noqa: F401
+
+from .rows import Skipped  # noqa: E402  (which loads NumPy)
 
 
 def torch() -> Any:
