@@ -60,7 +60,7 @@ def jax_over_certified(sizes: Sizes) -> Callable[[], Outcome]:
         loss, arrays = jax.jit(jax_loss(jax, problem)), jax_arrays(jax, problem)
 
         def check() -> None:
-            check_grads(loss, arrays, order=1, modes=("rev",))
+            check_grads(loss, arrays, order=1, modes=("rev",))  # type: ignore[no-untyped-call]
 
         try:
             check()

@@ -17,7 +17,7 @@ from .growth import FITTED, Line
 
 WIDTH, HEIGHT = 80 / 25.4, 68 / 25.4
 """Inches."""
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.size": 7.0,
     "legend.fontsize": 6.0,
     "axes.titlesize": 7.0,
@@ -26,6 +26,7 @@ SETTINGS = {
     "axes.linewidth": 0.5,
     "lines.linewidth": 0.9,
     "lines.markersize": 3.0,
+    "svg.fonttype": "none",
     "svg.hashsalt": "gradcheck",
 }
 _COLOURS = ("#0072b2", "#d55e00", "#009e73")  # of Okabe and Ito's palette: colour-blind readers tell them apart

@@ -79,7 +79,7 @@ def torch_rtrl(problem: Problem) -> Callable[[], dict[str, Any]]:
         found = dTheta.view(D + n, n).numpy()
         return {"W": found[:D], "R": found[D:], "V": dV.numpy()}
 
-    return run
+    return run  # type: ignore[no-any-return]
 
 
 def jax_rtrl(problem: Problem) -> Callable[[], dict[str, Any]]:

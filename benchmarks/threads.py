@@ -55,7 +55,7 @@ def jax() -> Any:
         with _environment({"NPROC": str(THREADS), "JAX_PLATFORMS": "cpu"}):
             import jax
 
-            jax.config.update("jax_enable_x64", True)
+            jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
             jax.devices()
     except ImportError:
         raise Skipped("pip install jax==0.10.2") from None
