@@ -17,6 +17,7 @@ from . import network as networks
 from .errors import GradcheckError
 from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .scalars.base import FieldArray
+from .scalars.float_ball import FloatBallArray
 from .scalars.scalar import NUMBERS, Scalar
 from .typing import Array, State
 
@@ -36,9 +37,9 @@ def _as_array(value: Any, what: str) -> Array:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all():
             raise GradcheckError(f"{what} holds NaN or infinity; a problem's numbers must be finite")
-    elif array.dtype.kind != "O":
+    elif array.dtype.kind != "O" and not isinstance(array, FloatBallArray):
         raise GradcheckError(f"{what} has dtype {array.dtype}; wanted real numbers")
-    elif not isinstance(array, FieldArray):
+    elif not isinstance(array, (FieldArray, FloatBallArray)):
         few = array.size <= 4096
         strange = next((each for each in (array.flat if few else array.flat[:1]) if not isinstance(each, _NUMBERS)), 0)
         if not isinstance(strange, _NUMBERS):

@@ -1,0 +1,215 @@
+"""Balls of float64: midpoint and radius per entry, in NumPy and BLAS, for enclosures where 53 bits are enough.
+
+An entry (m, r) says that the true value is within r of m. It is carried as the complex number m + i r, so that NumPy
+moves entries by itself; what computes with them is answered here or refused by name. With u = 2^-53 and rounding to
+nearest:
+    x + y   m = fl(mx + my),  r >= rx + ry + u |m|
+    x y     m = fl(mx my),    r >= |mx| ry + rx (|my| + ry) + u |m|
+    A B     |fl(A B) - A B| <= gamma_n |A| |B| in any order of summation, with or without fused multiply-add
+            (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.5), gamma_n < (n + 1) u
+A radius is itself computed in float64 from terms that are not negative, so it is raised by more than its few
+roundings can have lost; 2 u stands for u so that this holds for subnormal radii too, and `_TINY` for products
+that underflow. Source: Rump 1999, "Fast and parallel interval arithmetic". What overflows has no finite radius.
+
+There is no order, and few functions: those of the lecture's network with tanh. `enclosure` turns to Arb for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..errors import GradcheckError, UnsupportedOperation
+from ..typing import Array
+
+_NAME = "float ball"
+_U2 = 2.0**-52
+_UP = 1 + 2.0**-48
+_TINY = 2.0**-1070
+_LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits, so that its product with n < 2^11 is exact
+_LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")  # ln 2 = high + low to within 2^-92
+_TAYLOR = tuple(1 / np.prod(np.arange(1.0, n + 1)) for n in range(14))
+_TANH_ERROR = 2.0**-49
+
+
+def tanh(x: Array) -> Array:
+    """tanh of float64 x, within 2^-49 of the true value, by arithmetic alone: no library's word is taken for it.
+
+    With 2|x| = n ln 2 + q and E = 2^n e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact, for its terms are
+    multiples of 2^-54 (of 2^-52 where n > 1) and it is below 1/2; subtracting n low costs less than 2u. The series of
+    e^q stops before q^14/14! < 2^-57 for |q| < 0.35, and Horner's scheme with rounded coefficients stays within
+    5u of it. So E is right to a relative 8u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the three
+    last operations add 3u: 7u < 2^-49. Beyond |x| = 20, tanh is within 2^-56 of 1.
+    """
+    doubled = np.minimum(2 * np.abs(x), 40.0)
+    n = np.rint(doubled * (1 / np.log(2)))
+    q = doubled - n * _LN2_HIGH - n * _LN2_LOW
+    series = np.full_like(q, _TAYLOR[-1])
+    for coefficient in _TAYLOR[-2::-1]:
+        series *= q
+        series += coefficient
+    return np.copysign(1 - 2 / (np.ldexp(series, n.astype(int)) + 1), x)
+
+
+class FloatBallField:
+    """The number system of float balls, as `Problem.over` takes it."""
+
+    name = _NAME
+
+    def working(self) -> nullcontext[None]:
+        """Nothing to set up; here because every field has it."""
+        return nullcontext()
+
+    def lift(self, array: Any) -> FloatBallArray:
+        """Floats and small integers as balls of radius 0. Raises `UnsupportedOperation` for what float64 rounds."""
+        if isinstance(array, FloatBallArray):
+            return array
+        plain = np.asarray(array)
+        if plain.dtype.kind not in "biuf" or plain.dtype.itemsize > 8:
+            raise UnsupportedOperation(f"an array of {plain.dtype}", _NAME)
+        floats = plain.astype(np.float64)
+        if plain.dtype.kind in "iu" and (np.abs(floats) >= 2.0**53).any():
+            raise UnsupportedOperation("integers beyond 2^53", _NAME)
+        return ball(floats, np.zeros(floats.shape))
+
+
+class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
+    """Balls; `midpoint` and `radius` are float64 arrays of its shape. Single entries are arrays of shape ()."""
+
+    @property
+    def midpoint(self) -> Array:
+        return np.ascontiguousarray(np.ndarray.view(self, np.ndarray).real)
+
+    @property
+    def radius(self) -> Array:
+        return np.ascontiguousarray(np.ndarray.view(self, np.ndarray).imag)
+
+    def __getitem__(self, key: Any) -> Any:
+        # NumPy would hand out a complex number, whose arithmetic is another.
+        entry = np.ndarray.view(self, np.ndarray)[key]
+        return np.asarray(entry).view(FloatBallArray)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def apply_function(self, name: str) -> FloatBallArray:
+        """tanh of every ball. Raises `UnsupportedOperation` for other functions."""
+        if name != "tanh":
+            raise UnsupportedOperation(name, _NAME)
+        return ball(tanh(self.midpoint), (self.radius + _TANH_ERROR) * _UP)  # |tanh'| <= 1
+
+    def apply_jointly(self, name: str, *others: Any) -> FloatBallArray:
+        raise UnsupportedOperation(name, _NAME)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
+            return NotImplemented  # a traced array answers for both
+        operation = _OPERATIONS.get((ufunc, method))
+        if operation is None or kwargs and method == "__call__":
+            raise UnsupportedOperation(f"np.{ufunc.__name__}", _NAME)
+        return operation(*inputs, **kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func is np.sum:
+            return np.add.reduce(*args, **{"axis": None, **kwargs})
+        if func not in _MOVES:
+            raise UnsupportedOperation(f"np.{func.__name__}", _NAME)
+        moved = super().__array_function__(func, types, args, kwargs)
+        return moved.view(FloatBallArray) if isinstance(moved, np.ndarray) else moved
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
+        return np.sum(self, axis=axis, keepdims=keepdims)
+
+    def dot(self, other: Any, out: Any = None) -> Any:
+        raise UnsupportedOperation("ndarray.dot", _NAME, "write a @ b")
+
+
+def ball(midpoint: Any, radius: Any) -> FloatBallArray:
+    """Balls from two float64 arrays of one shape."""
+    out = np.empty(np.shape(midpoint), dtype=np.complex128)
+    out.real, out.imag = midpoint, radius
+    return out.view(FloatBallArray)
+
+
+def _parts(x: Any) -> tuple[Any, Any]:
+    if isinstance(x, FloatBallArray):
+        plain = np.ndarray.view(x, np.ndarray)
+        return plain.real, plain.imag
+    if isinstance(x, np.ndarray) and x.dtype == np.float64:
+        return x, 0.0
+    if isinstance(x, (int, float)) and not isinstance(x, bool) and float(x) == x:
+        return float(x), 0.0
+    raise GradcheckError(f"expected float balls or float64 numbers; got {type(x).__name__} {x!r:.60}")
+
+
+def _add(x: Any, y: Any) -> FloatBallArray:
+    (mx, rx), (my, ry) = _parts(x), _parts(y)
+    m = mx + my
+    return ball(m, (rx + ry + _U2 * np.abs(m)) * _UP)
+
+
+def _subtract(x: Any, y: Any) -> FloatBallArray:
+    (mx, rx), (my, ry) = _parts(x), _parts(y)
+    m = mx - my
+    return ball(m, (rx + ry + _U2 * np.abs(m)) * _UP)
+
+
+def _multiply(x: Any, y: Any) -> FloatBallArray:
+    (mx, rx), (my, ry) = _parts(x), _parts(y)
+    m = mx * my
+    return ball(m, (np.abs(mx) * ry + rx * (np.abs(my) + ry) + _U2 * np.abs(m)) * _UP + _TINY)
+
+
+def _power(x: Any, n: Any) -> FloatBallArray:
+    if n != 2:
+        raise UnsupportedOperation(f"the power {n!r}", _NAME)
+    return _multiply(x, x)
+
+
+def _negative(x: Any) -> FloatBallArray:
+    return ball(-x.midpoint, x.radius)
+
+
+def _positive(x: Any) -> FloatBallArray:
+    return x.copy()  # type: ignore[no-any-return]
+
+
+def _matmul(x: Any, y: Any) -> FloatBallArray:
+    (mx, rx), (my, ry) = ((np.ascontiguousarray(part) for part in _parts(v)) for v in (x, y))
+    n = mx.shape[-1]
+    size = np.abs(my)
+    radius = np.abs(mx) @ (ry + (n + 2) * _U2 * size)
+    if rx.any():
+        radius = radius + rx @ (size + ry)
+    return ball(mx @ my, radius * (_UP + 4 * n * _U2) + n * _TINY)
+
+
+def _sum(x: Any, axis: Any = 0, keepdims: bool = False, **rest: Any) -> FloatBallArray:
+    if any(value is not None and value is not np._NoValue and value is not True for value in rest.values()):
+        raise UnsupportedOperation(f"np.sum with {', '.join(rest)}", _NAME)
+    (m, r), how = _parts(x), {"axis": axis, "keepdims": keepdims}
+    n = m.size
+    size = np.add.reduce(np.abs(m), **how)
+    return ball(np.add.reduce(m, **how), (np.add.reduce(r, **how) + n * _U2 * size) * (_UP + 4 * n * _U2))
+
+
+_OPERATIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "__call__"): _add,
+    (np.subtract, "__call__"): _subtract,
+    (np.multiply, "__call__"): _multiply,
+    (np.power, "__call__"): _power,
+    (np.square, "__call__"): lambda x: _multiply(x, x),
+    (np.negative, "__call__"): _negative,
+    (np.positive, "__call__"): _positive,
+    (np.matmul, "__call__"): _matmul,
+    (np.add, "reduce"): _sum,
+    (np.tanh, "__call__"): lambda x: x.apply_function("tanh"),
+}
+_MOVES = {
+    np.zeros_like, np.ones_like, np.empty_like, np.concatenate, np.stack, np.transpose, np.reshape, np.ravel,
+    np.squeeze, np.expand_dims, np.broadcast_to, np.swapaxes, np.moveaxis, np.shape, np.ndim, np.size, np.copy,
+}  # fmt: skip
+"""What only moves entries, or makes 0 and 1, is right on complex numbers as it is."""
