@@ -24,13 +24,13 @@ from gradcheck.counting.polynomial import Polynomial
 from gradcheck.problems import lively_problem, residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact, rule
-from gradcheck.reference.enclosure import enclose
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.residues import ResidueField
 from gradcheck.reference.typing import Gradient
 
 from .frameworks import problem_of
+from .peers import certified
 from .residues import SMALL_PRIME
 
 FITTED = 3
@@ -116,8 +116,7 @@ def counted_exponent(target: Any, along: str) -> int:
 
 def _enclosing(sizes: Sizes) -> Callable[[], Any]:
     problem = lively_problem(DEFAULT_NETWORK, sizes, 0)
-    assert enclose(problem).narrow
-    return lambda: enclose(problem)
+    return lambda: certified(problem)
 
 
 def _modular(target: Any) -> Callable[[Sizes], Callable[[], Any]]:

@@ -81,6 +81,8 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
     Losses that keep the same of the steps still to come travel back as one cotangent, and a loss that
     keeps none stops. So the exact and the chunked gradient take O(T) steps, windows of tau O(T tau).
     """
+    if keeps is None:
+        return _whole(problem)
     unrolled, T = unroll(problem), problem.T
     total = unrolled.zero()
     travelling: dict[bytes, State] = {}
@@ -89,7 +91,7 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
         merged: dict[bytes, State] = {}
         for mask, cotangent in travelling.items():
             _merge(merged, mask[:s], cotangent)
-        mask = bytes(keeps is None or bool(keeps(s, s - r, T)) for r in range(1, s + 1))
+        mask = bytes(bool(keeps(s, s - r, T)) for r in range(1, s + 1))
         if any(mask):
             parameters, cotangent = unrolled.enter(s)
             if mask[-1]:
@@ -102,6 +104,26 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
                 if mask[-1]:
                     _add(total, parameters)
     return {name: part.array() for name, part in total.items()}
+
+
+def _whole(problem: Problem) -> Gradient:
+    """The sum of all lags: one pass back through the whole sequence, which needs no cotangents apart."""
+    network, K = problem.network, problem.targets.shape[1]
+
+    def readouts(parameters: Any) -> list[Any]:
+        state, found = problem.initial_state, []
+        for x in problem.inputs:
+            state = networks.step(network, parameters, state, x)
+            found.append(networks.readout(network, parameters, state, K))
+        return found
+
+    us, pull = vjp(readouts, problem.parameters)
+    errors = [
+        w * networks.output_error(network, u, y)
+        for u, y, w in zip(us, problem.targets, problem.loss_weights, strict=True)
+    ]
+    (parameters,) = pull(errors)
+    return parameters  # type: ignore[no-any-return]
 
 
 def _merge(group: dict[bytes, State], mask: bytes, cotangent: State) -> None:

@@ -52,7 +52,7 @@ class Traced(NDArrayOperatorsMixin):
     ndim = property(lambda self: self.payload.ndim)
     size = property(lambda self: self.payload.size)
     dtype = property(lambda self: self.payload.dtype)
-    T = property(lambda self: np.transpose(self))
+    T = property(lambda self: _transpose(self))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = f"np.{ufunc.__name__}"
@@ -254,6 +254,8 @@ _signature = cache(inspect.signature)
 
 def map_arrays(function: Callable[..., Any], structure: Any, *others: Any) -> Any:
     """`function` of each array in a nest of tuples, lists and mappings, and of those in its place in `others`."""
+    if isinstance(structure, (np.ndarray, Traced, CotangentSum)):
+        return function(structure, *others)
     if isinstance(structure, Mapping):
         return {name: map_arrays(function, part, *(o[name] for o in others)) for name, part in structure.items()}
     if isinstance(structure, (tuple, list)):

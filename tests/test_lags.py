@@ -356,7 +356,24 @@ def _stop_early(right: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def test_a_sweep_that_stops_one_step_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = problem_for(Network())
+    whole = lags.gradient(problem)
+    step_by_step = lags.gradient(problem, lambda t, k, T: True)
     monkeypatch.setattr(lags.Unrolled, "back", _stop_early(lags.Unrolled.back))
+    early = lags.gradient(problem, lambda t, k, T: True)
+    for name, array in whole.items():
+        np.testing.assert_allclose(step_by_step[name], array, rtol=1e-12, err_msg=name)
+    assert any(not np.allclose(early[name], array, rtol=1e-6) for name, array in whole.items())
+
+
+def test_a_whole_pass_that_forgets_a_loss_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = lags.vjp
+
+    def without_the_first_loss(function: Callable[..., Any], parameters: Any) -> Any:
+        us, pull = right(function, parameters)
+        return us, lambda errors: pull([errors[0] * 0, *errors[1:]])
+
+    monkeypatch.setattr(lags, "vjp", without_the_first_loss)
     assert disagreement(problem_for(Network())) > ALLOWED
 
 

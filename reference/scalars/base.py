@@ -149,7 +149,8 @@ def _lifted(result: Any, field: Field) -> Any:
     if isinstance(result, (tuple, list)):
         return type(result)(_lifted(part, field) for part in result)
     if isinstance(result, np.ndarray) and result.dtype == object:
-        if any(isinstance(x, NUMBERS) for x in result.reshape(-1).tolist()):
+        own = field.scalar  # asked first: it is all there is nearly always, and the other question is slow
+        if any(type(x) is not own and isinstance(x, NUMBERS) for x in result.reshape(-1).tolist()):
             return field.lift(result)
     return result
 

@@ -9,7 +9,10 @@ nearest:
             (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed., section 3.5), gamma_n < (n + 1) u
 A radius is itself computed in float64 from terms that are not negative, so it is raised by more than its few
 roundings can have lost; 2 u stands for u so that this holds for subnormal radii too, and `_TINY` for products
-that underflow. Source: Rump 1999, "Fast and parallel interval arithmetic". What overflows has no finite radius.
+that underflow, in m or in r. What overflows leaves m infinite or NaN:
+`enclosure` takes neither.
+
+Source: Rump 1999, "Fast and parallel interval arithmetic".
 
 There is no order, and few functions: those of the lecture's network with tanh. `enclosure` turns to Arb for the rest.
 """
@@ -18,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,21 +31,21 @@ from ..typing import Array
 _NAME = "float ball"
 _U2 = 2.0**-52
 _UP = 1 + 2.0**-48
-_TINY = 2.0**-1070
+_TINY = 2.0**-1000
 _LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits, so that its product with n < 2^11 is exact
 _LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")  # ln 2 = high + low to within 2^-92
 _TAYLOR = tuple(1 / np.prod(np.arange(1.0, n + 1)) for n in range(14))
-_TANH_ERROR = 2.0**-49
+_TANH_ERROR = 2.0**-50
 
 
 def tanh(x: Array) -> Array:
-    """tanh of float64 x, within 2^-49 of the true value, by arithmetic alone: no library's word is taken for it.
+    """tanh of float64 x, within 2^-50 of the true value, by arithmetic alone: no library's word is taken for it.
 
     With 2|x| = n ln 2 + q and E = 2^n e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact, for its terms are
     multiples of 2^-54 (of 2^-52 where n > 1) and it is below 1/2; subtracting n low costs less than 2u. The series of
     e^q stops before q^14/14! < 2^-57 for |q| < 0.35, and Horner's scheme with rounded coefficients stays within
     5u of it. So E is right to a relative 8u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the three
-    last operations add 3u: 7u < 2^-49. Beyond |x| = 20, tanh is within 2^-56 of 1.
+    last operations add 3u: 7u < 2^-50. Beyond |x| = 20, tanh is within 2^-56 of 1.
     """
     doubled = np.minimum(2 * np.abs(x), 40.0)
     n = np.rint(doubled * (1 / np.log(2)))
@@ -51,7 +54,8 @@ def tanh(x: Array) -> Array:
     for coefficient in _TAYLOR[-2::-1]:
         series *= q
         series += coefficient
-    return np.copysign(1 - 2 / (np.ldexp(series, n.astype(int)) + 1), x)
+    result: Array = np.copysign(1 - 2 / (np.ldexp(series, n.astype(int)) + 1), x)
+    return result
 
 
 class FloatBallField:
@@ -77,7 +81,13 @@ class FloatBallField:
 
 
 class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
-    """Balls; `midpoint` and `radius` are float64 arrays of its shape. Single entries are arrays of shape ()."""
+    """Balls; `midpoint` and `radius` are float64 arrays of its shape. Single entries are arrays of shape ().
+
+    Results are read-only, so what was worked out of one, its tanh and its planes, is kept with it.
+    """
+
+    tanh_kept: FloatBallArray | None = None
+    planes_kept: _Planes | None = None
 
     @property
     def midpoint(self) -> Array:
@@ -86,6 +96,9 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
     @property
     def radius(self) -> Array:
         return np.ascontiguousarray(np.ndarray.view(self, np.ndarray).imag)
+
+    def __repr__(self) -> str:
+        return f"FloatBallArray of shape {self.shape}"
 
     def __getitem__(self, key: Any) -> Any:
         # NumPy would hand out a complex number, whose arithmetic is another.
@@ -99,14 +112,22 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         """tanh of every ball. Raises `UnsupportedOperation` for other functions."""
         if name != "tanh":
             raise UnsupportedOperation(name, _NAME)
-        return ball(tanh(self.midpoint), (self.radius + _TANH_ERROR) * _UP)  # |tanh'| <= 1
+        if self.tanh_kept is not None:
+            return self.tanh_kept
+        # The slope at the midpoint is 1 - a^2 to within 2^-48, and |tanh''| / 2 < 1/2; two values are 2 apart at most.
+        a, r = tanh(self.midpoint), np.minimum(self.radius, 2.0)
+        result = ball(a, (r * ((1 - a * a) + (r / 2 + 2.0**-48)) + _TANH_ERROR) * _UP)
+        if not self.flags.writeable:
+            self.tanh_kept = result
+        return result
 
     def apply_jointly(self, name: str, *others: Any) -> FloatBallArray:
         raise UnsupportedOperation(name, _NAME)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
-            return NotImplemented  # a traced array answers for both
+        for x in inputs:
+            if type(x) not in _OURS and hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)):
+                return NotImplemented  # a traced array answers for both
         operation = _OPERATIONS.get((ufunc, method))
         if operation is None or kwargs and method == "__call__":
             raise UnsupportedOperation(f"np.{ufunc.__name__}", _NAME)
@@ -115,6 +136,10 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.sum:
             return np.add.reduce(*args, **{"axis": None, **kwargs})
+        if func in _FILLED:
+            shape = kwargs.get("shape")
+            plain = np.full(np.shape(args[0]) if shape is None else shape, _FILLED[func], dtype=np.complex128)
+            return plain.view(FloatBallArray)
         if func not in _MOVES:
             raise UnsupportedOperation(f"np.{func.__name__}", _NAME)
         moved = super().__array_function__(func, types, args, kwargs)
@@ -127,11 +152,44 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         raise UnsupportedOperation("ndarray.dot", _NAME, "write a @ b")
 
 
+_OURS = {FloatBallArray, np.ndarray, int, float}
+
+
 def ball(midpoint: Any, radius: Any) -> FloatBallArray:
     """Balls from two float64 arrays of one shape."""
     out = np.empty(np.shape(midpoint), dtype=np.complex128)
     out.real, out.imag = midpoint, radius
+    out.flags.writeable = False
     return out.view(FloatBallArray)
+
+
+class _Planes(NamedTuple):
+    """What products of matrices read, each apart so that BLAS takes it. radius: None where it is 0."""
+
+    midpoint: Array
+    size: Array
+    radius: Array | None
+
+    @property
+    def T(self) -> _Planes:
+        return _Planes(self.midpoint.T, self.size.T, None if self.radius is None else self.radius.T)
+
+
+def _planes(x: Any) -> _Planes:
+    """Those of an array; a transposed one has them of what it was transposed from."""
+    if not isinstance(x, FloatBallArray):
+        m, _ = _parts(x)
+        return _Planes(m, np.abs(m), None)
+    base = x.base
+    if isinstance(base, FloatBallArray) and x.shape == base.shape[::-1] and x.strides == base.strides[::-1]:
+        return _planes(base).T
+    if x.planes_kept is not None:
+        return x.planes_kept
+    m, r = x.midpoint, x.radius
+    planes = _Planes(m, np.abs(m), r if m.ndim == 1 or r.any() else None)  # a vector costs less than to look
+    if not x.flags.writeable:
+        x.planes_kept = planes
+    return planes
 
 
 def _parts(x: Any) -> tuple[Any, Any]:
@@ -159,14 +217,23 @@ def _subtract(x: Any, y: Any) -> FloatBallArray:
 
 def _multiply(x: Any, y: Any) -> FloatBallArray:
     (mx, rx), (my, ry) = _parts(x), _parts(y)
-    m = mx * my
-    return ball(m, (np.abs(mx) * ry + rx * (np.abs(my) + ry) + _U2 * np.abs(m)) * _UP + _TINY)
+    size = np.abs(my)
+    r = np.abs(mx) * (size * _U2 + ry)
+    if isinstance(rx, np.ndarray):  # not of a plain number
+        r += rx * (size + ry)
+    return ball(mx * my, r * _UP + _TINY)
+
+
+def _square(x: Any) -> FloatBallArray:
+    m, r = _parts(x)
+    square = m * m
+    return ball(square, (r * (np.abs(m) * 2 + r) + square * _U2) * _UP + _TINY)
 
 
 def _power(x: Any, n: Any) -> FloatBallArray:
     if n != 2:
         raise UnsupportedOperation(f"the power {n!r}", _NAME)
-    return _multiply(x, x)
+    return _square(x)
 
 
 def _negative(x: Any) -> FloatBallArray:
@@ -178,13 +245,13 @@ def _positive(x: Any) -> FloatBallArray:
 
 
 def _matmul(x: Any, y: Any) -> FloatBallArray:
-    (mx, rx), (my, ry) = ((np.ascontiguousarray(part) for part in _parts(v)) for v in (x, y))
-    n = mx.shape[-1]
-    size = np.abs(my)
-    radius = np.abs(mx) @ (ry + (n + 2) * _U2 * size)
-    if rx.any():
-        radius = radius + rx @ (size + ry)
-    return ball(mx @ my, radius * (_UP + 4 * n * _U2) + n * _TINY)
+    left, right = _planes(x), _planes(y)
+    n = left.midpoint.shape[-1]
+    charged = (n + 2) * _U2 * right.size
+    radius = left.size @ (charged if right.radius is None else charged + right.radius)
+    if left.radius is not None:
+        radius = radius + left.radius @ (right.size if right.radius is None else right.size + right.radius)
+    return ball(left.midpoint @ right.midpoint, radius * (_UP + 4 * n * _U2) + n * _TINY)
 
 
 def _sum(x: Any, axis: Any = 0, keepdims: bool = False, **rest: Any) -> FloatBallArray:
@@ -201,15 +268,16 @@ _OPERATIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.subtract, "__call__"): _subtract,
     (np.multiply, "__call__"): _multiply,
     (np.power, "__call__"): _power,
-    (np.square, "__call__"): lambda x: _multiply(x, x),
+    (np.square, "__call__"): _square,
     (np.negative, "__call__"): _negative,
     (np.positive, "__call__"): _positive,
     (np.matmul, "__call__"): _matmul,
     (np.add, "reduce"): _sum,
     (np.tanh, "__call__"): lambda x: x.apply_function("tanh"),
 }
+_FILLED = {np.zeros_like: 0, np.empty_like: 0, np.ones_like: 1}
 _MOVES = {
-    np.zeros_like, np.ones_like, np.empty_like, np.concatenate, np.stack, np.transpose, np.reshape, np.ravel,
+    np.concatenate, np.stack, np.transpose, np.reshape, np.ravel,
     np.squeeze, np.expand_dims, np.broadcast_to, np.swapaxes, np.moveaxis, np.shape, np.ndim, np.size, np.copy,
 }  # fmt: skip
-"""What only moves entries, or makes 0 and 1, is right on complex numbers as it is."""
+"""What only moves entries is right on complex numbers as it is."""
