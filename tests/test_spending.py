@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from gradcheck.evidence import Finding, not_run
-from gradcheck.evidence.pieces import Piece, Plan, growing
+from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
 from gradcheck.reference.network import Sizes
 from gradcheck.scale.spending import LONGEST, Account, Deadline
 
@@ -14,10 +12,10 @@ def concluded(*_: object) -> Finding:
     return not_run("modular", "")
 
 
-def account(last: float = 0.1, *, cumulative: bool = False, pieces: int = 100) -> Account:
-    def further() -> Iterator[Piece]:
-        for _, size in zip(range(pieces), growing(Sizes(10, 4, 1, 1)), strict=False):
-            yield Piece(str(size), lambda before, told: {}, size)
+def account(last: float = 0.1, *, cumulative: bool = False) -> Account:
+    def further(number: int) -> Piece:
+        size = grown(Sizes(10, 4, 1, 1), number)
+        return Piece(str(size), lambda before, told: {}, size)
 
     return Account(0, Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
 
@@ -57,10 +55,20 @@ def test_growth_that_was_seen_is_expected_to_go_on() -> None:
     assert spent.next(left=17.0) is None, "a larger size than one of 16 s was begun with 17 s left"
 
 
-def test_a_kind_that_has_no_more_pieces_ends() -> None:
-    spent = account(pieces=1)
-    assert spent.next(1.0) is not None
+def test_a_kind_that_has_no_further_pieces_ends() -> None:
+    spent = Account(0, Plan("ladder", (), concluded), (), 0.1)
     assert spent.next(1.0) is None and not spent.open
+
+
+def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
+    def further(number: int) -> Piece:
+        size = Sizes(1000 if number % 4 == 0 else 10, 4, 1, 1)
+        return Piece(f"{number}", lambda before, told: {}, size)
+
+    spent = Account(0, Plan("float64", (), concluded, further=further), (), 0.1)
+    spent.plan.budget.record(Sizes(10, 4, 1, 1), 1.0)
+    numbers = [(spent.next(left=10.0) or (-1,))[0] for _ in range(6)]
+    assert numbers == [1, 2, 3, 5, 6, 7]
 
 
 def test_a_piece_that_the_rule_does_not_let_be_made_ends_its_kind() -> None:
@@ -79,9 +87,11 @@ def test_a_deadline_passes() -> None:
 
 
 def test_sizes_grow_without_end_in_every_direction() -> None:
-    sizes = [size for _, size in zip(range(40), growing(Sizes(10, 4, 1, 1)), strict=False)]
+    sizes = [grown(Sizes(10, 4, 1, 1), number) for number in range(40)]
     assert len(set(sizes)) == 40
     for name in ("T", "I"):
         values = [getattr(size, name) for size in sizes]
         assert values == sorted(values) and values[-1] > 10 * values[0], f"{name} does not grow: {values}"
     assert {size.D for size in sizes} >= {1, 2, 3} and {size.K for size in sizes} >= {1, 2}
+    last = grown(Sizes(10, 4, 1, 1), 10**9)
+    assert (last.T, last.I) == (LARGEST.T, LARGEST.I)

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +35,7 @@ from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, describe, not_run, reaching, spread, vacuous
 from .allowance import allowance
-from .pieces import Piece, Plan, Shown, Told, gather, growing, settled, total
+from .pieces import Piece, Plan, Shown, Told, gather, grown, settled, total
 from .power import Power, reaches
 from .target import entries, expected, longest_kept, planted
 
@@ -219,12 +218,12 @@ def plan(
             title, lambda _, told: _judge_problem(case, dtype, number, title, problem, most_settings, False, told)
         )
 
-    def further() -> Iterator[Piece]:
-        """Other numbers at the same sizes and, in every fourth place, a longer sequence."""
-        longer = growing(max(sizes, key=lambda size: size.T))
-        for n in itertools.count():
-            size, seed = (next(longer) if n % 4 == 0 else sizes[n % len(sizes)]), case.seed + 1000 + n
-            yield lively(len(pieces) + n, size, seed, 1, f"{size}, seed {seed}")
+    def further(number: int) -> Piece:
+        """Other numbers at the same sizes and, in every fourth place, a larger one."""
+        turn, other = divmod(number, 4)
+        longest = max(sizes, key=lambda size: size.T)
+        size, seed = sizes[number % len(sizes)] if other else grown(longest, turn), case.seed + 1000 + number
+        return dataclasses.replace(lively(len(pieces) + number, size, seed, 1, f"{size}, seed {seed}"), size=size)
 
     pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
     others = telling_problems(case.network, case.seed, weighted=case.weighted) if telling else {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..budget import Budget
@@ -24,7 +24,7 @@ from ..results import RuleFailed, run
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
-from .pieces import Piece, Plan, Shown, Told, gather, growing, settled
+from .pieces import Piece, Plan, Shown, Told, gather, grown, settled
 from .target import entries, expected, planted
 
 KIND = "enclosure"
@@ -95,9 +95,8 @@ def plan(
         bits = (first_bits, last_bits)
         return Piece(str(size), lambda _, told: _judge_size(case, size, turn, most, bits, told), size)
 
-    def further() -> Iterator[Piece]:
-        for turn, size in enumerate(growing(sizes[-1]), start=len(sizes)):
-            yield piece(turn, living_sizes(case.network, size), 1)
+    def further(number: int) -> Piece:
+        return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
 
     sizes = [living_sizes(case.network, size) for size in reaching(case.claim, sizes)]
     pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]

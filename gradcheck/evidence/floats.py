@@ -57,7 +57,7 @@ def plans(case: Case, sizes: FloatSizes) -> list[Plan]:
     lag, ladder = sizes.lagwise, sizes.ladder
     made: list[Plan] = []
     if lag is not None:
-        made.append(whole(lagwise.KIND, lambda told: lagwise.judge(case, size=lag, progress=told)))
+        made.append(lagwise.plan(case, size=lag))
     if sizes.float64:
         made.append(blackbox.plan(case, sizes=sizes.float64, most_settings=sizes.settings))
     if sizes.float32:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +33,8 @@ KIND = "formal"
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
 """(I, D, K) of every proof."""
+FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
+"""Those of longer ones."""
 
 
 _REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
@@ -104,10 +105,12 @@ def plan(
         size = Sizes(T, *shape)
         return Piece(str(size), lambda before, told: _judge_families(case, size, most, before, told), size)
 
-    def further() -> Iterator[Piece]:
-        for T in itertools.count(largest_T + 1):
-            for shape in [(1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1)][: max(1, 4 - (T - largest_T) // 2)]:
-                yield piece(T, shape, T)
+    def further(number: int) -> Piece:
+        """Longer sequences, of ever fewer shapes."""
+        T, left = largest_T + 1, number
+        while left >= (several := max(1, 4 - (T - largest_T) // 2)):
+            T, left = T + 1, left - several
+        return piece(T, FURTHER_SHAPES[left], T)
 
     pieces = [piece(T, shape, largest_T) for shape in shapes for T in range(1, largest_T + 1)]
     conclude = functools.partial(_concluded, case, shapes, largest_T)

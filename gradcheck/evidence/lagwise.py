@@ -8,13 +8,16 @@ holds for any network in which it is true.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import flint
 import numpy as np
 
+from ..budget import Budget
 from ..problems import lively_problem
 from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim
@@ -25,8 +28,9 @@ from ..reference.scalars.ball import BallField
 from ..reference.typing import Array, Gradient
 from ..results import RuleFailed
 from ..verdicts import Evidence, Status, Strength
-from . import Case, Finding, Witness, describe, not_run, place, spread
+from . import Case, Finding, Witness, describe, not_run, place, sizes_text, spread
 from .blackbox import compare_on, failed, midpoints
+from .pieces import LARGEST, Piece, Plan, Shown, Told, gather, settled, total
 from .target import planted
 
 SIZE = Sizes(41, 5, 41, 2)
@@ -137,10 +141,27 @@ def _spans(ks: list[int]) -> str:
     return f"lag{'s' if len(ks) > 1 else ''} {spoken}"
 
 
-def judge(case: Case, *, size: Sizes = SIZE, progress: Callable[[str], None] = lambda _: None) -> Finding:
+def plan(case: Case, *, size: Sizes = SIZE) -> Plan:
     """Judge each lag of the last loss on its own, at float64, at a spread of the rule's settings."""
     if not isinstance(case.claim, (LagClaim, Equals)):
-        return not_run(KIND, f"the claim {case.claim} promises no particular result")
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+
+    def piece(size: Sizes) -> Piece:
+        return Piece(str(size), lambda before, told: _judge_size(case, size, told), size)
+
+    def further(number: int) -> Piece:
+        T = min(math.ceil(size.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
+        return piece(Sizes(T, size.I, T, size.K))
+
+    return Plan(KIND, (piece(size),), _concluded, further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_size(case: Case, size: Sizes, progress: Told) -> Shown | Finding:
     problem = lagwise_problem(case, size)
     owned = owners(problem)
     if sorted(owned) != list(range(size.T)):
@@ -172,17 +193,24 @@ def judge(case: Case, *, size: Sizes = SIZE, progress: Callable[[str], None] = l
             text = "rounding may exceed every lag of the last loss"
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
         unseen |= {k for k, lag in enumerate(judged) if _keeps(claim, k, size.T) and not lag.visible}
+    return {"size": dataclasses.astuple(size), "worst": worst, "unseen": sorted(unseen), "planted": caught}
+
+
+def _concluded(shown: Sequence[Shown], budget: Budget) -> Finding:
+    sizes = [Sizes(*each["size"]) for each in shown]
+    most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
+    unseen = sorted({k for each in shown for k in each["unseen"]})
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
             f"each lag agrees on its own, to within {worst:.1g} of its size",
-            scope=f"lags 0 to {size.T - 1} of the last loss, {size}",
-            blind=f"{_spans(sorted(unseen))}, which rounding hides" if unseen else "other losses than the last",
-            details={"worst_relative_error": worst, "lags": size.T},
+            scope=f"lags 0 to {most - 1} of the last loss, {sizes_text(sizes)}",
+            blind=f"{_spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
+            details={"worst_relative_error": worst, "lags": most},
         ),
-        planted=(caught[0], caught[1]),
+        planted=total(each["planted"] for each in shown),
     )
 
 

@@ -28,9 +28,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +47,7 @@ from ..reference.scalars.residues import ResidueArray, ResidueField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
-from .pieces import Piece, Plan, Shown, Told, gather, growing, settled, total
+from .pieces import Piece, Plan, Shown, Told, gather, grown, settled, total
 from .target import expected, planted
 
 KIND = "modular"
@@ -110,12 +109,12 @@ def plan(case: Case, *, sizes: Sequence[Sizes] = SIZES, most_settings: int = 2, 
         title = f"{size}, again {again}" if again else str(size)
         return Piece(title, lambda before, told: _judge_size(case, size, turn, most, again, not before, told), size)
 
-    def further() -> Iterator[Piece]:
-        """Larger sizes, and the same at other points, modulo other primes."""
-        larger = growing(sizes[-1])
-        for n in itertools.count(1):
-            yield piece(len(sizes) + n, next(larger), 1)
-            yield from (piece(turn, size, most_settings, again=n) for turn, size in enumerate(sizes))
+    def further(number: int) -> Piece:
+        """A larger size, then all sizes again at other points, modulo other primes, and so on."""
+        again, turn = divmod(number, len(sizes) + 1)
+        if turn == 0:
+            return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
+        return piece(turn - 1, sizes[turn - 1], most_settings, again=again + 1)
 
     sizes = reaching(case.claim, sizes)
     pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]

@@ -6,9 +6,8 @@ pieces come to the same finding, wherever and in whatever order they were made.
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -51,7 +50,7 @@ class Piece:
 class Plan:
     """One kind of evidence on one case: its pieces, in order, and what makes a finding of what they showed.
 
-    further: pieces beyond those, without end, for whoever has time to spare; each larger than the one before, or on
+    further: pieces beyond those, by number from 0 on without end, for whoever has time to spare; larger ones, or on
     other numbers. cumulative: whether the time that counts is that of all pieces together, not that of the next.
     """
 
@@ -60,7 +59,7 @@ class Plan:
     conclude: Callable[[Sequence[Shown], Budget], Finding]
     budget: Budget = field(default_factory=Budget)
     cumulative: bool = False
-    further: Callable[[], Iterator[Piece]] = lambda: iter(())
+    further: Callable[[int], Piece] | None = None
 
     def affords(self, piece: Piece) -> bool:
         """Whether there is time for the piece, by what those before it took."""
@@ -141,9 +140,18 @@ def total(planted: Iterable[Sequence[int]]) -> tuple[int, int]:
     return sum(given for given, _ in pairs), sum(rejected for _, rejected in pairs)
 
 
-def growing(largest: Sizes) -> Iterator[Sizes]:
-    """Sizes beyond the largest of a kind, without end: in turn longer, with more units, and wider at the ends."""
+LARGEST = Sizes(10**6, 10**4, 5, 4)
+"""No rule is asked for more."""
+
+
+def grown(largest: Sizes, number: int) -> Sizes:
+    """The size of this number, from 0 on, beyond the largest of a kind: in turn longer, with more units, and wider."""
     T, I = largest.T, largest.I
-    for n in itertools.count():
-        T, I = (math.ceil(1.3 * T), I) if n % 2 == 0 else (T, math.ceil(1.2 * I))
-        yield Sizes(T, I, 1 + n % 5, 1 + (n // 2) % 4)
+    for n in range(number + 1):
+        if n % 2 == 0:
+            T = min(math.ceil(1.3 * T), LARGEST.T)
+        else:
+            I = min(math.ceil(1.2 * I), LARGEST.I)
+        if (T, I) == (LARGEST.T, LARGEST.I):
+            break
+    return Sizes(T, I, 1 + number % LARGEST.D, 1 + (number // 2) % LARGEST.K)

@@ -11,7 +11,6 @@ problems and settings, by the audit's seed alone, and shrinks what it or the liv
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -194,9 +193,8 @@ def plan(
             lambda before, told: _guarded(_judge_drawn, case, properties, most, seed, before, told),
         )
 
-    def further() -> Iterator[Piece]:
-        for n in itertools.count(1000):
-            yield draw(4 * DRAWN, case.seed + n)
+    def further(number: int) -> Piece:
+        return draw(4 * DRAWN, case.seed + 1000 + number)
 
     pieces = [lively(number, size) for number, size in enumerate(sizes)]
     pieces += [draw(drawn, case.seed)] if drawn else []

@@ -380,8 +380,10 @@ def _bought(state: _State, minutes: float) -> Stage | None:
             told.append(f"{judged.claim}: {', '.join(account.told for account in added)}")
         refuted += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.refuted]
     if not told:
-        return Stage("budget", Status.HOLDS, f"{minutes:g} min bought no further evidence: no kind could go on in time")
-    text = f"{minutes:g} min bought further pieces of evidence: {'; '.join(told)}"
+        return Stage(
+            "budget", Status.HOLDS, f"{_spoken(minutes)} bought no further evidence: no kind could go on in time"
+        )
+    text = f"{_spoken(minutes)} bought further pieces of evidence: {'; '.join(told)}"
     if refuted:
         return Stage("budget", Status.REFUTED, f"{text}; what speaks against {'; '.join(refuted)} was found there")
     return Stage("budget", Status.HOLDS, text)
@@ -397,3 +399,11 @@ def _perform(unit: Unit, task: Task | bytes) -> Sequence[tuple[Unit, Found]]:
             return [(unit, {"failed": failed})]
     assert isinstance(task, Task)
     return perform(task)
+
+
+def _spoken(minutes: float) -> str:
+    """40 s; 10 min; 2.5 h."""
+    for least, unit in ((60.0, "h"), (1.0, "min")):
+        if minutes >= least:
+            return f"{minutes / least:.3g} {unit}"
+    return f"{60 * minutes:.3g} s"

@@ -1,13 +1,13 @@
 """Time beyond a full audit, spent where it adds power: on further pieces of each kind of evidence, evenly.
 
-A kind goes on to larger sizes, other primes, longer lags and other numbers. It ends where its next piece would take
-too long, or where the rule does not let it be made.
+A kind goes on to larger sizes, other primes, longer lags and other numbers. What would take too long is passed over;
+where that is all that comes, or the rule does not let a piece be made, the kind ends.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,8 @@ GROWTH = 6.0
 """How much longer the next size of a proof may take than the one before it."""
 LONGEST = 45.0
 """Seconds that no piece is begun which would take longer: calls of a rule are ended after 60."""
+MISSED = 12
+"""Pieces in a row that would take too long, after which a kind ends."""
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Account:
     """One kind of evidence for one claim on one network, to which further pieces can be added.
 
     base: what the pieces of the full audit showed. spare: the further pieces that were made, by number, with the
-    seconds that each took. refuted: whether one of them speaks against the claim.
+    seconds that each took. tried: how many were thought of. refuted: whether one speaks against the claim.
     """
 
     network: int
@@ -34,13 +36,10 @@ class Account:
     last: float
     spare: dict[int, float] = field(default_factory=dict)
     sizes: list[Sizes] = field(default_factory=list)
-    begun: int = 0
+    tried: int = 0
     expected: float = 0.0
     open: bool = True
     refuted: bool = False
-
-    def __post_init__(self) -> None:
-        self._further: Iterator[Piece] = self.plan.further()
 
     @property
     def used(self) -> float:
@@ -48,21 +47,23 @@ class Account:
         return sum(self.spare.values()) + self.expected
 
     def next(self, left: float) -> tuple[int, Piece, float] | None:
-        """The next piece with its number and the seconds that it is expected to take; None where the kind ends."""
-        piece = next(self._further, None)
-        if piece is None:
-            self.open = False
-            return None
-        predicted = GROWTH * self.last if self.plan.cumulative else self._predicted(piece)
-        if predicted > min(left, LONGEST):
-            self.open = False
-            return None
-        self.begun += 1
-        self.expected += predicted
-        return self.begun - 1, piece, predicted
+        """The next piece that is affordable, its number and the seconds that it is expected to take; None at an end."""
+        for number in range(self.tried, self.tried + MISSED):
+            piece = self.plan.further(number) if self.plan.further else None
+            if piece is None:
+                break
+            predicted = GROWTH * self.last if self.plan.cumulative else self._predicted(piece)
+            if predicted <= min(left, LONGEST):
+                self.tried = number + 1
+                self.expected += predicted
+                return number, piece, predicted
+        self.open = False
+        return None
 
     def _predicted(self, piece: Piece) -> float:
-        return max(self.last, self.plan.budget.predicted(piece.size) if piece.size else 0.0)
+        """What the size foretells, from those that were made here; at first what the last piece took."""
+        known = self.plan.budget.predicted(piece.size) if piece.size else 0.0
+        return known or self.last
 
     def made(self, number: int, piece: Piece, predicted: float, seconds: float) -> None:
         """Enter a piece that was made."""

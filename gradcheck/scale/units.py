@@ -9,7 +9,6 @@ the pieces of one kind follow one another there for a second.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -310,10 +309,8 @@ def _gone_on(task: Task, reached: Course) -> _Pieces:
 
 
 def beyond(plan: Plan, numbers: Iterable[int]) -> list[Piece]:
-    """Of the pieces beyond a full audit those of these numbers, from 0 on."""
-    wanted = sorted(numbers)
-    found = itertools.islice(plan.further(), wanted[-1] + 1 if wanted else 0)
-    return [piece for number, piece in enumerate(found) if number in wanted]
+    """Of the pieces beyond a full audit those of these numbers, from 0 on, in order."""
+    return [plan.further(number) for number in sorted(numbers)] if plan.further else []
 
 
 def unmade(unit: Unit, reason: str) -> dict[str, Any]:
