@@ -14,7 +14,7 @@ from rich.table import Table
 
 from gradcheck.reference.errors import GradcheckError
 
-from . import diagnosis, first_verdict, isolation, peers, plots, proofs, residues, rivals, rules, truth
+from . import diagnosis, first_verdict, isolation, peers, plots, proofs, residues, rivals, rules, scale, truth
 from .comparing import Change, Compared, compare, elsewhere
 from .growth import CURVES, Curve, Line
 from .results import Result, Results, measure, read, surroundings, write
@@ -28,6 +28,7 @@ ROWS: tuple[Row, ...] = (
     *rules.ROWS,
     *rivals.ROWS,
     *isolation.ROWS,
+    *scale.ROWS,
     *diagnosis.ROWS,
     *first_verdict.ROWS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcheck.evidence import Finding, not_run
 from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
 from gradcheck.reference.network import Sizes
-from gradcheck.scale.spending import LONGEST, Account, Deadline
+from gradcheck.scale.spending import LONGEST, MOST, Account, Deadline
 
 
 def concluded(*_: object) -> Finding:
@@ -22,42 +22,47 @@ def account(last: float = 0.1, *, cumulative: bool = False) -> Account:
 
 def test_pieces_come_in_order_and_are_entered() -> None:
     spent = account()
-    number, piece, predicted = spent.next(100.0) or (None, None, 0.0)
-    assert (number, str(piece and piece.label)) == (0, str(Sizes(13, 4, 1, 1)))
-    assert spent.used == predicted, "what is under way is not counted as used"
-    assert piece is not None and number is not None
-    spent.made(number, piece, predicted, 2.0)
-    assert (spent.used, spent.spare) == (2.0, {0: 2.0})
-    assert spent.told == "modular 1 (T up to 13, I up to 4)"
+    first = spent.next(100.0)
+    assert (first[0].number, first[0].piece.label) == (0, str(Sizes(13, 4, 1, 1)))
+    assert spent.used == sum(each.predicted for each in first), "what is under way is not counted as used"
+    for planned in first:
+        spent.made(planned, 2.0)
+    assert spent.used == 2.0 * len(first)
+    assert spent.told == f"modular {len(first)} (T up to 39, I up to 12)"
+
+
+def test_short_pieces_are_sent_together_and_long_ones_alone() -> None:
+    assert len(account(last=0.3).next(100.0)) == 3
+    assert len(account(last=0.001).next(100.0)) == MOST
+    assert len(account(last=5.0).next(100.0)) == 1
+    assert len(account(last=0.001, cumulative=True).next(100.0)) == 1, "what a proof takes is not known beforehand"
 
 
 def test_what_would_take_longer_than_is_left_is_not_begun() -> None:
     spent = account(last=5.0)
-    assert spent.next(left=4.0) is None
+    assert spent.next(left=4.0) == []
     assert not spent.open
 
 
 def test_nothing_is_begun_that_a_call_may_not_take() -> None:
-    assert account(last=LONGEST + 1).next(left=1e9) is None
+    assert account(last=LONGEST + 1).next(left=1e9) == []
 
 
 def test_a_proof_is_expected_to_take_longer_each_time() -> None:
-    assert account(last=5.0, cumulative=True).next(left=29.0) is None
-    assert account(last=5.0, cumulative=True).next(left=31.0) is not None
+    assert account(last=5.0, cumulative=True).next(left=29.0) == []
+    assert account(last=5.0, cumulative=True).next(left=31.0) != []
 
 
 def test_growth_that_was_seen_is_expected_to_go_on() -> None:
     spent = account(last=0.5)
     for seconds in (1.0, 4.0, 16.0):
-        number, piece, predicted = spent.next(1e9) or (0, None, 0.0)
-        assert piece is not None
-        spent.made(number, piece, predicted, seconds)
-    assert spent.next(left=17.0) is None, "a larger size than one of 16 s was begun with 17 s left"
+        spent.made(spent.next(1e9)[0], seconds)
+    assert spent.next(left=17.0) == [], "a larger size than one of 16 s was begun with 17 s left"
 
 
 def test_a_kind_that_has_no_further_pieces_ends() -> None:
     spent = Account(0, Plan("ladder", (), concluded), (), 0.1)
-    assert spent.next(1.0) is None and not spent.open
+    assert spent.next(1.0) == [] and not spent.open
 
 
 def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
@@ -67,14 +72,13 @@ def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
 
     spent = Account(0, Plan("float64", (), concluded, further=further), (), 0.1)
     spent.plan.budget.record(Sizes(10, 4, 1, 1), 1.0)
-    numbers = [(spent.next(left=10.0) or (-1,))[0] for _ in range(6)]
+    numbers = [each.number for _ in range(6) for each in spent.next(left=10.0)]
     assert numbers == [1, 2, 3, 5, 6, 7]
 
 
 def test_a_piece_that_the_rule_does_not_let_be_made_ends_its_kind() -> None:
     spent = account()
-    _, _, predicted = spent.next(10.0) or (0, None, 0.0)
-    spent.failed(predicted)
+    spent.ended(spent.next(10.0))
     assert not spent.open and spent.used == 0
 
 

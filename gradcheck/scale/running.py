@@ -28,7 +28,7 @@ from ..verdicts import Evidence, Report, Stage, Status, Strength, Verdict
 from .ledger import Ledger
 from .pools import Pool, processes
 from .records import course_as_data, course_from, part_from
-from .spending import Account, Deadline
+from .spending import Account, Deadline, Planned
 from .units import STAGES, VERDICT, Asked, Task, Unit, perform, places, plans, unmade
 
 Found = Mapping[str, Any]
@@ -351,24 +351,27 @@ class _Run:
             if not able:
                 return
             state, judged, account = min(able, key=lambda each: each[2].used)
-            planned = account.next(deadline.left)
-            if planned is None:
-                continue
-            number, piece, predicted = planned
-            unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, piece.label)
-            found = await self.outcome(Task(state.asked, unit, tuple(account.base), further=number))
-            part = (
-                part_from(found["part"], state.rule.declaration.networks[account.network]) if "part" in found else None
-            )
-            refuted = part is not None and part.ended is not None and part.ended.evidence.status is Status.REFUTED
-            if part is None or (part.ended is not None and not refuted):
-                account.failed(predicted)
-                continue
-            judged.known[unit] = (account.network, 0), found
-            account.made(number, piece, predicted, part.seconds)
-            if refuted:
-                account.refuted = True
-                judged.refuted((account.network, 0))
+            batch = account.next(deadline.left)
+            for at in range(len(batch)):
+                if not await self._spent(state, judged, account, batch[at:]):
+                    account.ended([each for each in batch[at:] if each.number not in account.spare])
+                    break
+
+    async def _spent(self, state: _State, judged: _Judged, account: Account, batch: Sequence[Planned]) -> bool:
+        """Make the first of these pieces, and what follows it for a while. Whether its kind goes on."""
+        planned, network = batch[0], state.rule.declaration.networks[account.network]
+        unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, planned.piece.label)
+        further = tuple(each.number for each in batch)
+        found = await self.outcome(Task(state.asked, unit, tuple(account.base), further=further))
+        part = part_from(found["part"], network) if "part" in found else None
+        account.refuted = bool(part and part.ended and part.ended.evidence.status is Status.REFUTED)
+        if part is None or (part.ended is not None and not account.refuted):
+            return False
+        judged.known[unit] = (account.network, 0), found
+        account.made(planned, part.seconds)
+        if account.refuted:
+            judged.refuted((account.network, 0))
+        return not account.refuted
 
 
 def _bought(state: _State, minutes: float) -> Stage | None:

@@ -18,8 +18,21 @@ GROWTH = 6.0
 """How much longer the next size of a proof may take than the one before it."""
 LONGEST = 45.0
 """Seconds that no piece is begun which would take longer: calls of a rule are ended after 60."""
+CHUNK = 1.0
+"""Seconds of pieces that are sent together."""
+MOST = 32
+"""Pieces that are sent together."""
 MISSED = 12
 """Pieces in a row that would take too long, after which a kind ends."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A further piece, its number, and the seconds that it is expected to take."""
+
+    number: int
+    piece: Piece
+    predicted: float
 
 
 @dataclass
@@ -46,18 +59,26 @@ class Account:
         """Seconds, with those that what is under way will take."""
         return sum(self.spare.values()) + self.expected
 
-    def next(self, left: float) -> tuple[int, Piece, float] | None:
-        """The next piece that is affordable, its number and the seconds that it is expected to take; None at an end."""
+    def next(self, left: float) -> list[Planned]:
+        """The pieces to make next, one after the other: as many as are short, up to `CHUNK` seconds; none at an end."""
+        batch: list[Planned] = []
+        while len(batch) < MOST and (ahead := self._ahead(left)) is not None:
+            if batch and (self.plan.cumulative or sum(p.predicted for p in batch) + ahead.predicted > CHUNK):
+                break
+            batch.append(ahead)
+            self.tried = ahead.number + 1
+        self.expected += sum(planned.predicted for planned in batch)
+        self.open = bool(batch)
+        return batch
+
+    def _ahead(self, left: float) -> Planned | None:
         for number in range(self.tried, self.tried + MISSED):
             piece = self.plan.further(number) if self.plan.further else None
             if piece is None:
                 break
             predicted = GROWTH * self.last if self.plan.cumulative else self._predicted(piece)
             if predicted <= min(left, LONGEST):
-                self.tried = number + 1
-                self.expected += predicted
-                return number, piece, predicted
-        self.open = False
+                return Planned(number, piece, predicted)
         return None
 
     def _predicted(self, piece: Piece) -> float:
@@ -65,17 +86,17 @@ class Account:
         known = self.plan.budget.predicted(piece.size) if piece.size else 0.0
         return known or self.last
 
-    def made(self, number: int, piece: Piece, predicted: float, seconds: float) -> None:
+    def made(self, planned: Planned, seconds: float) -> None:
         """Enter a piece that was made."""
-        self.expected -= predicted
-        self.spare[number], self.last = seconds, seconds
-        if piece.size is not None:
-            self.sizes.append(piece.size)
-            self.plan.budget.record(piece.size, seconds)
+        self.expected -= planned.predicted
+        self.spare[planned.number], self.last = seconds, seconds
+        if planned.piece.size is not None:
+            self.sizes.append(planned.piece.size)
+            self.plan.budget.record(planned.piece.size, seconds)
 
-    def failed(self, predicted: float) -> None:
-        """End the kind at a piece that the rule did not let be made."""
-        self.expected -= predicted
+    def ended(self, unmade: Sequence[Planned]) -> None:
+        """End the kind at a piece that the rule did not let be made, or that speaks against it; no more are made."""
+        self.expected -= sum(planned.predicted for planned in unmade)
         self.open = False
 
     @property

@@ -20,7 +20,8 @@ from .. import isolation
 from ..auditing import Audit, prepared
 from ..course import Course, Loss
 from ..effort import EFFORTS
-from ..evidence import Case, formal, lost
+from ..evidence import Case, formal, lost, not_run
+from ..evidence.pieces import Course as Steps
 from ..evidence.pieces import Part, Piece, Plan, Shown, course, made
 from ..isolation import Limits
 from ..judging import Judge, Maker
@@ -112,14 +113,14 @@ class Task:
     """A unit, the audit that it is of, and what it builds on; of a piece of evidence, also those that follow it.
 
     before: what came of the pieces of the same kind before it. further: which of its plan's pieces beyond a full audit
-    it is, alone; None for those of the plan. course: of the audit so far. known: what the claim's pieces came to, by
-    unit; spare: which of those are beyond a full audit, by network and kind.
+    it is, and which follow; None for those of the plan. course: of the audit so far. known: what the claim's pieces
+    came to, by unit; spare: which of those are beyond a full audit, by network and kind.
     """
 
     asked: Asked
     unit: Unit
     before: tuple[Mapping[str, Any], ...] = ()
-    further: int | None = None
+    further: tuple[int, ...] | None = None
     course: Mapping[str, Any] | None = None
     known: Mapping[Unit, Mapping[str, Any]] = field(default_factory=dict)
     spare: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
@@ -282,23 +283,30 @@ class _Walk:
         self.before: Sequence[Shown]
         known = [part_from(part, self.network) for part in task.before]
         if task.further is not None:
-            spare, self._steps = beyond(self.plan, [task.further])[0], None
-            self.piece, self.before = spare, tuple(part.shown for part in known)
-            return
-        self._steps = course(self.plan)
+            self._steps = _one_by_one(beyond(self.plan, task.further), [part.shown for part in known])
+            known = []
+        else:
+            self._steps = course(self.plan)
         self.piece, self.before = next(self._steps)
         for part in known:
             self.on(part)
 
     def on(self, part: Part) -> bool:
         """Go on after that piece. Whether there is another."""
-        if self._steps is None:
-            return False
         try:
             self.piece, self.before = self._steps.send(part)
         except StopIteration:
             return False
         return True
+
+
+def _one_by_one(pieces: Sequence[Piece], before: Sequence[Shown]) -> Steps:
+    """Pieces that do not build on each other, up to the first that ends their kind."""
+    for piece in pieces:
+        part = yield piece, before
+        if part.ended is not None:
+            return part.ended
+    return not_run("", "")
 
 
 def _gone_on(task: Task, reached: Course) -> _Pieces:
