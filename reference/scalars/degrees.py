@@ -51,6 +51,8 @@ class Degree:
     def times(self, other: Degree) -> Degree:
         """Of products, and of sums of products."""
         if not self.divisors and not other.divisors:
+            if not (self.numerator and other.numerator):
+                return self if self.numerator else other
             return Degree(self.numerator + other.numerator)
         powers = dict(self.divisors)
         for divisor, power in other.divisors.items():

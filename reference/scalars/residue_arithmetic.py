@@ -56,6 +56,12 @@ class Modulus:
         x = np.asarray(x)
         if x.ndim == 0:
             return np.asarray(x - self._p * np.rint(x * self._inverse_p))
+        if x.size <= _BLOCK:
+            quotient = x * self._inverse_p
+            np.rint(quotient, out=quotient)
+            quotient *= self._p
+            x -= quotient
+            return x
         flat = x.reshape(-1) if x.flags.c_contiguous else x
         for part in (flat[i : i + _BLOCK] for i in range(0, flat.shape[0], _BLOCK)) if flat.ndim == 1 else (x,):
             quotient = np.multiply(part, self._inverse_p)

@@ -39,6 +39,8 @@ class RandomFunctions:
 
     def __init__(self, modulus: Modulus, seed: int) -> None:
         self.modulus, self.seed = modulus, seed
+        self._keys: dict[str, Array] = {}
+        self._half = modulus.convert(0.5)
         self.recording = False
         self.reset()
 
@@ -58,7 +60,9 @@ class RandomFunctions:
         return np.frombuffer(hashlib.blake2b(chosen + payload, digest_size=16).digest(), dtype=np.uint64)
 
     def _hash(self, name: str, points: Array) -> Array:
-        key = self._key(name)
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = self._key(name)
         with np.errstate(over="ignore"):
             return _mix(_mix(np.asarray(points).astype(np.uint64) + key[0]) + key[1])
 
@@ -67,10 +71,11 @@ class RandomFunctions:
 
     def _sigma(self, x: Array, degree: Degree) -> Array:
         v = self.modulus.balanced(self.modulus.canonical(x))
-        self._record("sigma", np.abs(v).astype(np.int64), degree)
-        value = self._random("sigma", np.abs(v))
+        points = np.abs(v)
+        self._record("sigma", points.astype(np.int64), degree)
+        value = self._random("sigma", points)
         value = np.where(v < 0, self.modulus.subtract(1.0, value), value)
-        return np.where(v == 0, self.modulus.convert(0.5), value)
+        return np.where(v == 0, self._half, value)
 
     def apply(self, name: str, x: Array, degree: Degree) -> tuple[Array, Degree]:
         """The function `name` of residues of that degree. Raises `UnsupportedOperation` for one that is lacking."""

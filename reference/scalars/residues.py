@@ -139,7 +139,7 @@ class ResidueField:
     def operand(self, value: Any) -> Operand:
         """What an operation reads. Raises `GradcheckError` for other kinds of scalars and other fields."""
         if isinstance(value, ResidueArray):
-            if value._field() is not self and repr(value.field) != repr(self):
+            if value.field is not self and repr(value._field()) != repr(self):
                 raise GradcheckError(f"residues of {value.field} met residues of {self}")
             return Operand(np.ndarray.view(value, np.ndarray), value.cell.degree)
         if isinstance(value, np.ndarray):
@@ -153,11 +153,11 @@ class ResidueField:
 
     def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
-        if isinstance(raw, np.floating):
+        if type(raw) is not np.ndarray:
             raw = np.asarray(raw)
         out: ResidueArray = raw.view(ResidueArray)
         out.field = self
-        out.cell = degree if isinstance(degree, Cell) else Cell(degree)
+        out.cell = degree if type(degree) is Cell else Cell(degree)
         if not out.ndim:
             out.flags.writeable = False
         return out
@@ -167,7 +167,9 @@ class ResidueField:
         if not isinstance(target, ResidueArray):
             raise UnsupportedOperation(f"writing residues into {kind_of(target)}", self.name, LIKE_HINT)
         raw, degree = self.operand(value)
-        self.operand(target).raw[key] = raw
+        if target.field is not self:
+            self.operand(target)  # of an equal field, or this raises
+        np.ndarray.view(target, np.ndarray)[key] = raw
         if not (isinstance(value, ResidueArray) and value.cell is target.cell):
             target.cell.degree = target.cell.degree.join(degree)
 
@@ -179,6 +181,11 @@ class Cell:
 
     def __init__(self, degree: Degree = CONSTANT) -> None:
         self.degree = degree
+
+
+NOT_BOUNDED = Cell()
+DIRECT: dict[np.ufunc, Any] = {}
+"""Operations on two arrays of one field, by `residue_numpy`, which imports this module."""
 
 
 def _in_place(ufunc: np.ufunc) -> Any:
@@ -196,8 +203,10 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
     cell: Cell
 
     def __array_finalize__(self, source: Any) -> None:
-        self.field = getattr(source, "field", None)
-        self.cell = getattr(source, "cell", None) or Cell()
+        if isinstance(source, ResidueArray):
+            self.field, self.cell = source.field, source.cell
+        else:  # not yet an array of any field: `carry` gives it one, and a bound of its own
+            self.cell = NOT_BOUNDED
 
     def _field(self) -> ResidueField:
         if self.field is None:
@@ -229,6 +238,11 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return field.carry(value.reshape(() if name == "L" else self.shape), degree)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and ufunc in DIRECT and len(inputs) == 2:
+            # Most of a rule's operations are these, on small arrays, where every look at the operands counts.
+            x, y = inputs
+            if type(x) is type(y) is ResidueArray and x.field is not None and x.field is y.field:
+                return DIRECT[ufunc](x.field, x, y)
         from .residue_numpy import call_ufunc
 
         if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
@@ -245,13 +259,13 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __getitem__(self, key: Any) -> Any:
         field = self._field()
-        if has_residues(key):
+        if type(key) is not int and has_residues(key):
             raise UnsupportedOperation("indexing with residues", field.name, NO_ORDER)
         raw = np.ndarray.view(self, np.ndarray)[key]
         return field.carry(raw, Cell(self.cell.degree) if raw.flags.owndata else self.cell)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if has_residues(key):
+        if type(key) is not int and has_residues(key):
             raise UnsupportedOperation("indexing with residues", self._field().name, NO_ORDER)
         self._field().write(self, key, value)
 
