@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import flint
 import numpy as np
 
 from . import lags
@@ -18,23 +17,24 @@ from .errors import GradcheckError, Undecided, UnsupportedOperation
 from .network import ContextNetwork, Network
 from .problem import Problem
 from .scalars.ball import BallField
-from .scalars.float_ball import FloatBallField
+from .scalars.float_ball import FloatBallArray, FloatBallField
 from .typing import Gradient
 
 FIRST_BITS, LAST_BITS, RELATIVE_BITS = 128, 8192, 80
-FLOAT_BITS = 53
+FLOAT_BITS = FloatBallField.bits
 
 
 @dataclass(frozen=True)
 class Enclosure:
     """A gradient of balls.
 
-    gradient: name to an array of balls. bits: the working precision. narrow: whether every ball's relative
-    radius is below 2^-relative_bits (an exact 0 is narrow). statement: the same, in words.
+    gradient: name to an array of balls, Arb's or of float64; `field.natives` has them as Arb's. bits: the
+    working precision. narrow: whether every ball's relative radius is below 2^-relative_bits (an exact 0 is
+    narrow). statement: the same, in words.
     """
 
     gradient: Gradient
-    field: BallField
+    field: BallField | FloatBallField
     narrow: bool
     statement: str
 
@@ -65,7 +65,7 @@ def enclose(
     float64 first, on the networks whose equations these can run, and go on with 128 bits of Arb. Raises
     `GradcheckError` where a comparison (a relu at its kink) stays undecided at every precision.
     """
-    if first_bits <= FLOAT_BITS:
+    if first_bits <= FLOAT_BITS and relative_bits < FLOAT_BITS:
         if found := _in_float64(problem, claim, relative_bits):
             return found
         first_bits = FIRST_BITS
@@ -97,10 +97,11 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
     # A user's network may take single numbers out of its arrays and compute with those.
     if type(problem.network) not in (Network, ContextNetwork):
         return None
+    field = FloatBallField()
     try:
         with np.errstate(all="ignore"):
             keeps = claim.keeps if claim and claim != Exact() else None
-            balls: dict[str, Any] = lags.gradient(problem.over(FloatBallField()), keeps)
+            balls: dict[str, Any] = lags.gradient(problem.over(field), keeps)
     except UnsupportedOperation:
         return None
     if not all(
@@ -108,17 +109,14 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
         for b in balls.values()
     ):
         return None
-    field = BallField(FLOAT_BITS)
-    gradient: Gradient = {
-        name: field.array(map(flint.arb, b.midpoint.reshape(-1).tolist(), b.radius.reshape(-1).tolist()), b.shape)
-        for name, b in balls.items()
-    }
-    return Enclosure(gradient, field, True, f"every relative radius is below 2^-{relative_bits} in float64")
+    return Enclosure(balls, field, True, f"every relative radius is below 2^-{relative_bits} in float64")
 
 
 def midpoints(gradient: Gradient) -> dict[str, Any]:
     """The balls' midpoints as float64 arrays, for display."""
     return {
-        name: np.array([float(b.value.mid()) for b in array.reshape(-1).tolist()]).reshape(array.shape)
+        name: array.midpoint
+        if isinstance(array, FloatBallArray)
+        else np.array([float(b.value.mid()) for b in array.reshape(-1).tolist()]).reshape(array.shape)
         for name, array in gradient.items()
     }

@@ -41,18 +41,25 @@ class UnknownAttribute(UnsupportedOperation, AttributeError):
 class Traced(NDArrayOperatorsMixin):
     """An array that remembers how it was made. `payload` is its value; without `active`, it is a constant."""
 
-    __slots__ = ("active", "order", "parents", "payload")
+    __slots__ = ("active", "order", "parents", "payload", "transposed")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, payload: Array, parents: tuple[tuple[Traced, rules.Linear], ...] = (), leaf: bool = False):
         self.payload, self.parents, self.order = payload, parents, next(_clock)
         self.active = leaf or bool(parents)
+        self.transposed: Traced | None = None
 
     shape = property(lambda self: self.payload.shape)
     ndim = property(lambda self: self.payload.ndim)
     size = property(lambda self: self.payload.size)
     dtype = property(lambda self: self.payload.dtype)
-    T = property(lambda self: _transpose(self))
+
+    @property
+    def T(self) -> Traced:
+        """Made once: a network that writes W.T at every step has one cotangent of it, not one per step."""
+        if self.transposed is None:
+            self.transposed = _transpose(self)
+        return self.transposed
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = f"np.{ufunc.__name__}"

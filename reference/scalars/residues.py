@@ -157,7 +157,7 @@ class ResidueField:
             raw = np.asarray(raw)
         out: ResidueArray = raw.view(ResidueArray)
         out.field = self
-        out.cell = degree if type(degree) is Cell else Cell(degree)
+        out.cell = degree if isinstance(degree, Cell) else Cell(degree)
         if not out.ndim:
             out.flags.writeable = False
         return out
