@@ -196,6 +196,8 @@ def fit(value: Any, operand: Array, g: Array) -> Term:
     if isinstance(value, Product):
         return value
     value = as_array(value, g, operand)
+    if value.shape == operand.shape:
+        return value
     extra = value.ndim - operand.ndim
     for axis in range(value.ndim):
         if value.shape[axis] != 1 and (axis < extra or operand.shape[axis - extra] == 1):

@@ -36,29 +36,25 @@ _TINY = 2.0**-1000
 _LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits, so that its product with n < 2^11 is exact
 _LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")  # ln 2 = high + low to within 2^-92
 _TAYLOR = tuple(1 / np.prod(np.arange(1.0, n + 1)) for n in range(14))
-_PAIRS = [np.array(_TAYLOR[n : n + 2])[:, None] for n in range(0, 14, 2)]
 _TANH_ERROR = 2.0**-50
 
 
 def tanh(x: Array) -> Array:
-    """tanh of a vector of float64 x, within 2^-50 of the true value, by arithmetic alone: no library is believed.
+    """tanh of float64 x, within 2^-50 of the true value, by arithmetic alone: no library is believed.
 
     With 2|x| = n ln 2 + q and E = 2^n e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact, for its terms are
     multiples of 2^-54 (of 2^-52 where n > 1) and it is below 1/2; subtracting n low costs less than 2u. The series of
-    e^q stops before q^14/14! < 2^-57 for |q| < 0.35, and Horner's scheme for its even and its odd terms, in q^2 with
-    rounded coefficients, stays within 5u of it: what is multiplied by q^2 < 1/8 brings little of its errors. So E is
-    right to a relative 8u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the three last operations
-    add 3u: 7u < 2^-50. Beyond |x| = 20, tanh is within 2^-56 of 1.
+    e^q stops before q^14/14! < 2^-57 for |q| < 0.35, and Horner's scheme with rounded coefficients stays within
+    5u of it. So E is right to a relative 8u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the three
+    last operations add 3u: 7u < 2^-50. Beyond |x| = 20, tanh is within 2^-56 of 1.
     """
     doubled = np.minimum(2 * np.abs(x), 40.0)
     n = np.rint(doubled * (1 / np.log(2)))
     q = doubled - n * _LN2_HIGH - n * _LN2_LOW
-    squared = q * q
-    even_odd = _PAIRS[-1] * np.ones_like(q)  # the terms of even and of odd degree, side by side
-    for pair in _PAIRS[-2::-1]:
-        even_odd *= squared
-        even_odd += pair
-    series = even_odd[0] + q * even_odd[1]
+    series = np.full_like(q, _TAYLOR[-1])
+    for coefficient in _TAYLOR[-2::-1]:
+        series *= q
+        series += coefficient
     result: Array = np.copysign(1 - 2 / (np.ldexp(series, n.astype(int)) + 1), x)
     return result
 
@@ -126,7 +122,7 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         if self.tanh_kept is not None:
             return self.tanh_kept
         # The slope at the midpoint is 1 - a^2 to within 2^-48, and |tanh''| / 2 < 1/2; two values are 2 apart at most.
-        a, r = tanh(self.midpoint.reshape(-1)).reshape(self.shape), np.minimum(self.radius, 2.0)
+        a, r = tanh(self.midpoint), np.minimum(self.radius, 2.0)
         result = ball(a, (r * ((1 - a * a) + (r / 2 + 2.0**-48)) + _TANH_ERROR) * _UP)
         if not self.flags.writeable:
             self.tanh_kept = result
