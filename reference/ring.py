@@ -2,9 +2,10 @@
 
 SymPy differentiates the unrolled loss (`symbolic`), and what it finds is written down as an arithmetic circuit
 (`circuit`), which is evaluated in a ring of polynomials. A circuit of a network whose functions are all undefined can
-be kept in a store and read again, a hundred times faster than it is derived. The store is not trusted: a circuit that
-was read counts only where every lag term is, as a polynomial, the one that the reverse pass (`lags`) finds, which
-shares no code with SymPy; otherwise it is derived anew. So no file, damaged or forged, makes anything else the truth.
+be kept in a store and read again, several times faster than it is derived and without SymPy. The store is not trusted:
+a circuit that was read counts only where every lag term is, as a polynomial, the one that the reverse pass (`lags`)
+finds, which knows nothing of SymPy; otherwise it is derived anew. So no file, damaged or forged, makes anything else
+the truth.
 """
 
 from __future__ import annotations
