@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pickle
 import statistics
@@ -74,6 +75,40 @@ def sent_and_kept() -> Outcome:
         assert again == first
     median = statistics.median(times)
     return Outcome(median, {f"each of {len(made.known)} units": median / 1000}, quartiles(times))
+
+
+def spent() -> Outcome:
+    """Milliseconds for a further piece whose making takes none, of as many as a few seconds allow."""
+    made = _Here()
+    one = Asked("bptt", "bptt", claims=CLAIMS, networks=(DEFAULT_NETWORK,))
+    running.audits([one], pools.Given(made))
+    like = {unit.kind: found["part"] for unit, found in made.known.items() if "part" in found}
+    known = {plan.kind: plan for plan in units.plans(one.rule()[0], CLAIMS[0], "full", 0, 0)}
+    rates = []
+
+    class Spending(_Here):
+        """Says at once of any further piece that it came to what the first did."""
+
+        def submit(self, function: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
+            task = pickle.loads(arguments[1])
+            if task.further is None:
+                return super().submit(function, *arguments)
+            nonlocal number
+            number += len(task.further)
+            taken = {"part": {**like[task.unit.kind], "seconds": 0.018}}
+            labels = [piece.label for piece in units.beyond(known[task.unit.kind], task.further)]
+            future: Future[Any] = Future()
+            future.set_result([(dataclasses.replace(task.unit, size=label), taken) for label in labels])
+            return future
+
+    for _ in range(3):
+        number, seconds = 0, 3.0
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "found.jsonl")
+            running.audits([one], pools.Given(Spending(dict(made.known))), results=path, minutes=seconds / 60)
+        rates.append(1000 * seconds / number)
+    median = statistics.median(rates)
+    return Outcome(median, {f"each of {number} further pieces": median / 1000}, quartiles(rates))
 
 
 def begun() -> Outcome:
@@ -156,6 +191,7 @@ ROWS = (
     Row("audit of BPTT: units in 1 process / step by step", at_most(1.5), compared(1, None, ("1 process", "here"))),
     Row("audit of BPTT: units in 2 processes / in 1", at_most(0.7), compared(2, 1, ("2 processes", "1 process"))),
     Row("ms to send and keep a unit", at_most(2), sent_and_kept),
+    Row("ms to send and keep a further piece", at_most(1), spent),
     Row("ms of a process on a unit beside its making", at_most(60), begun),
     Row("ms of a verdict for each of its pieces", at_most(1), concluded),
     Row("ms to read a unit back from a file", at_most(0.1), read_back),

@@ -25,12 +25,15 @@ class Budget:
 
     def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds, self.clock = seconds, clock
-        self._seen: list[tuple[Sizes, float]] = []
+        self._seen: dict[Sizes, float] = {}
+        self._last = self._spent = 0.0
         self.left_out: list[Sizes] = []
 
     def record(self, size: Sizes, seconds: float) -> None:
-        """Remember what a size took."""
-        self._seen.append((size, max(seconds, 1e-6)))
+        """Remember what a size took; where it is tried again, the longer of the two."""
+        seconds = max(seconds, 1e-6)
+        self._seen[size] = max(seconds, self._seen.get(size, 0.0))
+        self._last, self._spent = seconds, self._spent + seconds
 
     def predicted(self, size: Sizes) -> float:
         """Seconds that this size will take, from the largest one seen; 0 where nothing has been seen."""
@@ -40,12 +43,12 @@ class Budget:
         return seconds * (size.T / last.T) * math.pow(size.I / last.I, self._exponent())
 
     def _largest(self) -> tuple[Sizes, float]:
-        return max(self._seen, key=lambda seen: (seen[0].I, seen[1]))
+        return max(self._seen.items(), key=lambda seen: (seen[0].I, seen[1]))
 
     def _exponent(self) -> float:
         """p between 1 and 5, from the largest size and one with at most half as many units; closer ones say little."""
         last, seconds = self._largest()
-        for size, before in self._seen:
+        for size, before in self._seen.items():
             if 1 < size.I and 2 * size.I <= last.I:
                 growth = math.log((seconds / last.T) / (max(before, _OVERHEAD) / size.T)) / math.log(last.I / size.I)
                 return min(max(growth, 1.0), 5.0)
@@ -60,8 +63,7 @@ class Budget:
 
     def affords_next(self, growth: float = 6.0) -> bool:
         """Whether there is time for one more of `growth` times what the last one took, of all the time there is."""
-        last = self._seen[-1][1] if self._seen else 0.0
-        return sum(seconds for _, seconds in self._seen) + growth * last <= self.seconds
+        return self._spent + growth * self._last <= self.seconds
 
     @property
     def remark(self) -> str:
