@@ -248,6 +248,8 @@ class Page(html.parser.HTMLParser):
         self.tags.append((tag, dict(attrs)))
         if tag not in ("meta", "br", "link", "img", "wbr"):
             self.open.append(tag)
+        if tag == "sup":  # as it is spoken
+            self.words.append("^")
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open and self.open.pop() == tag, f"</{tag}> closes nothing"
@@ -617,3 +619,8 @@ def test_names_break_at_underscores_and_punctuation_stays_with_its_formula() -> 
     page = to_html(SAMPLE)
     assert "truncated_<wbr>bptt_<wbr>with_<wbr>a_<wbr>long_<wbr>name</a></th>" in page
     assert inline("the transposes of $W$ and $R$, and").count('<span class="tie"><math') == 1
+
+
+def test_powers_in_prose_are_raised() -> None:
+    assert inline("4 T I^2 + tau^3, 2^-60") == "4 T I<sup>2</sup> + tau<sup>3</sup>, 2<sup>\u221260</sup>"
+    assert inline("x^y and 3^2") == "x^y and 3^2"

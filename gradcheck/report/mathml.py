@@ -16,7 +16,7 @@ _ARITY = {"mfrac": 2, "msup": 2, "msub": 2, "msubsup": 3, "munder": 2, "mover": 
 _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
-_POWER = re.compile(r"\b(2|10)\^(-?\d+)\b")
+_POWER = re.compile(r"\b(2|10|[TIDK]|[a-z]+)\^(-?\d+)\b")
 
 
 def is_prose(formula: str) -> bool:
@@ -97,6 +97,6 @@ def _tied(markup: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Escaped text whose powers of two and ten, such as 2^-60, are raised, and whose <= is one sign."""
+    """Escaped text whose powers, such as 2^-60 and T I^2, are raised, and whose <= is one sign."""
     text = html.escape(text.replace(" <= ", " \u2264 "), quote=False)
     return _POWER.sub(lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", text)
