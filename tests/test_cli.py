@@ -304,16 +304,16 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck import auditing
+    from gradcheck import asking
 
-    whole = auditing.audit
+    whole = asking.audit
 
     def failing(rule: Any, *arguments: Any, **named: Any) -> Report:
         if rule.__name__ == "wrong":
             raise AssertionError("a bug")
         return whole(rule, *arguments, **named)
 
-    monkeypatch.setattr(auditing, "audit", failing)
+    monkeypatch.setattr(asking, "audit", failing)
     result = audit(f"{RULES}:wrong", f"{RULES}:undeclared", "--quiet")
     assert result.exit_code == 2, result.output
     assert "gradcheck itself failed" in result.stderr and "AssertionError: a bug" in result.stderr
@@ -321,8 +321,9 @@ def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch
 
 
 def stub_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = gradcheck.audit(catalogue.catalogue()[0], networks=[gradcheck.Network()], effort="quick")
-    monkeypatch.setattr(catalogue, "catalogue", lambda: ("a rule",))
+    first = catalogue.catalogue()[:1]
+    quick = gradcheck.audit(first[0], networks=[gradcheck.Network()], effort="quick")
+    monkeypatch.setattr(catalogue, "catalogue", lambda: first)
     monkeypatch.setattr(catalogue, "audit", lambda *_, **__: quick)
     monkeypatch.setattr(
         catalogue, "CHAPTERS", {"truncation": lambda _: Chapter("truncation", "Truncation, measured", "")}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import gradcheck
+from gradcheck.effort import Effort
 from gradcheck.evidence import blackbox
 from gradcheck.faults import FAULTS, Change, Fault, fault_named, matrix, patched, rules
 from gradcheck.faults.fault import BASES, black_box, build
@@ -82,7 +83,7 @@ ISSUE = {
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
 
 EXTENT = Extent(
-    gradcheck.auditing.Effort(
+    Effort(
         formal_T=3, formal_shapes=((1, 1, 1), (2, 2, 2)), enclosure_sizes=(Sizes(9, 5, 2, 2),), digits=(50,)
     ),
     BRIEF.float_sizes,

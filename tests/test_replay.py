@@ -17,7 +17,7 @@ from test_cli import run
 from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
-from gradcheck import Exact, Network, Outcome, Problem, auditing, counterexample, replay
+from gradcheck import Exact, Network, Outcome, Problem, asking, counterexample, replay
 from gradcheck.algorithms import Focused, bptt, run_rule, truncated_bptt
 from gradcheck.evidence import Case
 from gradcheck.problems import lively_problem, living_sizes
@@ -393,7 +393,7 @@ def test_of_several_counterexamples_each_has_its_file(
 ) -> None:
     examples = (halved, None, example_of(doubled), example_of(truncated_bptt))
     verdicts = tuple(Verdict("exact", Status.REFUTED, Strength.CERTIFIED, "", (), example) for example in examples)
-    monkeypatch.setattr(auditing, "audit", lambda *_, **__: Report("rule", "", (), verdicts))
+    monkeypatch.setattr(asking, "audit", lambda *_, **__: Report("rule", "", (), verdicts))
     assert run("audit", f"{RULES}:wrong", "--quiet", "--case", tmp_path / "case.json").exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case-2.json", "case-3.json", "case.json"]
     assert replay(tmp_path / "case-2.json", doubled).outcome is Outcome.STILL_WRONG

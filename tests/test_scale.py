@@ -273,11 +273,11 @@ def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -
     ticks = itertools.count()
 
     class FewPieces(running.Deadline):
-        """Twelve looks at the clock long."""
+        """Six looks at the clock long."""
 
         @property
         def left(self) -> float:
-            return 60.0 if next(ticks) < 12 else 0.0
+            return 60.0 if next(ticks) < 6 else 0.0
 
     monkeypatch.setattr(running, "Deadline", FewPieces)
     report = audit(bptt, Here(), minutes=1)
