@@ -195,12 +195,11 @@ def fit(value: Any, operand: Array, g: Array) -> Term:
     """A map's answer summed back over the axes along which the operand was broadcast."""
     if isinstance(value, Product):
         return value
-    value = as_array(value, g, operand)
-    if value.shape == operand.shape:
-        return value
-    extra = value.ndim - operand.ndim
-    for axis in range(value.ndim):
-        if value.shape[axis] != 1 and (axis < extra or operand.shape[axis - extra] == 1):
-            value = np.sum(value, axis=axis, keepdims=True)
-    summed: Array = value.reshape(operand.shape)
-    return summed
+    summed: Array = as_array(value, g, operand)
+    if summed.shape == operand.shape:
+        return summed
+    extra = summed.ndim - operand.ndim
+    for axis in range(summed.ndim):
+        if summed.shape[axis] != 1 and (axis < extra or operand.shape[axis - extra] == 1):
+            summed = np.sum(summed, axis=axis, keepdims=True)
+    return summed.reshape(operand.shape)

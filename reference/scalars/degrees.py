@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 
 class Divisor:
@@ -53,7 +54,7 @@ class Degree:
         if not self.divisors and not other.divisors:
             if not (self.numerator and other.numerator):
                 return self if self.numerator else other
-            return Degree(self.numerator + other.numerator)
+            return _polynomial(self.numerator + other.numerator)
         powers = dict(self.divisors)
         for divisor, power in other.divisors.items():
             powers[divisor] = powers.get(divisor, 0) + power
@@ -70,6 +71,12 @@ class Degree:
     def equality(self, other: Degree) -> int:
         """The degree of the polynomial that vanishes where an entry of one equals an entry of the other."""
         return self.join(other).numerator
+
+
+@lru_cache(maxsize=4096)
+def _polynomial(numerator: int) -> Degree:
+    """Without divisors; kept, since a rule meets the same ones at every step."""
+    return Degree(numerator)
 
 
 CONSTANT, GENERATOR = Degree(0), Degree(1)

@@ -83,10 +83,11 @@ class Modulus:
 
     def multiply(self, x: Any, y: Any) -> Array:
         """The elementwise product, broadcast."""
+        if self.direct_terms:
+            return self.reduce(np.multiply(x, y))
         if np.size(x) < np.size(y):
             x, y = y, x
-        largest = abs(y) if isinstance(y, float) else self.bound
-        if self.bound * largest <= EXACT:
+        if isinstance(y, float) and self.bound * abs(y) <= EXACT:
             return self.reduce(np.multiply(x, y))
         high, low = self.halves(y)
         product = self.reduce(np.multiply(x, high))  # |x high| <= B (B/base + 1/2) < 2^46
@@ -169,10 +170,14 @@ class Modulus:
         """The representatives in [0, p), int64."""
         return np.mod(np.asarray(x).astype(np.int64), self.prime)
 
+    def signed(self, x: Array) -> Array:
+        """The representatives of magnitude at most (p - 1)/2, int64, from those in [0, p)."""
+        small: Array = x - self.prime * (x > self.prime // 2)
+        return small
+
     def balanced(self, x: Any) -> Array:
-        """The representatives of magnitude at most (p - 1)/2, from int64 ones in [0, p)."""
-        signed: Array = np.where(x > self.prime // 2, x - self.prime, x).astype(np.float64)
-        return signed
+        """The same in float64."""
+        return self.signed(x).astype(np.float64)
 
     def convert(self, number: Any) -> float:
         """The residue of an int, float or Fraction; a float is the dyadic rational that it is.

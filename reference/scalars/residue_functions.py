@@ -21,11 +21,14 @@ from ..typing import Array
 from .degrees import CONSTANT, GENERATOR, Degree, Divisor
 from .residue_arithmetic import Modulus
 
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
 
 def _mix(z: Array) -> Array:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Array = z ^ (z >> np.uint64(31))
+    z = (z ^ (z >> _SHIFTS[0])) * _FACTORS[0]
+    z = (z ^ (z >> _SHIFTS[1])) * _FACTORS[1]
+    mixed: Array = z ^ (z >> _SHIFTS[2])
     return mixed
 
 
@@ -40,7 +43,7 @@ class RandomFunctions:
     def __init__(self, modulus: Modulus, seed: int) -> None:
         self.modulus, self.seed = modulus, seed
         self._keys: dict[str, Array] = {}
-        self._half = modulus.convert(0.5)
+        self._half, self._prime = modulus.convert(0.5), np.uint64(modulus.prime)
         self.recording = False
         self.reset()
 
@@ -63,11 +66,11 @@ class RandomFunctions:
         key = self._keys.get(name)
         if key is None:
             key = self._keys[name] = self._key(name)
-        with np.errstate(over="ignore"):
-            return _mix(_mix(np.asarray(points).astype(np.uint64) + key[0]) + key[1])
+        flat = np.asarray(points).astype(np.uint64).reshape(-1)  # products of arrays wrap; NumPy's scalars would warn
+        return _mix(_mix(flat + key[:1]) + key[1:]).reshape(np.shape(points))
 
     def _random(self, name: str, points: Array) -> Array:
-        return self.modulus.balanced((self._hash(name, points) % np.uint64(self.modulus.prime)).astype(np.int64))
+        return self.modulus.balanced((self._hash(name, points) % self._prime).astype(np.int64))
 
     def _sigma(self, x: Array, degree: Degree) -> Array:
         v = self.modulus.balanced(self.modulus.canonical(x))
@@ -87,8 +90,12 @@ class RandomFunctions:
         if name == "logistic":
             return self._sigma(x, degree), GENERATOR
         if name == "tanh":
-            sigma = self._sigma(modulus.multiply(x, 2.0), degree)
-            return modulus.subtract(modulus.multiply(sigma, 2.0), 1.0), GENERATOR
+            # 2 sigma(2x) - 1, an odd function as sigma(-v) = 1 - sigma(v).
+            v = modulus.signed(modulus.canonical(2.0 * x))
+            points = np.abs(v)
+            self._record("sigma", points, degree)
+            sigma = self._hash("sigma", points) % self._prime
+            return modulus.reduce(2.0 * sigma - 1.0) * np.sign(v), GENERATOR
         if name == "exp":
             sigma = self._sigma(x, degree)
             value = modulus.multiply(sigma, modulus.inverse(modulus.subtract(1.0, sigma)))

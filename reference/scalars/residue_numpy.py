@@ -91,7 +91,7 @@ def _direct(operation: str, joined: str) -> Callable[[ResidueField, ResidueArray
 
     def run(field: ResidueField, x: ResidueArray, y: ResidueArray) -> ResidueArray:
         raw = getattr(field.modulus, operation)(_RAW(x, np.ndarray), _RAW(y, np.ndarray))
-        return field.carry(raw, getattr(x.cell.degree, joined)(y.cell.degree))
+        return field.carry(raw, Cell(getattr(x.cell.degree, joined)(y.cell.degree)))
 
     return run
 
@@ -102,6 +102,7 @@ DIRECT.update(
         np.subtract: _direct("subtract", "join"),
         np.multiply: _direct("multiply", "times"),
         np.matmul: _direct("matmul", "times"),
+        np.positive: lambda field, x: field.carry(_RAW(x, np.ndarray).copy(), x.cell.degree),
     }
 )
 

@@ -183,9 +183,8 @@ class Cell:
         self.degree = degree
 
 
-NOT_BOUNDED = Cell()
 DIRECT: dict[np.ufunc, Any] = {}
-"""Operations on two arrays of one field, by `residue_numpy`, which imports this module."""
+"""Operations on one array, or two of one field, by `residue_numpy`, which imports this module."""
 
 
 def _in_place(ufunc: np.ufunc) -> Any:
@@ -199,14 +198,12 @@ def _in_place(ufunc: np.ufunc) -> Any:
 class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
     """Residues of one `field`. Elements taken out are 0-d arrays, read-only like NumPy's scalars."""
 
-    field: ResidueField | None = None
-    cell: Cell
+    field: ResidueField | None = None  # until `carry` gives it one, and a bound of its own
+    cell: Cell = Cell()
 
     def __array_finalize__(self, source: Any) -> None:
         if isinstance(source, ResidueArray):
             self.field, self.cell = source.field, source.cell
-        else:  # not yet an array of any field: `carry` gives it one, and a bound of its own
-            self.cell = NOT_BOUNDED
 
     def _field(self) -> ResidueField:
         if self.field is None:
@@ -238,11 +235,11 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return field.carry(value.reshape(() if name == "L" else self.shape), degree)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs and ufunc in DIRECT and len(inputs) == 2:
+        if ufunc in DIRECT and method == "__call__" and not kwargs:
             # Most of a rule's operations are these, on small arrays, where every look at the operands counts.
-            x, y = inputs
-            if type(x) is type(y) is ResidueArray and x.field is not None and x.field is y.field:
-                return DIRECT[ufunc](x.field, x, y)
+            first, last = inputs[0], inputs[-1]
+            if type(first) is type(last) is ResidueArray and first.field is last.field is not None:
+                return DIRECT[ufunc](first.field, *inputs)
         from .residue_numpy import call_ufunc
 
         if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
@@ -259,7 +256,9 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __getitem__(self, key: Any) -> Any:
         field = self._field()
-        if type(key) is not int and has_residues(key):
+        if type(key) is int and self.ndim > 1:
+            return super().__getitem__(key)  # a row, which is a view
+        if has_residues(key):
             raise UnsupportedOperation("indexing with residues", field.name, NO_ORDER)
         raw = np.ndarray.view(self, np.ndarray)[key]
         return field.carry(raw, Cell(self.cell.degree) if raw.flags.owndata else self.cell)
