@@ -1,7 +1,9 @@
 """A row of the table: a ratio, what it should be, and how it is measured.
 
 Machines are noisy and shared, so the two sides of a ratio run in turn, and the ratio is the median over
-the turns; a slow moment then slows both. The quartiles over the turns say how noisy it was.
+the turns; a slow moment then slows both. The quartiles over the turns say how noisy it was. Time is that of the
+processor in this process, all threads together: of two sides on one thread each it is what a clock on the wall shows
+on an idle machine, and on a busy one the longer side is not charged for the turns that others take in its midst.
 """
 
 from __future__ import annotations
@@ -69,9 +71,12 @@ def in_turn(
     *,
     repeats: int = 9,
     warm: bool = True,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = time.process_time,
 ) -> Outcome:
-    """Run both `repeats` times in turn, where `warm` after once each unmeasured; the ratio is of `over` to `under`."""
+    """Run both `repeats` times in turn, where `warm` after once each unmeasured; the ratio is of `over` to `under`.
+
+    clock: for sides that start processes, time.perf_counter.
+    """
     if warm:
         over(), under()
     pairs = [(_seconds(over, clock), _seconds(under, clock)) for _ in range(repeats)]
