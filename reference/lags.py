@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from . import network as networks
 from .cotangents import CotangentSum
 from .problem import Problem
@@ -118,11 +120,8 @@ def _whole(problem: Problem) -> Gradient:
         return found
 
     us, pull = vjp(readouts, problem.parameters)
-    errors = [
-        w * networks.output_error(network, u, y)
-        for u, y, w in zip(us, problem.targets, problem.loss_weights, strict=True)
-    ]
-    (parameters,) = pull(errors)
+    errors = np.stack([networks.output_error(network, u, y) for u, y in zip(us, problem.targets, strict=True)])
+    (parameters,) = pull(list(problem.loss_weights[:, None] * errors))
     return parameters  # type: ignore[no-any-return]
 
 

@@ -326,9 +326,10 @@ class Pullback:
         return map_arrays(lambda leaf: sums.get(leaf.order) or CotangentSum(leaf.payload), self._leaves)
 
     def _seed(self, sums: dict[int, CotangentSum], output: Any, g: Any) -> None:
-        g = as_array(g, _payload(output))
-        if g.shape != np.shape(output):
-            raise GradcheckError(f"a cotangent has shape {g.shape}; its output has shape {np.shape(output)}")
+        payload = _payload(output)
+        g, wanted = as_array(g, payload), np.shape(payload)
+        if g.shape != wanted:
+            raise GradcheckError(f"a cotangent has shape {g.shape}; its output has shape {wanted}")
         if isinstance(output, Traced) and output.active:
             sums[output.order].add(g)
 
@@ -337,6 +338,8 @@ class Pullback:
         if node.parents[0][1] is rules.swap:
             sums[node.parents[0][0].order].add(*(term.T for term in total.terms))
             return
-        g = total.array()
+        g = total.terms[0] if len(total.terms) == 1 else None  # one array is passed on as it is
+        if not isinstance(g, np.ndarray):
+            g = total.array()
         for parent, linear in node.parents:
             sums[parent.order].add(rules.fit(linear(g), parent.payload, g))

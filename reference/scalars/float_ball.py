@@ -193,7 +193,7 @@ def _planes(x: Any) -> _Planes:
     if x.planes_kept is not None:
         return x.planes_kept
     m, r = x.midpoint, x.radius
-    planes = _Planes(m, np.abs(m), r if m.ndim == 1 or r.any() else None)  # a vector costs less than to look
+    planes = _Planes(m, np.abs(m), r if m.size in m.shape or r.any() else None)  # a vector costs less than to look
     if not x.flags.writeable:
         x.planes_kept = planes
     return planes
