@@ -85,11 +85,13 @@ def in_turn(
     return Outcome(statistics.median(ratios), dict(zip(labels, medians, strict=True)), quartiles(ratios))
 
 
-def alone(run: Callable[[], Any], label: str, *, repeats: int = 5) -> Outcome:
+def alone(
+    run: Callable[[], Any], label: str, *, repeats: int = 5, clock: Callable[[], float] = time.process_time
+) -> Outcome:
     """The median of `repeats` runs, after an unmeasured one if there are several; the 'ratio' is to one second."""
     if repeats > 1:
         run()
-    times = [_seconds(run, time.perf_counter) for _ in range(repeats)]
+    times = [_seconds(run, clock) for _ in range(repeats)]
     median = statistics.median(times)
     return Outcome(median, {label: median}, quartiles(times))
 

@@ -52,7 +52,12 @@ def modular_identity() -> Outcome:
 
 def _process(command: list[str], label: str) -> Callable[[], Outcome]:
     def run() -> Outcome:
-        return alone(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), label, repeats=1)
+        return alone(
+            lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL),
+            label,
+            repeats=1,
+            clock=time.perf_counter,
+        )
 
     return run
 
