@@ -99,7 +99,7 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
         return None
     field = FloatBallField()
     try:
-        with np.errstate(all="ignore"):
+        with field.working(), np.errstate(all="ignore"):
             keeps = claim.keeps if claim and claim != Exact() else None
             balls: dict[str, Any] = lags.gradient(problem.over(field), keeps)
     except UnsupportedOperation:

@@ -83,9 +83,7 @@ ISSUE = {
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
 
 EXTENT = Extent(
-    Effort(
-        formal_T=3, formal_shapes=((1, 1, 1), (2, 2, 2)), enclosure_sizes=(Sizes(9, 5, 2, 2),), digits=(50,)
-    ),
+    Effort(formal_T=3, formal_shapes=((1, 1, 1), (2, 2, 2)), enclosure_sizes=(Sizes(9, 5, 2, 2),), digits=(50,)),
     BRIEF.float_sizes,
 )
 

@@ -123,6 +123,23 @@ def test_a_product_that_underflows_is_contained() -> None:
     assert vanishing_holds()
 
 
+def tiny_times_large_holds() -> bool:
+    x, y = FIELD.lift(np.full(3, 1.1 * 2.0**1000)), FIELD.lift(np.array([5.0, 7.0, 11.0]) * 2.0**-1074)
+    products = contains(x * y, np.asarray(inside(x, 0) * inside(y, 0)))
+    return products and all(contains(a @ b, np.asarray(inside(a, 0) @ inside(b, 0))) for a, b in [(x, y), (y, x)])
+
+
+def test_a_subnormal_number_times_a_large_one_is_contained() -> None:
+    assert tiny_times_large_holds()
+
+
+def test_where_subnormal_numbers_are_flushed_arb_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = PROBLEMS["recurrent"]
+    assert isinstance(enclose(problem, relative_bits=20, first_bits=53).field, FloatBallField)
+    monkeypatch.setattr(float_ball, "_LEAST", 0.0)  # what a thread that flushes makes of it
+    assert not isinstance(enclose(problem, relative_bits=20, first_bits=53).field, FloatBallField)
+
+
 def test_tanh_of_balls_contains_that_of_their_ends() -> None:
     assert tanh_holds()
 
@@ -208,6 +225,11 @@ def test_rounding_that_is_not_charged_is_caught(monkeypatch: pytest.MonkeyPatch)
 def test_underflow_that_is_not_charged_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(float_ball, "_TINY", 0.0)
     assert not operation_holds("*", 0.0) and not vanishing_holds()
+
+
+def test_rounding_that_underflows_and_is_not_charged_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(float_ball, "_LEAST", 0.0)
+    assert not tiny_times_large_holds()
 
 
 def test_a_radius_that_is_not_carried_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ _NAME = "float ball"
 _U2 = 2.0**-52
 _UP = 1 + 2.0**-48
 _TINY = 2.0**-1000
+_LEAST = 2.0**-1074
+"""What the rounding that a number is charged may lose where it underflows, and is then multiplied by a large one."""
 _LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits, so that its product with n < 2^11 is exact
 _LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")  # ln 2 = high + low to within 2^-92
 _TAYLOR = tuple(1 / np.prod(np.arange(1.0, n + 1)) for n in range(14))
@@ -71,7 +73,9 @@ class FloatBallField:
         return list(map(flint.arb, array.midpoint.reshape(-1).tolist(), array.radius.reshape(-1).tolist()))
 
     def working(self) -> nullcontext[None]:
-        """Nothing to set up; here because every field has it."""
+        """Nothing to set up. Raises `UnsupportedOperation` where this thread takes subnormal numbers for 0."""
+        if not (np.array([_LEAST]) * np.array([1.0])).any():
+            raise UnsupportedOperation("arithmetic that flushes subnormal numbers to zero", _NAME)
         return nullcontext()
 
     def lift(self, array: Any) -> FloatBallArray:
@@ -224,11 +228,11 @@ def _subtract(x: Any, y: Any) -> FloatBallArray:
 
 def _multiply(x: Any, y: Any) -> FloatBallArray:
     (mx, rx), (my, ry) = _parts(x), _parts(y)
-    size = np.abs(my)
-    r = np.abs(mx) * (size * _U2 + ry)
+    m = mx * my
+    r = np.abs(mx) * ry + np.abs(m) * _U2
     if isinstance(rx, np.ndarray):  # not of a plain number
-        r += rx * (size + ry)
-    return ball(mx * my, r * _UP + _TINY)
+        r += rx * (np.abs(my) + ry)
+    return ball(m, r * _UP + _TINY)
 
 
 def _square(x: Any) -> FloatBallArray:
@@ -254,7 +258,7 @@ def _positive(x: Any) -> FloatBallArray:
 def _matmul(x: Any, y: Any) -> FloatBallArray:
     left, right = _planes(x), _planes(y)
     n = left.midpoint.shape[-1]
-    charged = (n + 2) * _U2 * right.size
+    charged = (n + 2) * _U2 * right.size + _LEAST
     radius = left.size @ (charged if right.radius is None else charged + right.radius)
     if left.radius is not None:
         radius = radius + left.radius @ (right.size if right.radius is None else right.size + right.radius)
