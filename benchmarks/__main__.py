@@ -17,7 +17,7 @@ from gradcheck.reference.errors import GradcheckError
 from . import diagnosis, first_verdict, isolation, peers, plots, proofs, residues, rivals, rules, scale, truth
 from .comparing import Change, Compared, compare, elsewhere
 from .growth import CURVES, Curve, Line
-from .results import Result, Results, measure, read, surroundings, write
+from .results import Result, Results, measure, merged, read, surroundings, write
 from .rows import Row
 
 ROWS: tuple[Row, ...] = (
@@ -68,6 +68,9 @@ def changes(rows: Sequence[Compared]) -> Table:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="TEXT", default="", help="only rows and growth whose name contains this")
+    parser.add_argument(
+        "--rounds", type=int, choices=range(1, 10), default=1, help="measure all rows so often, one after the other"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--compare", type=Path, metavar="OLD", help="show what changed since the results in that file")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw there how times grow with T and with I")
@@ -83,7 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(chosen: argparse.Namespace, console: Console) -> int:
     old = read(chosen.compare) if chosen.compare is not None else None  # before the minutes that rows take
     wanted = chosen.only.lower()
-    rows = tuple(measure(row) for row in ROWS if wanted in row.name.lower())
+    chosen_rows = [row for row in ROWS if wanted in row.name.lower()]
+    rounds = [[measure(row) for row in chosen_rows] for _ in range(chosen.rounds)]
+    rows = tuple(merged(row) for row in zip(*rounds, strict=True))
     growth = tuple(curve.measure() for curve in GROWTH if wanted in curve.name.lower())
     results = Results(surroundings(), rows, growth)
     if chosen.json is not None:

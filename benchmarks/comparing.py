@@ -1,7 +1,8 @@
 """Two runs of the benchmarks, row by row: which ratios got worse by more than their noise.
 
-The noise of a ratio is its interquartile range over the turns. A row is worse, or better, where the ranges of the two
-runs are apart; one that was measured once has no noise to tell by, so it is shown and never judged.
+The noise of a ratio is its interquartile range over the turns, of several rounds from the lowest to the highest. A row
+is worse, or better, where the ranges of the two runs are apart; one that was measured once has no noise to tell by, so
+it is shown and never judged. On a shared machine one round tells of little but its own moment: `--rounds 3`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import statistics
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +75,19 @@ def measure(row: Row) -> Result:
     except Skipped as reason:
         return Result(row.name, row.goal, skipped=str(reason))
     return Result(row.name, row.goal, outcome.ratio, outcome.quartiles, outcome.seconds)
+
+
+def merged(rounds: Sequence[Result]) -> Result:
+    """One row measured in several rounds: the median, and quartiles from the lowest first to the highest third.
+
+    Turns that follow each other share their moment of the machine; rounds that are minutes apart do not.
+    """
+    first, ratios = rounds[0], [row.ratio for row in rounds if row.ratio is not None]
+    if len(ratios) < 2:
+        return first
+    ends = [end for row in rounds if row.ratio is not None for end in row.quartiles or (row.ratio, row.ratio)]
+    seconds = {label: statistics.median(row.seconds[label] for row in rounds) for label in first.seconds}
+    return Result(first.name, first.goal, statistics.median(ratios), (min(ends), max(ends)), seconds)
 
 
 def surroundings() -> Surroundings:

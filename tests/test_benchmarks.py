@@ -227,6 +227,16 @@ def test_a_change_counts_where_the_quartiles_are_apart(old: Result, new: Result,
     assert [row.change for row in compare(results(old), results(new))] == [change]
 
 
+def test_rounds_are_merged_with_the_noise_between_them(commands: Callable[..., int], tmp_path: Path) -> None:
+    found = iter([Outcome(1.0, {"a": 1.0}, (0.9, 1.1)), Outcome(1.6, {"a": 3.0}, (1.5, 1.7)), Outcome(1.2, {"a": 2.0})])
+    row = Row("a", at_most(2), lambda: next(found))
+    path = tmp_path / "rows.json"
+    assert commands([row, LACKING], "--rounds", "3", "--json", str(path)) == 0
+    merged, lacking = read(path).rows
+    assert merged == Result("a", at_most(2), 1.2, (0.9, 1.7), {"a": 2.0})
+    assert lacking.skipped and lacking.ratio is None
+
+
 def test_rows_of_one_run_only_are_named() -> None:
     found = compare(results(row_of(1, 2, name="old")), results(row_of(1, 2, name="new")))
     assert [(row.name, row.change) for row in found] == [("new", Change.NEW), ("old", Change.GONE)]
