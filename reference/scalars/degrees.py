@@ -80,3 +80,12 @@ def _polynomial(numerator: int) -> Degree:
 
 
 CONSTANT, GENERATOR = Degree(0), Degree(1)
+
+
+class Cell:
+    """The degree of an array, in one place for all its views."""
+
+    __slots__ = ("degree",)
+
+    def __init__(self, degree: Degree = CONSTANT) -> None:
+        self.degree = degree

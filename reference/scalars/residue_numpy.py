@@ -9,19 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import Undecided, UnsupportedOperation
-from .degrees import CONSTANT
-from .residues import (
-    DIRECT,
-    LIKE_HINT,
-    NO_ORDER,
-    NUMBERS,
-    Cell,
-    Operand,
-    ResidueArray,
-    ResidueField,
-    has_residues,
-    kind_of,
-)
+from .degrees import CONSTANT, Cell
+from .residues import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 
 
 def _sum_like(operation: str) -> Callable[..., Operand]:
@@ -82,29 +71,6 @@ _ARITHMETIC: dict[np.ufunc, Callable[..., Operand]] = {
 for _name, _operation in (("vecdot", _vecdot), ("matvec", _matvec), ("vecmat", _vecmat)):
     if hasattr(np, _name):  # numpy 2.0 has the first, 2.2 all three
         _ARITHMETIC[getattr(np, _name)] = _operation
-
-_RAW = np.ndarray.view
-
-
-def _direct(operation: str, joined: str) -> Callable[[ResidueField, ResidueArray, ResidueArray], ResidueArray]:
-    """An operation on two arrays of one field, nothing else being there to look at."""
-
-    def run(field: ResidueField, x: ResidueArray, y: ResidueArray) -> ResidueArray:
-        raw = getattr(field.modulus, operation)(_RAW(x, np.ndarray), _RAW(y, np.ndarray))
-        return field.carry(raw, Cell(getattr(x.cell.degree, joined)(y.cell.degree)))
-
-    return run
-
-
-DIRECT.update(
-    {
-        np.add: _direct("add", "join"),
-        np.subtract: _direct("subtract", "join"),
-        np.multiply: _direct("multiply", "times"),
-        np.matmul: _direct("matmul", "times"),
-        np.positive: lambda field, x: field.carry(_RAW(x, np.ndarray).copy(), x.cell.degree),
-    }
-)
 
 _FUNCTIONS: dict[np.ufunc, Callable[[ResidueArray], Any]] = {
     np.tanh: lambda x: x.apply_function("tanh"),

@@ -22,8 +22,9 @@ import numpy as np
 
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
-from .degrees import CONSTANT, GENERATOR, Degree
+from .degrees import CONSTANT, GENERATOR, Cell, Degree
 from .residue_arithmetic import EXACT, Modulus
+from .residue_direct import DIRECT
 from .residue_functions import RandomFunctions
 from .scalar import Scalar
 
@@ -153,9 +154,7 @@ class ResidueField:
 
     def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
-        if type(raw) is not np.ndarray:
-            raw = np.asarray(raw)
-        out: ResidueArray = raw.view(ResidueArray)
+        out: ResidueArray = np.asarray(raw).view(ResidueArray)
         out.field = self
         out.cell = degree if isinstance(degree, Cell) else Cell(degree)
         if not out.ndim:
@@ -172,19 +171,6 @@ class ResidueField:
         np.ndarray.view(target, np.ndarray)[key] = raw
         if not (isinstance(value, ResidueArray) and value.cell is target.cell):
             target.cell.degree = target.cell.degree.join(degree)
-
-
-class Cell:
-    """The degree of an array, in one place for all its views."""
-
-    __slots__ = ("degree",)
-
-    def __init__(self, degree: Degree = CONSTANT) -> None:
-        self.degree = degree
-
-
-DIRECT: dict[np.ufunc, Any] = {}
-"""Operations on one array, or two of one field, by `residue_numpy`, which imports this module."""
 
 
 def _in_place(ufunc: np.ufunc) -> Any:
@@ -236,10 +222,9 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if ufunc in DIRECT and method == "__call__" and not kwargs:
-            # Most of a rule's operations are these, on small arrays, where every look at the operands counts.
-            first, last = inputs[0], inputs[-1]
-            if type(first) is type(last) is ResidueArray and first.field is last.field is not None:
-                return DIRECT[ufunc](first.field, *inputs)
+            x, y = inputs[0], inputs[-1]
+            if type(x) is type(y) is ResidueArray and x.field is y.field is not None:
+                return DIRECT[ufunc](x.field, *inputs)
         from .residue_numpy import call_ufunc
 
         if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
@@ -264,7 +249,7 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return field.carry(raw, Cell(self.cell.degree) if raw.flags.owndata else self.cell)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if type(key) is not int and has_residues(key):
+        if has_residues(key):
             raise UnsupportedOperation("indexing with residues", self._field().name, NO_ORDER)
         self._field().write(self, key, value)
 
