@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
+from gradcheck.reference.scalars import residue_direct
 from gradcheck.reference.scalars.modular import ModularField
+from gradcheck.reference.scalars.residue_numpy import call_ufunc
 from gradcheck.reference.scalars.residues import ResidueArray, ResidueField
 
 PRIMES = (3, 251, 8388593, 2**26 - 5, 134217689, 2**31 - 1)
@@ -426,3 +428,20 @@ def test_in_place_and_out():
     np.copyto(w, 5, where=np.eye(4, dtype=bool))
     quarter = BIG.convert(0.25)
     assert_residues(BIG, w[1:3], [[quarter, 5, 2, 2], [4, b[0, 0], 5, 2]], "assignments")
+
+
+@pytest.mark.parametrize("ufunc", list(residue_direct.DIRECT), ids=lambda ufunc: ufunc.__name__)
+@pytest.mark.parametrize("prime", [8388593, 2**31 - 1])
+def test_the_short_way_comes_to_what_the_long_way_does(ufunc: np.ufunc, prime: int) -> None:
+    field = ResidueField(prime)
+    rng = np.random.default_rng(0)
+    operands = [field.random((5, 5), rng) * field.random((5, 5), rng) for _ in range(ufunc.nin)]
+    short, long = ufunc(*operands), call_ufunc(field, ufunc, "__call__", tuple(operands), {})
+    assert field.equal(short, long).all() and short.fraction_degree == long.fraction_degree
+    assert not np.shares_memory(short.view(np.ndarray), operands[0].view(np.ndarray))
+
+
+def test_a_short_way_that_goes_elsewhere_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(residue_direct.DIRECT, np.add, residue_direct.DIRECT[np.subtract])
+    with pytest.raises(AssertionError):
+        test_the_short_way_comes_to_what_the_long_way_does(np.add, 8388593)
