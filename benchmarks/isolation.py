@@ -9,6 +9,7 @@ from gradcheck.algorithms import bptt
 from gradcheck.asking import audit
 from gradcheck.reference.network import Network
 
+from . import threads
 from .rows import Outcome, Row, at_most, in_turn
 
 
@@ -17,7 +18,8 @@ def isolated_over_in_process(effort: str, repeats: int) -> Callable[[], Outcome]
 
     def run() -> Outcome:
         def judged(isolated: bool) -> object:
-            return audit(bptt, networks=[Network()], effort=effort, isolated=isolated)
+            with threads.of_children():
+                return audit(bptt, networks=[Network()], effort=effort, isolated=isolated)
 
         assert judged(True) == judged(False), "isolation changes what is found"
         return in_turn(

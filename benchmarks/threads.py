@@ -38,6 +38,13 @@ with _environment(dict.fromkeys(_BLAS, str(THREADS))):
 from .rows import Skipped  # noqa: E402  (which loads NumPy)
 
 
+@contextmanager
+def of_children() -> Iterator[None]:
+    """Processes that are started in this context get as many threads as this one has."""
+    with _environment(dict.fromkeys(_BLAS, str(THREADS)) if FIXED else {}):
+        yield
+
+
 def torch() -> Any:
     """torch, with `THREADS` threads. Raises `Skipped` where it is not installed."""
     try:
