@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from threading import RLock
 from typing import Any
 
 from .asking import audit
@@ -41,29 +42,25 @@ def report(
     `if __name__ == "__main__":`. The result is the same. Raises `GradcheckError` for another effort.
     """
     told = progress or (lambda _: None)
-    with _beside(processes) as pool:
-        rules, reports, counts = catalogue(), list[Report](), dict[str, Counts]()
-        early = {name: pool.submit(_chapter, name) for name in CHAPTERS if name not in COUNTING} if pool else {}
-        beside = (
-            {n: pool.submit(_audited, rules[n], effort, seed) for n in reversed(range(1, len(rules)))} if pool else {}
-        )
+    rules, reports, counts = catalogue(), list[Report](), dict[str, Counts]()
+    with _beside(processes) as beside:
+        for name in CHAPTERS:
+            if name not in COUNTING:
+                beside.wants(name, _chapter, name)
+        for number in reversed(range(1, len(rules))):
+            beside.wants(number, _audited, rules[number], effort, seed)
         for number, rule in enumerate(rules):
-            elsewhere = beside.get(number)
-            if elsewhere and not elsewhere.cancel():  # what has not begun there is done here
-                told(f"waiting for {rule.__name__}")
-                found, counted = elsewhere.result()
-            else:
-                found, counted = _audited(rule, effort, seed, told)
+            told(f"waiting for {rule.__name__}")
+            found, counted = beside.taken(number) or _audited(rule, effort, seed, told)
             reports.append(found)
             counts[rule.__name__] = counted
             finished(found)
-        counting = [name for name in CHAPTERS if name in COUNTING]  # the first of them is judged here
-        late = {name: pool.submit(_chapter, name, counts) for name in counting[1:]} if pool else {}
+        for name in [name for name in CHAPTERS if name in COUNTING][1:]:  # the first of them is judged here
+            beside.wants(name, _chapter, name, counts)
         judged: list[Chapter] = []
         for name in CHAPTERS:
             told(name)
-            begun = early.get(name) or late.get(name)
-            judged.append(begun.result() if begun else _chapter(name, counts, told))
+            judged.append(beside.taken(name) or _chapter(name, counts, told))
             finished(judged[-1])
     return Collection(TITLE, tuple(reports), tuple(judged))
 
@@ -116,14 +113,50 @@ COUNTING = tuple(CHAPTERS)[:2]
 """Those that take what the audits have counted."""
 
 
+class _Beside:
+    """Work for a second process, one piece after the other: what it has not begun can be done here instead."""
+
+    def __init__(self, pool: ProcessPoolExecutor | None) -> None:
+        self._pool, self._lock = pool, RLock()  # a future that has ended already calls at once
+        self._waiting: dict[Any, tuple[Any, ...]] = {}
+        self._begun: dict[Any, Future[Any]] = {}
+        self._idle = True
+
+    def wants(self, key: Any, function: Callable[..., Any], *arguments: Any) -> None:
+        """Have it done there, after what was wanted before."""
+        if self._pool is not None:
+            with self._lock:
+                self._waiting[key] = (function, *arguments)
+                self._feed()
+
+    def taken(self, key: Any) -> Any:
+        """What came of it, waited for where it was begun; None where it was not, and will not be."""
+        with self._lock:
+            self._waiting.pop(key, None)
+        begun = self._begun.get(key)
+        return None if begun is None else begun.result()
+
+    def _feed(self) -> None:
+        if self._idle and self._waiting and self._pool is not None:
+            self._idle, key = False, next(iter(self._waiting))
+            self._begun[key] = future = self._pool.submit(*self._waiting.pop(key))
+            future.add_done_callback(self._ended)
+
+    def _ended(self, future: Future[Any]) -> None:
+        with self._lock:
+            self._idle = True
+            if not future.cancelled() and future.exception() is None:
+                self._feed()
+
+
 @contextmanager
-def _beside(processes: int) -> Iterator[ProcessPoolExecutor | None]:
+def _beside(processes: int) -> Iterator[_Beside]:
     if processes < 2:
-        yield None
+        yield _Beside(None)
         return
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         try:
-            yield pool
+            yield _Beside(pool)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
