@@ -19,6 +19,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ from . import reference
 VARIABLE, OFF = "GRADCHECK_CACHE", "off"
 LARGEST = 2**26
 """Bytes; a larger file was not written here."""
+KEPT = 8
+"""Folders, each of one state of the source, of half a megabyte or so."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Folder:
     def writable(self) -> bool:
         """Whether what is put there is likely to be found again."""
         with contextlib.suppress(OSError):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
         return os.access(self.path, os.W_OK | os.X_OK)
 
     def get(self, key: str) -> Any:
@@ -61,7 +64,7 @@ class Folder:
         body = json.dumps({"key": key, "data": data}, separators=(",", ":")).encode()
         written = None
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make()
             with tempfile.NamedTemporaryFile(dir=self.path, suffix=".part", delete=False) as file:
                 written = file.name
                 file.write(_digest(body) + b"\n" + body)
@@ -71,8 +74,23 @@ class Folder:
                 with contextlib.suppress(OSError):
                     os.unlink(written)
 
+    def _make(self) -> None:
+        if not self.path.is_dir():
+            self.path.mkdir(parents=True, exist_ok=True)
+            _remove_old(self.path.parent)
+
     def _file(self, key: str) -> Path:
         return self.path / f"{_digest(key.encode())[:32].decode()}.json"
+
+
+def _remove_old(folder: Path) -> None:
+    """Keep the `KEPT` folders in it that were changed last; the others are of sources that are long gone."""
+    dated = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process removes it too
+            dated.append((path.stat().st_mtime_ns, path))
+    for _, path in sorted(dated, reverse=True)[KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def store() -> Folder | None:

@@ -161,6 +161,15 @@ def test_a_file_of_another_key_or_no_file_at_all_is_not_read(folder: cache.Folde
     assert not list(folder.path.glob("*.part")), "a file that could not be put in its place is still there"
 
 
+def test_folders_of_sources_that_are_long_gone_are_removed(tmp_path: Path) -> None:
+    for number in range(cache.KEPT + 3):
+        cache.Folder(tmp_path / str(number)).put("key", [number])
+        os.utime(tmp_path / str(number), ns=(number, number))
+    kept = sorted(int(path.name) for path in tmp_path.iterdir())
+    assert kept == list(range(3, cache.KEPT + 3))
+    assert cache.Folder(tmp_path / "3").get("key") == [3]
+
+
 def test_without_a_folder_to_write_to_all_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert _terms(NETWORKS[0], cache.Folder(tmp_path / "file" / "below")) == _terms(NETWORKS[0], None)
