@@ -72,6 +72,8 @@ def audit(
     from .scale.running import audits
     from .scale.units import Asked
 
+    if results is not None and not isinstance(results, (str, Path)):
+        raise GradcheckError(f"results is the path of a file; got {results!r:.60}")
     if jobs is not None and executor is not None:
         raise GradcheckError(f"jobs={jobs!r} and executor={executor!r:.60} say two places; give one of them")
     asked = Asked(as_rule(rule).name, rule, claims=_tuple(claims), limits=limits if isolated else None, **how)

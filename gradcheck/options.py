@@ -92,7 +92,7 @@ def pool(jobs: int | None, results: Path | None, dask: str | None, budget: str |
     from .scale import pools
 
     if results is not None:
-        check_place(results)
+        check_place(results, "found.jsonl")
     if dask is None:
         return pools.processes(jobs)
     if jobs is not None:

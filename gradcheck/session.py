@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .isolation import Limits
     from .scale.pools import Pool
+    from .scale.units import Asked
     from .verdicts import Chapter, Collection, Counterexample, Report
 
 INTERRUPTED = 130
@@ -144,13 +145,18 @@ class Session:
             with self.progress, pool as opened:
                 audits(
                     asked, opened, results=results, minutes=minutes, progress=self.progress, found=heard,
-                    finished=lambda asked, report: self._keep_aside(report),
+                    finished=lambda asked, report: self._keep_aside(report), failed=self._failed_aside,
                 )  # fmt: skip
         except GradcheckError as error:
             self.reject(str(error))
         finally:
             for name, problem in left_out.items():
                 self._leave_out(name, problem)
+
+    def _failed_aside(self, asked: Asked, problem: str) -> None:
+        with self.progress.aside():
+            self._complain_of(asked.name, problem)
+        self._leave_out(asked.name, problem)
 
     def _keep_aside(self, report: Report) -> None:
         with self.progress.aside():

@@ -142,7 +142,7 @@ def _want(audit: Auditing, wanted: tuple[Any, ...]) -> None:
 
 def _serve(audit: Auditing, connection: Connection, board: Board, memory: int) -> None:
     _cut_off()
-    _end_with_parent()
+    end_with_parent()
     _limit(memory)
     watched_by(board)
     audit.progress = lambda text: _send(connection, "told", text)
@@ -216,7 +216,8 @@ def _cut_off() -> None:
         torch.set_num_threads(1)  # the parent's pool of OpenMP threads does not exist here
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have this process killed once the one that started it is gone."""
     parent = os.getppid()
     if sys.platform == "linux":
         import ctypes

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from gradcheck.algorithms import bptt
+from gradcheck.isolation import DEFAULT_LIMITS
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import DEFAULT_NETWORK, Network
@@ -164,19 +166,54 @@ def digest_of(path: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def test_source_is_told_by_the_rule_and_by_what_it_imports_beside_it(tmp_path: Path) -> None:
-    rule, beside, unused = (tmp_path / f"{name}.py" for name in ("mine", "beside", "unused"))
-    rule.write_text("import beside\ndef rule(problem): return beside.made(problem)\n", "utf-8")
-    beside.write_text("def made(problem): return {}\n", "utf-8")
-    unused.write_text("x = 1\n", "utf-8")
-    first = digest_of(rule)
-    unused.write_text("x = 2\n", "utf-8")
-    assert digest_of(rule) == first, "a file that the rule does not load makes another rule of it"
-    beside.write_text("def made(problem): return {'W': 0}\n", "utf-8")
-    second = digest_of(rule)
-    assert second != first, "a change in a module beside the rule was not noticed"
-    rule.write_text("import beside\ndef rule(problem): return {}\n", "utf-8")
-    assert digest_of(rule) not in (first, second), "a change of the rule was not noticed"
+def test_source_is_told_by_the_rule_and_by_every_file_beside_it_or_that_it_loads(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    rule, beside, far = tmp_path / "mine.py", tmp_path / "beside.py", tmp_path / "lib" / "far.py"
+    code = (
+        "import functools, sys\nsys.path.append({lib!r})\nimport far\nrule = functools.partial(far.made, upto={upto})\n"
+    )
+    rule.write_text(code.format(lib=str(far.parent), upto=3), "utf-8")
+    beside.write_text("def imported_when_it_is_called(): return 1\n", "utf-8")
+    far.write_text("def made(problem, upto): return {}\n", "utf-8")
+    digests = [digest_of(rule)]
+    assert digest_of(rule) == digests[0], "two processes tell one rule apart"
+    beside.write_text("def imported_when_it_is_called(): return 2\n", "utf-8")
+    digests.append(digest_of(rule))
+    far.write_text("def made(problem, upto): return {'W': 0}\n", "utf-8")
+    digests.append(digest_of(rule))
+    rule.write_text(code.format(lib=str(far.parent), upto=4), "utf-8")
+    digests.append(digest_of(rule))
+    assert len(set(digests)) == 4, f"a change was not noticed: {digests}"
+
+
+class Scaled:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, problem: Any) -> Any:
+        return {name: self.factor * array for name, array in bptt(problem).items()}
+
+
+def test_instances_are_told_apart_by_their_attributes() -> None:
+    assert digest(Scaled(1.0), Scaled(1.0)) == digest(Scaled(1.0), Scaled(1.0))
+    assert digest(Scaled(1.0), Scaled(1.0)) != digest(Scaled(2.0), Scaled(2.0))
+
+
+def test_other_limits_are_another_run(tmp_path: Path) -> None:
+    import dataclasses
+
+    path = tmp_path / "found.jsonl"
+    filled(path)
+    with pytest.raises(GradcheckError, match="with other limits .None, now .60"):
+        Ledger([dataclasses.replace(ASKED, limits=DEFAULT_LIMITS)], path)
+
+
+def test_text_that_no_encoding_has_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    with Ledger([ASKED], path) as ledger:
+        ledger.add(UNIT, {"failed": "\udc80"})
+    with Ledger([ASKED], path) as ledger:
+        assert ledger.get(UNIT) == {"failed": "\udc80"}
 
 
 def test_a_rule_without_a_file_has_a_digest_too() -> None:

@@ -17,7 +17,7 @@ def account(last: float = 0.1, *, cumulative: bool = False) -> Account:
         size = grown(Sizes(10, 4, 1, 1), number)
         return Piece(str(size), lambda before, told: {}, size)
 
-    return Account(0, Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
+    return Account((0, 0), Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
 
 
 def test_pieces_come_in_order_and_are_entered() -> None:
@@ -61,7 +61,7 @@ def test_growth_that_was_seen_is_expected_to_go_on() -> None:
 
 
 def test_a_kind_that_has_no_further_pieces_ends() -> None:
-    spent = Account(0, Plan("ladder", (), concluded), (), 0.1)
+    spent = Account((0, 0), Plan("ladder", (), concluded), (), 0.1)
     assert spent.next(1.0) == [] and not spent.open
 
 
@@ -70,7 +70,7 @@ def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
         size = Sizes(1000 if number % 4 == 0 else 10, 4, 1, 1)
         return Piece(f"{number}", lambda before, told: {}, size)
 
-    spent = Account(0, Plan("float64", (), concluded, further=further), (), 0.1)
+    spent = Account((0, 0), Plan("float64", (), concluded, further=further), (), 0.1)
     spent.plan.budget.record(Sizes(10, 4, 1, 1), 1.0)
     numbers = [each.number for _ in range(6) for each in spent.next(left=10.0)]
     assert numbers == [1, 2, 3, 5, 6, 7]

@@ -57,11 +57,10 @@ def check_path(path: str | Path) -> Callable[[Report | Collection], str]:
     return render
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, example: str = "report.html") -> None:
     """Raises `GradcheckError` where no file can be written at `path`, saying why and what to do."""
     if path.is_dir():
-        example = path / f"report{path.suffix or '.html'}"
-        raise GradcheckError(f"{str(path)!r} is a folder; name a file in it, such as {str(example)!r}")
+        raise GradcheckError(f"{str(path)!r} is a folder; name a file in it, such as {str(path / example)!r}")
     folder = path.parent
     if not folder.exists():
         raise GradcheckError(

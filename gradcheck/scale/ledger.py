@@ -6,12 +6,16 @@ run was killed is taken away; its unit is made again. One run at a time writes t
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import inspect
 import json
 import os
+import pickle
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -37,7 +41,7 @@ class Ledger:
         self._file: BinaryIO | None = None
         self.resumed = 0
         if path is not None:
-            check_place(path)
+            check_place(path, "found.jsonl")
             self._open(path, identity(asked))
 
     def _open(self, path: Path, asked: Mapping[str, Any]) -> None:
@@ -84,7 +88,12 @@ class Ledger:
         """Remember what came of it, on disk before this returns."""
         self._known[unit] = found
         if self._file is not None:
-            self._file.write(_line({"unit": dataclasses.asdict(unit), "found": found}))
+            try:
+                self._file.write(_line({"unit": dataclasses.asdict(unit), "found": found}))
+            except OSError as error:
+                raise GradcheckError(
+                    f"what was found cannot be written to {self._file.name}: {error.strerror}"
+                ) from error
 
     def __iter__(self) -> Iterator[tuple[Unit, Mapping[str, Any]]]:
         return iter(self._known.items())
@@ -93,8 +102,7 @@ class Ledger:
 def identity(asked: Sequence[Asked]) -> dict[str, Any]:
     """What a run must have in common with the one before it for the results of that to be its own.
 
-    Of each rule that is its source, with that of the modules beside it. How long a call may take is not in it, nor how
-    many processes there are.
+    Of each rule that is its source, with that of every other file of its author; not how many processes there are.
     """
     return {"rules": [_identity(each) for each in asked]}
 
@@ -109,25 +117,45 @@ def _identity(asked: Asked) -> dict[str, Any]:
         "weighted": declared.weighted,
         "effort": asked.effort,
         "seed": asked.seed,
-        "source": digest(rule.target),
+        "limits": None if asked.limits is None else [asked.limits.call_seconds, asked.limits.memory],
+        "source": digest(rule.target, asked.target),
     }
 
 
-def digest(target: Any) -> str:
-    """Of the file that the rule is written in, and of the modules in that folder and below it that are loaded."""
+def digest(target: Any, asked: Any = "") -> str:
+    """Of what a rule is: the files beside it, every module that is loaded and not installed, and the rule's own values.
+
+    target: the function or class that is run. asked: the rule as it was handed over, whose attributes and arguments
+    count too, as far as it pickles; a text names it and has none.
+    """
+    contents = hashlib.sha256(repr(as_rule(target).origin).encode())
+    if not isinstance(asked, str):
+        with contextlib.suppress(Exception):
+            contents.update(pickle.dumps(asked))
+    files = {module for module in map(_of_its_author, list(sys.modules.values())) if module is not None}
     home = _file_of(target)
-    if home is None:
-        return hashlib.sha256(repr(as_rule(target).origin).encode()).hexdigest()
-    files = {home}
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.endswith(".py") and Path(path).is_relative_to(home.parent):
-            files.add(Path(path))
-    contents = hashlib.sha256()
+    files |= {home} if home is not None else set()
+    for folder in {file.parent for file in files}:  # of these some may be imported later
+        files |= {path.resolve() for path in folder.glob("*.py")}
     for file in sorted(files):
-        contents.update(str(file.relative_to(home.parent)).encode() + b"\0")
-        contents.update(file.read_bytes() if file.is_file() else b"")
+        with contextlib.suppress(OSError):
+            contents.update(hashlib.sha256(file.read_bytes()).digest())
     return contents.hexdigest()
+
+
+def _of_its_author(module: Any) -> Path | None:
+    """The file of a module that neither Python nor gradcheck has, nor is installed beside them."""
+    name, path = getattr(module, "__name__", ""), getattr(module, "__file__", None)
+    if not isinstance(path, str) or not path.endswith(".py") or name.partition(".")[0] in ("gradcheck", "_pytest"):
+        return None
+    file = Path(path).resolve()
+    return None if any(file.is_relative_to(home) for home in _installed()) or not file.is_file() else file
+
+
+@functools.cache
+def _installed() -> tuple[Path, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return tuple({Path(path).resolve() for name in names if (path := sysconfig.get_path(name))})
 
 
 def _file_of(target: Any) -> Path | None:
@@ -137,7 +165,8 @@ def _file_of(target: Any) -> Path | None:
         file = inspect.getsourcefile(inspect.unwrap(kind))
     except TypeError:
         return None
-    return Path(file).resolve() if file and Path(file).is_file() else None
+    found = Path(file).resolve() if file else None
+    return found if found and found.is_file() and not any(map(found.is_relative_to, _installed())) else None
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
@@ -181,8 +210,8 @@ def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> 
         differs = [what for what in new if old.get(what) != new[what]]
         if differs == ["source"]:
             raise GradcheckError(
-                f"{new['name']}, or a module beside it, has changed since {path} was written; delete that file, or "
-                "name another"
+                f"{new['name']}, or a file beside it or that it loads, has changed since {path} was written; delete "
+                "that file, or name another"
             )
         if differs:
             what = next(what for what in differs if what != "source")
@@ -207,4 +236,4 @@ def _not_ours(path: Path, number: int) -> GradcheckError:
 
 
 def _line(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return json.dumps(data, allow_nan=False).encode() + b"\n"

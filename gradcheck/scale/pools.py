@@ -58,11 +58,11 @@ class Processes:
     def ready(self) -> None:
         """Start the first. Raises `GradcheckError` where none can be, as from a script without its guard."""
         try:
-            self._executor.submit(_quiet).result()
+            self._executor.submit(_nothing).result()
         except BrokenExecutor:
             raise GradcheckError(
-                'no process could be started; a script that asks for jobs needs `if __name__ == "__main__":` around '
-                "what it does, since each of them imports it"
+                "no process could be started (what it said is above, if anything); a script that asks for jobs needs "
+                '`if __name__ == "__main__":` around what it does, since each of them imports it'
             ) from None
 
     def renew(self, ended: Executor, error: BaseException) -> None:
@@ -78,11 +78,18 @@ class Processes:
             process.kill()
 
 
+def _nothing() -> None:
+    pass
+
+
 def _quiet() -> None:
-    """An interrupt is for the process that was started from the terminal; it ends these."""
+    """An interrupt is for the process that was started from the terminal; these end with it, however it ends."""
     import signal
 
+    from ..worker import end_with_parent
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 class Given:
@@ -146,6 +153,12 @@ def dask(address: str) -> Iterator[Given]:
             f"no Dask scheduler answers at {address!r} ({error}); start one with dask scheduler"
         ) from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=10)
+        except TimeoutError:
+            raise GradcheckError(
+                f"the Dask scheduler at {address!r} has no workers; start some with dask worker {address}"
+            ) from None
         pool = Cluster(client.get_executor(pure=False))
         pool.width = 2 * max(1, sum(client.ncores().values()))
         pool.broken = (distributed.KilledWorker,)

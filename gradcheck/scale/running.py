@@ -8,8 +8,13 @@ what a size took decides whether the next is affordable. What another kind makes
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import hashlib
+import json
 import pickle
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,28 +50,31 @@ def audits(
     progress: Callable[[str], None] = lambda _: None,
     finished: Callable[[Asked, Report], None] = lambda asked, report: None,
     found: Callable[[Asked, str, Evidence], None] | None = None,
+    failed: Callable[[Asked, str], None] | None = None,
 ) -> list[Report]:
     """Audit each of these rules, their units made in the pool; the reports in the order of `asked`.
 
     results: a file of JSON lines that takes what units find, and from which a run that was stopped goes on. minutes: to
     spend once all is judged that a full audit has. progress: called with a line of text as units are made. finished:
     called with each report, in order. found: called with a claim and each kind of evidence on one of its networks, as
-    soon as that is there. Raises `GradcheckError` for a rule that cannot be judged, or sent to another
-    process, and for results of another run; `Interrupted`, a KeyboardInterrupt, with what is known of the first rule
-    that was not finished.
+    soon as that is there. failed: called with a rule that cannot be judged, or sent to another process, and why, where
+    else that is raised. Raises `GradcheckError` for such a rule and for results of another run; `Interrupted`, a
+    KeyboardInterrupt, with what is known of the last rule; `finished` has what is known of those before it.
     """
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
         raise GradcheckError(f"minutes is a number, at least 0; got {minutes!r}")
     pool.ready()
     with Ledger(asked, results) as ledger:
-        run = _Run(pool, ledger, minutes, progress, found or (lambda asked, claim, evidence: None))
+        run = _Run(pool, ledger, minutes, progress, found or (lambda asked, claim, evidence: None), failed)
         try:
             return asyncio.run(run.all(asked, finished))
         except KeyboardInterrupt:
-            partial = next((state.partial() for state in run.states if state.report is None), None)
-            if partial is None:
+            left = [state for state in run.states if not state.told]
+            for state in left[:-1]:
+                finished(state.asked, state.report or state.partial())
+            if not left:
                 raise
-            raise Interrupted(partial) from None
+            raise Interrupted(left[-1].report or left[-1].partial()) from None
 
 
 @dataclass
@@ -97,6 +105,7 @@ class _State:
     claims: list[_Judged] = field(default_factory=list)
     spent: Stage | None = None
     report: Report | None = None
+    told: bool = False
 
     def partial(self) -> Report:
         """What is known of it, the rest NOT RUN."""
@@ -138,9 +147,10 @@ class _State:
 class _Run:
     def __init__(
         self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None],
-        found: Callable[[Asked, str, Evidence], None],
+        found: Callable[[Asked, str, Evidence], None], failed: Callable[[Asked, str], None] | None,
     ) -> None:  # fmt: skip
-        self.pool, self.ledger, self.minutes, self.progress, self.found = pool, ledger, minutes, progress, found
+        self.pool, self.ledger, self.minutes, self.progress = pool, ledger, minutes, progress
+        self.found, self.failed = found, failed
         self.slots, self.alone, self.suspects = asyncio.Semaphore(pool.width), asyncio.Lock(), asyncio.Lock()
         self.states: list[_State] = []
         self.done = self.running = 0
@@ -150,13 +160,26 @@ class _Run:
         begun = [asyncio.ensure_future(self.gather(state)) for state in self.states]
         try:
             if self.minutes:
-                await asyncio.gather(*begun)
+                await asyncio.gather(*begun, return_exceptions=True)
                 await self.spend()
             ends = [asyncio.ensure_future(self.conclude(s, b)) for s, b in zip(self.states, begun, strict=True)]
             for state, end in zip(self.states, ends, strict=True):
-                finished(state.asked, await end)
+                try:
+                    report = await end
+                except GradcheckError as error:
+                    if self.failed is None:
+                        raise
+                    self.failed(state.asked, str(error))
+                    state.told = True
+                    continue
+                state.told = True
+                finished(state.asked, report)
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
+        finally:
+            for task in begun:
+                task.cancel()
+            await asyncio.gather(*begun, return_exceptions=True)
         return [state.report for state in self.states if state.report]
 
     # Units
@@ -200,9 +223,16 @@ class _Run:
         sent = self._packed(task)
         executor = self.pool.executor
         try:
-            return await asyncio.wrap_future(executor.submit(_perform, task.unit, sent))
+            return await self._sent(executor, task.unit, sent)
         except self.pool.broken as error:
             self.pool.renew(executor, error)
+        except GradcheckError:
+            raise
+        except Exception as error:
+            lines = traceback.format_exception(error)
+            raise GradcheckError(
+                f"gradcheck itself failed on {task.unit.text}; please report this:\n{''.join(lines)}"
+            ) from error
         # One of those that were under way ended its process. Alone it shows whether it was this one.
         async with self.suspects:
             with processes(1) as apart:
@@ -211,6 +241,24 @@ class _Run:
                 except apart.broken as error:
                     reason = f"{task.asked.name} ended the process in which it was judged ({error})"
                     return [(task.unit, unmade(task.unit, reason))]
+
+    async def _sent(self, executor: Executor, unit: Unit, sent: Task | bytes) -> Sequence[tuple[Unit, Found]]:
+        try:
+            future = executor.submit(_perform, unit, sent)
+        except RuntimeError as error:
+            if isinstance(error, self.pool.broken):
+                raise
+            raise GradcheckError(f"the executor takes no more work ({error}); hand over one that is open") from error
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise GradcheckError(
+                "the executor gave up what it was sent, as one does whose cluster has gone away; what was found by "
+                "then is in the results"
+            ) from None
 
     def _packed(self, task: Task) -> Task | bytes:
         """The task as it is sent. Raises `GradcheckError` for a rule that cannot be."""
@@ -284,7 +332,7 @@ class _Run:
             if finding.evidence.status is Status.REFUTED:
                 judged.refuted(position)
             elif before and position[0] == 0:
-                judged.accounts.append(Account(position[0], plan, tuple(before), seconds))
+                judged.accounts.append(Account(position, plan, tuple(before), seconds))
             return finding
         return None
 
@@ -297,7 +345,8 @@ class _Run:
     async def verdict(self, state: _State, judged: _Judged) -> None:
         """One claim concluded from its pieces, without those that were begun before one spoke against it."""
         known = {unit: found for unit, (position, found) in judged.known.items() if not judged.needless(position)}
-        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=f"of {len(known)} pieces" if known else "")
+        size = f"of {len(known)} pieces, {_digest(known)}" if known else ""
+        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=size)
         course = course_as_data(Course(state.stages.verdicts[:1], compared=True))
         spare = {(each.network, each.plan.kind): tuple(each.spare) for each in judged.accounts}
         task = Task(state.asked, unit, course=course, known=known, spare=spare)
@@ -341,9 +390,19 @@ class _Run:
             for account in judged.accounts
             if judged.against is None
         ]
-        await asyncio.gather(*(self._spender(accounts, deadline) for _ in range(max(1, self.pool.width // 2))))
+        spenders = [self._spender(accounts, deadline) for _ in range(max(1, self.pool.width // 2))]
+        minutes = self.minutes
+        try:
+            await asyncio.gather(*spenders)
+        except asyncio.CancelledError:  # an interrupt ends the spending; what it bought is concluded from
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            minutes = min(minutes, (deadline.seconds - deadline.left) / 60)
+            self.progress("interrupted: concluding from what was found; interrupt again to leave at once")
+        several = f", shared by {len(self.states)} rules," if len(self.states) > 1 else ""
         for state in self.states:
-            state.spent = _bought(state, self.minutes)
+            state.spent = _bought(state, f"{_spoken(minutes)}{several}")
 
     async def _spender(self, accounts: list[tuple[_State, _Judged, Account]], deadline: Deadline) -> None:
         while True:
@@ -363,33 +422,55 @@ class _Run:
         unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, planned.piece.label)
         further = tuple(each.number for each in batch)
         found = await self.outcome(Task(state.asked, unit, tuple(account.base), further=further))
-        part = part_from(found["part"], network) if "part" in found else None
-        account.refuted = bool(part and part.ended and part.ended.evidence.status is Status.REFUTED)
-        if part is None or (part.ended is not None and not account.refuted):
+        if "failed" in found:
+            account.stopped = found["failed"]
             return False
-        judged.known[unit] = (account.network, 0), found
+        part = part_from(found["part"], network)
+        ended = part.ended and part.ended.evidence
+        if ended and not _speaks_against(ended):
+            account.stopped = f"at {planned.piece.label}, {ended.statement}"
+            return False
+        judged.known[unit] = account.position, found
         account.made(planned, part.seconds)
-        if account.refuted:
-            judged.refuted((account.network, 0))
-        return not account.refuted
+        if ended:
+            account.against = True
+            judged.refuted(account.position)
+        return not ended
 
 
-def _bought(state: _State, minutes: float) -> Stage | None:
+def _speaks_against(evidence: Evidence) -> bool:
+    """Whether a further piece does, or the rule fails there; that it takes too long or too much there says nothing."""
+    spared = any(words in evidence.statement for words in ("did not return within", "memory"))
+    return evidence.status is Status.REFUTED or (evidence.status is Status.ERROR and not spared)
+
+
+def _bought(state: _State, spent: str) -> Stage | None:
     """What the time that was spent on it has added to the evidence on each claim."""
-    told, refuted = [], []
+    told, refuted, stopped = [], [], []
+    able = [judged for judged in state.claims if judged.accounts]
+    if not able:
+        return None
     for judged in state.claims:
         added = [account for account in judged.accounts if account.spare]
         if added:
             told.append(f"{judged.claim}: {', '.join(account.told for account in added)}")
-        refuted += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.refuted]
+        refuted += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.against]
+        stopped += [f"{a.plan.kind} {a.stopped}" for a in judged.accounts if a.stopped]
+    ends = f"; no more could be made: {'; '.join(stopped)}" if stopped else ""
+    if not any(account.tried for judged in able for account in judged.accounts) and all(j.against for j in able):
+        return Stage("budget", Status.NOT_RUN, "no time was spent: what could have been added to is refuted already")
     if not told:
-        return Stage(
-            "budget", Status.HOLDS, f"{_spoken(minutes)} bought no further evidence: no kind could go on in time"
-        )
-    text = f"{_spoken(minutes)} bought further pieces of evidence: {'; '.join(told)}"
+        return Stage("budget", Status.HOLDS, f"{spent} bought no further evidence: no kind could go on in time{ends}")
+    text = f"{spent} bought further pieces of evidence: {'; '.join(told)}{ends}"
     if refuted:
         return Stage("budget", Status.REFUTED, f"{text}; what speaks against {'; '.join(refuted)} was found there")
     return Stage("budget", Status.HOLDS, text)
+
+
+def _digest(known: Mapping[Unit, Found]) -> str:
+    """Names what a verdict is made of: no other verdict stands for it."""
+    lines = sorted(json.dumps([dataclasses.asdict(unit), found], sort_keys=True) for unit, found in known.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _perform(unit: Unit, task: Task | bytes) -> Sequence[tuple[Unit, Found]]:
@@ -401,7 +482,10 @@ def _perform(unit: Unit, task: Task | bytes) -> Sequence[tuple[Unit, Found]]:
             failed = f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"
             return [(unit, {"failed": failed})]
     assert isinstance(task, Task)
-    return perform(task)
+    try:
+        return perform(task)
+    except KeyboardInterrupt:  # those of the terminal are for the process that sent this
+        return [(unit, {"failed": f"{task.asked.name} raised KeyboardInterrupt"})]
 
 
 def _spoken(minutes: float) -> str:

@@ -39,11 +39,12 @@ class Planned:
 class Account:
     """One kind of evidence for one claim on one network, to which further pieces can be added.
 
-    base: what the pieces of the full audit showed. spare: the further pieces that were made, by number, with the
-    seconds that each took. tried: how many were thought of. refuted: whether one speaks against the claim.
+    position: of the network, and of the kind on it. base: what the pieces of the full audit showed. spare: the further
+    pieces that were made, by number, with the seconds that each took. tried: how many were thought of. against: whether
+    one speaks against the claim, or the rule failed there. stopped: why no more could be made, if so.
     """
 
-    network: int
+    position: tuple[int, int]
     plan: Plan
     base: Sequence[Mapping[str, Any]]
     last: float
@@ -52,7 +53,12 @@ class Account:
     tried: int = 0
     expected: float = 0.0
     open: bool = True
-    refuted: bool = False
+    against: bool = False
+    stopped: str = ""
+
+    @property
+    def network(self) -> int:
+        return self.position[0]
 
     @property
     def used(self) -> float:

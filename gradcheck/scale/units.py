@@ -50,7 +50,7 @@ class Unit:
 
     @property
     def text(self) -> str:
-        return ", ".join(part for part in (f"{self.rule}: {self.claim}", self.kind, self.size) if part)
+        return f"{self.rule}: {', '.join(part for part in (self.claim, self.kind, self.size) if part)}"
 
 
 @dataclass(frozen=True)
