@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
+from gradcheck.evidence.pieces import Part, made
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
 from gradcheck.scale import pools, records, running
@@ -269,17 +272,114 @@ def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: p
     assert "was found there" in stage.statement
 
 
-def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+@gradcheck.rule(gradcheck.Exact())
+def fails_late(problem: Any) -> Any:
+    if problem.T > 41:
+        raise ValueError("late")
+    return bptt(problem)
+
+
+def test_a_rule_that_fails_beyond_the_sizes_of_an_audit_is_an_error() -> None:
+    assert audit(fails_late).passed
+    report = audit(fails_late, Here(), minutes=5)
+    assert report.verdicts[1].status is Status.ERROR, report.verdicts[1].statement
+    assert "fails_late raised ValueError: late" in report.verdicts[1].statement
+
+
+def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradcheck.evidence import lost
+    from gradcheck.scale import units
+
+    def slow(plan: Any, piece: Any, before: Any, told: Any) -> Any:
+        if "seed" in piece.label and plan.kind == "float64":
+            return Part(ended=lost(plan.kind, "did not return within 60 s"))
+        return made(plan, piece, before, told)
+
+    monkeypatch.setattr(units, "made", slow)
+    limited(monkeypatch, 6)
+    report = audit(bptt, Here(), minutes=1)
+    assert report.passed
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert "no more could be made: float64 at" in stage.statement and "did not return" in stage.statement
+
+
+def test_a_verdict_of_other_pieces_is_another_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept one was taken for it where there were as many pieces."""
+    path = tmp_path / "found.jsonl"
+    audit(bptt, Here(), results=path)
+    lines = path.read_text("utf-8").splitlines()
+    lied = [line.replace('"shown"', '"shown_by_another"', 1) if '"verdict"' in line else line for line in lines]
+    changed = [line.replace('"bits": ', '"bits": 1', 1) if '"modular"' in line else line for line in lied]
+    assert changed != lines
+    path.write_text("\n".join(changed) + "\n", "utf-8")
+    again = Here()
+    audit(bptt, again, results=path)
+    assert [unit.kind for unit in again.sent] == [VERDICT]
+
+
+def test_a_rule_that_is_refuted_has_no_time_spent_on_it() -> None:
+    stage = next(s for s in audit(plain_rules.wrong, Here(), minutes=5).stages if s.name == "budget")
+    assert stage.status is Status.NOT_RUN and "refuted already" in stage.statement
+
+
+def test_an_interrupt_ends_the_spending_and_keeps_the_audit() -> None:
+    class Interrupts(Here):
+        """As a terminal does, while further pieces are made."""
+
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            if "seed" in arguments[0].size and not self.done:
+                self.done = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().submit(function, *arguments)
+
+        done = False
+
+    report = audit(bptt, Interrupts(), minutes=5)
+    assert report.passed and any(stage.name == "budget" for stage in report.stages)
+
+
+def test_a_rule_that_cannot_be_judged_stops_no_other() -> None:
+    asked = [Asked("RTRL", "RTRL", **HOW), Asked("interrupts", interrupts, **HOW), Asked("bptt", "bptt", **HOW)]
+    finished, failed = list[str](), list[str]()
+    reports = running.audits(
+        asked, pools.Given(Here()), finished=lambda a, report: finished.append(report.rule),
+        failed=lambda a, problem: failed.append(problem),
+    )  # fmt: skip
+    assert [report.rule for report in reports] == finished == ["RTRL", "bptt"]
+    assert failed == ["interrupts raised KeyboardInterrupt"]
+
+
+@gradcheck.rule(gradcheck.Exact())
+def interrupts(problem: Any) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_an_executor_that_is_closed_is_said_to_be() -> None:
+    with ThreadPoolExecutor(1) as closed:
+        pass
+    with pytest.raises(gradcheck.GradcheckError, match="takes no more work"):
+        audit(bptt, closed)
+
+
+def test_results_are_a_path() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="results is the path of a file; got 3"):
+        audit(bptt, results=3)
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """Time that is over after so many looks at the clock."""
     ticks = itertools.count()
 
-    class FewPieces(running.Deadline):
-        """Six looks at the clock long."""
-
+    class Few(running.Deadline):
         @property
         def left(self) -> float:
-            return 60.0 if next(ticks) < 6 else 0.0
+            return 60.0 if next(ticks) < looks else 0.0
 
-    monkeypatch.setattr(running, "Deadline", FewPieces)
+    monkeypatch.setattr(running, "Deadline", Few)
+
+
+def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 6)
     report = audit(bptt, Here(), minutes=1)
     assert report.passed
     stage = next(stage for stage in report.stages if stage.name == "budget")

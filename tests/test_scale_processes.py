@@ -218,6 +218,14 @@ def test_a_dask_cluster_whose_worker_is_killed_comes_to_the_same_report(
     assert (tmp_path / "dask.json").read_text("utf-8") == here
 
 
+def test_a_cluster_without_workers_is_said_to_have_none(cluster: Cluster, tmp_path: Path) -> None:
+    for worker in cluster.workers:
+        worker.kill()
+        worker.wait()
+    status, _, err = ended(begun(tmp_path, "--dask", cluster.address))
+    assert status == 2 and "has no workers; start some with dask worker" in err, err
+
+
 def test_a_scheduler_that_does_not_answer_is_said_to_be_missing(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     status, _, err = ended(begun(tmp_path, "--dask", "tcp://127.0.0.1:9"))

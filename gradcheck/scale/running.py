@@ -446,15 +446,17 @@ def _speaks_against(evidence: Evidence) -> bool:
 
 def _bought(state: _State, spent: str) -> Stage | None:
     """What the time that was spent on it has added to the evidence on each claim."""
-    told, refuted, stopped = [], [], []
     able = [judged for judged in state.claims if judged.accounts]
     if not able:
-        return None
+        refuted = any(judged.against is not None for judged in state.claims)
+        why = "what could have been added to is refuted already" if refuted else "there is nothing to add to"
+        return Stage("budget", Status.NOT_RUN, f"no time was spent: {why}") if state.claims else None
+    told, against, stopped = [], [], []
     for judged in state.claims:
         added = [account for account in judged.accounts if account.spare]
         if added:
             told.append(f"{judged.claim}: {', '.join(account.told for account in added)}")
-        refuted += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.against]
+        against += [f"{judged.claim}, by {account.plan.kind}" for account in added if account.against]
         stopped += [f"{a.plan.kind} {a.stopped}" for a in judged.accounts if a.stopped]
     ends = f"; no more could be made: {'; '.join(stopped)}" if stopped else ""
     if not any(account.tried for judged in able for account in judged.accounts) and all(j.against for j in able):
@@ -462,8 +464,8 @@ def _bought(state: _State, spent: str) -> Stage | None:
     if not told:
         return Stage("budget", Status.HOLDS, f"{spent} bought no further evidence: no kind could go on in time{ends}")
     text = f"{spent} bought further pieces of evidence: {'; '.join(told)}{ends}"
-    if refuted:
-        return Stage("budget", Status.REFUTED, f"{text}; what speaks against {'; '.join(refuted)} was found there")
+    if against:
+        return Stage("budget", Status.REFUTED, f"{text}; what speaks against {'; '.join(against)} was found there")
     return Stage("budget", Status.HOLDS, text)
 
 
