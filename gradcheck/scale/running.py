@@ -11,11 +11,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
-import pickle
-import traceback
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +27,12 @@ from ..reference.errors import GradcheckError
 from ..rules import Rule
 from ..verdicts import Evidence, Report, Stage, Status, Strength, Verdict
 from .ledger import Ledger
-from .pools import Pool, processes
+from .pools import Pool
 from .records import course_as_data, course_from, part_from
+from .sending import Found, Sender
 from .spending import Account, Deadline, Planned
-from .units import STAGES, VERDICT, Asked, Task, Unit, perform, places, plans, unmade
+from .units import VERDICT, Asked, Task, Unit, places, plans
 
-Found = Mapping[str, Any]
 Position = tuple[int, int]
 """Of a kind of evidence: the number of its network, and its place on it."""
 
@@ -149,11 +145,9 @@ class _Run:
         self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None],
         found: Callable[[Asked, str, Evidence], None], failed: Callable[[Asked, str], None] | None,
     ) -> None:  # fmt: skip
-        self.pool, self.ledger, self.minutes, self.progress = pool, ledger, minutes, progress
-        self.found, self.failed = found, failed
-        self.slots, self.alone, self.suspects = asyncio.Semaphore(pool.width), asyncio.Lock(), asyncio.Lock()
+        self.pool, self.minutes, self.progress, self.found, self.failed = pool, minutes, progress, found, failed
+        self.sender = Sender(pool, ledger, progress)
         self.states: list[_State] = []
-        self.done = self.running = 0
 
     async def all(self, asked: Sequence[Asked], finished: Callable[[Asked, Report], None]) -> list[Report]:
         self.states = [_State(each, *each.rule()) for each in asked]
@@ -182,101 +176,11 @@ class _Run:
             await asyncio.gather(*begun, return_exceptions=True)
         return [state.report for state in self.states if state.report]
 
-    # Units
-
-    async def outcome(self, task: Task) -> Found:
-        """What comes of a unit: what is known of it, or once there is room for it, what is made of it."""
-        found = await self.outcome_unless(lambda: False, task)
-        assert found is not None
-        return found
-
-    async def outcome_unless(self, needless: Callable[[], bool], task: Task) -> Found | None:
-        """The same, or None if it is needless by the time that there is room."""
-        known = self.ledger.get(task.unit)
-        if known is not None:
-            return known
-        async with self.slots:
-            if needless():
-                return None
-            self.running += 1
-            self.tell(task.unit)
-            try:
-                made = await self._made(task)
-            finally:
-                self.running -= 1
-        for unit, found in made:
-            self.enter(unit, found)
-        self.tell(task.unit)
-        return made[0][1]
-
-    def enter(self, unit: Unit, found: Found) -> None:
-        """Keep what came of a unit; a rule that nothing could be asked of is asked again by the next run."""
-        if unit.kind != STAGES or "failed" not in found:
-            self.ledger.add(unit, found)
-        self.done += 1
-
-    def tell(self, unit: Unit) -> None:
-        kept = f", {self.ledger.resumed} from before" if self.ledger.resumed else ""
-        self.progress(f"{self.done} units done{kept}, {self.running} under way; {unit.text}")
-
-    async def _made(self, task: Task) -> Sequence[tuple[Unit, Found]]:
-        sent = self._packed(task)
-        executor = self.pool.executor
-        try:
-            return await self._sent(executor, task.unit, sent)
-        except self.pool.broken as error:
-            self.pool.renew(executor, error)
-        except GradcheckError:
-            raise
-        except Exception as error:
-            lines = traceback.format_exception(error)
-            raise GradcheckError(
-                f"gradcheck itself failed on {task.unit.text}; please report this:\n{''.join(lines)}"
-            ) from error
-        # One of those that were under way ended its process. Alone it shows whether it was this one.
-        async with self.suspects:
-            with processes(1) as apart:
-                try:
-                    return await asyncio.wrap_future(apart.executor.submit(_perform, task.unit, sent))
-                except apart.broken as error:
-                    reason = f"{task.asked.name} ended the process in which it was judged ({error})"
-                    return [(task.unit, unmade(task.unit, reason))]
-
-    async def _sent(self, executor: Executor, unit: Unit, sent: Task | bytes) -> Sequence[tuple[Unit, Found]]:
-        try:
-            future = executor.submit(_perform, unit, sent)
-        except RuntimeError as error:
-            if isinstance(error, self.pool.broken):
-                raise
-            raise GradcheckError(f"the executor takes no more work ({error}); hand over one that is open") from error
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise GradcheckError(
-                "the executor gave up what it was sent, as one does whose cluster has gone away; what was found by "
-                "then is in the results"
-            ) from None
-
-    def _packed(self, task: Task) -> Task | bytes:
-        """The task as it is sent. Raises `GradcheckError` for a rule that cannot be."""
-        if self.pool.shares_memory:
-            return task
-        try:
-            return pickle.dumps(task)
-        except Exception as error:
-            raise GradcheckError(
-                f"{task.asked.name} cannot be sent to another process ({error}); define it at the top of a module, or "
-                "name it there: module:rule"
-            ) from error
-
     # From units to reports
 
     async def gather(self, state: _State) -> None:
         """The stages of an audit, then every piece of evidence on its claims."""
-        found = await self.outcome(Task(state.asked, Unit(state.asked.name)))
+        found = await self.sender.outcome(Task(state.asked, Unit(state.asked.name)))
         if "failed" in found:
             raise GradcheckError(found["failed"])
         state.stages = course_from(found["course"])
@@ -315,7 +219,7 @@ class _Run:
             while not judged.needless(position):
                 unit = Unit(state.asked.name, str(judged.claim), position[0], plan.kind, piece.label)
                 task = Task(state.asked, unit, tuple(before))
-                found = await self.outcome_unless(lambda: judged.needless(position), task)
+                found = await self.sender.outcome_unless(lambda: judged.needless(position), task)
                 if found is None:
                     return None
                 judged.known[unit] = position, found
@@ -350,7 +254,7 @@ class _Run:
         course = course_as_data(Course(state.stages.verdicts[:1], compared=True))
         spare = {(each.network, each.plan.kind): tuple(each.spare) for each in judged.accounts}
         task = Task(state.asked, unit, course=course, known=known, spare=spare)
-        found = await self.outcome(task)
+        found = await self.sender.outcome(task)
         if "failed" in found:
             raise GradcheckError(found["failed"])
         judged.course = course_from(found["course"])
@@ -359,24 +263,9 @@ class _Run:
 
     async def measured_alone(self, task: Task) -> Course:
         """A claim that is judged by the clock, judged again while nothing else is done."""
-        again = Task(task.asked, Unit(task.unit.rule, task.unit.claim, kind=VERDICT, size="alone"), course=task.course)
-        known = self.ledger.get(again.unit)
-        if known is None:
-            async with self.nothing_else():
-                known = (await self._made(again))[0][1]
-            self.enter(again.unit, known)
+        unit = Unit(task.unit.rule, task.unit.claim, kind=VERDICT, size="alone")
+        known = await self.sender.made_alone(Task(task.asked, unit, course=task.course))
         return course_from(known["course"])
-
-    @asynccontextmanager
-    async def nothing_else(self) -> AsyncIterator[None]:
-        async with self.alone:
-            for _ in range(self.pool.width):
-                await self.slots.acquire()
-            try:
-                yield
-            finally:
-                for _ in range(self.pool.width):
-                    self.slots.release()
 
     # Time to spare
 
@@ -421,7 +310,7 @@ class _Run:
         planned, network = batch[0], state.rule.declaration.networks[account.network]
         unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, planned.piece.label)
         further = tuple(each.number for each in batch)
-        found = await self.outcome(Task(state.asked, unit, tuple(account.base), further=further))
+        found = await self.sender.outcome(Task(state.asked, unit, tuple(account.base), further=further))
         if "failed" in found:
             account.stopped = found["failed"]
             return False
@@ -473,21 +362,6 @@ def _digest(known: Mapping[Unit, Found]) -> str:
     """Names what a verdict is made of: no other verdict stands for it."""
     lines = sorted(json.dumps([dataclasses.asdict(unit), found], sort_keys=True) for unit, found in known.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _perform(unit: Unit, task: Task | bytes) -> Sequence[tuple[Unit, Found]]:
-    """Make a unit where it was sent."""
-    if isinstance(task, bytes):
-        try:
-            task = pickle.loads(task)
-        except Exception as error:
-            failed = f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"
-            return [(unit, {"failed": failed})]
-    assert isinstance(task, Task)
-    try:
-        return perform(task)
-    except KeyboardInterrupt:  # those of the terminal are for the process that sent this
-        return [(unit, {"failed": f"{task.asked.name} raised KeyboardInterrupt"})]
 
 
 def _spoken(minutes: float) -> str:
