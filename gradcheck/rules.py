@@ -131,7 +131,9 @@ def _made(target: Any, weighted: bool | None) -> Rule:
             f"initial_state) and step(state, x, y){_hint(target)}"
         )
     source = inspect.unwrap(getattr(target, "func", target))
-    origin = f"{getattr(source, '__module__', '?')}:{getattr(source, '__qualname__', name)}"
+    module = getattr(source, "__module__", "?")
+    module = "__main__" if module == "__mp_main__" else module  # what a script is called in processes that it starts
+    origin = f"{module}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
     return Rule(name, function, declaration, online, origin, summary, target, assumed)

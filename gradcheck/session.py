@@ -129,7 +129,7 @@ class Session:
         from .targets import findable
 
         left_out, asked = dict[str, str](), list[Asked]()
-        for name, rule in wanted:
+        for name, rule in dict(wanted).items():  # what is named twice is audited once
             each = Asked(name, findable(name), limits=limits if isolated else None, **how)
             try:
                 if not isinstance(rule, _Unusable):
