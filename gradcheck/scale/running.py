@@ -179,7 +179,7 @@ class _Run:
     # From units to reports
 
     async def gather(self, state: _State) -> None:
-        """The stages of an audit, then every piece of evidence on its claims."""
+        """The stages of an audit, then every piece of evidence on its claims; those without pieces are judged."""
         found = await self.sender.outcome(Task(state.asked, Unit(state.asked.name)))
         if "failed" in found:
             raise GradcheckError(found["failed"])
@@ -188,7 +188,10 @@ class _Run:
             return
         state.claims = [_Judged(claim) for claim in state.audit().claims]
         identities = [each for each in state.claims if isinstance(each.claim, (LagClaim, Equals))]
-        await asyncio.gather(*(self.gather_for(state, each) for each in identities))
+        others = [each for each in state.claims if not isinstance(each.claim, (LagClaim, Equals))]
+        await asyncio.gather(
+            *(self.verdict(state, each) for each in others), *(self.gather_for(state, each) for each in identities)
+        )
 
     async def gather_for(self, state: _State, judged: _Judged) -> None:
         """Every piece of evidence on a claim, as far as its verdict needs it."""
@@ -242,7 +245,7 @@ class _Run:
 
     async def conclude(self, state: _State, gathered: asyncio.Future[None]) -> Report:
         await gathered
-        await asyncio.gather(*(self.verdict(state, each) for each in state.claims))
+        await asyncio.gather(*(self.verdict(state, each) for each in state.claims if each.course is None))
         state.report = state.concluded()
         return state.report
 
