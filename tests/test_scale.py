@@ -16,6 +16,7 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
+from gradcheck.course import Course
 from gradcheck.evidence.pieces import Part, made
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
@@ -230,24 +231,12 @@ def test_an_executor_that_breaks_is_not_blamed_on_the_rule(tmp_path: Path) -> No
 # Records
 
 
-def test_numbers_of_a_witness_come_back_to_the_last_bit() -> None:
+def test_a_course_comes_back_from_json_as_it_was() -> None:
     report = audit(plain_rules.wrong)
-    found = report.verdicts[1].counterexample
-    assert found is not None
-    course = records.course_as_data(gradcheck_course(report))
-    assert to_json(dataclass_report(report, records.course_from(json.loads(json.dumps(course))))) == to_json(report)
-
-
-def gradcheck_course(report: Report) -> Any:
-    from gradcheck.course import Course
-
-    return Course(report.verdicts, report.stages)
-
-
-def dataclass_report(report: Report, course: Any) -> Report:
-    import dataclasses
-
-    return dataclasses.replace(report, verdicts=course.verdicts, stages=course.stages)
+    assert report.verdicts[1].counterexample is not None
+    data = json.loads(json.dumps(records.course_as_data(Course(report.verdicts, report.stages))))
+    back = records.course_from(data)
+    assert (back.verdicts, back.stages) == (report.verdicts, report.stages)
 
 
 # Time to spare
@@ -274,8 +263,9 @@ def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: p
 
 @gradcheck.rule(gradcheck.Exact())
 def fails_late(problem: Any) -> Any:
+    """In words that are also said of rules that take too much."""
     if problem.T > 41:
-        raise ValueError("late")
+        raise ValueError("the memory cell did not return within its bounds")
     return bptt(problem)
 
 
@@ -283,7 +273,7 @@ def test_a_rule_that_fails_beyond_the_sizes_of_an_audit_is_an_error() -> None:
     assert audit(fails_late).passed
     report = audit(fails_late, Here(), minutes=5)
     assert report.verdicts[1].status is Status.ERROR, report.verdicts[1].statement
-    assert "fails_late raised ValueError: late" in report.verdicts[1].statement
+    assert "fails_late raised ValueError: the memory cell" in report.verdicts[1].statement
 
 
 def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -292,7 +282,7 @@ def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.Mo
 
     def slow(plan: Any, piece: Any, before: Any, told: Any) -> Any:
         if "seed" in piece.label and plan.kind == "float64":
-            return Part(ended=lost(plan.kind, "did not return within 60 s"))
+            return Part(ended=lost(plan.kind, "bptt did not return within 60 s"))
         return made(plan, piece, before, told)
 
     monkeypatch.setattr(units, "made", slow)
@@ -308,8 +298,7 @@ def test_a_verdict_of_other_pieces_is_another_verdict(tmp_path: Path, monkeypatc
     path = tmp_path / "found.jsonl"
     audit(bptt, Here(), results=path)
     lines = path.read_text("utf-8").splitlines()
-    lied = [line.replace('"shown"', '"shown_by_another"', 1) if '"verdict"' in line else line for line in lines]
-    changed = [line.replace('"bits": ', '"bits": 1', 1) if '"modular"' in line else line for line in lied]
+    changed = [line.replace('"bits": ', '"bits": 1', 1) if '"modular"' in line else line for line in lines]
     assert changed != lines
     path.write_text("\n".join(changed) + "\n", "utf-8")
     again = Here()

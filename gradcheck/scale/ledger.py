@@ -16,7 +16,7 @@ import os
 import pickle
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,9 +94,6 @@ class Ledger:
                 raise GradcheckError(
                     f"what was found cannot be written to {self._file.name}: {error.strerror}"
                 ) from error
-
-    def __iter__(self) -> Iterator[tuple[Unit, Mapping[str, Any]]]:
-        return iter(self._known.items())
 
 
 def identity(asked: Sequence[Asked]) -> dict[str, Any]:

@@ -35,6 +35,8 @@ from .units import VERDICT, Asked, Task, Unit, places, plans
 
 Position = tuple[int, int]
 """Of a kind of evidence: the number of its network, and its place on it."""
+TOO_MUCH = ("did not return within", "used up its memory", "ended its process by SIGKILL", "raised MemoryError")
+"""How what is said of a rule that took too long, or too much memory, goes on after its name; see `isolation`."""
 
 
 def audits(
@@ -319,7 +321,7 @@ class _Run:
             return False
         part = part_from(found["part"], network)
         ended = part.ended and part.ended.evidence
-        if ended and not _speaks_against(ended):
+        if ended and not _speaks_against(ended, state.asked.name):
             account.stopped = f"at {planned.piece.label}, {ended.statement}"
             return False
         judged.known[unit] = account.position, found
@@ -330,10 +332,10 @@ class _Run:
         return not ended
 
 
-def _speaks_against(evidence: Evidence) -> bool:
+def _speaks_against(evidence: Evidence, rule: str) -> bool:
     """Whether a further piece does, or the rule fails there; that it takes too long or too much there says nothing."""
-    spared = any(words in evidence.statement for words in ("did not return within", "memory"))
-    return evidence.status is Status.REFUTED or (evidence.status is Status.ERROR and not spared)
+    took_too_much = evidence.statement.startswith(tuple(f"{rule} {words}" for words in TOO_MUCH))
+    return evidence.status is Status.REFUTED or (evidence.status is Status.ERROR and not took_too_much)
 
 
 def _bought(state: _State, spent: str) -> Stage | None:

@@ -13,13 +13,12 @@ from typing import Any
 
 from ..evidence.pieces import Piece, Plan
 from ..reference.network import Sizes
+from .units import CHUNK
 
 GROWTH = 6.0
 """How much longer the next size of a proof may take than the one before it."""
 LONGEST = 45.0
 """Seconds that no piece is begun which would take longer: calls of a rule are ended after 60."""
-CHUNK = 1.0
-"""Seconds of pieces that are sent together."""
 MOST = 32
 """Pieces that are sent together."""
 MISSED = 12

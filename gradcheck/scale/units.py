@@ -35,7 +35,7 @@ from .records import course_as_data, course_from, part_as_data, part_from
 
 STAGES, VERDICT = "stages", "verdict"
 CHUNK = 1.0
-"""Seconds for which pieces are made one after the other before what they showed is sent back: a process costs 0.03."""
+"""Seconds of pieces that are made one after the other in a process, whose start and end would cost more than each."""
 
 
 @dataclass(frozen=True)
