@@ -116,7 +116,7 @@ class Surroundings:
         changes = self.changes
         for module, before in zip(_NUMPY, self._attributes, strict=True):
             now = vars(module)
-            if len(now) == len(before) and all(map(operator.is_, now.values(), before.values())):
+            if now.keys() == before.keys() and all(map(operator.is_, now.values(), before.values())):
                 continue
             for name in [name for name, value in before.items() if now.get(name, self) is not value]:
                 changes.faults.append(f"replaced {module.__name__}.{name}; call a function of its own instead")
