@@ -1,8 +1,9 @@
 """Runs audits in units: sends each where it is made, keeps what comes of it, and puts it together in order.
 
 What is sent when depends on how many units can be made at once, and on what finishes first; what a verdict is made of
-does not. Kinds of evidence on one network are gathered side by side, the sizes of a kind one after the other, since
-what a size took decides whether the next is affordable. What another kind makes needless is not begun.
+does not. The networks are gone through side by side, and the kinds of evidence on the first of a kind, where they take
+longest; the sizes of a kind come one after the other, since what a size took decides whether the next is affordable.
+What another kind makes needless is not begun.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,13 +144,33 @@ class _State:
         return audit.report(None)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of evidence for a claim on one network. first: its first piece, if it has any."""
+
+    state: _State
+    judged: _Judged
+    position: Position
+    plan: Plan
+
+    @property
+    def unit(self) -> Unit:
+        """Of all of its pieces."""
+        return Unit(self.state.asked.name, str(self.judged.claim), self.position[0], self.plan.kind)
+
+    @property
+    def first(self) -> Unit | None:
+        piece = next(course(self.plan), None)
+        return dataclasses.replace(self.unit, size=piece[0].label) if piece else None
+
+
 class _Run:
     def __init__(
         self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None],
         found: Callable[[Asked, str, Evidence], None], failed: Callable[[Asked, str], None] | None,
     ) -> None:  # fmt: skip
         self.pool, self.minutes, self.progress, self.found, self.failed = pool, minutes, progress, found, failed
-        self.sender = Sender(pool, ledger, progress)
+        self.ledger, self.sender = ledger, Sender(pool, ledger, progress)
         self.states: list[_State] = []
 
     async def all(self, asked: Sequence[Asked], finished: Callable[[Asked, Report], None]) -> list[Report]:
@@ -198,21 +220,29 @@ class _Run:
     async def gather_for(self, state: _State, judged: _Judged) -> None:
         """Every piece of evidence on a claim, as far as its verdict needs it."""
         proofs: dict[int, asyncio.Future[Any]] = {}
-        kinds = []
+        gathered: list[asyncio.Future[Any]] = []
         for number, _, first in places(state.rule.declaration.networks):
             planned = plans(state.rule, judged.claim, state.asked.effort, state.asked.seed, number)
-            for place, plan in enumerate(planned):
-                after = proofs[first] if plan.kind == formal.KIND and number != first else None
-                kind = asyncio.ensure_future(self.kind(state, judged, (number, place), plan, after))
-                if plan.kind == formal.KIND and number == first:
-                    proofs[number] = kind
-                kinds.append(kind)
-        await asyncio.gather(*kinds)
+            kinds = [_Kind(state, judged, (number, place), plan) for place, plan in enumerate(planned)]
+            apart = kinds if number == first else [each for each in kinds if each.plan.kind == formal.KIND]
+            for each in apart:
+                after = proofs[first] if each.plan.kind == formal.KIND and number != first else None
+                gathered.append(asyncio.ensure_future(self.kind(each, after=after)))
+                if each.plan.kind == formal.KIND and number == first:
+                    proofs[number] = gathered[-1]
+            gathered.append(asyncio.ensure_future(self.one_by_one([each for each in kinds if each not in apart])))
+        await asyncio.gather(*gathered)
+
+    async def one_by_one(self, kinds: Sequence[_Kind]) -> None:
+        """Kinds that are short, one after the other, so that a process can make as many as it has time for."""
+        for place, each in enumerate(kinds):
+            await self.kind(each, following=kinds[place + 1 :])
 
     async def kind(
-        self, state: _State, judged: _Judged, position: Position, plan: Plan, after: asyncio.Future[Any] | None
+        self, kind: _Kind, *, after: asyncio.Future[Any] | None = None, following: Sequence[_Kind] = ()
     ) -> Any:
         """The finding of one kind; of a formal kind none where the proof that comes before it covers its network."""
+        state, judged, position, plan = kind.state, kind.judged, kind.position, kind.plan
         network = state.rule.declaration.networks[position[0]]
         if after is not None:
             finding = await after
@@ -222,8 +252,9 @@ class _Run:
         try:
             piece, _ = next(steps)
             while not judged.needless(position):
-                unit = Unit(state.asked.name, str(judged.claim), position[0], plan.kind, piece.label)
-                task = Task(state.asked, unit, tuple(before))
+                unit = dataclasses.replace(kind.unit, size=piece.label)
+                unmade = itertools.takewhile(lambda each: each.first and self.ledger.get(each.first) is None, following)
+                task = Task(state.asked, unit, tuple(before), tuple(each.unit for each in unmade))
                 found = await self.sender.outcome_unless(lambda: judged.needless(position), task)
                 if found is None:
                     return None

@@ -3,24 +3,24 @@
 Three kinds. "stages": purity, liveness and oracle agreement, before all else. A piece of evidence: one size of one
 kind, for one claim on one network. "verdict": one claim, concluded from its pieces; where these speak against it, that
 is a counterexample and a diagnosis. Each runs the rule within its limits in a process that is no other unit's, but that
-the pieces of one kind follow one another there for a second.
+the pieces of one kind, and on a small network the kinds, follow one another there for a second.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from .. import isolation
 from ..auditing import Audit, prepared
 from ..course import Course, Loss
 from ..effort import EFFORTS
-from ..evidence import Case, formal, lost, not_run
+from ..evidence import Case, Finding, formal, lost, not_run
 from ..evidence.pieces import Course as Steps
 from ..evidence.pieces import Part, Piece, Plan, Shown, course, made
 from ..isolation import Limits
@@ -83,7 +83,7 @@ class Asked:
         return _named(self.target) if isinstance(self.target, str) else self.target
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def _named(text: str) -> Any:
     return load_rule(text) if ":" in text else dict(resolve(text))[text]
 
@@ -112,7 +112,8 @@ def _untold(text: str) -> None:
 class Task:
     """A unit, the audit that it is of, and what it builds on; of a piece of evidence, also those that follow it.
 
-    before: what came of the pieces of the same kind before it. further: which of its plan's pieces beyond a full audit
+    before: what came of the pieces of the same kind before it. following: units without a size, whose kinds of
+    evidence come after its own, each from its first piece on. further: which of its plan's pieces beyond a full audit
     it is, and which follow; None for those of the plan. course: of the audit so far. known: what the claim's pieces
     came to, by unit; spare: which of those are beyond a full audit, by network and kind.
     """
@@ -120,6 +121,7 @@ class Task:
     asked: Asked
     unit: Unit
     before: tuple[Mapping[str, Any], ...] = ()
+    following: tuple[Unit, ...] = ()
     further: tuple[int, ...] | None = None
     course: Mapping[str, Any] | None = None
     known: Mapping[Unit, Mapping[str, Any]] = field(default_factory=dict)
@@ -127,7 +129,7 @@ class Task:
 
 
 def perform(task: Task) -> list[tuple[Unit, dict[str, Any]]]:
-    """Make a unit, and after a piece of evidence those that follow it in its kind, for about `CHUNK` seconds.
+    """Make a unit, and after a piece of evidence those that follow it, for about `CHUNK` seconds.
 
     Each comes with {"part": ...} or {"course": ...}, or {"failed": ...} where it could not be judged at all. Threads
     of one process take turns: what a rule changes around it is no other's doing.
@@ -197,9 +199,10 @@ def _number(case: Case) -> int:
 
 
 class _Pieces:
-    """Pieces of one kind of evidence as an audit of one step each; see `course.Auditing`.
+    """Pieces of evidence as an audit of one step each; see `course.Auditing`.
 
-    made: label and part of each by now. over: whether no more are made here.
+    made: kind, label and part of each by now, with the place of its unit among those of the task. at: the place of the
+    unit whose kind is under way. over: whether no more are made here.
     """
 
     def __init__(self, task: Task) -> None:
@@ -209,8 +212,8 @@ class _Pieces:
         self.found: Callable[[str, Evidence], None] = lambda claim, evidence: None
         self.notes: list[str] = []
         self.sought: set[Any] = set()
-        self.made: list[tuple[str, dict[str, Any]]] = []
-        self.over = False
+        self.made: list[tuple[int, str, dict[str, Any]]] = []
+        self.at, self.over = 0, False
         self._until = time.monotonic() + CHUNK
         self._walk: _Walk | None = None
 
@@ -219,22 +222,26 @@ class _Pieces:
 
     @property
     def course(self) -> Course:
-        return Course(pieces={"made": self.made, "over": self.over})
+        return Course(pieces={"made": self.made, "at": self.at, "over": self.over})
 
     @course.setter
     def course(self, reached: Course) -> None:
         assert reached.pieces is not None
-        self.made, self.over, self._walk = list(reached.pieces["made"]), reached.pieces["over"], None
+        self.made, self.at, self.over = list(reached.pieces["made"]), reached.pieces["at"], reached.pieces["over"]
+        self._walk = None
 
     @property
     def units(self) -> list[tuple[Unit, dict[str, Any]]]:
         """What was made."""
-        return [(dataclasses.replace(self.task.unit, size=label), {"part": part}) for label, part in self.made]
+        return [(dataclasses.replace(self._whole(at), size=label), {"part": part}) for at, label, part in self.made]
 
     @property
     def unit(self) -> Unit:
         """What is made next."""
-        return dataclasses.replace(self.task.unit, size=self.walk.piece.label)
+        return dataclasses.replace(self._whole(self.at), size=self.walk.piece.label)
+
+    def _whole(self, at: int) -> Unit:
+        return (self.task.unit, *self.task.following)[at]
 
     @property
     def waiting(self) -> str:
@@ -248,22 +255,33 @@ class _Pieces:
     def walk(self) -> _Walk:
         """Where the plan is, after the pieces that were made before, and here."""
         if self._walk is None:
-            self._walk = _Walk(self.task)
-            for _, part in self.made:
-                self._walk.on(part_from(part, self._walk.network))
+            before, further = (self.task.before, self.task.further) if self.at == 0 else ((), None)
+            self._walk = _Walk(self._rule, self.task.asked, self._whole(self.at), before, further)
+            for at, _, part in self.made:
+                if at == self.at:
+                    self._walk.on(part_from(part, self._walk.network))
         return self._walk
 
+    @functools.cached_property
+    def _rule(self) -> Rule:
+        return self.task.asked.rule()[0]
+
     def advance(self) -> None:
-        walk, claim = self.walk, self.task.unit.claim
-        self.reaching(walk.plan.kind)
-        told = lambda text: self.progress(f"{self.task.unit.rule}: {claim}, {walk.plan.kind} {text}")  # noqa: E731
+        walk, unit = self.walk, self._whole(self.at)
+        self.reaching(unit.kind)
+        told = lambda text: self.progress(f"{unit.rule}: {unit.claim}, {unit.kind} {text}")  # noqa: E731
         part = made(walk.plan, walk.piece, walk.before, told)
-        self.made.append((walk.piece.label, part_as_data(part)))
-        self.over = not walk.on(part) or time.monotonic() > self._until
+        self.made.append((self.at, walk.piece.label, part_as_data(part)))
+        finding = walk.on(part)
+        if finding is not None:
+            self._walk, self.at = None, self.at + 1
+            self.over = self.at > len(self.task.following) or finding.evidence.status is Status.REFUTED
+        self.over = self.over or time.monotonic() > self._until
 
     def give_up(self, loss: Loss) -> None:
-        part = Part(ended=lost(self.task.unit.kind, f"{self.task.unit.rule} {loss.reason}"))
-        self.made.append((self.walk.piece.label, part_as_data(part)))
+        unit = self._whole(self.at)
+        part = Part(ended=lost(unit.kind, f"{unit.rule} {loss.reason}"))
+        self.made.append((self.at, self.walk.piece.label, part_as_data(part)))
         self.over = True
 
     def derive(self, wanted: Any) -> None:
@@ -274,16 +292,17 @@ class _Pieces:
 class _Walk:
     """A way through a plan. piece: what is to be made; before: what was shown by then."""
 
-    def __init__(self, task: Task) -> None:
-        rule, unit = task.asked.rule()[0], task.unit
+    def __init__(
+        self, rule: Rule, asked: Asked, unit: Unit, before: Sequence[Mapping[str, Any]], further: Sequence[int] | None
+    ) -> None:
         claim = next(c for c in rule.declaration.claims if str(c) == unit.claim)
         self.network = rule.declaration.networks[unit.network]
-        found = plans(rule, claim, task.asked.effort, task.asked.seed, unit.network)
+        found = plans(rule, claim, asked.effort, asked.seed, unit.network)
         self.plan = next(plan for plan in found if plan.kind == unit.kind)
         self.before: Sequence[Shown]
-        known = [part_from(part, self.network) for part in task.before]
-        if task.further is not None:
-            self._steps = _one_by_one(beyond(self.plan, task.further), [part.shown for part in known])
+        known = [part_from(part, self.network) for part in before]
+        if further is not None:
+            self._steps = _one_by_one(beyond(self.plan, further), [part.shown for part in known])
             known = []
         else:
             self._steps = course(self.plan)
@@ -291,13 +310,14 @@ class _Walk:
         for part in known:
             self.on(part)
 
-    def on(self, part: Part) -> bool:
-        """Go on after that piece. Whether there is another."""
+    def on(self, part: Part) -> Finding | None:
+        """Go on after that piece. What the kind came to, if there is no other."""
         try:
             self.piece, self.before = self._steps.send(part)
-        except StopIteration:
-            return False
-        return True
+        except StopIteration as end:
+            finding: Finding = end.value
+            return finding
+        return None
 
 
 def _one_by_one(pieces: Sequence[Piece], before: Sequence[Shown]) -> Steps:
