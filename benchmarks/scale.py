@@ -57,7 +57,8 @@ def in_processes(number: int | None) -> Callable[[], Report]:
 def compared(over: int | None, under: int | None, labels: tuple[str, str]) -> Callable[[], Outcome]:
     def run() -> Outcome:
         assert in_processes(over)() == in_processes(under)(), "where units are made changes what is found"
-        return in_turn(in_processes(over), in_processes(under), labels, repeats=3, warm=False)
+        sides = in_processes(over), in_processes(under)
+        return in_turn(*sides, labels, repeats=3, warm=False, clock=time.perf_counter)
 
     return run
 
