@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plain_rules
 import pytest
 
@@ -160,6 +161,56 @@ def test_kinds_that_another_makes_needless_are_not_begun(tmp_path: Path) -> None
     audit(plain_rules.wrong, Here(), results=path)
     kinds = {unit.kind for unit in units_in(path)} - {STAGES, VERDICT}
     assert kinds <= {"formal", "modular"}, "two units are made at once; that polynomials differ makes the rest needless"
+
+
+# Kinds that follow one another
+
+
+SMALL = Network("logistic")
+
+
+@gradcheck.rule(gradcheck.Exact())
+def wrong_there_on_floats(problem: Any) -> Any:
+    result = bptt(problem)
+    if problem.network == SMALL and result["R"].dtype == np.float64:
+        result["R"] = result["R"] * 2
+    return result
+
+
+def small(path: Path) -> list[str]:
+    """The kinds of evidence on the second network that are in the file, in order, each once."""
+    return list(dict.fromkeys(unit.kind for unit in units_in(path) if unit.network == 1))
+
+
+def test_the_kinds_on_a_small_network_are_made_together(tmp_path: Path) -> None:
+    path, here = tmp_path / "found.jsonl", Here()
+    audit(bptt, here, results=path, networks=(DEFAULT_NETWORK, SMALL))
+    assert [unit.kind for unit in here.sent if unit.network == 1] == ["modular"], "a process was begun for each kind"
+    assert small(path) == ["modular", "enclosure", "float64", "float32"]
+
+
+@pytest.mark.parametrize("lost", ["modular", "enclosure", "float64", "float32"])
+def test_of_kinds_made_together_only_those_that_are_lost_are_made_again(lost: str, tmp_path: Path) -> None:
+    path, how = tmp_path / "found.jsonl", {"networks": (DEFAULT_NETWORK, SMALL)}
+    report = audit(bptt, Here(), results=path, **how)
+    kept = []
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        unit = json.loads(line).get("unit", {})
+        if (unit.get("kind"), unit.get("network")) != (lost, 1):
+            kept.append(line)
+    path.write_text("".join(kept), "utf-8")
+    again = Here()
+    assert to_json(audit(bptt, again, results=path, **how)) == to_json(report)
+    assert {(unit.kind, unit.network) for unit in again.sent if unit.kind != VERDICT} == {(lost, 1)}
+    assert max(Counter(units_in(path)).values()) == 1, "a unit is in the file twice"
+
+
+def test_a_kind_that_speaks_against_a_claim_ends_those_that_are_made_together(tmp_path: Path) -> None:
+    path, how = tmp_path / "found.jsonl", {"networks": (DEFAULT_NETWORK, SMALL)}
+    report = audit(wrong_there_on_floats, Here(), results=path, **how)
+    assert to_json(report) == to_json(audit(wrong_there_on_floats, **how)), "judged otherwise in units"
+    assert report.verdicts[1].status is Status.REFUTED, report.verdicts[1].statement
+    assert small(path) == ["modular", "enclosure", "float64"], "what a refutation makes needless was made"
 
 
 def test_a_planted_lie_of_a_unit_reaches_the_verdict(tmp_path: Path) -> None:

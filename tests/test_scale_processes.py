@@ -15,11 +15,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import plain_rules
 import pytest
 
 import gradcheck
-from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.algorithms import bptt
+from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.report import to_json
 from gradcheck.scale import pools, running
 from gradcheck.scale.units import Asked
@@ -27,6 +29,7 @@ from gradcheck.verdicts import Status
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
+SMALL = Network("logistic")
 PATIENCE = 120.0
 """Seconds after which something that should happen is taken not to."""
 
@@ -54,6 +57,26 @@ def test_any_executor_will_do(good: str) -> None:
 
 def test_a_rule_that_crashes_is_judged_as_without_jobs() -> None:
     assert to_json(audit(plain_rules.crashes, jobs=2)) == to_json(audit(plain_rules.crashes))
+
+
+@gradcheck.rule(gradcheck.Exact())
+def crashes_on_floats_there(problem: Any) -> Any:
+    """Right on the first network, and ends its process in the midst of the kinds that are made together on another."""
+    if problem.network == SMALL and problem.parameters["R"].dtype == np.float64 and problem.T >= 7:
+        os._exit(3)
+    return bptt(problem)
+
+
+def test_a_kind_that_is_lost_is_not_blamed_on_those_made_with_it(tmp_path: Path) -> None:
+    path, how = tmp_path / "found.jsonl", {"networks": (DEFAULT_NETWORK, SMALL)}
+    report = audit(crashes_on_floats_there, results=path, jobs=2, **how)
+    assert to_json(report) == to_json(audit(crashes_on_floats_there, jobs=1, **how))
+    without = audit(crashes_on_floats_there, **how).verdicts[1]
+    assert (report.verdicts[1].status, report.verdicts[1].statement) == (Status.ERROR, without.statement)
+    assert "ended its process with status 3" in report.verdicts[1].statement
+    units = [json.loads(line).get("unit", {}) for line in path.read_text("utf-8").splitlines()]
+    kinds = {unit["kind"] for unit in units if unit.get("network") == 1}
+    assert kinds == {"modular", "enclosure", "float64", "float32"}, "what follows a kind that is lost was not made"
 
 
 @gradcheck.rule(gradcheck.Exact())
