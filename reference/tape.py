@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -71,18 +72,16 @@ class Traced(NDArrayOperatorsMixin):
             raise UnsupportedOperation(f"{name}{'' if method == '__call__' else '.' + method} with {kwargs}", "traced")
         if ufunc in _DECISIONS:
             return ufunc(*map(_payload, inputs))
-        if ufunc is np.matmul:
-            return _record("np.matmul", rules.matmul, *inputs)
         if ufunc is np.power and isinstance(inputs[1], Traced):
             raise UnsupportedOperation("np.power with a traced exponent", "traced", "np.exp(n * np.log(x)) may do")
-        if ufunc not in rules.ELEMENTWISE:
-            raise UnsupportedOperation(name, "traced", _NO_RULE)
+        return _record(name, _rule_of(ufunc), *inputs)
 
-        def rule(*payloads: Any) -> tuple[Any, rules.Maps]:
-            z = as_array(ufunc(*payloads), *payloads)
-            return z, rules.ELEMENTWISE[ufunc](z, *payloads)
+    # Operators between arrays, of which a network takes some at each step, without NumPy's way around.
+    def __add__(self, other: Any) -> Any:
+        return _record("np.add", _rule_of(np.add), self, other) if _is_array(other) else super().__add__(other)
 
-        return _record(name, rule, *inputs)
+    def __matmul__(self, other: Any) -> Any:
+        return _record("np.matmul", rules.matmul, self, other) if _is_array(other) else super().__matmul__(other)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         name = f"{func.__module__.replace('numpy', 'np')}.{func.__name__}"
@@ -188,6 +187,30 @@ def _payload(x: Any) -> Any:
     if isinstance(x, Traced):
         return x.payload
     return np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (Traced, np.ndarray))
+
+
+@cache
+def _rule_of(ufunc: np.ufunc) -> Callable[..., tuple[Any, rules.Maps]]:
+    """The rule of a function of NumPy; raises `UnsupportedOperation` where there is none."""
+    if ufunc is np.matmul:
+        return rules.matmul
+    if ufunc not in rules.ELEMENTWISE:
+        raise UnsupportedOperation(f"np.{ufunc.__name__}", "traced", _NO_RULE)
+    evaluate = _OPERATORS.get(ufunc, ufunc)
+
+    def rule(*payloads: Any) -> tuple[Any, rules.Maps]:
+        z = as_array(evaluate(*payloads), *payloads)
+        return z, rules.ELEMENTWISE[ufunc](z, *payloads)
+
+    return rule
+
+
+_OPERATORS: dict[np.ufunc, Callable[..., Any]] = {np.add: operator.add}
+"""What payloads may answer sooner than the function that it stands for."""
 
 
 def _record(name: str, rule: Callable[..., tuple[Any, rules.Maps]], /, *operands: Any, **static: Any) -> Traced:

@@ -30,6 +30,10 @@ def scaled(slope: Any) -> Maps:
     return (lambda g: g * slope,)
 
 
+def _same(g: Any) -> Any:
+    return g
+
+
 def _slope_of(name: str) -> Callable[..., Maps]:
     return lambda z, x: scaled(DERIVATIVES[name](x))
 
@@ -71,12 +75,12 @@ def _extreme(sign: int) -> Callable[..., Maps]:
 
 
 ELEMENTWISE: dict[np.ufunc, Callable[..., Maps]] = {
-    np.add: lambda z, x, y: (lambda g: g, lambda g: g),
+    np.add: lambda z, x, y: (_same, _same),
     np.subtract: lambda z, x, y: (lambda g: g, lambda g: -g),
     np.multiply: lambda z, x, y: (lambda g: g * y, lambda g: g * x),
     np.divide: lambda z, x, y: (lambda g: g / y, lambda g: -g * z / y),
     np.negative: lambda z, x: (lambda g: -g,),
-    np.positive: lambda z, x: (lambda g: g,),
+    np.positive: lambda z, x: (_same,),
     np.reciprocal: lambda z, x: (lambda g: -g * z * z,),
     np.square: lambda z, x: scaled(2 * x),
     np.power: _power,
@@ -113,23 +117,30 @@ def softmax(x: Array) -> tuple[Array, Maps]:
 
 def matmul(x: Array, y: Array) -> tuple[Array, Maps]:
     """The product of vectors and matrices; a matrix's cotangent stays an unformed `Product`."""
-    if np.ndim(x) not in (1, 2) or np.ndim(y) not in (1, 2):
+    dimensions = getattr(x, "ndim", 0), getattr(y, "ndim", 0)
+    if not {1, 2}.issuperset(dimensions):
         raise UnsupportedOperation(
-            f"np.matmul of {np.ndim(x)}-D and {np.ndim(y)}-D arrays", "traced", "1-D and 2-D are; np.einsum may do"
+            f"np.matmul of {dimensions[0]}-D and {dimensions[1]}-D arrays",
+            "traced",
+            "1-D and 2-D are; np.einsum may do",
         )
-    rows = x if x.ndim == 2 else x.reshape(1, -1)
-    columns = y if y.ndim == 2 else y.reshape(-1, 1)
-    shape = rows.shape[0], columns.shape[1]
 
     def to_x(g: Array) -> Term:
-        g = g.reshape(shape)
-        return Product(g, columns.T) if x.ndim == 2 else np.matmul(columns, g.T).reshape(-1)
+        if x.ndim == 2:
+            return Product(_column(g, y), y.T if y.ndim == 2 else y.reshape(1, -1))
+        return y @ g if y.ndim == 2 else g * y
 
     def to_y(g: Array) -> Term:
-        g = g.reshape(shape)
-        return Product(rows.T, g) if y.ndim == 2 else np.matmul(rows.T, g).reshape(-1)
+        if y.ndim == 2:
+            return Product(x.T if x.ndim == 2 else x.reshape(-1, 1), g if x.ndim == 2 else g.reshape(1, -1))
+        return x.T @ g if x.ndim == 2 else g * x
 
-    return np.matmul(x, y), (to_x, to_y)
+    return x @ y, (to_x, to_y)
+
+
+def _column(g: Array, y: Array) -> Array:
+    """The cotangent of a matrix times y as a matrix; that of a vector y is a column."""
+    return g if y.ndim == 2 else g.reshape(-1, 1)
 
 
 def swap(g: Any) -> Any:

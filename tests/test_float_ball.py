@@ -238,10 +238,30 @@ def test_a_radius_that_is_not_carried_is_caught(monkeypatch: pytest.MonkeyPatch)
     assert not operation_holds("+", 1e-3) and not operation_holds("*", 1e-3)
 
 
-@pytest.mark.parametrize("changed", ["_TANH_ERROR", "_LN2_LOW"])
-def test_an_error_of_tanh_that_is_not_charged_is_caught(changed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(float_ball, changed, 0.0)
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ("_TANH_ERROR", 0.0),
+        ("_STEP_LOW", 0.0),
+        ("_POWERS", float_ball._POWERS * (1 + 2.0**-48)),
+        ("_TAYLOR", float_ball._TAYLOR[:-2]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_error_of_tanh_that_is_not_charged_is_caught(
+    changed: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(float_ball, changed, value)
     assert not tanh_holds()
+
+
+def test_balls_are_read_only_so_what_is_kept_of_them_stays_right() -> None:
+    x = balls((3, 3), 0, 1e-3)
+    with pytest.raises(ValueError, match="read-only"):
+        x[0] = 1
+    for moved in (x.T, x[0], x.reshape(9), np.concatenate([x, x])[:3]):
+        assert contains(moved + 0.0, fractions(moved.midpoint))
+        np.testing.assert_array_equal(np.asarray(moved.midpoint), np.ndarray.view(moved, np.ndarray).real)
 
 
 def test_a_gradient_beside_the_true_one_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

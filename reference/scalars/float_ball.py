@@ -19,6 +19,7 @@ There is no order, and few functions: those of the lecture's network with tanh. 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
@@ -35,29 +36,34 @@ _UP = 1 + 2.0**-48
 _TINY = 2.0**-1000
 _LEAST = 2.0**-1074
 """What the rounding that a number is charged may lose where it underflows, and is then multiplied by a large one."""
-_LN2_HIGH = float.fromhex("0x1.62e42fefap-1")  # 36 bits, so that its product with n < 2^11 is exact
-_LN2_LOW = float.fromhex("0x1.cf79abc9e3b3ap-40")  # ln 2 = high + low to within 2^-92
-_TAYLOR = tuple(1 / np.prod(np.arange(1.0, n + 1)) for n in range(14))
+_STEP_HIGH = float.fromhex("0x1.62e42fefap-6")  # 36 bits, so that its product with n < 2^11 is exact
+_STEP_LOW = float.fromhex("0x1.cf79abc9e3b3ap-45")  # ln 2 / 32 = high + low to within 2^-97
+_ROOTS = np.array([int(flint.fmpz(1 << (n + 32 * 60)).root(32)) / 2**60 for n in range(32)])
+_POWERS = np.ldexp(np.tile(_ROOTS, 58), np.repeat(np.arange(58), 32))
+"""2^(n/32), each within a relative 1.01u."""
+_TAYLOR = tuple(1 / math.factorial(n) for n in range(7))
 _TANH_ERROR = 2.0**-50
 
 
 def tanh(x: Array) -> Array:
     """tanh of float64 x, within 2^-50 of the true value, by arithmetic alone: no library is believed.
 
-    With 2|x| = n ln 2 + q and E = 2^n e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact, for its terms are
-    multiples of 2^-54 (of 2^-52 where n > 1) and it is below 1/2; subtracting n low costs less than 2u. The series of
-    e^q stops before q^14/14! < 2^-57 for |q| < 0.35, and Horner's scheme with rounded coefficients stays within
-    5u of it. So E is right to a relative 8u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the three
-    last operations add 3u: 7u < 2^-50. Beyond |x| = 20, tanh is within 2^-56 of 1.
+    With 2|x| = n ln 2 / 32 + q and E = 2^(n/32) e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact: its terms are
+    multiples of the unit in the last place of 2|x|, which is at least 2^-59 where n > 0, and it is below 2^-6.
+    Subtracting n low costs less than u/50. The series of e^q stops before q^7/7! < u/25 for |q| < 0.0109, and Horner's
+    scheme costs 1.1u. So E is right to a relative 4u, of which at most half reaches tanh (E d/dE of 2/(E + 1)), and the
+    three last operations add 3u: 5u < 2^-50. Beyond |x| = 20, tanh is within 2^-56 of 1.
     """
     doubled = np.minimum(2 * np.abs(x), 40.0)
-    n = np.rint(doubled * (1 / np.log(2)))
-    q = doubled - n * _LN2_HIGH - n * _LN2_LOW
-    series = np.full_like(q, _TAYLOR[-1])
-    for coefficient in _TAYLOR[-2::-1]:
-        series *= q
+    n = np.rint(doubled * (32 / math.log(2)))
+    q = doubled - n * _STEP_HIGH - n * _STEP_LOW
+    series = q * _TAYLOR[-1]
+    for coefficient in _TAYLOR[-2:0:-1]:
         series += coefficient
-    result: Array = np.copysign(1 - 2 / (np.ldexp(series, n.astype(int)) + 1), x)
+        series *= q
+    series += 1
+    series *= _POWERS.take(n.astype(int), mode="clip")  # of what is not a number any power
+    result: Array = np.copysign(1 - 2 / (series + 1), x)
     return result
 
 
@@ -94,19 +100,28 @@ class FloatBallField:
 class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
     """Balls; `midpoint` and `radius` are float64 arrays of its shape. Single entries are arrays of shape ().
 
-    Results are read-only, so what was worked out of one, its tanh and its planes, is kept with it.
+    Results are read-only, so what was worked out of one, its parts, its tanh and its planes, is kept with it.
     """
 
+    parts_kept: tuple[Array, Array] | None = None
     tanh_kept: FloatBallArray | None = None
     planes_kept: _Planes | None = None
 
     @property
+    def parts(self) -> tuple[Array, Array]:
+        """Midpoints and radii, each contiguous."""
+        if self.parts_kept is not None and not self.flags.writeable:
+            return self.parts_kept
+        plain = np.ndarray.view(self, np.ndarray)
+        return np.ascontiguousarray(plain.real), np.ascontiguousarray(plain.imag)
+
+    @property
     def midpoint(self) -> Array:
-        return np.ascontiguousarray(np.ndarray.view(self, np.ndarray).real)
+        return self.parts[0]
 
     @property
     def radius(self) -> Array:
-        return np.ascontiguousarray(np.ndarray.view(self, np.ndarray).imag)
+        return self.parts[1]
 
     def __repr__(self) -> str:
         return f"FloatBallArray of shape {self.shape}"
@@ -126,7 +141,8 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         if self.tanh_kept is not None:
             return self.tanh_kept
         # The slope at the midpoint is 1 - a^2 to within 2^-48, and |tanh''| / 2 < 1/2; two values are 2 apart at most.
-        a, r = tanh(self.midpoint), np.minimum(self.radius, 2.0)
+        m, r = self.parts
+        a, r = tanh(m), np.minimum(r, 2.0)
         result = ball(a, (r * ((1 - a * a) + (r / 2 + 2.0**-48)) + _TANH_ERROR) * _UP)
         if not self.flags.writeable:
             self.tanh_kept = result
@@ -134,6 +150,22 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
 
     def apply_jointly(self, name: str, *others: Any) -> FloatBallArray:
         raise UnsupportedOperation(name, _NAME)
+
+    # What networks do at each step goes straight to its answer; the rest by way of NumPy, which asks here.
+    def __add__(self, other: Any) -> Any:
+        return _add(self, other) if type(other) in _OURS else super().__add__(other)
+
+    def __mul__(self, other: Any) -> Any:
+        return _multiply(self, other) if type(other) in _OURS else super().__mul__(other)
+
+    def __pow__(self, n: Any, modulo: None = None) -> Any:
+        return _power(self, n)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _subtract(other, self) if type(other) in _OURS else super().__rsub__(other)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _matmul(self, other) if type(other) in _OURS else super().__matmul__(other)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         for x in inputs:
@@ -167,11 +199,15 @@ _OURS = {FloatBallArray, np.ndarray, int, float}
 
 
 def ball(midpoint: Any, radius: Any) -> FloatBallArray:
-    """Balls from two float64 arrays of one shape."""
-    out = np.empty(np.shape(midpoint), dtype=np.complex128)
+    """Balls from two float64 arrays of one shape, which are theirs from then on."""
+    alike = type(midpoint) is type(radius) is np.ndarray and midpoint.shape == radius.shape
+    out = np.empty(midpoint.shape if alike else np.shape(midpoint), np.complex128)
     out.real, out.imag = midpoint, radius
-    out.flags.writeable = False
-    return out.view(FloatBallArray)
+    out.setflags(write=False)
+    balls = out.view(FloatBallArray)
+    if alike:
+        balls.parts_kept = midpoint, radius
+    return balls
 
 
 class _Planes(NamedTuple):
@@ -191,22 +227,23 @@ def _planes(x: Any) -> _Planes:
     if not isinstance(x, FloatBallArray):
         m, _ = _parts(x)
         return _Planes(m, np.abs(m), None)
+    fixed = not x.flags.writeable
+    if x.planes_kept is not None and fixed:
+        return x.planes_kept
     base = x.base
     if isinstance(base, FloatBallArray) and x.shape == base.shape[::-1] and x.strides == base.strides[::-1]:
-        return _planes(base).T
-    if x.planes_kept is not None:
-        return x.planes_kept
-    m, r = x.midpoint, x.radius
-    planes = _Planes(m, np.abs(m), r if m.size in m.shape or r.any() else None)  # a vector costs less than to look
-    if not x.flags.writeable:
+        planes = _planes(base).T
+    else:
+        m, r = x.parts
+        planes = _Planes(m, np.abs(m), r if m.size in m.shape or r.any() else None)  # a vector costs less than to look
+    if fixed:
         x.planes_kept = planes
     return planes
 
 
 def _parts(x: Any) -> tuple[Any, Any]:
     if isinstance(x, FloatBallArray):
-        plain = np.ndarray.view(x, np.ndarray)
-        return plain.real, plain.imag
+        return x.parts
     if isinstance(x, np.ndarray) and x.dtype == np.float64:
         return x, 0.0
     if isinstance(x, (int, float)) and not isinstance(x, bool) and float(x) == x:
@@ -248,7 +285,8 @@ def _power(x: Any, n: Any) -> FloatBallArray:
 
 
 def _negative(x: Any) -> FloatBallArray:
-    return ball(-x.midpoint, x.radius)
+    m, r = x.parts
+    return ball(-m, r)
 
 
 def _positive(x: Any) -> FloatBallArray:
