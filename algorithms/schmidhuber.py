@@ -7,7 +7,7 @@ the steps p+1, ..., q; d(t) and e(t) are as in `unfolding`.
     units       Delta(q) = diag f'(s(q)),  Delta(t) = (Delta(t+1) R^T) diag f'(s(t))
     influence   Q(0) = 0,  Q(q)[l, (m, j)] = sum_t Delta(t)[l, j] u_m(t) + (Delta(p+1) R^T Q(p))[l, (m, j)]
 Row l of Delta is one pass of BPTT with the error 1 on unit l: all I passes run as one matrix product
-per step, and the sum over t is one product of (D+I, B) with (B, I^2).
+per step, and the sum over t is a product of (D+I, B) with (B, I) for each of them.
 
 Source: Schmidhuber 1992, "A fixed size storage O(n^3) time complexity learning algorithm for fully
 recurrent continually running networks". Cost with blocks of B steps: O(I^2 (I+D) (1 + I/B)) per step
@@ -114,8 +114,8 @@ def _influence(state: Blocks) -> Array:
     Delta[-1, unit, unit] = slope[-1]
     for t in reversed(range(B - 1)):
         Delta[t] = (Delta[t + 1] @ R.T) * slope[t]
-    within = (u.T @ Delta.reshape(B, n * n)).reshape(-1, n, n)  # [m, l, j]
-    return within.transpose(1, 0, 2).reshape(n, -1) + (Delta[0] @ R.T) @ state.Q  # type: ignore[no-any-return]
+    within = u.T @ Delta.transpose(1, 0, 2)  # [l, m, j]
+    return within.reshape(n, -1) + (Delta[0] @ R.T) @ state.Q  # type: ignore[no-any-return]
 
 
 def _stacked(block: tuple[Step, ...]) -> Step:
