@@ -21,15 +21,19 @@ from ..typing import Array
 from .degrees import CONSTANT, GENERATOR, Degree, Divisor
 from .residue_arithmetic import Modulus
 
-_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
-_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS = tuple(np.array(bits, dtype=np.uint64) for bits in (30, 27, 31))
+_FACTORS = tuple(np.array(odd, dtype=np.uint64) for odd in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_ONE, _TWO = np.array(1.0), np.array(2.0)
 
 
 def _mix(z: Array) -> Array:
-    z = (z ^ (z >> _SHIFTS[0])) * _FACTORS[0]
-    z = (z ^ (z >> _SHIFTS[1])) * _FACTORS[1]
-    mixed: Array = z ^ (z >> _SHIFTS[2])
-    return mixed
+    """The mixer, in place."""
+    z ^= z >> _SHIFTS[0]
+    z *= _FACTORS[0]
+    z ^= z >> _SHIFTS[1]
+    z *= _FACTORS[1]
+    z ^= z >> _SHIFTS[2]
+    return z
 
 
 class RandomFunctions:
@@ -43,7 +47,7 @@ class RandomFunctions:
     def __init__(self, modulus: Modulus, seed: int) -> None:
         self.modulus, self.seed = modulus, seed
         self._keys: dict[str, Array] = {}
-        self._half, self._prime = modulus.convert(0.5), np.uint64(modulus.prime)
+        self._half, self._prime = modulus.convert(0.5), np.array(modulus.prime, dtype=np.uint64)
         self.recording = False
         self.reset()
 
@@ -67,7 +71,10 @@ class RandomFunctions:
         if key is None:
             key = self._keys[name] = self._key(name)
         flat = np.asarray(points).astype(np.uint64).reshape(-1)  # products of arrays wrap; NumPy's scalars would warn
-        return _mix(_mix(flat + key[:1]) + key[1:]).reshape(np.shape(points))
+        flat += key[:1]
+        flat = _mix(flat)
+        flat += key[1:]
+        return _mix(flat).reshape(np.shape(points))
 
     def _random(self, name: str, points: Array) -> Array:
         return self.modulus.balanced((self._hash(name, points) % self._prime).astype(np.int64))
@@ -91,11 +98,11 @@ class RandomFunctions:
             return self._sigma(x, degree), GENERATOR
         if name == "tanh":
             # 2 sigma(2x) - 1, an odd function as sigma(-v) = 1 - sigma(v).
-            v = modulus.signed(modulus.canonical(2.0 * x))
+            v = modulus.signed(modulus.canonical(x * _TWO))
             points = np.abs(v)
             self._record("sigma", points, degree)
             sigma = self._hash("sigma", points) % self._prime
-            return modulus.reduce(2.0 * sigma - 1.0) * np.sign(v), GENERATOR
+            return modulus.reduce(sigma * _TWO - _ONE) * np.sign(v), GENERATOR
         if name == "exp":
             sigma = self._sigma(x, degree)
             value = modulus.multiply(sigma, modulus.inverse(modulus.subtract(1.0, sigma)))

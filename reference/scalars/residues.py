@@ -13,7 +13,7 @@ or, once it overflows 2^53, wrong; so a mismatch found here must be repeated wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, NamedTuple, NoReturn
@@ -154,9 +154,9 @@ class ResidueField:
 
     def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
-        out: ResidueArray = np.asarray(raw).view(ResidueArray)
+        out: ResidueArray = (raw if type(raw) is np.ndarray else np.asarray(raw)).view(ResidueArray)
         out.field = self
-        out.cell = degree if isinstance(degree, Cell) else Cell(degree)
+        out.cell = Cell(degree) if type(degree) is Degree else degree  # type: ignore[assignment]
         if not out.ndim:
             out.flags.writeable = False
         return out
@@ -177,6 +177,18 @@ def _in_place(ufunc: np.ufunc) -> Any:
     # NumPy's scalars are immutable: `total = x[0]; total += y` must leave x and other names of x[0] alone.
     def method(self: ResidueArray, other: Any) -> Any:
         return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)
+
+    return method
+
+
+def _between_residues(ufunc: np.ufunc, otherwise: Callable[[Any, Any], Any]) -> Any:
+    """An operator that goes straight to its answer; `otherwise`, ndarray's own, comes here by way of NumPy."""
+    direct = DIRECT[ufunc]
+
+    def method(self: ResidueArray, other: Any) -> Any:
+        if type(other) is ResidueArray and other.field is self.field is not None:
+            return direct(self.field, self, other)
+        return otherwise(self, other)
 
     return method
 
@@ -240,15 +252,20 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return call_function(self._field(), func, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
-        field = self._field()
         if type(key) is int and self.ndim > 1:
             return super().__getitem__(key)  # a row, which is a view
+        field = self._field()
         if has_residues(key):
             raise UnsupportedOperation("indexing with residues", field.name, NO_ORDER)
         raw = np.ndarray.view(self, np.ndarray)[key]
         return field.carry(raw, Cell(self.cell.degree) if raw.flags.owndata else self.cell)
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if type(key) is int and type(value) is ResidueArray and value.field is self.field is not None:  # most are
+            np.ndarray.view(self, np.ndarray)[key] = np.ndarray.view(value, np.ndarray)
+            if value.cell is not self.cell:
+                self.cell.degree = self.cell.degree.join(value.cell.degree)
+            return
         if has_residues(key):
             raise UnsupportedOperation("indexing with residues", self._field().name, NO_ORDER)
         self._field().write(self, key, value)
@@ -258,6 +275,10 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
 
+    __add__ = _between_residues(np.add, np.ndarray.__add__)
+    __sub__ = _between_residues(np.subtract, np.ndarray.__sub__)
+    __mul__ = _between_residues(np.multiply, np.ndarray.__mul__)
+    __matmul__ = _between_residues(np.matmul, np.ndarray.__matmul__)
     __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
     __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
     __ipow__, __imatmul__ = _in_place(np.power), _in_place(np.matmul)
