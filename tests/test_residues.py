@@ -6,6 +6,7 @@ import copy
 import math
 import pickle
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -445,3 +446,12 @@ def test_a_short_way_that_goes_elsewhere_is_caught(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(residue_direct.DIRECT, np.add, residue_direct.DIRECT[np.subtract])
     with pytest.raises(AssertionError):
         test_the_short_way_comes_to_what_the_long_way_does(np.add, 8388593)
+
+
+@pytest.mark.parametrize("number", [2, 0.5, Fraction(1, 3), np.int64(2), np.array(2.0)])
+def test_a_matrix_product_with_a_number_is_refused_as_numpy_does(number: Any) -> None:
+    x = ResidueField(7).lift([1, 2, 3])
+    with pytest.raises(ValueError, match="matmul"):
+        x @ number
+    with pytest.raises(ValueError, match="matmul"):
+        np.matmul(number, x)

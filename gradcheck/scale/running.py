@@ -223,14 +223,18 @@ class _Run:
         gathered: list[asyncio.Future[Any]] = []
         for number, _, first in places(state.rule.declaration.networks):
             planned = plans(state.rule, judged.claim, state.asked.effort, state.asked.seed, number)
-            kinds = [_Kind(state, judged, (number, place), plan) for place, plan in enumerate(planned)]
-            apart = kinds if number == first else [each for each in kinds if each.plan.kind == formal.KIND]
-            for each in apart:
-                after = proofs[first] if each.plan.kind == formal.KIND and number != first else None
-                gathered.append(asyncio.ensure_future(self.kind(each, after=after)))
-                if each.plan.kind == formal.KIND and number == first:
+            short = []
+            for place, plan in enumerate(planned):
+                kind, proof = _Kind(state, judged, (number, place), plan), plan.kind == formal.KIND
+                if number != first and not proof:
+                    short.append(kind)
+                    continue
+                after = proofs[first] if number != first else None
+                gathered.append(asyncio.ensure_future(self.kind(kind, after=after)))
+                if proof:
                     proofs[number] = gathered[-1]
-            gathered.append(asyncio.ensure_future(self.one_by_one([each for each in kinds if each not in apart])))
+            if short:
+                gathered.append(asyncio.ensure_future(self.one_by_one(short)))
         await asyncio.gather(*gathered)
 
     async def one_by_one(self, kinds: Sequence[_Kind]) -> None:

@@ -100,7 +100,8 @@ class FloatBallField:
 class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
     """Balls; `midpoint` and `radius` are float64 arrays of its shape. Single entries are arrays of shape ().
 
-    Results are read-only, so what was worked out of one, its parts, its tanh and its planes, is kept with it.
+    Results are read-only, down to the memory that they hold, so what was worked out of one, its parts, its tanh and its
+    planes, is kept with it.
     """
 
     parts_kept: tuple[Array, Array] | None = None
@@ -109,19 +110,20 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
 
     @property
     def parts(self) -> tuple[Array, Array]:
-        """Midpoints and radii, each contiguous."""
-        if self.parts_kept is not None and not self.flags.writeable:
-            return self.parts_kept
+        """Midpoints and radii, not to be written to."""
+        kept = self.parts_kept
+        if kept is not None and kept[0].shape == self.shape:
+            return kept
         plain = np.ndarray.view(self, np.ndarray)
-        return np.ascontiguousarray(plain.real), np.ascontiguousarray(plain.imag)
+        return plain.real, plain.imag
 
     @property
     def midpoint(self) -> Array:
-        return self.parts[0]
+        return self.parts[0].copy()
 
     @property
     def radius(self) -> Array:
-        return self.parts[1]
+        return self.parts[1].copy()
 
     def __repr__(self) -> str:
         return f"FloatBallArray of shape {self.shape}"
@@ -138,13 +140,13 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         """tanh of every ball. Raises `UnsupportedOperation` for other functions."""
         if name != "tanh":
             raise UnsupportedOperation(name, _NAME)
-        if self.tanh_kept is not None:
+        if self.tanh_kept is not None and self.tanh_kept.shape == self.shape:
             return self.tanh_kept
         # The slope at the midpoint is 1 - a^2 to within 2^-48, and |tanh''| / 2 < 1/2; two values are 2 apart at most.
         m, r = self.parts
         a, r = tanh(m), np.minimum(r, 2.0)
         result = ball(a, (r * ((1 - a * a) + (r / 2 + 2.0**-48)) + _TANH_ERROR) * _UP)
-        if not self.flags.writeable:
+        if self.parts_kept is not None:
             self.tanh_kept = result
         return result
 
@@ -159,7 +161,7 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         return _multiply(self, other) if type(other) in _OURS else super().__mul__(other)
 
     def __pow__(self, n: Any, modulo: None = None) -> Any:
-        return _power(self, n)
+        return _power(self, n) if modulo is None and type(n) in (int, float) else super().__pow__(n, modulo)
 
     def __rsub__(self, other: Any) -> Any:
         return _subtract(other, self) if type(other) in _OURS else super().__rsub__(other)
@@ -199,13 +201,15 @@ _OURS = {FloatBallArray, np.ndarray, int, float}
 
 
 def ball(midpoint: Any, radius: Any) -> FloatBallArray:
-    """Balls from two float64 arrays of one shape, which are theirs from then on."""
+    """Balls from two float64 arrays of one shape, which are theirs from then on, and read-only."""
     alike = type(midpoint) is type(radius) is np.ndarray and midpoint.shape == radius.shape
     out = np.empty(midpoint.shape if alike else np.shape(midpoint), np.complex128)
     out.real, out.imag = midpoint, radius
     out.setflags(write=False)
     balls = out.view(FloatBallArray)
     if alike:
+        midpoint.setflags(write=False)
+        radius.setflags(write=False)
         balls.parts_kept = midpoint, radius
     return balls
 
@@ -227,14 +231,13 @@ def _planes(x: Any) -> _Planes:
     if not isinstance(x, FloatBallArray):
         m, _ = _parts(x)
         return _Planes(m, np.abs(m), None)
-    fixed = not x.flags.writeable
-    if x.planes_kept is not None and fixed:
+    if x.planes_kept is not None and x.planes_kept.midpoint.shape == x.shape:
         return x.planes_kept
-    base = x.base
+    base, fixed = x.base, x.parts_kept is not None
     if isinstance(base, FloatBallArray) and x.shape == base.shape[::-1] and x.strides == base.strides[::-1]:
-        planes = _planes(base).T
+        planes, fixed = _planes(base).T, base.planes_kept is not None
     else:
-        m, r = x.parts
+        m, r = map(np.ascontiguousarray, x.parts) if x.ndim else x.parts
         planes = _Planes(m, np.abs(m), r if m.size in m.shape or r.any() else None)  # a vector costs less than to look
     if fixed:
         x.planes_kept = planes
@@ -279,7 +282,7 @@ def _square(x: Any) -> FloatBallArray:
 
 
 def _power(x: Any, n: Any) -> FloatBallArray:
-    if n != 2:
+    if isinstance(n, FloatBallArray) or np.ndim(n) or n != 2:
         raise UnsupportedOperation(f"the power {n!r}", _NAME)
     return _square(x)
 
@@ -295,12 +298,13 @@ def _positive(x: Any) -> FloatBallArray:
 
 def _matmul(x: Any, y: Any) -> FloatBallArray:
     left, right = _planes(x), _planes(y)
+    m = left.midpoint @ right.midpoint
     n = left.midpoint.shape[-1]
     charged = (n + 2) * _U2 * right.size + _LEAST
     radius = left.size @ (charged if right.radius is None else charged + right.radius)
     if left.radius is not None:
         radius = radius + left.radius @ (right.size if right.radius is None else right.size + right.radius)
-    return ball(left.midpoint @ right.midpoint, radius * (_UP + 4 * n * _U2) + n * _TINY)
+    return ball(m, radius * (_UP + 4 * n * _U2) + n * _TINY)
 
 
 def _sum(x: Any, axis: Any = 0, keepdims: bool = False, **rest: Any) -> FloatBallArray:

@@ -102,8 +102,10 @@ class Modulus:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """np.matmul of residues: any shapes that np.matmul takes. Raises ValueError for those it does not."""
+        if not type(a) is type(b) is np.ndarray:
+            a, b = np.asarray(a), np.asarray(b)
         n = a.shape[-1] if a.ndim else 0
-        if not b.ndim or n != b.shape[-2 if b.ndim > 1 else 0]:
+        if not a.ndim or not b.ndim or n != b.shape[-2 if b.ndim > 1 else 0]:
             np.matmul(a, b)  # raises NumPy's own error about the shapes
         split = self.direct_terms < min(n, 64)
         product, most = (self._split_product, self.split_terms) if split else (self._product, self.direct_terms)
