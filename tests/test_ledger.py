@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradcheck.algorithms import bptt
 from gradcheck.isolation import DEFAULT_LIMITS
-from gradcheck.reference.claims import Exact
+from gradcheck.reference.claims import Equals, Exact
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import DEFAULT_NETWORK, Network
-from gradcheck.scale.ledger import Ledger, digest
+from gradcheck.scale.identity import digest, fingerprint
+from gradcheck.scale.ledger import Ledger
 from gradcheck.scale.units import Asked, Unit
 
 ASKED = Asked("bptt", "bptt", effort="quick", networks=(DEFAULT_NETWORK,))
@@ -26,7 +31,7 @@ UNIT = Unit("bptt", "exact", 0, "formal", "T=1")
 def filled(path: Path, *sizes: str) -> bytes:
     with Ledger([ASKED], path) as ledger:
         for size in sizes:
-            ledger.add(Unit("bptt", "exact", 0, "formal", size), {"part": {"shown": {"at": size}}})
+            ledger.add(Unit("bptt", "exact", 0, "formal", size), {"part": {"shown": {"at": size}, "seconds": 0.1}})
     return path.read_bytes()
 
 
@@ -35,7 +40,7 @@ def test_what_was_added_is_there_again(tmp_path: Path) -> None:
     filled(path, "T=1", "T=2")
     with Ledger([ASKED], path) as ledger:
         assert ledger.resumed == 2
-        assert ledger.get(UNIT) == {"part": {"shown": {"at": "T=1"}}}
+        assert ledger.get(UNIT) == {"part": {"shown": {"at": "T=1"}, "seconds": 0.1}}
         assert ledger.get(Unit("bptt", "exact", 1, "formal", "T=1")) is None, "another network's unit was taken for it"
 
 
@@ -119,6 +124,57 @@ def test_a_line_in_the_middle_that_is_none_is_said_to_be_so(tmp_path: Path) -> N
         Ledger([ASKED], path)
 
 
+PIECE = {"rule": "bptt", "claim": "exact", "network": 0, "kind": "formal", "size": "T=1"}
+PART = {"part": {"shown": {}, "seconds": 0.1}}
+BROKEN: dict[str, Any] = {
+    "a unit of no rule": {"unit": {**PIECE, "rule": [1]}, "found": PART},
+    "a network that is no number": {"unit": {**PIECE, "network": "0"}, "found": PART},
+    "nothing found": {"unit": PIECE, "found": {}},
+    "two things found": {"unit": PIECE, "found": {**PART, "failed": "no"}},
+    "a part of nothing": {"unit": PIECE, "found": {"part": {}}},
+    "a part of no time": {"unit": PIECE, "found": {"part": {"shown": {}}}},
+    "a part of no number of seconds": {"unit": PIECE, "found": {"part": {"shown": {}, "seconds": "a"}}},
+    "an end without evidence": {"unit": PIECE, "found": {"part": {"ended": {}, "seconds": 0.1}}},
+    "a course of nothing": {"unit": PIECE, "found": {"course": {}}},
+    "a course of something else": {"unit": PIECE, "found": {"course": {"verdicts": [1]}}},
+    "a list": [[]],
+}
+
+
+@pytest.mark.parametrize("line", BROKEN.values(), ids=BROKEN)
+def test_a_line_that_no_unit_wrote_is_said_to_be_none(line: Any, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    content = filled(path, "T=1") + json.dumps(line).encode() + b"\n"
+    path.write_bytes(content)
+    with pytest.raises(GradcheckError, match="line 3 of .*found.jsonl is no result of a run"):
+        Ledger([ASKED], path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("asked", [None, {}, {"rules": None}, {"rules": [1]}, {"rules": [{}]}], ids=repr)
+def test_a_first_line_that_asks_for_nothing_is_said_to_be_none(asked: Any, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    first = json.loads(filled(path))
+    path.write_text(json.dumps(first | {"asked": asked}) + "\n", "utf-8")
+    with pytest.raises(GradcheckError, match="line 1 of .*found.jsonl is no result of a run"):
+        Ledger([ASKED], path)
+
+
+def test_brackets_without_end_are_no_result(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    path.write_bytes(filled(path) + b"[" * 100_000 + b"\n")
+    with pytest.raises(GradcheckError, match="line 2"):
+        Ledger([ASKED], path)
+
+
+def test_another_format_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    first = json.loads(filled(path))
+    path.write_text(json.dumps(first | {"format": 0}) + "\n", "utf-8")
+    with pytest.raises(GradcheckError, match="in format 0, this is .* with format 1"):
+        Ledger([ASKED], path)
+
+
 def test_another_version_is_another_run(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     first = json.loads(filled(path))
@@ -156,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> Non
 _DIGEST = """
 import sys
 from gradcheck.targets import load_rule
-from gradcheck.scale.ledger import digest
+from gradcheck.scale.identity import digest
 print(digest(load_rule(sys.argv[1])))
 """
 
@@ -197,6 +253,79 @@ class Scaled:
 def test_instances_are_told_apart_by_their_attributes() -> None:
     assert digest(Scaled(1.0), Scaled(1.0)) == digest(Scaled(1.0), Scaled(1.0))
     assert digest(Scaled(1.0), Scaled(1.0)) != digest(Scaled(2.0), Scaled(2.0))
+
+
+def made(factor: float) -> Any:
+    def rule(problem: Any) -> Any:
+        return {name: factor * array for name, array in bptt(problem).items()}
+
+    return rule
+
+
+def typed(text: str) -> Any:
+    """A function as somebody types it into a console: it has no file."""
+    names: dict[str, Any] = {"__name__": "__main__", "bptt": bptt}
+    exec(text, names)
+    return names["rule"]
+
+
+TYPED = "def factor(): return {}\ndef rule(problem): return [factor() * a for a in bptt(problem).values()]\n"
+
+
+def test_functions_are_told_apart_by_what_they_enclose_and_by_their_code() -> None:
+    assert digest(made(1.0), made(1.0)) == digest(made(1.0), made(1.0)) != digest(made(2.0), made(2.0))
+    assert digest(typed(TYPED.format(1))) == digest(typed(TYPED.format(1))) != digest(typed(TYPED.format(2)))
+    assert digest(typed(TYPED.format(1))) != digest(typed(TYPED.format(1).replace("[factor()", "[-factor()")))
+
+
+def test_what_a_rule_is_compared_with_counts(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+
+    def asked(target: Any) -> Asked:
+        return Asked("bptt", "bptt", effort="quick", networks=(DEFAULT_NETWORK,), claims=(Equals(target),))
+
+    with Ledger([asked(made(1.0))], path):
+        pass
+    with Ledger([asked(made(1.0))], path):
+        pass
+    with pytest.raises(GradcheckError, match="has changed"):
+        Ledger([asked(made(2.0))], path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a", "b", "c"}, {"b": 1, "a": {2, 3}}, np.arange(3.0), np.float32(2), [1, (2, None)], 1j, "text", b"bytes",
+        np.random.default_rng(0), Scaled(3.0), Network("logistic"), Exact(), len, np, np.tanh,
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_a_fingerprint_is_the_same_in_every_process(value: Any) -> None:
+    assert fingerprint(value) == fingerprint(copy.deepcopy(value) if not isinstance(value, ModuleType) else value)
+    assert fingerprint(value) != fingerprint([value])
+
+
+def test_sets_have_no_order() -> None:
+    code = "import gradcheck.scale.identity as i; print(i.fingerprint({'a', 'b', 'c', frozenset({'d', 'e'})}).hex())"
+    prints = {
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(4)
+    }  # fmt: skip
+    assert len(prints) == 1
+
+
+def test_values_within_themselves_and_without_end_have_a_fingerprint() -> None:
+    within: list[Any] = [1]
+    within.append(within)
+    assert fingerprint(within) != fingerprint([1])
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert fingerprint(deep)
+    assert fingerprint(threading.Lock()) == fingerprint(threading.Lock())
 
 
 def test_other_limits_are_another_run(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from gradcheck.course import Course
 from gradcheck.evidence.pieces import Part, made
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
-from gradcheck.scale import pools, records, running
+from gradcheck.scale import pools, records, running, sending
 from gradcheck.scale.units import STAGES, VERDICT, Asked, Unit
 from gradcheck.verdicts import Report, Status
 
@@ -78,6 +78,22 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
 @pytest.mark.parametrize(("rule", "how"), CASES, ids=lambda value: getattr(value, "__name__", ""))
 def test_a_report_is_the_same_in_units(rule: Any, how: dict[str, Any]) -> None:
     assert to_json(audit(rule, Here(), **how)) == to_json(audit(rule, **how)), f"{rule.__name__} is judged otherwise"
+
+
+def alike(factor: float) -> Any:
+    def target(problem: Any) -> Any:
+        return {name: factor * array for name, array in bptt(problem).items()}
+
+    return target
+
+
+@pytest.mark.parametrize("factors", [(1.0, 2.0), (2.0, 1.0), (1.0, 1.0)])
+def test_claims_that_are_printed_alike_are_judged_apart(factors: tuple[float, float]) -> None:
+    claims = tuple(gradcheck.Equals(alike(factor)) for factor in factors)
+    with ThreadPoolExecutor(1) as executor:
+        report = audit(bptt, executor, claims=claims)
+    assert [v.status is Status.REFUTED for v in report.verdicts[1:]] == [factor != 1 for factor in factors]
+    assert to_json(report) == to_json(audit(bptt, claims=claims))
 
 
 def test_threads_take_turns_and_come_to_the_same_report() -> None:
@@ -154,6 +170,22 @@ def test_a_line_that_was_being_written_is_made_again(tmp_path: Path) -> None:
     assert to_json(audit(bptt, again, results=path)) == to_json(report)
     assert len(again.sent) == 1
     assert path.read_bytes() == whole
+
+
+def test_a_unit_that_could_not_be_made_is_made_again_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "found.jsonl"
+    right = sending.perform
+
+    def lacking(task: Any) -> Any:
+        return [(task.unit, {"failed": "a library is missing"})] if task.unit.kind == "float64" else right(task)
+
+    monkeypatch.setattr(sending, "perform", lacking)
+    report = audit(bptt, Here(), results=path)
+    assert report.verdicts[1].status is Status.ERROR and "a library is missing" in report.verdicts[1].statement
+    monkeypatch.setattr(sending, "perform", right)
+    assert to_json(audit(bptt, Here(), results=path)) == to_json(audit(bptt))
 
 
 def test_kinds_that_another_makes_needless_are_not_begun(tmp_path: Path) -> None:

@@ -79,6 +79,28 @@ def test_a_kind_that_is_lost_is_not_blamed_on_those_made_with_it(tmp_path: Path)
     assert kinds == {"modular", "enclosure", "float64", "float32"}, "what follows a kind that is lost was not made"
 
 
+def test_what_was_made_before_a_process_ends_is_not_blamed(tmp_path: Path) -> None:
+    """The rule ends the process that makes the unit: it is run there."""
+    path, how = tmp_path / "found.jsonl", {"networks": (DEFAULT_NETWORK, SMALL), "claims": (gradcheck.Exact(),)}
+    asked = Asked("mine", ends_at_float32_there, effort="quick", networks=how["networks"], claims=how["claims"])
+    with pools.processes(2) as pool:
+        (report,) = running.audits([asked], pool, results=path)
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()[1:]]
+    ended = [line["unit"] for line in lines if "ended the process" in json.dumps(line["found"].get("part"))]
+    assert [(unit["kind"], unit["network"]) for unit in ended] == [("float32", 1)], "another kind was blamed"
+    assert {line["unit"]["kind"] for line in lines if line["unit"]["network"] == 1} == {
+        "modular", "enclosure", "float64", "float32",
+    }  # fmt: skip
+    assert report.verdicts[1].status is Status.HOLDS, report.verdicts[1].statement
+
+
+@gradcheck.rule(gradcheck.Exact())
+def ends_at_float32_there(problem: Any) -> Any:
+    if problem.network == SMALL and problem.parameters["R"].dtype == np.float32:
+        os._exit(3)
+    return bptt(problem)
+
+
 @gradcheck.rule(gradcheck.Exact())
 def kills_its_parent(problem: Any) -> Any:
     """Ends the process that makes the unit, not only the one that runs the rule, once it has come so far."""

@@ -6,16 +6,9 @@ run was killed is taken away; its unit is made again. One run at a time writes t
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
-import hashlib
-import inspect
 import json
 import os
-import pickle
-import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +16,8 @@ from typing import Any, BinaryIO
 from ..reference.errors import GradcheckError
 from ..report.codec import package_version
 from ..report.files import check_place
-from ..rules import as_rule
+from .identity import identity
+from .records import require_found
 from .units import Asked, Unit
 
 FORMAT = 1
@@ -96,76 +90,6 @@ class Ledger:
                 ) from error
 
 
-def identity(asked: Sequence[Asked]) -> dict[str, Any]:
-    """What a run must have in common with the one before it for the results of that to be its own.
-
-    Of each rule that is its source, with that of every other file of its author; not how many processes there are.
-    """
-    return {"rules": [_identity(each) for each in asked]}
-
-
-def _identity(asked: Asked) -> dict[str, Any]:
-    rule, _ = asked.rule()
-    declared = rule.declaration
-    return {
-        "name": asked.name,
-        "claims": [str(claim) for claim in declared.claims],
-        "networks": [repr(network) for network in declared.networks],
-        "weighted": declared.weighted,
-        "effort": asked.effort,
-        "seed": asked.seed,
-        "limits": None if asked.limits is None else [asked.limits.call_seconds, asked.limits.memory],
-        "source": digest(rule.target, asked.target),
-    }
-
-
-def digest(target: Any, asked: Any = "") -> str:
-    """Of what a rule is: the files beside it, every module that is loaded and not installed, and the rule's own values.
-
-    target: the function or class that is run. asked: the rule as it was handed over, whose attributes and arguments
-    count too, as far as it pickles; a text names it and has none.
-    """
-    contents = hashlib.sha256(repr(as_rule(target).origin).encode())
-    if not isinstance(asked, str):
-        with contextlib.suppress(Exception):
-            contents.update(pickle.dumps(asked))
-    files = {module for module in map(_of_its_author, list(sys.modules.values())) if module is not None}
-    home = _file_of(target)
-    files |= {home} if home is not None else set()
-    for folder in {file.parent for file in files}:  # of these some may be imported later
-        files |= {path.resolve() for path in folder.glob("*.py")}
-    for file in sorted(files):
-        with contextlib.suppress(OSError):
-            contents.update(hashlib.sha256(file.read_bytes()).digest())
-    return contents.hexdigest()
-
-
-def _of_its_author(module: Any) -> Path | None:
-    """The file of a module that neither Python nor gradcheck has, nor is installed beside them."""
-    name, path = getattr(module, "__name__", ""), getattr(module, "__file__", None)
-    if not isinstance(path, str) or not path.endswith(".py") or name.partition(".")[0] in ("gradcheck", "_pytest"):
-        return None
-    file = Path(path).resolve()
-    return None if any(file.is_relative_to(home) for home in _installed()) or not file.is_file() else file
-
-
-@functools.cache
-def _installed() -> tuple[Path, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return tuple({Path(path).resolve() for name in names if (path := sysconfig.get_path(name))})
-
-
-def _file_of(target: Any) -> Path | None:
-    target = getattr(target, "func", target)
-    kind = target if inspect.isroutine(target) or isinstance(target, type) else type(target)
-    try:
-        file = inspect.getsourcefile(inspect.unwrap(kind))
-    except TypeError:
-        return None
-    found = Path(file).resolve() if file else None
-    return found if found and found.is_file() and not any(map(found.is_relative_to, _installed())) else None
-
-
 def _lock(file: BinaryIO, path: Path) -> None:
     try:
         import fcntl
@@ -182,7 +106,7 @@ def _read(content: bytes, path: Path) -> list[dict[str, Any]]:
     for number, text in enumerate(content.splitlines(), start=1):
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             line = None
         if not isinstance(line, dict):
             raise _not_ours(path, number)
@@ -195,10 +119,14 @@ def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> 
         raise _not_ours(path, 1)
     if (first["format"], first["gradcheck"]) != (FORMAT, package_version()):
         raise GradcheckError(
-            f"{path} was written by gradcheck {first['gradcheck']}, this is {package_version()}; name another file"
+            f"{path} was written by gradcheck {first['gradcheck']} in format {first['format']}, this is "
+            f"{package_version()} with format {FORMAT}; name another file"
         )
-    before, now = first["asked"]["rules"], asked["rules"]
-    names = [[rule["name"] for rule in rules] for rules in (before, now)]
+    try:
+        before, now = first["asked"]["rules"], asked["rules"]
+        names = [[str(rule["name"]) for rule in rules] for rules in (before, now)]
+    except (KeyError, TypeError):
+        raise _not_ours(path, 1) from None
     if names[0] != names[1]:
         raise GradcheckError(
             f"{path} holds an audit of {', '.join(names[0])}, this is one of {', '.join(names[1])}; name another file"
@@ -221,9 +149,10 @@ def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> 
 def _unit(line: Mapping[str, Any], number: int, path: Path) -> Unit:
     try:
         unit = Unit(**line["unit"])
-        if not isinstance(line["found"], dict):
-            raise TypeError
-    except (KeyError, TypeError):
+        if any(type(value) is not (int if name == "network" else str) for name, value in vars(unit).items()):
+            raise TypeError(f"no name of a unit: {unit}")
+        require_found(line["found"])
+    except Exception:  # whatever it is that stands there
         raise _not_ours(path, number) from None
     return unit
 

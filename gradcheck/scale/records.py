@@ -88,3 +88,20 @@ def course_from(data: Mapping[str, Any]) -> Course:
     """The course that `course_as_data` wrote."""
     found: Course = read(Course, data)
     return found
+
+
+def require_found(data: Any) -> None:
+    """Raises an error of some kind for what is not {"part": ...}, {"course": ...} or {"failed": ...}."""
+    ((kind, value),) = data.items()
+    if kind == "part":
+        read(float, value["seconds"])
+        if "ended" in value:
+            read(Evidence, value["ended"]["evidence"])
+            _ = [value["ended"][name] for name in ("witness", "generic")], [int(n) for n in value["ended"]["planted"]]
+        else:
+            dict(value["shown"])
+    elif kind == "course":
+        if not course_from(value).verdicts:
+            raise ValueError("a course without verdicts")
+    elif kind != "failed" or not isinstance(value, str):
+        raise ValueError(f"no unit finds {kind!r}")

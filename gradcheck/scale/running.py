@@ -24,7 +24,7 @@ from ..course import Course
 from ..effort import EFFORTS
 from ..evidence import counting, formal
 from ..evidence.pieces import Plan, course
-from ..reference.claims import Claim, Equals, LagClaim
+from ..reference.claims import Claim, Equals, LagClaim, Pure
 from ..reference.errors import GradcheckError
 from ..rules import Rule
 from ..verdicts import Evidence, Report, Stage, Status, Strength, Verdict
@@ -33,7 +33,7 @@ from .pools import Pool
 from .records import course_as_data, course_from, part_from
 from .sending import Found, Sender
 from .spending import Account, Deadline, Planned
-from .units import VERDICT, Asked, Task, Unit, places, plans
+from .units import VERDICT, Asked, Task, Unit, named, places, plans
 
 Position = tuple[int, int]
 """Of a kind of evidence: the number of its network, and its place on it."""
@@ -79,8 +79,9 @@ def audits(
 
 @dataclass
 class _Judged:
-    """A claim on its way. known: what its pieces came to, and of which kind. against: the first that is against it."""
+    """A claim on its way. known: what its pieces came to, and of which kind. against: the first kind that is."""
 
+    name: str
     claim: Claim
     known: dict[Unit, tuple[Position, Found]] = field(default_factory=dict)
     accounts: list[Account] = field(default_factory=list)
@@ -111,7 +112,7 @@ class _State:
         """What is known of it, the rest NOT RUN."""
         stopped = "not judged: interrupted"
         pure = self.stages.verdicts or (Verdict("pure", Status.NOT_RUN, Strength.NONE, stopped),)
-        claims = self.claims or [_Judged(claim) for claim in self.audit().claims]
+        claims = self.claims or self.begun()
         verdicts = [
             each.course.verdicts[-1]
             if each.course
@@ -119,6 +120,10 @@ class _State:
             for each in claims
         ]
         return self._reported((*pure, *verdicts))
+
+    def begun(self) -> list[_Judged]:
+        """Its claims, but for purity, which has been judged by then."""
+        return [_Judged(name, c) for name, c in named(self.rule.declaration.claims).items() if not isinstance(c, Pure)]
 
     def audit(self) -> Audit:
         """An audit of the rule in which nothing has been judged."""
@@ -156,7 +161,7 @@ class _Kind:
     @property
     def unit(self) -> Unit:
         """Of all of its pieces."""
-        return Unit(self.state.asked.name, str(self.judged.claim), self.position[0], self.plan.kind)
+        return Unit(self.state.asked.name, self.judged.name, self.position[0], self.plan.kind)
 
     @property
     def first(self) -> Unit | None:
@@ -210,7 +215,7 @@ class _Run:
         state.stages = course_from(found["course"])
         if state.stages.blocked:
             return
-        state.claims = [_Judged(claim) for claim in state.audit().claims]
+        state.claims = state.begun()
         identities = [each for each in state.claims if isinstance(each.claim, (LagClaim, Equals))]
         others = [each for each in state.claims if not isinstance(each.claim, (LagClaim, Equals))]
         await asyncio.gather(
@@ -290,7 +295,7 @@ class _Run:
         """One claim concluded from its pieces, without those that were begun before one spoke against it."""
         known = {unit: found for unit, (position, found) in judged.known.items() if not judged.needless(position)}
         size = f"of {len(known)} pieces, {_digest(known)}" if known else ""
-        unit = Unit(state.asked.name, str(judged.claim), kind=VERDICT, size=size)
+        unit = Unit(state.asked.name, judged.name, kind=VERDICT, size=size)
         course = course_as_data(Course(state.stages.verdicts[:1], compared=True))
         spare = {(each.network, each.plan.kind): tuple(each.spare) for each in judged.accounts}
         task = Task(state.asked, unit, course=course, known=known, spare=spare)
@@ -348,7 +353,7 @@ class _Run:
     async def _spent(self, state: _State, judged: _Judged, account: Account, batch: Sequence[Planned]) -> bool:
         """Make the first of these pieces, and what follows it for a while. Whether its kind goes on."""
         planned, network = batch[0], state.rule.declaration.networks[account.network]
-        unit = Unit(state.asked.name, str(judged.claim), account.network, account.plan.kind, planned.piece.label)
+        unit = Unit(state.asked.name, judged.name, account.network, account.plan.kind, planned.piece.label)
         further = tuple(each.number for each in batch)
         found = await self.sender.outcome(Task(state.asked, unit, tuple(account.base), further=further))
         if "failed" in found:
@@ -356,7 +361,7 @@ class _Run:
             return False
         part = part_from(found["part"], network)
         ended = part.ended and part.ended.evidence
-        if ended and not _speaks_against(ended, state.asked.name):
+        if ended and not _speaks_against(ended, state.rule.name):
             account.stopped = f"at {planned.piece.label}, {ended.statement}"
             return False
         judged.known[unit] = account.position, found

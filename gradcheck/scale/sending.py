@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import pickle
 import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -13,17 +14,22 @@ from typing import Any
 from ..reference.errors import GradcheckError
 from .ledger import Ledger
 from .pools import Pool, processes
-from .units import STAGES, Task, Unit, perform, unmade
+from .units import Task, Unit, perform, unmade
 
 Found = Mapping[str, Any]
 
 
 class Sender:
-    """As many units at once as the pool is wide. progress: called with a line of text as units begin and end."""
+    """As many units at once as the pool is wide. progress: called with a line of text as units begin and end.
+
+    doubted: rules of which a unit was under way when a process ended. Theirs are sent one by one from then on, so that
+    what ends a process is told from what was made before it.
+    """
 
     def __init__(self, pool: Pool, ledger: Ledger, progress: Callable[[str], None]) -> None:
         self.pool, self.ledger, self.progress = pool, ledger, progress
         self.slots, self.alone, self.suspects = asyncio.Semaphore(pool.width), asyncio.Lock(), asyncio.Lock()
+        self.doubted: set[str] = set()
         self.done = self.running = 0
 
     async def outcome(self, task: Task) -> Found:
@@ -52,8 +58,8 @@ class Sender:
         return made[0][1]
 
     def _enter(self, unit: Unit, found: Found) -> None:
-        """Keep what came of a unit; a rule that nothing could be asked of is asked again by the next run."""
-        if unit.kind != STAGES or "failed" not in found:
+        """Keep what came of a unit; what could not be asked of a rule is asked again by the next run."""
+        if "failed" not in found:
             self.ledger.add(unit, found)
         self.done += 1
 
@@ -62,7 +68,7 @@ class Sender:
         self.progress(f"{self.done} units done{kept}, {self.running} under way; {unit.text}")
 
     async def _made(self, task: Task) -> Sequence[tuple[Unit, Found]]:
-        sent = self._packed(task)
+        sent = self._packed(dataclasses.replace(task, single=task.asked.name in self.doubted))
         executor = self.pool.executor
         try:
             return await self._sent(executor, task.unit, sent)
@@ -76,6 +82,8 @@ class Sender:
                 f"gradcheck itself failed on {task.unit.text}; please report this:\n{''.join(lines)}"
             ) from error
         # One of those that were under way ended its process. Alone it shows whether it was this one.
+        self.doubted.add(task.asked.name)
+        sent = self._packed(dataclasses.replace(task, single=True))
         async with self.suspects:
             with processes(1) as apart:
                 try:

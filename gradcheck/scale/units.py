@@ -40,7 +40,10 @@ CHUNK = 1.0
 
 @dataclass(frozen=True)
 class Unit:
-    """What is made: of which rule, for which claim, on the network of which number, by which kind, at which size."""
+    """What is made: of which rule, for which claim, on the network of which number, by which kind, at which size.
+
+    rule, claim: their names; see `Asked` and `named`.
+    """
 
     rule: str
     claim: str = ""
@@ -88,6 +91,16 @@ def _named(text: str) -> Any:
     return load_rule(text) if ":" in text else dict(resolve(text))[text]
 
 
+def named(claims: Sequence[Claim]) -> dict[str, Claim]:
+    """Each claim by a name of its own: as it is printed, with a number where another before it is printed so."""
+    found: dict[str, Claim] = {}
+    for claim in claims:
+        text = str(claim)
+        number = sum(str(other) == text for other in found.values())
+        found[f"{text} #{number + 1}" if number else text] = claim
+    return found
+
+
 def places(networks: Sequence[RecurrentNetwork]) -> list[tuple[int, RecurrentNetwork, int]]:
     """(number, network, number of the first of its kind) of each; those that are not that are judged more briefly."""
     kinds = [type(network) for network in networks]
@@ -113,15 +126,17 @@ class Task:
     """A unit, the audit that it is of, and what it builds on; of a piece of evidence, also those that follow it.
 
     before: what came of the pieces of the same kind before it. following: units without a size, whose kinds of
-    evidence come after its own, each from its first piece on. further: which of its plan's pieces beyond a full audit
-    it is, and which follow; None for those of the plan. course: of the audit so far. known: what the claim's pieces
-    came to, by unit; spare: which of those are beyond a full audit, by network and kind.
+    evidence come after its own, each from its first piece on. single: whether it is made without any after it.
+    further: which of its plan's pieces beyond a full audit it is, and which follow; None for those of the plan.
+    course: of the audit so far. known: what the claim's pieces came to, by unit; spare: which of those are beyond a
+    full audit, by network and kind.
     """
 
     asked: Asked
     unit: Unit
     before: tuple[Mapping[str, Any], ...] = ()
     following: tuple[Unit, ...] = ()
+    single: bool = False
     further: tuple[int, ...] | None = None
     course: Mapping[str, Any] | None = None
     known: Mapping[Unit, Mapping[str, Any]] = field(default_factory=dict)
@@ -163,10 +178,8 @@ def _performed(task: Task) -> list[tuple[Unit, dict[str, Any]]]:
 
 def _audit(task: Task, rule: Rule) -> Audit:
     """The audit of the stages alone, or of one claim after them."""
-    claims = [c for c in rule.declaration.claims if str(c) == task.unit.claim][:1]
-    alone = dataclasses.replace(
-        rule, declaration=dataclasses.replace(rule.declaration, claims=tuple(claims), expected=())
-    )
+    claims = tuple(claim for name, claim in named(rule.declaration.claims).items() if name == task.unit.claim)
+    alone = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, claims=claims, expected=()))
     audit = Audit(alone, EFFORTS[task.asked.effort], task.asked.seed, _untold)
     if task.course is not None:
         audit.course = course_from(task.course)
@@ -276,11 +289,11 @@ class _Pieces:
         if finding is not None:
             self._walk, self.at = None, self.at + 1
             self.over = self.at > len(self.task.following) or finding.evidence.status is Status.REFUTED
-        self.over = self.over or time.monotonic() > self._until
+        self.over = self.over or self.task.single or time.monotonic() > self._until
 
     def give_up(self, loss: Loss) -> None:
         unit = self._whole(self.at)
-        part = Part(ended=lost(unit.kind, f"{unit.rule} {loss.reason}"))
+        part = Part(ended=lost(unit.kind, f"{self._rule.name} {loss.reason}"))
         self.made.append((self.at, self.walk.piece.label, part_as_data(part)))
         self.over = True
 
@@ -295,7 +308,7 @@ class _Walk:
     def __init__(
         self, rule: Rule, asked: Asked, unit: Unit, before: Sequence[Mapping[str, Any]], further: Sequence[int] | None
     ) -> None:
-        claim = next(c for c in rule.declaration.claims if str(c) == unit.claim)
+        claim = named(rule.declaration.claims)[unit.claim]
         self.network = rule.declaration.networks[unit.network]
         found = plans(rule, claim, asked.effort, asked.seed, unit.network)
         self.plan = next(plan for plan in found if plan.kind == unit.kind)
