@@ -87,9 +87,12 @@ def _run(chosen: argparse.Namespace, console: Console) -> int:
     old = read(chosen.compare) if chosen.compare is not None else None  # before the minutes that rows take
     wanted = chosen.only.lower()
     chosen_rows = [row for row in ROWS if wanted in row.name.lower()]
+    curves = [curve for curve in GROWTH if wanted in curve.name.lower()]
+    if not chosen_rows and not curves:
+        raise GradcheckError(f"no row and no growth has {chosen.only!r} in its name; without --only all are measured")
     rounds = [[measure(row) for row in chosen_rows] for _ in range(chosen.rounds)]
     rows = tuple(merged(row) for row in zip(*rounds, strict=True))
-    growth = tuple(curve.measure() for curve in GROWTH if wanted in curve.name.lower())
+    growth = tuple(curve.measure() for curve in curves)
     results = Results(surroundings(), rows, growth)
     if chosen.json is not None:
         write(results, chosen.json)

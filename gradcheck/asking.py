@@ -62,6 +62,8 @@ def audit(
     }  # fmt: skip
     audited, notes = prepared(rule, claims, **how)
     told = progress or (lambda _: None)
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
+        raise GradcheckError(f"minutes is a number, at least 0; got {minutes!r:.60}")
     if jobs is None and executor is None and results is None and not minutes:
         begun = Audit(audited, EFFORTS[effort], seed, told)
         begun.found = found or begun.found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
 import importlib
@@ -104,6 +105,10 @@ class NoSuchModule(GradcheckError):
     """There is neither a module nor a file of that name."""
 
 
+class _NotItsOwn(GradcheckError):
+    """A file would be given a module that is not the one beside it."""
+
+
 def load_module(name: str) -> ModuleType:
     """The module of that name, or the file where the name ends in .py.
 
@@ -133,6 +138,8 @@ def _run_file(path: Path) -> ModuleType:
     loaded = sys.modules.get(path.stem)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
+    _require_its_own(path)
+    _FOLDERS.add(path.parent)
     _find_from(path.parent)
     # A file called random.py must not replace the module that others import under that name.
     name = path.stem if loaded is None and importlib.util.find_spec(path.stem) is None else f"_gradcheck_{path.stem}"
@@ -146,6 +153,42 @@ def _run_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+_FOLDERS: set[Path] = set()
+"""Those of the files that were run: what they import is found there."""
+
+
+def _require_its_own(path: Path) -> None:
+    """Raises `_NotItsOwn` where a module beside the file would not be found, since one of its name is in use."""
+    seen, waiting = set[Path](), [path]
+    while waiting:
+        file = waiting.pop()
+        for name in _imported(file):
+            beside = next(
+                (p for p in (path.parent / f"{name}.py", path.parent / name / "__init__.py") if p.is_file()), None
+            )
+            used = getattr(sys.modules.get(name), "__file__", None)
+            if beside is None or beside in seen:
+                continue
+            seen.add(beside)
+            waiting.append(beside)
+            if used and Path(used).resolve() != beside and not _FOLDERS.isdisjoint(Path(used).resolve().parents):
+                raise _NotItsOwn(
+                    f"{file.name} imports {name}, which is {beside}, but {used} is in use by that name; audit them in "
+                    "two runs, or give one of them another name"
+                )
+
+
+def _imported(file: Path) -> set[str]:
+    """The packages and modules that a file names where it imports, at any place."""
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, SyntaxError, ValueError):  # which is said where it is run
+        return set()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in names}
 
 
 def _find_from(folder: Path) -> None:
@@ -174,7 +217,7 @@ _EXTRAS = ("torch", "jax")
 
 
 def _failed(name: str, error: BaseException) -> GradcheckError:
-    if isinstance(error, NoSuchModule):
+    if isinstance(error, (NoSuchModule, _NotItsOwn)):
         return error
     if isinstance(error, SyntaxError):
         where = f" (line {error.lineno} of {error.filename})" if error.filename else ""

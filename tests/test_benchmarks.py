@@ -275,6 +275,13 @@ def test_a_ratio_that_got_worse_is_shown_and_is_the_exit_status(
     assert "WORSE" in shown and "+27 %" in shown
 
 
+def test_a_name_that_no_row_has_is_said_to_be_none(
+    commands: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands([FAST], "--only", "nothing like it") == 2
+    assert "no row and no growth has 'nothing like it' in its name" in " ".join(capsys.readouterr().out.split())
+
+
 # Growth.
 def test_the_fitted_exponent_is_that_of_a_power() -> None:
     assert abs(fitted((16, 32, 64), (3 * 16.0**2.5, 3 * 32.0**2.5, 3 * 64.0**2.5)) - 2.5) < 1e-9

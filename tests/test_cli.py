@@ -469,3 +469,35 @@ def test_a_reader_that_has_gone_away_costs_no_file_and_no_status(tmp_path: Path)
         assert process.wait(timeout=120) == 1, errors
     assert (tmp_path / "case.json").is_file(), errors
     assert "Traceback" not in errors and "Broken" not in errors, errors
+
+
+def rule_file(folder: Path, helper: str, name: str) -> Path:
+    folder.mkdir()
+    (folder / "helps_it.py").write_text(helper, "utf-8")
+    (folder / name).write_text(
+        "import gradcheck\n@gradcheck.rule(gradcheck.Exact())\ndef mine(problem):\n"
+        "    from helps_it import result\n    return result(problem)\n",
+        "utf-8",
+    )
+    return folder / name
+
+
+def test_files_whose_helpers_have_one_name_are_not_given_each_others(tmp_path: Path) -> None:
+    right = "from gradcheck.algorithms import bptt as result\n"
+    first = rule_file(tmp_path / "a", right, "first_of_two.py")
+    again = rule_file(tmp_path / "b", "def result(problem):\n    return {}\n", "second_of_two.py")
+    code = (
+        "import sys; from gradcheck import targets\n"
+        "targets.load_rule(sys.argv[1] + ':mine'); import helps_it\n"
+        "targets.load_rule(sys.argv[2] + ':mine')\n"
+    )
+
+    def loaded(*paths: Path) -> str:
+        return subprocess.run([sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True).stderr
+
+    said = loaded(first, again).splitlines()[-1]
+    assert f"second_of_two.py imports helps_it, which is {again.parent / 'helps_it.py'}, but" in said, said
+    assert "audit them in two runs" in said
+    assert loaded(first, first) == ""
+    (again.parent / "helps_it.py").unlink()
+    assert loaded(first, again) == "", "a file that has no such module beside it may use the other's"

@@ -284,10 +284,11 @@ def test_jobs_are_a_number(jobs: Any) -> None:
         audit(bptt, jobs=jobs)
 
 
-@pytest.mark.parametrize("minutes", [-1.0, float("nan"), float("inf"), "5"])
+@pytest.mark.parametrize("minutes", [-1.0, float("nan"), float("inf"), "5", None, [], True])
 def test_minutes_are_a_number(minutes: Any) -> None:
-    with pytest.raises(gradcheck.GradcheckError, match="minutes is a number, at least 0"):
-        audit(bptt, Here(), minutes=minutes)
+    for executor in (None, Here()):
+        with pytest.raises(gradcheck.GradcheckError, match="minutes is a number, at least 0"):
+            audit(bptt, executor, minutes=minutes)
 
 
 def test_what_is_no_executor_is_refused() -> None:

@@ -90,7 +90,8 @@ def _lines(report: Report, width: int, verbose: bool) -> Iterator[Text | Rule]:
     yield Text()
     for stage in report.stages:
         failed = stage.status not in (Status.HOLDS, Status.INCONCLUSIVE)  # what falls short is warned of above
-        if verbose or (failed and stage.name not in ("purity", "discrimination")):
+        asked = stage.name == "budget"  # who spends time wants to know on what
+        if verbose or asked or (failed and stage.name not in ("purity", "discrimination")):
             yield from _labelled(f"{stage.name}: {stage.statement}", stage.status.label, width)
         elif stage.name == "discrimination" and stage.status is Status.HOLDS:
             yield from _filled(f"{stage.name}: {stage.statement}", width, 0, "dim")

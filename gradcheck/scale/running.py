@@ -61,8 +61,6 @@ def audits(
     else that is raised. Raises `GradcheckError` for such a rule and for results of another run; `Interrupted`, a
     KeyboardInterrupt, with what is known of the last rule; `finished` has what is known of those before it.
     """
-    if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
-        raise GradcheckError(f"minutes is a number, at least 0; got {minutes!r}")
     pool.ready()
     with Ledger(asked, results) as ledger:
         run = _Run(pool, ledger, minutes, progress, found or (lambda asked, claim, evidence: None), failed)
