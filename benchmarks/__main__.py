@@ -21,14 +21,14 @@ from .results import Result, Results, measure, merged, read, surroundings, write
 from .rows import Row
 
 ROWS: tuple[Row, ...] = (
+    *isolation.ROWS,  # first: once JAX is in use a process forks no more
+    *scale.ROWS,
     *peers.ROWS,
     *truth.ROWS,
     *proofs.ROWS,
     *residues.ROWS,
     *rules.ROWS,
     *rivals.ROWS,
-    *isolation.ROWS,
-    *scale.ROWS,
     *diagnosis.ROWS,
     *first_verdict.ROWS,
 )
