@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import json
 import os
 import subprocess
@@ -276,6 +278,13 @@ def test_functions_are_told_apart_by_what_they_enclose_and_by_their_code() -> No
     assert digest(made(1.0), made(1.0)) == digest(made(1.0), made(1.0)) != digest(made(2.0), made(2.0))
     assert digest(typed(TYPED.format(1))) == digest(typed(TYPED.format(1))) != digest(typed(TYPED.format(2)))
     assert digest(typed(TYPED.format(1))) != digest(typed(TYPED.format(1).replace("[factor()", "[-factor()")))
+
+
+def test_what_a_wrapped_function_wraps_counts() -> None:
+    assert fingerprint(functools.cache(made(1.0))) == fingerprint(functools.cache(made(1.0)))
+    assert fingerprint(functools.cache(made(1.0))) != fingerprint(functools.cache(made(2.0)))
+    assert fingerprint(contextlib.contextmanager(made(1.0))) != fingerprint(contextlib.contextmanager(made(2.0)))
+    assert fingerprint(np.vectorize(made(1.0))) != fingerprint(np.vectorize(made(2.0)))
 
 
 def test_what_a_rule_is_compared_with_counts(tmp_path: Path) -> None:

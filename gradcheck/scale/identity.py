@@ -116,24 +116,25 @@ class _Fingerprint:
 
     def _of_function(self, function: FunctionType) -> bytes:
         module = sys.modules.get(function.__module__ or "")
-        if function.__globals__ is getattr(module, "__dict__", None) and _installed_module(function.__module__):
-            return self._of_name(function)
+        installed = function.__globals__ is getattr(module, "__dict__", None) and _installed_module(function.__module__)
         cells = [cell.cell_contents for cell in function.__closure__ or () if _filled(cell)]
+        parts = [cells, function.__defaults__, function.__kwdefaults__]
+        if installed:  # it may hold what is not
+            return _hashed("function", self._of_name(function), *map(self.of, parts))
         named = [function.__globals__.get(name) for name in _names_in(function.__code__)]
-        return _hashed(
-            "function", *map(self.of, (function.__code__, function.__defaults__, function.__kwdefaults__, cells, named))
-        )
+        return _hashed("function", *map(self.of, (function.__code__, *parts, named)))
 
     def _of_object(self, value: Any) -> bytes:
         kind = self.of(type(value))
+        if getattr(value, "__wrapped__", None) is not None:  # compiled, cached, or the like
+            return _hashed("object", kind, self.of(value.__wrapped__))
         with contextlib.suppress(Exception):
             return _hashed("array", kind, self.of(np.asarray(value.detach().cpu())))  # a tensor
         with contextlib.suppress(Exception):
             made = value.__reduce_ex__(4)
             parts = [made] if isinstance(made, str) else [made[0], made[1], *map(_listed, made[2:5])]
             return _hashed("object", kind, *map(self.of, parts))
-        wrapped = getattr(value, "__wrapped__", None)
-        return _hashed("object", kind, *([] if wrapped is None else [self.of(wrapped)]))
+        return _hashed("object", kind)
 
 
 def _hashed(kind: str, *parts: bytes) -> bytes:
