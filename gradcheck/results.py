@@ -14,8 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .reference.activations import UNDEFINED_ACTIVATION
 from .reference.claims import Settings
 from .reference.errors import GradcheckError, UnsupportedOperation
+from .reference.network import DEFAULT_NETWORK
 from .reference.problem import Problem
 from .reference.scalars.scalar import Scalar
 from .reference.typing import Gradient
@@ -88,7 +90,7 @@ def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
     """Say that a rule's code runs, to whoever wants to know."""
     failed: BaseException | None = None
     if _WATCHING:
-        place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())])
+        place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())]) + _network(problem)
         for calls in _WATCHING:
             calls.began(place)
     try:
@@ -154,7 +156,18 @@ def _describe(rule: Rule, problem: Problem, settings: Settings | None, error: Ba
 
 def _place(problem: Problem, settings: Settings | None) -> str:
     at = f" with {', '.join(f'{k}={v}' for k, v in settings.items())}" if settings else ""
-    return f"at {_sizes(problem)}{at}"
+    return f"at {_sizes(problem)}{at}{_network(problem)}"
+
+
+def _network(problem: Problem) -> str:
+    """For a sentence: the network, unless it is the one that is tried first, or one of undefined functions."""
+    network = problem.network
+    try:
+        if network == DEFAULT_NETWORK or getattr(network, "activation", None) == UNDEFINED_ACTIVATION:
+            return ""
+        return f", on {_cut(f'{network.name}: {network}', 80)}"
+    except Exception:  # it is of a user's making
+        return ""
 
 
 def _shown_path(name: str) -> str:

@@ -1,10 +1,13 @@
 """What an audit concludes from its evidence: no more than the weakest network shows, and nothing from a lone scalar."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import wrong_rules
 
 from gradcheck import Exact, Network, audit, rule
+from gradcheck.algorithms import bptt
 from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.rules import as_rule
@@ -94,3 +97,17 @@ def test_a_claim_is_as_strong_as_on_the_network_that_shows_it_least(brief):
     # relu's path is seen by floats alone, so nothing stronger may be said of the two together.
     narrow = as_rule(by_name, claims=[Exact()], networks=[networks[1]])
     assert _exact(audit(narrow, effort="quick")).strength is Strength.SUPPORTED
+
+
+@rule(Exact())
+def raises_there(problem: Any) -> Any:
+    if problem.network == Network("logistic"):
+        raise ValueError("no such cell")
+    return bptt(problem)
+
+
+@pytest.mark.parametrize("networks", [(Network(), Network("logistic")), (Network("logistic"),)], ids=len)
+def test_a_failure_names_the_network_that_it_is_on(networks: Any) -> None:
+    report = audit(raises_there, networks=networks, effort="quick")
+    said = " ".join(verdict.statement for verdict in report.verdicts)
+    assert "raised ValueError: no such cell (at T=" in said and ", on fully recurrent: logistic, identity" in said, said

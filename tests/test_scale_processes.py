@@ -74,6 +74,7 @@ def test_a_kind_that_is_lost_is_not_blamed_on_those_made_with_it(tmp_path: Path)
     without = audit(crashes_on_floats_there, **how).verdicts[1]
     assert (report.verdicts[1].status, report.verdicts[1].statement) == (Status.ERROR, without.statement)
     assert "ended its process with status 3" in report.verdicts[1].statement
+    assert ", on fully recurrent: logistic, identity output, squared error)" in report.verdicts[1].statement
     units = [json.loads(line).get("unit", {}) for line in path.read_text("utf-8").splitlines()]
     kinds = {unit["kind"] for unit in units if unit.get("network") == 1}
     assert kinds == {"modular", "enclosure", "float64", "float32"}, "what follows a kind that is lost was not made"
