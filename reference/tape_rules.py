@@ -127,20 +127,17 @@ def matmul(x: Array, y: Array) -> tuple[Array, Maps]:
 
     def to_x(g: Array) -> Term:
         if x.ndim == 2:
-            return Product(_column(g, y), y.T if y.ndim == 2 else y.reshape(1, -1))
+            g, columns = (g, y) if y.ndim == 2 else (g.reshape(-1, 1), y.reshape(-1, 1))
+            return Product(g, columns.T)
         return y @ g if y.ndim == 2 else g * y
 
     def to_y(g: Array) -> Term:
         if y.ndim == 2:
-            return Product(x.T if x.ndim == 2 else x.reshape(-1, 1), g if x.ndim == 2 else g.reshape(1, -1))
+            g, rows = (g, x) if x.ndim == 2 else (g.reshape(1, -1), x.reshape(1, -1))
+            return Product(rows.T, g)
         return x.T @ g if x.ndim == 2 else g * x
 
     return x @ y, (to_x, to_y)
-
-
-def _column(g: Array, y: Array) -> Array:
-    """The cotangent of a matrix times y as a matrix; that of a vector y is a column."""
-    return g if y.ndim == 2 else g.reshape(-1, 1)
 
 
 def swap(g: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import operator
 import pickle
 from fractions import Fraction
 from typing import Any
@@ -442,10 +443,28 @@ def test_the_short_way_comes_to_what_the_long_way_does(ufunc: np.ufunc, prime: i
     assert not np.shares_memory(short.view(np.ndarray), operands[0].view(np.ndarray))
 
 
+OPERATORS = {np.add: operator.add, np.subtract: operator.sub, np.multiply: operator.mul, np.matmul: operator.matmul}
+
+
+@pytest.mark.parametrize("ufunc", OPERATORS, ids=lambda ufunc: ufunc.__name__)
+@pytest.mark.parametrize("other", ["array", "plain array", "number"])
+def test_an_operator_comes_to_what_its_function_does(ufunc: np.ufunc, other: str) -> None:
+    field, rng = ResidueField(8388593), np.random.default_rng(0)
+    x = field.random((4, 4), rng)
+    y = {"array": field.random((4, 4), rng), "plain array": np.full((4, 4), 0.5), "number": 3}[other]
+    for operands in [(x, y), (y, x)]:
+        if ufunc is np.matmul and other == "number":
+            continue
+        found, expected = OPERATORS[ufunc](*operands), call_ufunc(field, ufunc, "__call__", operands, {})
+        assert field.equal(found, expected).all() and found.fraction_degree == expected.fraction_degree
+
+
 def test_a_short_way_that_goes_elsewhere_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(residue_direct.DIRECT, np.add, residue_direct.DIRECT[np.subtract])
     with pytest.raises(AssertionError):
         test_the_short_way_comes_to_what_the_long_way_does(np.add, 8388593)
+    with pytest.raises(AssertionError):
+        test_an_operator_comes_to_what_its_function_does(np.add, "array")
 
 
 @pytest.mark.parametrize("number", [2, 0.5, Fraction(1, 3), np.int64(2), np.array(2.0)])

@@ -21,7 +21,7 @@ from gradcheck.course import Course
 from gradcheck.evidence.pieces import Part, made
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
-from gradcheck.scale import pools, records, running, sending
+from gradcheck.scale import pools, records, running, sending, units
 from gradcheck.scale.units import STAGES, VERDICT, Asked, Unit
 from gradcheck.verdicts import Report, Status
 
@@ -214,7 +214,8 @@ def small(path: Path) -> list[str]:
     return list(dict.fromkeys(unit.kind for unit in units_in(path) if unit.network == 1))
 
 
-def test_the_kinds_on_a_small_network_are_made_together(tmp_path: Path) -> None:
+def test_the_kinds_on_a_small_network_are_made_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "CHUNK", 600.0)  # however slow the machine is
     path, here = tmp_path / "found.jsonl", Here()
     audit(bptt, here, results=path, networks=(DEFAULT_NETWORK, SMALL))
     assert [unit.kind for unit in here.sent if unit.network == 1] == ["modular"], "a process was begun for each kind"
@@ -362,7 +363,6 @@ def test_a_rule_that_fails_beyond_the_sizes_of_an_audit_is_an_error() -> None:
 
 def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradcheck.evidence import lost
-    from gradcheck.scale import units
 
     def slow(plan: Any, piece: Any, before: Any, told: Any) -> Any:
         if "seed" in piece.label and plan.kind == "float64":

@@ -95,11 +95,14 @@ def require_found(data: Any) -> None:
     ((kind, value),) = data.items()
     if kind == "part":
         read(float, value["seconds"])
-        if "ended" in value:
-            read(Evidence, value["ended"]["evidence"])
-            _ = [value["ended"][name] for name in ("witness", "generic")], [int(n) for n in value["ended"]["planted"]]
-        else:
-            dict(value["shown"])
+        if "ended" not in value:
+            read(dict[str, Any], value["shown"])
+            return
+        ended = value["ended"]
+        read(Evidence, ended["evidence"])
+        read(tuple[int, int], ended["planted"])
+        if not {"witness", "generic"} <= set(ended):
+            raise ValueError("a finding without a witness, or None for one")
     elif kind == "course":
         if not course_from(value).verdicts:
             raise ValueError("a course without verdicts")

@@ -14,29 +14,25 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..auditing import Audit, Interrupted
+from ..auditing import Interrupted
 from ..conclusion import Gathered
 from ..course import Course
-from ..effort import EFFORTS
 from ..evidence import counting, formal
-from ..evidence.pieces import Plan, course
-from ..reference.claims import Claim, Equals, LagClaim, Pure
+from ..evidence.pieces import course
+from ..reference.claims import Equals, LagClaim
 from ..reference.errors import GradcheckError
-from ..rules import Rule
-from ..verdicts import Evidence, Report, Stage, Status, Strength, Verdict
+from ..verdicts import Evidence, Report, Stage, Status
 from .ledger import Ledger
 from .pools import Pool
 from .records import course_as_data, course_from, part_from
 from .sending import Found, Sender
 from .spending import Account, Deadline, Planned
-from .units import VERDICT, Asked, Task, Unit, named, places, plans
+from .states import Judged, Kind, State
+from .units import VERDICT, Asked, Task, Unit, places, plans
 
-Position = tuple[int, int]
-"""Of a kind of evidence: the number of its network, and its place on it."""
 TOO_MUCH = ("did not return within", "used up its memory", "ended its process by SIGKILL", "raised MemoryError")
 """How what is said of a rule that took too long, or too much memory, goes on after its name; see `isolation`."""
 
@@ -75,98 +71,6 @@ def audits(
             raise Interrupted(left[-1].report or left[-1].partial()) from None
 
 
-@dataclass
-class _Judged:
-    """A claim on its way. known: what its pieces came to, and of which kind. against: the first kind that is."""
-
-    name: str
-    claim: Claim
-    known: dict[Unit, tuple[Position, Found]] = field(default_factory=dict)
-    accounts: list[Account] = field(default_factory=list)
-    against: Position | None = None
-    course: Course | None = None
-
-    def needless(self, position: Position) -> bool:
-        return self.against is not None and position > self.against
-
-    def refuted(self, position: Position) -> None:
-        self.against = min(position, self.against or position)
-
-
-@dataclass
-class _State:
-    """An audit on its way."""
-
-    asked: Asked
-    rule: Rule
-    notes: list[str]
-    stages: Course = field(default_factory=Course)
-    claims: list[_Judged] = field(default_factory=list)
-    spent: Stage | None = None
-    report: Report | None = None
-    told: bool = False
-
-    def partial(self) -> Report:
-        """What is known of it, the rest NOT RUN."""
-        stopped = "not judged: interrupted"
-        pure = self.stages.verdicts or (Verdict("pure", Status.NOT_RUN, Strength.NONE, stopped),)
-        claims = self.claims or self.begun()
-        verdicts = [
-            each.course.verdicts[-1]
-            if each.course
-            else Verdict(str(each.claim), Status.NOT_RUN, Strength.NONE, stopped)
-            for each in claims
-        ]
-        return self._reported((*pure, *verdicts))
-
-    def begun(self) -> list[_Judged]:
-        """Its claims, but for purity, which has been judged by then."""
-        return [_Judged(name, c) for name, c in named(self.rule.declaration.claims).items() if not isinstance(c, Pure)]
-
-    def audit(self) -> Audit:
-        """An audit of the rule in which nothing has been judged."""
-        audit = Audit(self.rule, EFFORTS[self.asked.effort], self.asked.seed, lambda text: None)
-        audit.notes += self.notes
-        return audit
-
-    def concluded(self) -> Report:
-        """The report, once every claim has been judged, or nothing could be."""
-        if self.stages.blocked:
-            audit = self.audit()
-            audit.course = self.stages
-            return audit.report(None)
-        return self._reported(
-            (*self.stages.verdicts, *(each.course.verdicts[-1] for each in self.claims if each.course))
-        )
-
-    def _reported(self, verdicts: tuple[Verdict, ...]) -> Report:
-        audit, courses = self.audit(), [each.course for each in self.claims if each.course]
-        given, rejected = (sum(each.planted[n] for each in courses) for n in range(2))
-        stages = (*self.stages.stages, *([self.spent] if self.spent else []))
-        audit.course = Course(verdicts, stages, (given, rejected), compared=True, blocked=self.stages.blocked)
-        return audit.report(None)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of evidence for a claim on one network. first: its first piece, if it has any."""
-
-    state: _State
-    judged: _Judged
-    position: Position
-    plan: Plan
-
-    @property
-    def unit(self) -> Unit:
-        """Of all of its pieces."""
-        return Unit(self.state.asked.name, self.judged.name, self.position[0], self.plan.kind)
-
-    @property
-    def first(self) -> Unit | None:
-        piece = next(course(self.plan), None)
-        return dataclasses.replace(self.unit, size=piece[0].label) if piece else None
-
-
 class _Run:
     def __init__(
         self, pool: Pool, ledger: Ledger, minutes: float, progress: Callable[[str], None],
@@ -174,10 +78,10 @@ class _Run:
     ) -> None:  # fmt: skip
         self.pool, self.minutes, self.progress, self.found, self.failed = pool, minutes, progress, found, failed
         self.ledger, self.sender = ledger, Sender(pool, ledger, progress)
-        self.states: list[_State] = []
+        self.states: list[State] = []
 
     async def all(self, asked: Sequence[Asked], finished: Callable[[Asked, Report], None]) -> list[Report]:
-        self.states = [_State(each, *each.rule()) for each in asked]
+        self.states = [State(each, *each.rule()) for each in asked]
         begun = [asyncio.ensure_future(self.gather(state)) for state in self.states]
         try:
             if self.minutes:
@@ -205,7 +109,7 @@ class _Run:
 
     # From units to reports
 
-    async def gather(self, state: _State) -> None:
+    async def gather(self, state: State) -> None:
         """The stages of an audit, then every piece of evidence on its claims; those without pieces are judged."""
         found = await self.sender.outcome(Task(state.asked, Unit(state.asked.name)))
         if "failed" in found:
@@ -213,14 +117,14 @@ class _Run:
         state.stages = course_from(found["course"])
         if state.stages.blocked:
             return
-        state.claims = state.begun()
+        state.claims = state.unjudged()
         identities = [each for each in state.claims if isinstance(each.claim, (LagClaim, Equals))]
         others = [each for each in state.claims if not isinstance(each.claim, (LagClaim, Equals))]
         await asyncio.gather(
             *(self.verdict(state, each) for each in others), *(self.gather_for(state, each) for each in identities)
         )
 
-    async def gather_for(self, state: _State, judged: _Judged) -> None:
+    async def gather_for(self, state: State, judged: Judged) -> None:
         """Every piece of evidence on a claim, as far as its verdict needs it."""
         proofs: dict[int, asyncio.Future[Any]] = {}
         gathered: list[asyncio.Future[Any]] = []
@@ -228,7 +132,7 @@ class _Run:
             planned = plans(state.rule, judged.claim, state.asked.effort, state.asked.seed, number)
             short = []
             for place, plan in enumerate(planned):
-                kind, proof = _Kind(state, judged, (number, place), plan), plan.kind == formal.KIND
+                kind, proof = Kind(state, judged, (number, place), plan), plan.kind == formal.KIND
                 if number != first and not proof:
                     short.append(kind)
                     continue
@@ -240,13 +144,13 @@ class _Run:
                 gathered.append(asyncio.ensure_future(self.one_by_one(short)))
         await asyncio.gather(*gathered)
 
-    async def one_by_one(self, kinds: Sequence[_Kind]) -> None:
+    async def one_by_one(self, kinds: Sequence[Kind]) -> None:
         """Kinds that are short, one after the other, so that a process can make as many as it has time for."""
         for place, each in enumerate(kinds):
             await self.kind(each, following=kinds[place + 1 :])
 
     async def kind(
-        self, kind: _Kind, *, after: asyncio.Future[Any] | None = None, following: Sequence[_Kind] = ()
+        self, kind: Kind, *, after: asyncio.Future[Any] | None = None, following: Sequence[Kind] = ()
     ) -> Any:
         """The finding of one kind; of a formal kind none where the proof that comes before it covers its network."""
         state, judged, position, plan = kind.state, kind.judged, kind.position, kind.plan
@@ -283,13 +187,13 @@ class _Run:
             return finding
         return None
 
-    async def conclude(self, state: _State, gathered: asyncio.Future[None]) -> Report:
+    async def conclude(self, state: State, gathered: asyncio.Future[None]) -> Report:
         await gathered
         await asyncio.gather(*(self.verdict(state, each) for each in state.claims if each.course is None))
         state.report = state.concluded()
         return state.report
 
-    async def verdict(self, state: _State, judged: _Judged) -> None:
+    async def verdict(self, state: State, judged: Judged) -> None:
         """One claim concluded from its pieces, without those that were begun before one spoke against it."""
         known = {unit: found for unit, (position, found) in judged.known.items() if not judged.needless(position)}
         size = f"of {len(known)} pieces, {_digest(known)}" if known else ""
@@ -336,7 +240,7 @@ class _Run:
         for state in self.states:
             state.spent = _bought(state, f"{_spoken(minutes)}{several}")
 
-    async def _spender(self, accounts: list[tuple[_State, _Judged, Account]], deadline: Deadline) -> None:
+    async def _spender(self, accounts: list[tuple[State, Judged, Account]], deadline: Deadline) -> None:
         while True:
             able = [each for each in accounts if each[2].open and each[1].against is None]
             if not able:
@@ -348,7 +252,7 @@ class _Run:
                     account.ended([each for each in batch[at:] if each.number not in account.spare])
                     break
 
-    async def _spent(self, state: _State, judged: _Judged, account: Account, batch: Sequence[Planned]) -> bool:
+    async def _spent(self, state: State, judged: Judged, account: Account, batch: Sequence[Planned]) -> bool:
         """Make the first of these pieces, and what follows it for a while. Whether its kind goes on."""
         planned, network = batch[0], state.rule.declaration.networks[account.network]
         unit = Unit(state.asked.name, judged.name, account.network, account.plan.kind, planned.piece.label)
@@ -376,7 +280,7 @@ def _speaks_against(evidence: Evidence, rule: str) -> bool:
     return evidence.status is Status.REFUTED or (evidence.status is Status.ERROR and not took_too_much)
 
 
-def _bought(state: _State, spent: str) -> Stage | None:
+def _bought(state: State, spent: str) -> Stage | None:
     """What the time that was spent on it has added to the evidence on each claim."""
     able = [judged for judged in state.claims if judged.accounts]
     if not able:

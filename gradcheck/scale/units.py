@@ -214,8 +214,8 @@ def _number(case: Case) -> int:
 class _Pieces:
     """Pieces of evidence as an audit of one step each; see `course.Auditing`.
 
-    made: kind, label and part of each by now, with the place of its unit among those of the task. at: the place of the
-    unit whose kind is under way. over: whether no more are made here.
+    made: of each by now its unit's place among those of the task, its label and its part. at: the place of the unit
+    whose kind is under way. over: whether no more are made here.
     """
 
     def __init__(self, task: Task) -> None:

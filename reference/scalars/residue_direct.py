@@ -31,3 +31,27 @@ DIRECT: dict[np.ufunc, Callable[..., Any]] = {
     np.matmul: _on_two("matmul", "times"),
     np.positive: lambda field, x: field.carry(_RAW(x, np.ndarray).copy(), x.cell.degree),
 }
+
+
+def between_residues(ufunc: np.ufunc) -> Any:
+    """The operator of that function as a method: by `DIRECT` between arrays of one field, else ndarray's own."""
+    otherwise = getattr(np.ndarray, _METHODS[ufunc])
+
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is type(self) and other.field is self.field is not None:
+            return DIRECT[ufunc](self.field, self, other)
+        return otherwise(self, other)
+
+    return method
+
+
+_METHODS = {np.add: "__add__", np.subtract: "__sub__", np.multiply: "__mul__", np.matmul: "__matmul__"}
+
+
+def in_place(ufunc: np.ufunc) -> Any:
+    """The operator that changes its array. NumPy's scalars have none: `total = x[0]; total += y` leaves x alone."""
+
+    def method(self: Any, other: Any) -> Any:
+        return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)
+
+    return method

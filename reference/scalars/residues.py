@@ -13,7 +13,7 @@ or, once it overflows 2^53, wrong; so a mismatch found here must be repeated wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, NamedTuple, NoReturn
@@ -24,7 +24,7 @@ from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
 from .degrees import CONSTANT, GENERATOR, Cell, Degree
 from .residue_arithmetic import EXACT, Modulus
-from .residue_direct import DIRECT
+from .residue_direct import DIRECT, between_residues, in_place
 from .residue_functions import RandomFunctions
 from .scalar import Scalar
 
@@ -156,7 +156,7 @@ class ResidueField:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
         out: ResidueArray = (raw if type(raw) is np.ndarray else np.asarray(raw)).view(ResidueArray)
         out.field = self
-        out.cell = Cell(degree) if type(degree) is Degree else degree  # type: ignore[assignment]
+        out.cell = degree if isinstance(degree, Cell) else Cell(degree)
         if not out.ndim:
             out.flags.writeable = False
         return out
@@ -171,26 +171,6 @@ class ResidueField:
         np.ndarray.view(target, np.ndarray)[key] = raw
         if not (isinstance(value, ResidueArray) and value.cell is target.cell):
             target.cell.degree = target.cell.degree.join(degree)
-
-
-def _in_place(ufunc: np.ufunc) -> Any:
-    # NumPy's scalars are immutable: `total = x[0]; total += y` must leave x and other names of x[0] alone.
-    def method(self: ResidueArray, other: Any) -> Any:
-        return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)
-
-    return method
-
-
-def _between_residues(ufunc: np.ufunc, otherwise: Callable[[Any, Any], Any]) -> Any:
-    """An operator that goes straight to its answer; `otherwise`, ndarray's own, comes here by way of NumPy."""
-    direct = DIRECT[ufunc]
-
-    def method(self: ResidueArray, other: Any) -> Any:
-        if type(other) is ResidueArray and other.field is self.field is not None:
-            return direct(self.field, self, other)
-        return otherwise(self, other)
-
-    return method
 
 
 class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
@@ -275,13 +255,9 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
 
-    __add__ = _between_residues(np.add, np.ndarray.__add__)
-    __sub__ = _between_residues(np.subtract, np.ndarray.__sub__)
-    __mul__ = _between_residues(np.multiply, np.ndarray.__mul__)
-    __matmul__ = _between_residues(np.matmul, np.ndarray.__matmul__)
-    __iadd__, __isub__ = _in_place(np.add), _in_place(np.subtract)
-    __imul__, __itruediv__ = _in_place(np.multiply), _in_place(np.divide)
-    __ipow__, __imatmul__ = _in_place(np.power), _in_place(np.matmul)
+    __add__, __sub__, __mul__, __matmul__ = map(between_residues, (np.add, np.subtract, np.multiply, np.matmul))
+    __iadd__, __isub__, __imul__ = map(in_place, (np.add, np.subtract, np.multiply))
+    __itruediv__, __ipow__, __imatmul__ = map(in_place, (np.divide, np.power, np.matmul))
 
     def sum(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **rest: Any) -> Any:  # type: ignore[override]
         return np.add.reduce(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **rest)
