@@ -173,11 +173,16 @@ def _require_its_own(path: Path) -> None:
                 continue
             seen.add(beside)
             waiting.append(beside)
-            if used and Path(used).resolve() != beside and not _FOLDERS.isdisjoint(Path(used).resolve().parents):
+            if used and Path(used).resolve() != beside and _found_in(Path(used).resolve()) in _FOLDERS:
                 raise _NotItsOwn(
                     f"{file.name} imports {name}, which is {beside}, but {used} is in use by that name; audit them in "
                     "two runs, or give one of them another name"
                 )
+
+
+def _found_in(file: Path) -> Path:
+    """The folder in which a module, or the package whose __init__.py that is, was found."""
+    return file.parent.parent if file.name == "__init__.py" else file.parent
 
 
 def _imported(file: Path) -> set[str]:

@@ -280,6 +280,52 @@ def test_functions_are_told_apart_by_what_they_enclose_and_by_their_code() -> No
     assert digest(typed(TYPED.format(1))) != digest(typed(TYPED.format(1).replace("[factor()", "[-factor()")))
 
 
+def of_class(factor: float) -> type:
+    class Rule:
+        scale = factor
+
+        def start(self) -> float:
+            return factor
+
+        @property
+        def twice(self) -> float:
+            return 2 * self.scale
+
+        @staticmethod
+        def plain() -> float:
+            return 1.0
+
+    return Rule
+
+
+def test_classes_are_told_apart_by_what_is_in_them() -> None:
+    text = "class rule:\n    @property\n    def half(self): return {}\n    @staticmethod\n    def one(): return {}\n"
+    assert fingerprint(of_class(1.0)) == fingerprint(of_class(1.0)) != fingerprint(of_class(2.0))
+    assert fingerprint(of_class(1.0)()) != fingerprint(of_class(2.0)())
+    prints = {fingerprint(typed(text.format(half, one))) for half, one in [(1, 1), (2, 1), (1, 2)]}
+    assert len(prints) == 3 and fingerprint(typed(text.format(1, 1))) in prints
+    derived = [type("Derived", (of_class(factor),), {}) for factor in (1.0, 2.0)]
+    assert fingerprint(derived[0]) != fingerprint(derived[1]), "what a class inherits was not looked at"
+
+
+class Several(list[float]):
+    factor = 1.0
+
+
+def test_what_a_list_of_an_own_kind_holds_beside_its_entries_counts() -> None:
+    first, second = Several([1.0]), Several([1.0])
+    assert fingerprint(first) == fingerprint(second) != fingerprint([1.0])
+    second.factor = 2.0
+    assert fingerprint(first) != fingerprint(second)
+    assert fingerprint([1.0].index) == fingerprint([1.0].index) != fingerprint([2.0].index)
+
+
+def test_what_is_written_on_a_function_counts() -> None:
+    first, second = made(1.0), made(1.0)
+    second.setting = 3  # type: ignore[attr-defined]
+    assert fingerprint(first) != fingerprint(second)
+
+
 def test_what_a_wrapped_function_wraps_counts() -> None:
     assert fingerprint(functools.cache(made(1.0))) == fingerprint(functools.cache(made(1.0)))
     assert fingerprint(functools.cache(made(1.0))) != fingerprint(functools.cache(made(2.0)))

@@ -63,8 +63,8 @@ def digest(target: Any, *asked: Any) -> str:
 def fingerprint(value: Any) -> bytes:
     """The same for the same code and values in any process: sets have no order, nor have dicts.
 
-    Of a function that is its code, what it encloses, and what it names of its module; of an object what it would be
-    pickled as. What tells nothing of itself counts by its type.
+    Of a function that is its code, what it encloses, and what it names of its module; of a class all that is in it; of
+    an object what it would be pickled as. What tells nothing of itself counts by its type.
     """
     try:
         return _Fingerprint().of(value)
@@ -78,7 +78,7 @@ class _Fingerprint:
 
     def of(self, value: Any) -> bytes:
         """What is met again, or within itself, counts by when it was met first."""
-        if isinstance(value, (type(None), bool, int, float, complex, str, bytes)):
+        if type(value) in (type(None), bool, int, float, complex, str, bytes):
             return _hashed(type(value).__name__, repr(value).encode())
         if id(value) not in self._met:
             self._met[id(value)] = str(len(self._met)).encode(), value  # kept alive, so that its id stays its own
@@ -87,11 +87,11 @@ class _Fingerprint:
         return self._met[id(value)][0]
 
     def _of(self, value: Any) -> bytes:
-        if isinstance(value, (tuple, list)):
+        if type(value) in (tuple, list):  # of a kind derived from these, what it would be pickled as
             return _hashed("sequence", *map(self.of, value))
-        if isinstance(value, (set, frozenset)):
+        if type(value) in (set, frozenset):
             return _hashed("set", *sorted(map(self.of, value)))
-        if isinstance(value, dict):
+        if type(value) is dict:
             return _hashed("dict", *sorted(self.of(key) + self.of(entry) for key, entry in value.items()))
         if isinstance(value, CodeType):
             return _hashed("code", value.co_code, *map(self.of, (value.co_consts, value.co_names, value.co_varnames)))
@@ -101,18 +101,28 @@ class _Fingerprint:
             return _hashed("method", self.of(value.__func__), self.of(value.__self__))
         if isinstance(value, functools.partial):
             return _hashed("partial", *map(self.of, (value.func, value.args, value.keywords)))
-        if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+        if isinstance(value, property):
+            return _hashed("property", *map(self.of, (value.fget, value.fset, value.fdel)))
+        if isinstance(value, type):
+            return self._of_class(value)
+        if isinstance(value, ModuleType):
             return self._of_name(value)
+        if isinstance(value, BuiltinFunctionType):
+            return _hashed("builtin", self._of_name(value), self.of(value.__self__))
         if isinstance(value, (np.ndarray, np.generic)) and value.dtype != object:
             return _hashed("array", str((value.dtype, value.shape)).encode(), np.ascontiguousarray(value).tobytes())
         return self._of_object(value)
 
     def _of_name(self, value: Any) -> bytes:
         name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', getattr(value, '__name__', ''))}"
-        own: list[Any] = []
-        if isinstance(value, type) and _file_of(value) is None and not _installed_module(value.__module__):
-            own = [each for name, each in sorted(vars(value).items()) if isinstance(each, (FunctionType, int, str))]
-        return _hashed("name", name.encode(), *map(self.of, own))
+        return _hashed("name", name.encode())
+
+    def _of_class(self, kind: type) -> bytes:
+        if _installed_module(kind.__module__):
+            return self._of_name(kind)
+        # Python adds names of its own to a class, some of them only when it is used.
+        own = {name: each for name, each in vars(kind).items() if isinstance(each, _METHODS) or name[:2] != "__"}
+        return _hashed("class", self._of_name(kind), self.of(kind.__bases__), self.of(own))
 
     def _of_function(self, function: FunctionType) -> bytes:
         module = sys.modules.get(function.__module__ or "")
@@ -122,7 +132,7 @@ class _Fingerprint:
         if installed:  # it may hold what is not
             return _hashed("function", self._of_name(function), *map(self.of, parts))
         named = [function.__globals__.get(name) for name in _names_in(function.__code__)]
-        return _hashed("function", *map(self.of, (function.__code__, *parts, named)))
+        return _hashed("function", *map(self.of, (function.__code__, *parts, named, vars(function))))
 
     def _of_object(self, value: Any) -> bytes:
         kind = self.of(type(value))
@@ -135,6 +145,9 @@ class _Fingerprint:
             parts = [made] if isinstance(made, str) else [made[0], made[1], *map(_listed, made[2:5])]
             return _hashed("object", kind, *map(self.of, parts))
         return _hashed("object", kind)
+
+
+_METHODS = (FunctionType, staticmethod, classmethod, property)
 
 
 def _hashed(kind: str, *parts: bytes) -> bytes:
