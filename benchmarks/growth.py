@@ -26,7 +26,7 @@ from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact, rule
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.typing import Gradient
 
 from .frameworks import problem_of

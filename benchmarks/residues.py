@@ -15,7 +15,7 @@ from gradcheck.algorithms.online import run_rule
 from gradcheck.problems import residue_problem
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.problem import Problem
-from gradcheck.reference.scalars.residues import PRIME, ResidueField
+from gradcheck.reference.scalars.residues.array import PRIME, ResidueField
 
 from .frameworks import problem_of
 from .rows import Outcome, Row, at_most, in_turn

@@ -16,7 +16,7 @@ from gradcheck.problems import lively_problem, residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
 from gradcheck.reference.scalars.ball import BallField
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
 
 from .rows import Outcome, Row, alone, at_most
 

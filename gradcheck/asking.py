@@ -13,7 +13,7 @@ from .isolation import DEFAULT_LIMITS, Limits
 from .judging import Found
 from .reference.claims import Claim
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .rules import as_rule
 from .verdicts import Report
 

@@ -21,7 +21,7 @@ from .isolation import Limits
 from .judging import Found, Judge, Maker
 from .reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork, Sizes
+from .reference.networks.base import RecurrentNetwork, Sizes
 from .results import RuleFailed, WrongResult
 from .rules import Rule, as_rule, at_the_claims_settings
 from .verdicts import Evidence, Report, Stage, Status, Strength, Verdict

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 
-from .reference.network import Sizes
+from .reference.networks.base import Sizes
 
 SECONDS = 45.0
 FORMAL_SECONDS = 150.0

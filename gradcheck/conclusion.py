@@ -9,7 +9,7 @@ from typing import Any
 
 from .evidence import Finding, properties
 from .reference.claims import Claim
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .verdicts import Evidence, Status, Strength, Verdict
 
 

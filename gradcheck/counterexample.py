@@ -26,7 +26,7 @@ from .problems import lively_problem
 from .recipes import claim_as_data, network_as_data
 from .reference.claims import Claim, Settings
 from .reference.errors import GradcheckError, UnsupportedOperation
-from .reference.network import Sizes
+from .reference.networks.base import Sizes
 from .reference.problem import Problem
 from .reference.scalars.formal import entry_name
 from .reference.scalars.rational import RationalField

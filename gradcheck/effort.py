@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .evidence import enclosure, floats, formal, ladder, modular
-from .reference.network import Sizes
+from .reference.networks.base import Sizes
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from .reference.claims import Claim, Exact
 from .reference.claims import rule as declare
 from .reference.errors import GradcheckError, UnsupportedOperation
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .reference.problem import Problem
 from .rules import WrongResult
 

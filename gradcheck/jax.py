@@ -26,7 +26,7 @@ import numpy as np
 from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
 from .reference.claims import Claim
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .reference.problem import Problem, map_state
 
 

@@ -17,22 +17,11 @@ from . import counterexample as counter
 from .conclusion import Gathered, conclude, merge
 from .diagnosis import diagnose
 from .effort import Effort
-from .evidence import (
-    Case,
-    Finding,
-    blackbox,
-    constants,
-    enclosure,
-    floats,
-    formal,
-    ladder,
-    modular,
-    vacuous,
-)
+from .evidence import Case, Finding, blackbox, constants, enclosure, floats, formal, ladder, modular, vacuous
 from .evidence.pieces import Part, Piece, Plan, Shown, gather, made, whole
 from .reference.claims import Claim
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .rules import Rule
 from .verdicts import Evidence, Status, Strength, Verdict
 

@@ -143,7 +143,7 @@ def expected(texts: Sequence[str] | None) -> dict[str, str] | None:
 def networks(texts: Sequence[str] | None) -> list[Any] | None:
     """Networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all."""
     from .reference.errors import GradcheckError
-    from .reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
+    from .reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
 
     networks: list[Any] = []
     for text in texts or ():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork, Sizes, step
+from .reference.networks.base import RecurrentNetwork, Sizes, step
 from .reference.problem import Problem, map_shape, map_state
 from .reference.scalars.base import Field
 from .reference.typing import Array

@@ -25,7 +25,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .reference.claims import Claim
-    from .reference.network import RecurrentNetwork
+    from .reference.networks.base import RecurrentNetwork
     from .verdicts import Report, Verdict
 
 Test = TypeVar("Test", bound=Callable[..., Any])

@@ -18,7 +18,7 @@ import numpy as np
 
 from .reference.claims import CLAIMS, Claim, Equals, LagClaim
 from .reference.errors import GradcheckError
-from .reference.network import ContextNetwork, Network, RecurrentNetwork
+from .reference.networks.base import ContextNetwork, Network, RecurrentNetwork
 from .reference.problem import Problem
 from .reference.typing import Array
 from .rules import as_rule

@@ -23,7 +23,7 @@ from .evidence.target import entries
 from .recipes import claim_from, network_from, problem_from
 from .reference.claims import Claim
 from .reference.errors import GradcheckError, UnsupportedOperation
-from .reference.network import Sizes
+from .reference.networks.base import Sizes
 from .reference.problem import Problem
 from .reference.scalars.formal import entry_name
 from .report.case import read

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .reference.activations import UNDEFINED_ACTIVATION
 from .reference.claims import Settings
 from .reference.errors import GradcheckError, UnsupportedOperation
-from .reference.network import DEFAULT_NETWORK
+from .reference.networks.activations import UNDEFINED_ACTIVATION
+from .reference.networks.base import DEFAULT_NETWORK
 from .reference.problem import Problem
 from .reference.scalars.scalar import Scalar
 from .reference.typing import Gradient

@@ -19,7 +19,7 @@ from typing import Any
 from .algorithms.online import run_online
 from .reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork, not_a_network
+from .reference.networks.base import RecurrentNetwork, not_a_network
 from .reference.problem import Problem
 from .targets import load_rule as load_rule
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .reference.errors import GradcheckError
-from .reference.network import Sizes
+from .reference.networks.base import Sizes
 from .reference.problem import Problem, map_state
 from .reference.typing import Array
 

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from .evidence import Case
-from .reference.activations import ACTIVATIONS
 from .reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
-from .reference.network import ContextNetwork, Network, RecurrentNetwork
+from .reference.networks.activations import ACTIVATIONS
+from .reference.networks.base import ContextNetwork, Network, RecurrentNetwork
 from .reference.problem import Problem
 
 _ACTIVATIONS = {

@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .problems import lively_problem
-from .reference.network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from .reference.networks.base import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .reference.problem import Problem, map_shape
 from .reference.typing import Array
 

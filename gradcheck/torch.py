@@ -25,7 +25,7 @@ from typing import Any
 from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
 from .reference.claims import Claim
 from .reference.errors import GradcheckError
-from .reference.network import RecurrentNetwork
+from .reference.networks.base import RecurrentNetwork
 from .reference.problem import Problem, map_state
 from .rules import WrongResult
 from .torch_layers import Layers

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .frameworks import required
-from .reference.activations import Activation, activation_named
 from .reference.errors import GradcheckError
-from .reference.network import Sizes
+from .reference.networks.activations import Activation, activation_named
+from .reference.networks.base import Sizes
 from .reference.typing import Array, Parameters, State
 
 _READOUT = "readout."

@@ -14,7 +14,7 @@ import numpy as np
 from . import lags
 from .claims import Exact, LagClaim
 from .errors import GradcheckError, Undecided, UnsupportedOperation
-from .network import ContextNetwork, Network
+from .networks.base import ContextNetwork, Network
 from .problem import Problem
 from .scalars.ball import BallField
 from .scalars.float_ball import FloatBallArray, FloatBallField

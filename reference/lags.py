@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from . import network as networks
 from .cotangents import CotangentSum
+from .networks import base as networks
 from .problem import Problem
 from .tape import Pullback, map_arrays, vjp
 from .typing import Array, Gradient, State

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import network as networks
 from .errors import GradcheckError
-from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from .networks import base as networks
+from .networks.base import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .scalars.base import FieldArray
 from .scalars.float_ball import FloatBallArray
 from .scalars.scalar import NUMBERS, Scalar

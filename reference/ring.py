@@ -19,7 +19,7 @@ import numpy as np
 from . import lags
 from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
-from .network import ContextNetwork, Network, RecurrentNetwork, Sizes
+from .networks.base import ContextNetwork, Network, RecurrentNetwork, Sizes
 from .problem import Problem, named_state
 from .scalars.formal import FormalField, entry_name
 from .typing import Array

@@ -24,7 +24,7 @@ import sympy as sp
 from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
 from .errors import GradcheckError
-from .network import RecurrentNetwork, Sizes
+from .networks.base import RecurrentNetwork, Sizes
 from .problem import Problem, named_state
 from .scalars import expression as ex
 from .scalars.base import Field

@@ -18,7 +18,7 @@ import numpy as np
 from .cotangents import Product, Term, as_array
 from .errors import UnsupportedOperation
 from .functions import DERIVATIVES, apply
-from .losses import OUTPUTS
+from .networks.losses import OUTPUTS
 from .typing import Array
 
 Linear: TypeAlias = Callable[[Any], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcheck.auditing import Effort
 from gradcheck.evidence import blackbox, enclosure, properties
 from gradcheck.evidence.floats import FloatSizes
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 
 BRIEF = Effort(
     formal_T=2,

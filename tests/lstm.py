@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import gradcheck
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 
 
 def _logistic(s: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.reference.functions import apply
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.typing import Array, Parameters, State
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcheck.algorithms import run_rule
 from gradcheck.reference.claims import Declaration, LagClaim
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.base import Field
 from gradcheck.reference.scalars.precise import PreciseField

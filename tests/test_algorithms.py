@@ -37,16 +37,16 @@ from gradcheck.algorithms import (
 )
 from gradcheck.reference.claims import Exact, rule
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.base import Field
 from gradcheck.reference.scalars.dual import DualField
 from gradcheck.reference.scalars.formal import FormalField
-from gradcheck.reference.scalars.modular import ModularField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
+from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.scalars.rounded import RoundedField
 
 NAMES = [r.__name__ for r in CATALOGUE]

@@ -31,7 +31,7 @@ from gradcheck.evidence import (
 from gradcheck.evidence.target import TargetFailed
 from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
-from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength

@@ -8,7 +8,7 @@ import wrong_rules
 
 from gradcheck import Exact, Network, audit, rule
 from gradcheck.algorithms import bptt
-from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.reference.networks.base import DEFAULT_NETWORK
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength

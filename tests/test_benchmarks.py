@@ -24,8 +24,8 @@ from benchmarks.rows import Goal, Outcome, Row, Skipped, at_least, at_most, in_t
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt, truncated_bptt
 from gradcheck.algorithms.online import run_rule
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import Sizes
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.networks.base import Sizes
+from gradcheck.reference.scalars.residues.array import ResidueField
 
 
 def lacking() -> Outcome:

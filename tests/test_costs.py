@@ -17,7 +17,7 @@ from gradcheck.evidence import Case, growth, online
 from gradcheck.evidence.growth import Exponent
 from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import Network
+from gradcheck.reference.networks.base import Network
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength, Verdict
 

@@ -10,7 +10,7 @@ import pytest
 
 from gradcheck.algorithms import CATALOGUE
 from gradcheck.problems import lively_problem
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.counted import CountedField, Tally
 from gradcheck.rules import as_rule
 

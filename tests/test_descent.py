@@ -9,21 +9,13 @@ import numpy as np
 import pytest
 from rule_cases import natives, problem_on
 
-from gradcheck.algorithms import (
-    RTRL,
-    Schmidhuber,
-    bptt,
-    descend,
-    risk_gradient,
-    truncated_bptt,
-    windowed_bptt,
-)
+from gradcheck.algorithms import RTRL, Schmidhuber, bptt, descend, risk_gradient, truncated_bptt, windowed_bptt
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.networks.base import Network, Sizes
 from gradcheck.reference.problem import Problem, empirical_risk
-from gradcheck.reference.scalars.modular import ModularField
 from gradcheck.reference.scalars.precise import PreciseField
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
+from gradcheck.reference.scalars.residues.modular import ModularField
 
 
 def sequences() -> list[Problem]:

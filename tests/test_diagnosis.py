@@ -20,7 +20,7 @@ from gradcheck.evidence.target import expected
 from gradcheck.faults import fault_named
 from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.claims import Claim, Exact, Truncated
-from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.networks.base import Network, Sizes
 from gradcheck.rules import as_rule
 
 SEEN = Sizes(4, 2, 1, 1)

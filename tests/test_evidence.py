@@ -23,7 +23,7 @@ from gradcheck import counterexample
 from gradcheck.evidence import Case, Witness, blackbox, enclosure, formal, ladder, liveness, modular, purity
 from gradcheck.problems import lively_problem
 from gradcheck.reference.claims import Exact, Truncated
-from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.results import RuleFailed, WrongResult
 from gradcheck.rules import Rule, as_rule
 from gradcheck.targets import load_module
@@ -161,7 +161,7 @@ from dataclasses import dataclass
 import gradcheck
 import numpy as np
 from gradcheck.reference import lags
-from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.networks.base import Network, Sizes
 
 def wrong(problem, *, by=2):
     gradient = lags.gradient(problem)

@@ -16,7 +16,7 @@ from gradcheck.faults.fault import BASES, black_box, build
 from gradcheck.faults.matrix import BRIEF, Extent, Result
 from gradcheck.faults.peers import Peer
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.report import to_text
 from gradcheck.verdicts import Collection, Status
 

@@ -11,7 +11,7 @@ from wrong_rules import WRONG, as_black_box, made
 
 from gradcheck.evidence import Case, float_ladder
 from gradcheck.reference.claims import Exact, Truncated
-from gradcheck.reference.network import Network
+from gradcheck.reference.networks.base import Network
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status
 

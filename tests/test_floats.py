@@ -18,7 +18,7 @@ from gradcheck.evidence import Case, blackbox, power
 from gradcheck.evidence.allowance import allowance
 from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.claims import Exact
-from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength

@@ -6,7 +6,7 @@ from gradcheck import Exact, audit, rule
 from gradcheck.budget import Budget
 from gradcheck.evidence import Case, formal
 from gradcheck.reference.errors import UnsupportedOperation
-from gradcheck.reference.network import DEFAULT_NETWORK, Network
+from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength
 

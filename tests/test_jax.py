@@ -13,7 +13,7 @@ import gradcheck
 from gradcheck.evidence import Case, blackbox, floats, purity
 from gradcheck.problems import lively_problem
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
-from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.results import WrongResult, run
 from gradcheck.rules import as_rule

@@ -17,13 +17,13 @@ from gradcheck.reference.claims import Chunked, Exact, LagClaim, Truncated, Wind
 from gradcheck.reference.cotangents import CotangentSum
 from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.functions import apply
-from gradcheck.reference.losses import Head
-from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.losses import Head
 from gradcheck.reference.problem import Problem, loss, map_state
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
 
 PRECISE, STEP, ALLOWED = PreciseField(60), 1e-20, 1e-30
 RATIONAL = RationalField()

@@ -13,7 +13,7 @@ from gradcheck import counterexample
 from gradcheck.evidence import Case, lagwise
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
-from gradcheck.reference.network import ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status
 

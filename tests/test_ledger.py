@@ -21,7 +21,7 @@ from gradcheck.algorithms import bptt
 from gradcheck.isolation import DEFAULT_LIMITS
 from gradcheck.reference.claims import Equals, Exact
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import DEFAULT_NETWORK, Network
+from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
 from gradcheck.scale.identity import digest, fingerprint
 from gradcheck.scale.ledger import Ledger
 from gradcheck.scale.units import Asked, Unit

@@ -17,7 +17,7 @@ from gradcheck.evidence import oracles
 from gradcheck.problems import lively_problem
 from gradcheck.reference import functions, precise, symbolic
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.verdicts import Status

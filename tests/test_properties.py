@@ -16,7 +16,7 @@ from gradcheck.evidence.laws import PROPERTIES
 from gradcheck.problems import lively_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
-from gradcheck.reference.network import ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.networks.base import ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.rules import as_rule
 from gradcheck.verdicts import Status, Strength
 

@@ -22,7 +22,7 @@ from gradcheck.algorithms import Focused, bptt, run_rule, truncated_bptt
 from gradcheck.evidence import Case
 from gradcheck.problems import lively_problem, living_sizes
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import ContextNetwork, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Sizes
 from gradcheck.report import case as cases
 from gradcheck.report import from_json
 from gradcheck.rules import as_rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.reference.scalars.residue_arithmetic import Modulus
+from gradcheck.reference.scalars.residues.arithmetic import Modulus
 
 PRIMES = (3, 251, 8388593, 2**26 - 5, 134217689, 2**31 - 1)
 

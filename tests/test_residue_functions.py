@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck.reference.errors import UnsupportedOperation
-from gradcheck.reference.scalars.degrees import Degree, Divisor
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
+from gradcheck.reference.scalars.residues.degrees import Degree, Divisor
 
 BIG = ResidueField(2**31 - 1, seed=1)
 seeds = st.integers(0, 2**32 - 1)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gradcheck.reference.lags import gradient
-from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.reference.networks.base import DEFAULT_NETWORK
 from gradcheck.reference.problem import Problem, loss
-from gradcheck.reference.scalars.modular import ModularField
-from gradcheck.reference.scalars.residues import ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueField
+from gradcheck.reference.scalars.residues.modular import ModularField
 
 BIG = ResidueField(2**31 - 1, seed=1)
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
-from gradcheck.reference.scalars import residue_direct
-from gradcheck.reference.scalars.modular import ModularField
-from gradcheck.reference.scalars.residue_numpy import call_ufunc
-from gradcheck.reference.scalars.residues import ResidueArray, ResidueField
+from gradcheck.reference.scalars.residues import direct as residue_direct
+from gradcheck.reference.scalars.residues.array import ResidueArray, ResidueField
+from gradcheck.reference.scalars.residues.dispatch import call_ufunc
+from gradcheck.reference.scalars.residues.modular import ModularField
 
 PRIMES = (3, 251, 8388593, 2**26 - 5, 134217689, 2**31 - 1)
 FIELDS = {p: ResidueField(p, seed=1) for p in PRIMES}
@@ -325,7 +325,7 @@ def test_writing_into_a_float_array_names_zeros_like():
 
 
 def test_no_method_of_ndarray_is_left_to_numpy_by_accident():
-    from gradcheck.reference.scalars import residues
+    from gradcheck.reference.scalars.residues.array import array as residues
 
     inherited = {
         n for n in dir(np.ndarray)

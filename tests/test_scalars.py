@@ -21,9 +21,9 @@ from gradcheck.reference.scalars.base import Field, FieldArray
 from gradcheck.reference.scalars.dual import DualField
 from gradcheck.reference.scalars.expression import ExpressionField
 from gradcheck.reference.scalars.formal import FormalField
-from gradcheck.reference.scalars.modular import ModularField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
+from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.reference.scalars.scalar import Scalar
 

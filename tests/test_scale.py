@@ -19,7 +19,7 @@ import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.course import Course
 from gradcheck.evidence.pieces import Part, made
-from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
+from gradcheck.reference.networks.base import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
 from gradcheck.scale import pools, records, running, sending, units
 from gradcheck.scale.units import STAGES, VERDICT, Asked, Unit

@@ -21,7 +21,7 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import bptt
-from gradcheck.reference.network import DEFAULT_NETWORK, Network
+from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
 from gradcheck.report import to_json
 from gradcheck.scale import pools, running
 from gradcheck.scale.units import Asked

@@ -12,7 +12,7 @@ from wrong_rules import WRONG, as_black_box, made
 from gradcheck import Exact, Network, Problem, counterexample
 from gradcheck.evidence import Case, Witness
 from gradcheck.problems import lively_problem
-from gradcheck.reference.network import ContextNetwork, Sizes
+from gradcheck.reference.networks.base import ContextNetwork, Sizes
 from gradcheck.rules import as_rule
 from gradcheck.simplify import simplest
 

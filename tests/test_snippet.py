@@ -14,7 +14,7 @@ import gradcheck
 from gradcheck import snippet
 from gradcheck.evidence import Case
 from gradcheck.problems import lively_problem
-from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
+from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
 from gradcheck.rules import as_rule
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcheck.evidence import Finding, not_run
 from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.scale.spending import LONGEST, MOST, Account, Deadline
 
 

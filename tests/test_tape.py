@@ -21,12 +21,12 @@ from gradcheck.reference import functions, tape, tape_rules
 from gradcheck.reference.cotangents import Product
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
 from gradcheck.reference.functions import apply
-from gradcheck.reference.losses import OUTPUTS
+from gradcheck.reference.networks.losses import OUTPUTS
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.formal import FormalField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
-from gradcheck.reference.scalars.residues import ResidueArray, ResidueField
+from gradcheck.reference.scalars.residues.array import ResidueArray, ResidueField
 from gradcheck.reference.tape import Traced, vjp
 
 PRECISE, STEP, DIGITS = PreciseField(60), 1e-20, 30

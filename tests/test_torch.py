@@ -18,7 +18,7 @@ from gradcheck.evidence.allowance import allowance
 from gradcheck.evidence.power import reaches
 from gradcheck.problems import lively_problem, telling_problems
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
-from gradcheck.reference.network import Sizes
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.results import WrongResult, run
@@ -320,7 +320,7 @@ def test_neither_framework_is_imported_unless_used() -> None:
     program = (
         "import sys, numpy, gradcheck, gradcheck.jax, gradcheck.torch\n"
         "from gradcheck.problems import lively_problem\n"
-        "from gradcheck.reference.network import Sizes\n"
+        "from gradcheck.reference.networks.base import Sizes\n"
         "lively_problem(gradcheck.torch.TorchRNN(), Sizes(3, 2, 2, 2), 0)\n"
         "gradcheck.audit(lambda problem: None, [gradcheck.Exact()], effort='quick')\n"
         "print([name for name in ('torch', 'jax') if name in sys.modules])\n"

@@ -20,7 +20,7 @@ from gradcheck.algorithms.truncated_bptt import truncated_bptt
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Truncated, Windowed
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.network import Network, RecurrentNetwork, Sizes
+from gradcheck.reference.networks.base import Network, RecurrentNetwork, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.strategies import arrays, problems
 from gradcheck.truncation import (

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..problems import lively_problem
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.scalars.counted import CountedField, Tally
 from ..results import run
 from ..rules import Rule, as_rule

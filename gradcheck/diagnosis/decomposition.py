@@ -19,7 +19,7 @@ import numpy as np
 from ..reference import lags
 from ..reference.claims import LagClaim
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
 from .ground import Ground

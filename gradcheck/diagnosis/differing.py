@@ -13,7 +13,7 @@ import numpy as np
 from ..evidence import lagwise
 from ..problems import lively_problem
 from ..reference.errors import GradcheckError
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import forward
 from .ground import Ground
 from .points import FloatPoint

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..problems import lively_problem
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from .ground import Ground
 from .points import SIZES, Change
 

@@ -13,7 +13,7 @@ from ..evidence import Case
 from ..problems import lively_problem, telling_problems
 from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from .points import SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, wrong_at
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from ..evidence.target import expected
 from ..reference.claims import Chunked, LagClaim, Truncated
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from .ground import Ground
 from .points import Candidate, matched
 

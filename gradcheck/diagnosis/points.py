@@ -22,11 +22,11 @@ from ..evidence.target import expected
 from ..problems import residue_problem
 from ..reference import lags
 from ..reference.claims import Claim, Settings
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.ball import BallField
-from ..reference.scalars.modular import ModularField
-from ..reference.scalars.residues import ResidueField
+from ..reference.scalars.residues.array import ResidueField
+from ..reference.scalars.residues.modular import ModularField
 from ..reference.scalars.rounded import RoundedField
 from ..reference.typing import Array, Gradient
 from ..results import run

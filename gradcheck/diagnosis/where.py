@@ -13,7 +13,7 @@ from ..evidence.blackbox import compare_on
 from ..problems import lively_problem, telling_problems
 from ..reference.claims import Settings
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from .ground import Ground
 from .points import wrong_at

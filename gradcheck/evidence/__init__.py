@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..reference.claims import Claim, Exact, LagClaim, Settings
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules import Rule
 from ..verdicts import Evidence, Status, Strength

@@ -24,7 +24,7 @@ from ..budget import Budget
 from ..problems import lively_problem, living_sizes, telling_problems
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.ball import BallField
 from ..reference.scalars.formal import entry_name

@@ -16,7 +16,7 @@ from ..problems import lively_problem, living_sizes
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.enclosure import FIRST_BITS, LAST_BITS, RELATIVE_BITS, relative_radius_bits
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.ball import BallField
 from ..reference.scalars.formal import entry_name

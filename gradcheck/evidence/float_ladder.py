@@ -10,7 +10,7 @@ import numpy as np
 from ..problems import lively_problem, living_sizes
 from ..reference.claims import Equals, LagClaim
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.scalars.ball import BallField
 from ..reference.scalars.formal import entry_name
 from ..reference.typing import Array, Gradient

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from . import Case, blackbox, float_ladder, lagwise, properties
 from .pieces import Plan, whole
 

@@ -20,7 +20,7 @@ from .. import cache
 from ..budget import FORMAL_SECONDS, Budget
 from ..reference.claims import Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.ring import FormalReference, keepable
 from ..reference.scalars.formal import entry_name, natives
 from ..results import RuleFailed, WrongResult, run

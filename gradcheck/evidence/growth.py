@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..problems import lively_problem
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.typing import Array
 from ..results import run
 from . import Case, spread

@@ -10,7 +10,7 @@ import mpmath
 from ..problems import lively_problem
 from ..reference.claims import Equals, LagClaim
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.scalars.formal import entry_name
 from ..reference.scalars.precise import PreciseField
 from ..reference.scalars.rounded import RoundedField

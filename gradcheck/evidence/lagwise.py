@@ -22,7 +22,7 @@ from ..problems import lively_problem
 from ..reference import lags
 from ..reference.claims import Claim, Equals, LagClaim
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem, forward
 from ..reference.scalars.ball import BallField
 from ..reference.typing import Array, Gradient

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..reference import lags
 from ..reference.claims import Claim, LagClaim
-from ..reference.network import ContextNetwork, Network
+from ..reference.networks.base import ContextNetwork, Network
 from ..reference.problem import Problem, forward
 from ..reference.typing import Array
 

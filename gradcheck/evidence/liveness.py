@@ -14,7 +14,7 @@ import numpy as np
 from ..problems import lively_problem, living_sizes
 from ..reference import lags
 from ..reference.enclosure import RELATIVE_BITS
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 
 
 @dataclass(frozen=True)

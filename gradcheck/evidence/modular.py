@@ -39,11 +39,11 @@ from ..budget import Budget
 from ..problems import residue_problem
 from ..reference.claims import Claim, Equals, LagClaim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem, forward
 from ..reference.scalars.formal import entry_name
-from ..reference.scalars.modular import ModularField
-from ..reference.scalars.residues import ResidueArray, ResidueField
+from ..reference.scalars.residues.array import ResidueArray, ResidueField
+from ..reference.scalars.residues.modular import ModularField
 from ..results import RuleFailed, WrongResult, run
 from ..verdicts import Evidence, Status, Strength
 from . import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous

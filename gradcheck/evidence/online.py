@@ -13,7 +13,7 @@ from ..counting.costs import costs
 from ..problems import lively_problem
 from ..reference.claims import Settings
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
 from ..results import RuleFailed, run

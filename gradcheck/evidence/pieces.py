@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..budget import Budget
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..results import WrongResult
 from ..verdicts import Evidence, Status, Strength
 from . import Finding, not_run

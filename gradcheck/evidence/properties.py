@@ -27,7 +27,7 @@ from ..budget import Budget
 from ..problems import lively_problem, living_sizes
 from ..reference.claims import LagClaim, Settings
 from ..reference.errors import UnsupportedOperation
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
 from ..reference.scalars.rounded import RoundedField

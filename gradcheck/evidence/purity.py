@@ -14,7 +14,7 @@ import numpy as np
 
 from ..problems import lively_problem
 from ..reference.claims import Settings
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
 from ..results import Run, WrongResult, run

@@ -28,7 +28,7 @@ from ..evidence import (
 from ..problems import lively_problem, telling_problems
 from ..reference.claims import Pure, Settings
 from ..reference.errors import GradcheckError
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..results import RuleFailed, WrongResult
 from ..rules import Rule, as_rule

@@ -14,7 +14,7 @@ import numpy as np
 from ..reference.lecture.formulas import Formula
 from ..reference.lecture.printed import Sides
 from ..reference.lecture.quantities import FAMILIES, FormalQuantities, numeric
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.ball import BallField
 from ..reference.scalars.formal import entry_name

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..algorithms import RTRL, Schmidhuber, run_rule
-from ..reference.activations import ACTIVATIONS
 from ..reference.claims import Chunked, Exact
-from ..reference.network import Network, Sizes
+from ..reference.networks.activations import ACTIVATIONS
+from ..reference.networks.base import Network, Sizes
 from ..reference.scalars.ball import BallField
 from ..verdicts import Strength, Verdict
 from .judging import BITS, DISTINCT, SQUARE, quantities, shown

@@ -12,7 +12,7 @@ import numpy as np
 from ..evidence import Case, formal
 from ..reference.claims import Claim
 from ..reference.lecture.formulas import FORMULAS
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..reference.ring import FormalReference
 from ..rules import as_rule
 from ..verdicts import Evidence, Status, Strength, Verdict

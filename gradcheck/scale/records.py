@@ -12,7 +12,7 @@ from ..course import Course
 from ..evidence import Finding, Witness
 from ..evidence.pieces import Part
 from ..recipes import problem_from
-from ..reference.network import RecurrentNetwork, Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..report.codec import plain, read
 from ..verdicts import Evidence

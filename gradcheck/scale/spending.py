@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..evidence.pieces import Piece, Plan
-from ..reference.network import Sizes
+from ..reference.networks.base import Sizes
 from .units import CHUNK
 
 GROWTH = 6.0

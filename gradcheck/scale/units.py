@@ -27,7 +27,7 @@ from ..isolation import Limits
 from ..judging import Judge, Maker
 from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
-from ..reference.network import RecurrentNetwork
+from ..reference.networks.base import RecurrentNetwork
 from ..rules import Rule
 from ..targets import load_rule, resolve
 from ..verdicts import Evidence, Status, Strength, Verdict

@@ -22,7 +22,7 @@ import numpy as np
 from ..algorithms.chunked_bptt import chunked_bptt
 from ..evidence import formal
 from ..reference.claims import Chunked, LagClaim, Windowed
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..reference.problem import Problem
 from ..verdicts import Statement, Strength
 from .monotony import chunked, show, smallest

@@ -26,7 +26,7 @@ import flint
 import numpy as np
 
 from ..reference import lags
-from ..reference.network import Network
+from ..reference.networks.base import Network
 from ..reference.problem import Problem, forward
 from ..reference.typing import Array
 from ..verdicts import Statement, Strength

@@ -18,7 +18,7 @@ from ..algorithms.truncated_bptt import truncated_bptt
 from ..evidence import formal
 from ..reference import symbolic
 from ..reference.claims import LagClaim, Truncated
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..verdicts import Statement, Strength
 from .records import judged
 

@@ -28,7 +28,7 @@ import flint
 import numpy as np
 
 from ..evidence import formal
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
 from ..verdicts import Statement, Strength

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..reference.claims import LagClaim, Truncated
-from ..reference.network import Network
+from ..reference.networks.base import Network
 from ..reference.problem import Problem
 from ..verdicts import Statement, Strength
 from .programs import counterexample, error_program

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..evidence import formal
 from ..reference import lags
-from ..reference.network import Network, Sizes
+from ..reference.networks.base import Network, Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.base import Field
 from ..verdicts import Statement, Strength

@@ -16,9 +16,9 @@ from typing import Any
 
 import flint
 
-from ..errors import Undecided, UnsupportedOperation
-from ..typing import Array
-from .base import Field
+from ...errors import Undecided, UnsupportedOperation
+from ...typing import Array
+from ..base import Field
 
 PRIME = 2**61 - 1
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import UnsupportedOperation
-from ..typing import Array
+from ...errors import UnsupportedOperation
+from ...typing import Array
+from .arithmetic import Modulus
 from .degrees import CONSTANT, GENERATOR, Degree, Divisor
-from .residue_arithmetic import Modulus
 
 _SHIFTS = tuple(np.array(bits, dtype=np.uint64) for bits in (30, 27, 31))
 _FACTORS = tuple(np.array(odd, dtype=np.uint64) for odd in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB))

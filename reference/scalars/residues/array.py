@@ -20,13 +20,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ..errors import GradcheckError, Undecided, UnsupportedOperation
-from ..typing import Array
+from ...errors import GradcheckError, Undecided, UnsupportedOperation
+from ...typing import Array
+from ..scalar import Scalar
+from .arithmetic import EXACT, Modulus
 from .degrees import CONSTANT, GENERATOR, Cell, Degree
-from .residue_arithmetic import EXACT, Modulus
-from .residue_direct import DIRECT, between_residues, in_place
-from .residue_functions import RandomFunctions
-from .scalar import Scalar
+from .direct import DIRECT, between_residues, in_place
+from .functions import RandomFunctions
 
 PRIME = 2**31 - 1
 NUMBERS = (bool, int, float, Fraction, np.integer, np.floating, np.bool_)
@@ -217,7 +217,7 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
             x, y = inputs[0], inputs[-1]
             if type(x) is type(y) is ResidueArray and x.field is y.field is not None:
                 return DIRECT[ufunc](x.field, *inputs)
-        from .residue_numpy import call_ufunc
+        from .dispatch import call_ufunc
 
         if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
             return NotImplemented  # a traced array, say, knows what to do with residues
@@ -225,7 +225,7 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return call_ufunc(next(holders)._field(), ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .residue_numpy import call_function
+        from .dispatch import call_function
 
         if not all(issubclass(t, np.ndarray) for t in types):
             return NotImplemented

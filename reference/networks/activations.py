@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .errors import GradcheckError
-from .functions import DERIVATIVES, apply
-from .typing import Array
+from ..errors import GradcheckError
+from ..functions import DERIVATIVES, apply
+from ..typing import Array
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GradcheckError
-from .functions import DERIVATIVES, apply
-from .typing import Array
+from ..errors import GradcheckError
+from ..functions import DERIVATIVES, apply
+from ..typing import Array
 
 
 def _softmax(u: Array) -> Array:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Undecided, UnsupportedOperation
+from ...errors import Undecided, UnsupportedOperation
+from .array import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 from .degrees import CONSTANT, Cell
-from .residues import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 
 
 def _sum_like(operation: str) -> Callable[..., Operand]:

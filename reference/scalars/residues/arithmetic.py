@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import GradcheckError, UnsupportedOperation
-from ..typing import Array
+from ...errors import GradcheckError, UnsupportedOperation
+from ...typing import Array
 
 EXACT = 2**53 - 2**33
 _NAME = "modular"
