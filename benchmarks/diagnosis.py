@@ -7,11 +7,11 @@ import time
 from functools import cache
 from typing import Any
 
-from gradcheck.asking import audit
+from gradcheck.engine.audit import audit
 from gradcheck.faults import FAULTS
 from gradcheck.faults.fault import Fault
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Verdict
+from gradcheck.records import Status, Verdict
+from gradcheck.rules.adapt import as_rule
 
 from .rows import Outcome, Row, at_least, at_most
 

@@ -1,6 +1,6 @@
 """How times grow with T and with I: measured exponents beside those of the counted operations.
 
-The counted exponent is the degree of the polynomial that `gradcheck.counting` finds for the same code (blocks: with
+The counted exponent is the degree of the polynomial that `evidence.cost.counts` finds for the same code (blocks: with
 block = I). The measured one is fitted to the largest three sizes, where what a step costs whatever its size
 matters least. All in float64 or modulo a prime below 2^23; the least processor time
 of three runs.
@@ -19,9 +19,9 @@ import numpy as np
 
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt
 from gradcheck.algorithms.online import run_rule
-from gradcheck.counting.costs import costs_of
-from gradcheck.counting.polynomial import Polynomial
-from gradcheck.problems import lively_problem, residue_problem
+from gradcheck.evidence.cost.counts.costs import costs_of
+from gradcheck.evidence.cost.counts.polynomial import Polynomial
+from gradcheck.problems.lively import lively_problem, residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact, rule
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes

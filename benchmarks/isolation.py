@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from gradcheck.algorithms import bptt
-from gradcheck.asking import audit
+from gradcheck.engine.audit import audit
 from gradcheck.reference.network import Network
 
 from . import threads

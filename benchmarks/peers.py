@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gradcheck.problems import lively_problem
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.enclosure import FLOAT_BITS, Enclosure, enclose, midpoints
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem

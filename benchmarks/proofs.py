@@ -11,21 +11,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gradcheck.catalogue import catalogue
-from gradcheck.evidence import Case, formal
+from gradcheck.chapters.catalogue import catalogue
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.exact import formal
 from gradcheck.evidence.pieces import made
 from gradcheck.reference.claims import Equals, LagClaim
 from gradcheck.reference.network import Sizes
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 
 from .rows import Outcome, Row, at_most
 
 REPEATS = 5
 _EVERY = """
-from gradcheck.catalogue import catalogue
+from gradcheck.chapters.catalogue import catalogue
 from gradcheck.evidence import Case, formal
 from gradcheck.reference.claims import Equals, LagClaim
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 for rule in map(as_rule, catalogue()):
     for claim in rule.declaration.claims:
         if isinstance(claim, (Equals, LagClaim)):

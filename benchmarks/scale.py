@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.algorithms import bptt
-from gradcheck.asking import audit
-from gradcheck.isolation import DEFAULT_LIMITS
+from gradcheck.engine import pools, running, units
+from gradcheck.engine import wire as records
+from gradcheck.engine.audit import audit
+from gradcheck.engine.isolation.parent import DEFAULT_LIMITS
+from gradcheck.engine.units import VERDICT, Asked, Task, Unit
+from gradcheck.records import Report
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.network import DEFAULT_NETWORK
-from gradcheck.scale import pools, records, running, units
-from gradcheck.scale.ledger import Ledger
-from gradcheck.scale.units import VERDICT, Asked, Task, Unit
-from gradcheck.verdicts import Report
+from gradcheck.store.ledger import Ledger
 
 from .rows import Outcome, Row, at_most, in_turn, quartiles
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt, run_online
-from gradcheck.evidence import oracles
-from gradcheck.problems import lively_problem, residue_problem
+from gradcheck.evidence.preconditions import oracles
+from gradcheck.problems.lively import lively_problem, residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
 from gradcheck.reference.scalars.ball import BallField

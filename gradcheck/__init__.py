@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.abc as _abc
+import importlib.machinery as _machinery
+import importlib.util as _util
+import sys as _sys
 from importlib import import_module as _import_module
 from pathlib import Path as _Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +17,17 @@ if not (_Path(__file__).parent / "reference").is_dir():
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import jax as jax
-    from . import torch as torch
-    from .asking import audit as audit
-    from .isolation import Limits as Limits
+    from .engine.audit import audit as audit
+    from .engine.isolation.parent import Limits as Limits
+    from .explain.replay import Outcome as Outcome
+    from .explain.replay import Replay as Replay
+    from .explain.replay import replay as replay
     from .pytest_plugin import parametrize as parametrize
+    from .records import Collection as Collection
+    from .records import Report as Report
+    from .records import Status as Status
+    from .records import Strength as Strength
+    from .records import Verdict as Verdict
     from .reference.claims import Aligned as Aligned
     from .reference.claims import Chunked as Chunked
     from .reference.claims import Claim as Claim
@@ -38,14 +48,8 @@ if TYPE_CHECKING:
     from .reference.networks.base import ContextNetwork as ContextNetwork
     from .reference.networks.base import Network as Network
     from .reference.problem import Problem as Problem
-    from .replaying import Outcome as Outcome
-    from .replaying import Replay as Replay
-    from .replaying import replay as replay
-    from .verdicts import Collection as Collection
-    from .verdicts import Report as Report
-    from .verdicts import Status as Status
-    from .verdicts import Strength as Strength
-    from .verdicts import Verdict as Verdict
+    from .rules import jax as jax
+    from .rules import torch as torch
 
 _CLAIMS = (
     "Aligned",
@@ -61,27 +65,47 @@ _CLAIMS = (
     "Windowed",
 )
 _HOME = {
-    "audit": "asking",
-    "Limits": "isolation",
+    "audit": "engine.audit",
+    "Limits": "engine.isolation.parent",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),
     **dict.fromkeys(("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network"), "reference.network"),
     "Problem": "reference.problem",
-    **dict.fromkeys(("Outcome", "Replay", "replay"), "replaying"),
-    **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "verdicts"),
+    **dict.fromkeys(("Outcome", "Replay", "replay"), "explain.replay"),
+    **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "records"),
 }
 
-_FRAMEWORKS = ("jax", "torch")
-"""Modules that are loaded when first used; not in `__all__`, since a star must not hide the frameworks themselves."""
+_MODULES = {"jax": "rules.jax", "strategies": "problems.strategies", "torch": "rules.torch"}
+"""Public modules, each with the room that it lives in; `import gradcheck.torch` and `gradcheck.torch` both find it.
+
+Not in `__all__`, since a star must not hide the frameworks themselves.
+"""
 
 __all__ = [*_HOME, "__version__"]
 
 
+class _PublicModules(_abc.MetaPathFinder, _abc.Loader):
+    """Finds a public module by its public name, as the very module of its room."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> _machinery.ModuleSpec | None:
+        package, _, name = fullname.rpartition(".")
+        return _util.spec_from_loader(fullname, self) if package == __name__ and name in _MODULES else None
+
+    def create_module(self, spec: _machinery.ModuleSpec) -> Any:
+        return _import_module(f"{__name__}.{_MODULES[spec.name.rpartition('.')[2]]}")
+
+    def exec_module(self, module: Any) -> None:
+        """Nothing is left to run: the module was loaded under its own name."""
+
+
+_sys.meta_path.append(_PublicModules())
+
+
 def __getattr__(name: str) -> Any:
-    """Names are loaded when first used: SymPy and the rest wait until they are needed."""
-    if name in _FRAMEWORKS:
-        return _import_module(f"gradcheck.{name}")
+    """Load a name when it is first used: SymPy and the rest wait until they are needed."""
+    if name in _MODULES:
+        return _import_module(f"{__name__}.{_MODULES[name]}")
     if name not in _HOME:
         raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
     value = getattr(_import_module(f"gradcheck.{_HOME[name]}"), name)
@@ -90,4 +114,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_FRAMEWORKS])
+    return sorted([*__all__, *_MODULES])

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 
 if TYPE_CHECKING:
+    from .records import Report, Verdict
     from .reference.claims import Claim
     from .reference.networks.base import RecurrentNetwork
-    from .verdicts import Report, Verdict
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 _ARGUMENT = "verdict"
@@ -109,7 +109,7 @@ def _questions(
 ) -> list[_Question]:
     from .reference.claims import checked_expectations
     from .reference.errors import GradcheckError
-    from .rules import as_rule
+    from .rules.adapt import as_rule
 
     try:
         rule = as_rule(target, claims=claims, networks=networks)
@@ -158,7 +158,7 @@ class _Session:
 
     def _report(self, order: _Order) -> Report | str:
         if order.key not in self.reports:
-            from .asking import audit
+            from .engine.audit import audit
             from .reference.errors import GradcheckError
 
             self.rules.append(order.rule)
@@ -186,8 +186,8 @@ class _Session:
 
     def write(self) -> bool:
         """Write the report that was asked for, and remember what to say of it. False where it could not be."""
+        from .records import Collection
         from .reference.errors import GradcheckError
-        from .verdicts import Collection
 
         assert self.path is not None
         reports = self.made()

@@ -8,4 +8,4 @@ from .networks.base import ContextNetwork as ContextNetwork
 from .networks.base import Network as Network
 from .networks.base import RecurrentNetwork as RecurrentNetwork
 from .networks.base import Sizes as Sizes
-from .networks.base import State as State
+from .typing import State as State

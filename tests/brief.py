@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gradcheck.auditing import Effort
-from gradcheck.evidence import blackbox, enclosure, properties
-from gradcheck.evidence.floats import FloatSizes
+from gradcheck.engine.auditing import Effort
+from gradcheck.evidence.exact import enclosure
+from gradcheck.evidence.floats.plans import FloatSizes, blackbox, properties
 from gradcheck.reference.networks.base import Sizes
 
 BRIEF = Effort(

@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the audits of other files here, so that none depends on what was imported before it."""
     if request.path.name not in ISOLATING:
-        monkeypatch.setattr("gradcheck.isolation.judge", lambda audit, limits: None)
+        monkeypatch.setattr("gradcheck.engine.isolation.parent.judge", lambda audit, limits: None)
 
 
 @pytest.fixture
@@ -63,16 +63,16 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
     from brief import BRIEF
 
-    from gradcheck.effort import EFFORTS
+    from gradcheck.engine.effort import EFFORTS
 
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
-    monkeypatch.setattr("gradcheck.evidence.blackbox.telling_problems", lambda *_, **__: {})
+    monkeypatch.setattr("gradcheck.evidence.floats.blackbox.telling_problems", lambda *_, **__: {})
 
 
 @pytest.fixture
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """At most 80 problems where a counterexample is looked for, for tests in which most of the search is in vain."""
-    from gradcheck import counterexample
+    from gradcheck.explain import counterexample
 
     search = counterexample._search
     monkeypatch.setattr(

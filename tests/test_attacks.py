@@ -15,26 +15,16 @@ from gradcheck.algorithms.bptt import bptt
 from gradcheck.algorithms.focused import Focused
 from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
-from gradcheck.evidence import (
-    Case,
-    Witness,
-    blackbox,
-    constants,
-    enclosure,
-    formal,
-    ladder,
-    lagwise,
-    modular,
-    spread,
-    tells,
-)
+from gradcheck.evidence.base import Case, Witness, spread, tells
+from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
+from gradcheck.evidence.floats.plans import blackbox, lagwise
 from gradcheck.evidence.target import TargetFailed
-from gradcheck.problems import lively_problem, telling_problems
+from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
 from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.rules.adapt import as_rule
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import truncated_bptt, windowed_bptt
+from gradcheck.records import Report, Status
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
-from gradcheck.rules import as_rule, at_the_claims_settings
-from gradcheck.verdicts import Report, Status
+from gradcheck.rules.adapt import as_rule, at_the_claims_settings
 
 EXACT = [gradcheck.Exact()]
 pytestmark = pytest.mark.usefixtures("brief")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("brief")
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def judged(rule: Any) -> Report:
@@ -260,7 +260,7 @@ def test_a_partial_with_the_wrong_number_is_refuted() -> None:
 
 
 def test_an_interrupted_audit_keeps_the_claims_that_were_judged() -> None:
-    from gradcheck.auditing import Interrupted
+    from gradcheck.engine.auditing import Interrupted
 
     def stop(text: str) -> None:
         if "truncated" in text:

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from made_up import GatedLeaky
 
-from gradcheck import cache
-from gradcheck.evidence import formal
+from gradcheck.evidence.exact import formal
 from gradcheck.reference import ring, symbolic
 from gradcheck.reference.circuit import Evaluation, LagCircuit
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.ring import FormalReference
 from gradcheck.reference.scalars.rational import RationalField
+from gradcheck.store import cache
 
 SIZES = Sizes(3, 2, 1, 2)
 NETWORKS = [
@@ -263,7 +263,7 @@ _PROVE = """
 import sys
 from gradcheck.algorithms import bptt
 from gradcheck.evidence import Case, formal
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 rule = as_rule(bptt)
 case = Case(rule, rule.declaration.claims[0], rule.declaration.networks[0])
 print(formal.judge(case, largest_T=2, shapes=[(1, 1, 1)]).evidence.strength.name, "sympy" in sys.modules)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gradcheck
 from gradcheck.algorithms import CATALOGUE
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 
 RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::6]) for rule in CATALOGUE]
 

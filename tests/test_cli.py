@@ -20,10 +20,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import gradcheck
-from gradcheck import catalogue, cli, targets
+from gradcheck.chapters import catalogue
+from gradcheck.cli.commands import commands as cli
+from gradcheck.records import Chapter, Collection, Report
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
-from gradcheck.verdicts import Chapter, Collection, Report
+from gradcheck.rules.adapt import load as targets
 
 RULES = Path(__file__).parent / "plain_rules.py"
 pytestmark = pytest.mark.usefixtures("brief")
@@ -282,7 +284,7 @@ def test_a_folder_that_is_not_writable_has_a_message() -> None:
 
 
 def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck import auditing
+    from gradcheck.engine import auditing
 
     judge = auditing.Audit._judge
 
@@ -304,7 +306,7 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck import asking
+    from gradcheck.engine import audit as asking
 
     whole = asking.audit
 
@@ -397,7 +399,7 @@ def test_help_and_version_wait_for_nothing(option: str) -> None:
         "heavy = {'sympy', 'matplotlib', 'numpy', 'flint', 'mpmath', 'hypothesis', 'jinja2'}\n"
         "atexit.register(lambda: print('loaded', sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
         f"sys.argv = ['gradcheck', {option!r}]\n"
-        "from gradcheck.cli import main\nmain()\n"
+        "from gradcheck.cli.commands import main\nmain()\n"
     )
     ran = child("-c", program)
     assert ran.returncode == 0, ran.stderr
@@ -455,7 +457,7 @@ def test_resolve_tells_a_package_that_exports_rules_from_one_that_imports_them()
     names = [name for name, _ in targets.resolve("gradcheck.algorithms")]
     assert "gradcheck.algorithms:bptt" in names and "gradcheck.algorithms:RTRL" in names
     with pytest.raises(GradcheckError, match="declares no rule"):
-        targets.resolve("gradcheck.catalogue")
+        targets.resolve("gradcheck.chapters.catalogue")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import costing
 from gradcheck.algorithms import CATALOGUE, RTRL, Focused, Schmidhuber, bptt
-from gradcheck.counting import costs_of
-from gradcheck.counting.chapter import chapter
-from gradcheck.evidence import Case, growth, online
-from gradcheck.evidence.growth import Exponent
+from gradcheck.chapters.costs import chapter
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.cost import measured as growth
+from gradcheck.evidence.cost import online
+from gradcheck.evidence.cost.counts import costs_of
+from gradcheck.evidence.cost.measured import Exponent
+from gradcheck.judge import costs as costing
+from gradcheck.records import Status, Strength, Verdict
 from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import Network
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength, Verdict
+from gradcheck.rules.adapt import as_rule
 
 
 def verdict(target: Any, claim: Any) -> Verdict:

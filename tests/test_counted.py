@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gradcheck.algorithms import CATALOGUE
-from gradcheck.problems import lively_problem
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.counted import CountedField, Tally
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 
 
 def counted(work: Any, *arrays: Any) -> tuple[Any, Tally]:

@@ -10,18 +10,18 @@ import pytest
 from made_up import GatedLeaky
 from wrong_rules import SOURCE, WRONG, WRONG_ON_FLOATS, as_black_box, made
 
-from gradcheck import diagnosis
 from gradcheck.algorithms.online import run_rule
-from gradcheck.diagnosis import decomposition, diagnose, factors
-from gradcheck.diagnosis.ground import ground
-from gradcheck.diagnosis.points import matched
-from gradcheck.evidence import Case
+from gradcheck.evidence.base import Case
 from gradcheck.evidence.target import expected
+from gradcheck.explain import diagnosis
+from gradcheck.explain.diagnosis import decomposition, diagnose, factors
+from gradcheck.explain.diagnosis.comparison import ground
+from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
-from gradcheck.problems import lively_problem, telling_problems
+from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.reference.claims import Claim, Exact, Truncated
 from gradcheck.reference.networks.base import Network, Sizes
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 
 SEEN = Sizes(4, 2, 1, 1)
 BOTH = pytest.mark.parametrize("kind", [lambda rule: rule, as_black_box], ids=["generic", "black box"])

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.problems import lively_problem
+from gradcheck.problems.lively import lively_problem
+from gradcheck.problems.strategies import problems
 from gradcheck.reference import precise
 from gradcheck.reference.claims import Truncated
 from gradcheck.reference.enclosure import enclose, midpoints
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
-from gradcheck.strategies import problems
 
 
 def _misses(enclosure, exact):

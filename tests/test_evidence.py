@@ -19,15 +19,18 @@ from hypothesis import Phase
 from wrong_rules import WRONG, WRONG_ON_FLOATS, as_black_box, made
 
 import gradcheck
-from gradcheck import counterexample
-from gradcheck.evidence import Case, Witness, blackbox, enclosure, formal, ladder, liveness, modular, purity
-from gradcheck.problems import lively_problem
+from gradcheck.evidence.base import Case, Witness
+from gradcheck.evidence.exact import enclosure, formal, ladder, modular
+from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.evidence.preconditions import liveness, purity
+from gradcheck.explain import counterexample
+from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Report, Status
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
-from gradcheck.results import RuleFailed, WrongResult
-from gradcheck.rules import Rule, as_rule
-from gradcheck.targets import load_module
-from gradcheck.verdicts import Report, Status
+from gradcheck.rules.adapt import Rule, as_rule
+from gradcheck.rules.call import RuleFailed, WrongResult
+from gradcheck.rules.load import load_module
 
 IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes its input")
 """Refuted as rules at all, before any claim."""
@@ -36,7 +39,7 @@ IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def rule_of(function: Any, **kwargs: Any) -> Rule:

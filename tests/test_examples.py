@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gradcheck import audit
-from gradcheck.rules import load_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.records import Status, Strength
+from gradcheck.rules.adapt import load_rule
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -16,11 +16,11 @@ from test_pytest_plugin import session
 import gradcheck
 from gradcheck import Exact, Report, Status, Strength, Truncated, Verdict
 from gradcheck.algorithms import bptt
+from gradcheck.records import Collection
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json, schema, to_html, to_junit, to_markdown, to_text
 from gradcheck.report.brief import failure, summary_line
 from gradcheck.report.words import outcome
-from gradcheck.verdicts import Collection
 
 pytest_plugins = "pytester"
 RULES = Path(__file__).parent / "plain_rules.py"
@@ -30,7 +30,7 @@ WHY = "halved on purpose, see #12"
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def judged(status: Status, *, expected: str = WHY, claim: str = "exact") -> Verdict:
@@ -82,7 +82,7 @@ def test_only_holding_and_refuted_are_turned_round(status: Status) -> None:
 
 def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed form counts before the kind; judging itself is left out."""
-    from gradcheck.auditing import Audit
+    from gradcheck.engine.auditing import Audit
 
     monkeypatch.setattr(Audit, "_judge", lambda self, claim, _: judged(Status.REFUTED, claim=str(claim), expected=""))
     claims = [Truncated(1), Truncated(2), Exact()]

@@ -27,11 +27,13 @@ from wrong_rules import as_black_box, made
 import gradcheck
 from gradcheck.algorithms import RTRL, Schmidhuber
 from gradcheck.algorithms import bptt as shipped_bptt
-from gradcheck.evidence import Case, blackbox
-from gradcheck.evidence import allowance as module
-from gradcheck.evidence.allowance import allowance
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.allowance import allowance
+from gradcheck.evidence.floats.plans import allowance as module
+from gradcheck.evidence.floats.plans import blackbox
 from gradcheck.evidence.target import expected
-from gradcheck.problems import lively_problem, targets_for
+from gradcheck.problems.lively import lively_problem, targets_for
+from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.errors import GradcheckError
@@ -40,9 +42,8 @@ from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rounded import RoundedField
-from gradcheck.results import run
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.call import run
 
 ROUTES = [bptt, entry_by_entry, forward_mode, matrices_first, *SUMS, shipped_bptt, RTRL, Schmidhuber]
 if importlib.util.find_spec("torch"):

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.effort import Effort
-from gradcheck.evidence import blackbox
-from gradcheck.faults import FAULTS, Change, Fault, fault_named, matrix, patched, rules
+from gradcheck.chapters import matrix
+from gradcheck.chapters.matrix import BRIEF, Extent, Result
+from gradcheck.chapters.peers import Peer
+from gradcheck.engine.effort import Effort
+from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.faults import FAULTS, Change, Fault, fault_named, patched, rules
 from gradcheck.faults.fault import BASES, black_box, build
-from gradcheck.faults.matrix import BRIEF, Extent, Result
-from gradcheck.faults.peers import Peer
+from gradcheck.records import Collection, Status
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.report import to_text
-from gradcheck.verdicts import Collection, Status
 
 ISSUE = {
     "transposed R": ["r-transposed-in-recursion", "r-transposed-in-influence", "dr-transposed"],

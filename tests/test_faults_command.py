@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gradcheck import cli
-from gradcheck.faults import FAULTS, matrix
+from gradcheck.chapters import matrix
+from gradcheck.cli.commands import commands as cli
+from gradcheck.faults import FAULTS
 
 
 def run(*arguments: str) -> tuple[int, str]:

@@ -10,7 +10,7 @@ import flint
 import numpy as np
 import pytest
 
-from gradcheck.problems import lively_problem
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Truncated
 from gradcheck.reference.enclosure import enclose, midpoints

@@ -9,11 +9,12 @@ import pytest
 from right_rules import by_numpy_at
 from wrong_rules import WRONG, as_black_box, made
 
-from gradcheck.evidence import Case, float_ladder
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.plans import float_ladder
+from gradcheck.records import Status
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.networks.base import Network
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status
+from gradcheck.rules.adapt import as_rule
 
 RIGHT = made("right")
 

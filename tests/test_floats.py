@@ -13,15 +13,16 @@ from right_rules import by_numpy_at
 from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
-from gradcheck import counterexample
-from gradcheck.evidence import Case, blackbox, power
-from gradcheck.evidence.allowance import allowance
-from gradcheck.problems import lively_problem, telling_problems
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.allowance import allowance
+from gradcheck.evidence.floats.plans import blackbox, power
+from gradcheck.explain import counterexample
+from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
 from gradcheck.reference.scalars.rounded import RoundedField
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.rules.adapt import as_rule
 
 RIGHT = made("right")
 FORMATS = ("float64", "float32")

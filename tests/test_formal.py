@@ -3,12 +3,13 @@
 import numpy as np
 
 from gradcheck import Exact, audit, rule
-from gradcheck.budget import Budget
-from gradcheck.evidence import Case, formal
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.budget import Budget
+from gradcheck.evidence.exact import formal
+from gradcheck.records import Status, Strength
 from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.rules.adapt import as_rule
 
 SMALL = {"largest_T": 2, "shapes": [(1, 1, 1), (2, 1, 1)]}
 

@@ -49,7 +49,7 @@ def test_imports(folder: str) -> None:
         ("reference", "from gradcheck.algorithms import bptt"),
         ("reference", "import gradcheck"),
         ("algorithms", "from gradcheck import audit"),
-        ("algorithms", "import gradcheck.evidence.formal"),
+        ("algorithms", "import gradcheck.evidence.exact.formal"),
     ],
 )
 def test_a_planted_import_is_seen(folder: str, source: str) -> None:

@@ -22,12 +22,14 @@ import plain_rules
 import pytest
 
 import gradcheck
-from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated, auditing, isolation
-from gradcheck.evidence import formal
+from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
+from gradcheck.engine import auditing
+from gradcheck.engine.isolation import parent as isolation
+from gradcheck.engine.isolation.worker import received
+from gradcheck.evidence.exact import formal
+from gradcheck.records import Report, Status, Verdict
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
-from gradcheck.verdicts import Report, Status, Verdict
-from gradcheck.worker import received
 
 LIMITS = Limits(call_seconds=20.0, memory=2**28)
 SHORT = Limits(call_seconds=1.0)

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.evidence import Case, blackbox, floats, purity
-from gradcheck.problems import lively_problem
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.evidence.floats.plans import plans as floats
+from gradcheck.evidence.preconditions import purity
+from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Status
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.scalars.ball import BallField
-from gradcheck.results import WrongResult, run
-from gradcheck.rules import as_rule
-from gradcheck.torch import TorchRNN
-from gradcheck.verdicts import Status
+from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.call import WrongResult, run
+from gradcheck.rules.torch import TorchRNN
 
 if importlib.util.find_spec("jax") is None:
     pytest.skip("jax is missing; pip install 'rnn-gradcheck[jax]'", allow_module_level=True)

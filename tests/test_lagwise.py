@@ -9,13 +9,14 @@ import pytest
 from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
-from gradcheck import counterexample
-from gradcheck.evidence import Case, lagwise
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.plans import lagwise
+from gradcheck.explain import counterexample
+from gradcheck.records import Status
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
 from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status
+from gradcheck.rules.adapt import as_rule
 
 SIZE = Sizes(24, 5, 24, 2)
 
@@ -23,7 +24,7 @@ SIZE = Sizes(24, 5, 24, 2)
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def keeping(kept: Any) -> Any:

@@ -13,8 +13,9 @@ import pytest
 from lecture_cases import CORRECTED, LINES, VERDICTS
 from lecture_twins import PLANTED, REPAIRED
 
-from gradcheck.lecture import SENTENCES, backward, chapter, judging, online, showing
-from gradcheck.lecture.costs import CORRECTED as RECOUNTED
+from gradcheck.chapters.lecture import SENTENCES, backward, chapter, judging, online, showing
+from gradcheck.chapters.lecture.costs import CORRECTED as RECOUNTED
+from gradcheck.records import Chapter, Collection, Statement, Status, Strength, Verdict
 from gradcheck.reference.lecture import STATEMENTS
 from gradcheck.reference.lecture import backward_formulas as bptt
 from gradcheck.reference.lecture.costs import COSTS
@@ -25,7 +26,6 @@ from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.dual import DualField
 from gradcheck.report import from_json, to_html, to_json, to_markdown, to_text
-from gradcheck.verdicts import Chapter, Collection, Statement, Status, Strength, Verdict
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,7 @@ def test_every_sentence_on_costs_is_judged_by_counting(judged: Chapter) -> None:
 def test_a_wrong_sentence_on_costs_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """With RTRL's costs for those of BPTT every sentence on BPTT falls; a sentence with another bound does too."""
     from gradcheck.algorithms import RTRL
-    from gradcheck.lecture import costs
+    from gradcheck.chapters.lecture import costs
 
     monkeypatch.setattr(costs, "bptt", RTRL)
     for judge in (costs.bptt_storage, costs.bptt_time, costs.bptt_space, costs.schmidhuber_block):

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 
 from gradcheck.algorithms import bptt
-from gradcheck.isolation import DEFAULT_LIMITS
+from gradcheck.engine.isolation.parent import DEFAULT_LIMITS
+from gradcheck.engine.units import Asked, Unit
 from gradcheck.reference.claims import Equals, Exact
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
-from gradcheck.scale.identity import digest, fingerprint
-from gradcheck.scale.ledger import Ledger
-from gradcheck.scale.units import Asked, Unit
+from gradcheck.store.fingerprint import digest, fingerprint
+from gradcheck.store.ledger import Ledger
 
 ASKED = Asked("bptt", "bptt", effort="quick", networks=(DEFAULT_NETWORK,))
 UNIT = Unit("bptt", "exact", 0, "formal", "T=1")
@@ -213,8 +213,8 @@ def test_a_folder_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> Non
 
 _DIGEST = """
 import sys
-from gradcheck.targets import load_rule
-from gradcheck.scale.identity import digest
+from gradcheck.rules.load import load_rule
+from gradcheck.store.fingerprint import digest
 print(digest(load_rule(sys.argv[1])))
 """
 
@@ -361,7 +361,7 @@ def test_a_fingerprint_is_the_same_in_every_process(value: Any) -> None:
 
 
 def test_sets_have_no_order() -> None:
-    code = "import gradcheck.scale.identity as i; print(i.fingerprint({'a', 'b', 'c', frozenset({'d', 'e'})}).hex())"
+    code = "import gradcheck.store.fingerprint as i; print(i.fingerprint({'a', 'b', 'c', frozenset({'d', 'e'})}).hex())"
     prints = {
         subprocess.run(
             [sys.executable, "-c", code], check=True, capture_output=True, text=True,

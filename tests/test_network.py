@@ -10,9 +10,9 @@ import pytest
 from made_up import GatedLeaky, gate_forgotten, gated_bptt
 
 import gradcheck
-from gradcheck import auditing
-from gradcheck.evidence.oracles import agreement
-from gradcheck.problems import lively_problem
+from gradcheck.engine import auditing
+from gradcheck.evidence.preconditions.oracles import agreement
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags, precise, symbolic
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.enclosure import enclose
@@ -34,7 +34,7 @@ SMALL = Sizes(3, 2, 2, 2)
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def test_the_lectures_networks() -> None:

@@ -13,14 +13,14 @@ from made_up import GatedLeaky
 from plain_rules import good
 
 import gradcheck
-from gradcheck.evidence import oracles
-from gradcheck.problems import lively_problem
+from gradcheck.evidence.preconditions import oracles
+from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Status
 from gradcheck.reference import functions, precise, symbolic
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.precise import PreciseField
-from gradcheck.verdicts import Status
 
 SEVERAL = (
     Network("tanh", "softmax", "categorical_cross_entropy"),

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.counting.fitting import Fitted, fit, regions
-from gradcheck.counting.growth import outgrowing, within
-from gradcheck.counting.polynomial import Polynomial, interpolate, parse
+from gradcheck.evidence.cost.counts.fitting import Fitted, fit, regions
+from gradcheck.evidence.cost.counts.growth import outgrowing, within
+from gradcheck.evidence.cost.counts.polynomial import Polynomial, interpolate, parse
 from gradcheck.reference.errors import GradcheckError
 
 coefficients = st.lists(st.integers(-5, 5), min_size=12, max_size=12)

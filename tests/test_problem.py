@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.problems import lively_problem, living_sizes, telling_problems
+from gradcheck.problems.lively import lively_problem, living_sizes, telling_problems
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes

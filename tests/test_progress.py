@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from gradcheck.records import Evidence, Status, Strength
 from gradcheck.report import progress as module
 from gradcheck.report.progress import Progress
-from gradcheck.verdicts import Evidence, Status, Strength
 
 LONG = "bptt: liveness and oracle agreement, softplus, logistic output, binary cross entropy"
 PROVED = Evidence("formal", Status.HOLDS, Strength.PROVED, "equal as polynomials, hence for all values of parameters")

@@ -10,15 +10,16 @@ from right_rules import bptt, by_numpy_at
 from wrong_rules import as_black_box
 
 import gradcheck
-from gradcheck import counterexample
-from gradcheck.evidence import Case, laws, properties
-from gradcheck.evidence.laws import PROPERTIES
-from gradcheck.problems import lively_problem
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats.laws import PROPERTIES
+from gradcheck.evidence.floats.plans import laws, properties
+from gradcheck.explain import counterexample
+from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
 from gradcheck.reference.networks.base import ALL_NETWORKS, ContextNetwork, Network, Sizes
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Status, Strength
+from gradcheck.rules.adapt import as_rule
 
 BY_NAME = {each.name: each for each in PROPERTIES}
 
@@ -26,7 +27,7 @@ BY_NAME = {each.name: each for each in PROPERTIES}
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, weighted: bool = True, **kwargs: Any) -> Any:  # noqa: B008

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import gradcheck
-import gradcheck.asking
+import gradcheck.engine.audit
 import gradcheck.pytest_plugin  # both stay loaded: a session in this process would load copies of its own
+from gradcheck.records import Collection
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
-from gradcheck.verdicts import Collection
 
 pytest_plugins = "pytester"
 pytestmark = pytest.mark.usefixtures("brief")
@@ -50,7 +50,7 @@ def test_rule(verdict):
 def test_one_test_for_each_rule_and_claim_and_no_audit_while_collecting(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradcheck.asking, "audit", lambda *_, **__: pytest.fail("audited while collecting"))
+    monkeypatch.setattr(gradcheck.engine.audit, "audit", lambda *_, **__: pytest.fail("audited while collecting"))
     text = EMPTY.format(rules="[bptt, truncated_bptt, windowed_bptt, RTRL, good, undeclared, bound_tau]")
     result = session(pytester, text, "--collect-only", "-q")
     assert result.ret == 0
@@ -154,20 +154,20 @@ def test_a_rule_that_breaks_fails_each_of_its_claims(pytester: pytest.Pytester) 
 
 
 def test_a_rule_is_audited_once_in_a_session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    audit, called = gradcheck.asking.audit, []
+    audit, called = gradcheck.engine.audit.audit, []
 
     def counting(rule: Any, *arguments: Any, **named: Any) -> Any:
         called.append(rule.__name__)
         return audit(rule, *arguments, **named)
 
-    monkeypatch.setattr(gradcheck.asking, "audit", counting)
+    monkeypatch.setattr(gradcheck.engine.audit, "audit", counting)
     text = EMPTY.format(rules="[good]") + EMPTY.format(rules="[good]").replace("test_rule", "test_again")
     session(pytester, text).assert_outcomes(passed=4)
     assert called == ["good"]
 
 
 def test_an_error_of_our_own_is_told_as_one(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradcheck.asking, "audit", None)
+    monkeypatch.setattr(gradcheck.engine.audit, "audit", None)
     result = session(pytester, EMPTY.format(rules="[good]"))
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["gradcheck itself failed on good; please report this:", "TypeError: *"])

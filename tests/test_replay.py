@@ -17,16 +17,18 @@ from test_cli import run
 from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
-from gradcheck import Exact, Network, Outcome, Problem, asking, counterexample, replay
+from gradcheck import Exact, Network, Outcome, Problem, replay
 from gradcheck.algorithms import Focused, bptt, run_rule, truncated_bptt
-from gradcheck.evidence import Case
-from gradcheck.problems import lively_problem, living_sizes
+from gradcheck.engine import audit as asking
+from gradcheck.evidence.base import Case
+from gradcheck.explain import counterexample
+from gradcheck.problems.lively import lively_problem, living_sizes
+from gradcheck.records import Counterexample, Report, Status, Strength, Verdict
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import ContextNetwork, Sizes
-from gradcheck.report import case as cases
 from gradcheck.report import from_json
-from gradcheck.rules import as_rule
-from gradcheck.verdicts import Counterexample, Report, Status, Strength, Verdict
+from gradcheck.rules.adapt import as_rule
+from gradcheck.store import case as cases
 
 RULES = Path(__file__).parent / "plain_rules.py"
 RIGHT = made("right")

@@ -16,13 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck import verdicts
-from gradcheck.reference.errors import GradcheckError
-from gradcheck.report import from_json, schema, to_html, to_json, to_junit, to_markdown, to_text, write
-from gradcheck.report.figures import draw
-from gradcheck.report.mathml import formula, inline
-from gradcheck.report.words import one_line, statements_sentence
-from gradcheck.verdicts import (
+from gradcheck import records as verdicts
+from gradcheck.records import (
     Chapter,
     Collection,
     Counterexample,
@@ -35,6 +30,11 @@ from gradcheck.verdicts import (
     Strength,
     Verdict,
 )
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.report import from_json, schema, to_html, to_json, to_junit, to_markdown, to_text, write
+from gradcheck.report.figures import draw
+from gradcheck.report.mathml import formula, inline
+from gradcheck.report.words import one_line, statements_sentence
 
 SNIPPET = """import numpy as np
 
@@ -561,7 +561,7 @@ def test_missing_library_gives_the_install_line(missing: str, monkeypatch: pytes
 
 def test_import_is_quick() -> None:
     code = (
-        "import sys, gradcheck.report as r, gradcheck.verdicts as v; r.to_text(v.Report('r', '', (), ())); "
+        "import sys, gradcheck.report as r, gradcheck.records as v; r.to_text(v.Report('r', '', (), ())); "
         "print([m for m in ('matplotlib', 'jinja2', 'latex2mathml', 'rich') if m in sys.modules])"
     )
     root = Path(__file__).parent.parent

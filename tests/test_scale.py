@@ -17,13 +17,14 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
-from gradcheck.course import Course
+from gradcheck.engine import pools, running, sending, units
+from gradcheck.engine import wire as records
+from gradcheck.engine.course import Course
+from gradcheck.engine.units import STAGES, VERDICT, Asked, Unit
 from gradcheck.evidence.pieces import Part, made
+from gradcheck.records import Report, Status
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
-from gradcheck.scale import pools, records, running, sending, units
-from gradcheck.scale.units import STAGES, VERDICT, Asked, Unit
-from gradcheck.verdicts import Report, Status
 
 pytestmark = pytest.mark.usefixtures("brief")
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
@@ -337,7 +338,7 @@ def forgets_late(problem: Any) -> Any:
 
 
 def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)  # whose own tests are elsewhere
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)  # whose own tests are elsewhere
     assert audit(forgets_late).passed, "the fault is not planted late enough"
     report = audit(forgets_late, Here(), minutes=5)
     assert report.verdicts[1].status is Status.REFUTED, report.verdicts[1].statement
@@ -362,7 +363,7 @@ def test_a_rule_that_fails_beyond_the_sizes_of_an_audit_is_an_error() -> None:
 
 
 def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.evidence import lost
+    from gradcheck.evidence.base import lost
 
     def slow(plan: Any, piece: Any, before: Any, told: Any) -> Any:
         if "seed" in piece.label and plan.kind == "float64":

@@ -21,11 +21,11 @@ import pytest
 
 import gradcheck
 from gradcheck.algorithms import bptt
+from gradcheck.engine import pools, running
+from gradcheck.engine.units import Asked
+from gradcheck.records import Status
 from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
 from gradcheck.report import to_json
-from gradcheck.scale import pools, running
-from gradcheck.scale.units import Asked
-from gradcheck.verdicts import Status
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from wrong_rules import WRONG, as_black_box, made
 
-from gradcheck import Exact, Network, Problem, counterexample
-from gradcheck.evidence import Case, Witness
-from gradcheck.problems import lively_problem
+from gradcheck import Exact, Network, Problem
+from gradcheck.evidence.base import Case, Witness
+from gradcheck.explain import counterexample
+from gradcheck.explain.shrink import simplest
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.networks.base import ContextNetwork, Sizes
-from gradcheck.rules import as_rule
-from gradcheck.simplify import simplest
+from gradcheck.rules.adapt import as_rule
 
 SKIPPED_BY_PURITY = ("reads the state of the last call", "returns a kept buffer", "changes its input")
 LARGE = ("wrong if I > 4", "wrong if T > 30")
@@ -24,7 +25,7 @@ LARGE = ("wrong if I > 4", "wrong if T > 30")
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judging.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 
 def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Problem | None = None) -> Any:

@@ -11,11 +11,11 @@ import plain_rules
 import pytest
 
 import gradcheck
-from gradcheck import snippet
-from gradcheck.evidence import Case
-from gradcheck.problems import lively_problem
+from gradcheck.evidence.base import Case
+from gradcheck.explain import program as snippet
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
-from gradcheck.rules import as_rule
+from gradcheck.rules.adapt import as_rule
 
 
 @pytest.mark.parametrize("claim", [gradcheck.Exact(), gradcheck.Truncated(3), gradcheck.Windowed(6, 2)], ids=str)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gradcheck.evidence import Finding, not_run
+from gradcheck.engine.spending import LONGEST, MOST, Account, Deadline
+from gradcheck.evidence.base import Finding, not_run
 from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
 from gradcheck.reference.networks.base import Sizes
-from gradcheck.scale.spending import LONGEST, MOST, Account, Deadline
 
 
 def concluded(*_: object) -> Finding:

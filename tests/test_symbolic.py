@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from gradcheck.problems import lively_problem
+from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags, symbolic
 from gradcheck.reference.claims import Chunked, Exact, Truncated
 from gradcheck.reference.errors import GradcheckError

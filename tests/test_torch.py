@@ -13,18 +13,21 @@ import pytest
 from made_up import GatedLeaky
 
 import gradcheck
-from gradcheck.evidence import Case, Finding, blackbox, floats, purity
-from gradcheck.evidence.allowance import allowance
-from gradcheck.evidence.power import reaches
-from gradcheck.problems import lively_problem, telling_problems
+from gradcheck.evidence.base import Case, Finding
+from gradcheck.evidence.floats.allowance import allowance
+from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.evidence.floats.plans import plans as floats
+from gradcheck.evidence.floats.power import reaches
+from gradcheck.evidence.preconditions import purity
+from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.records import Report, Status, Strength
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.rounded import RoundedField
-from gradcheck.results import WrongResult, run
-from gradcheck.rules import as_rule
-from gradcheck.torch import TorchRNN
-from gradcheck.verdicts import Report, Status, Strength
+from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.call import WrongResult, run
+from gradcheck.rules.torch import TorchRNN
 
 if importlib.util.find_spec("torch") is None:
     pytest.skip("torch is missing; pip install 'rnn-gradcheck[torch]'", allow_module_level=True)

@@ -17,13 +17,7 @@ from hypothesis import strategies as st
 
 from gradcheck.algorithms.chunked_bptt import chunked_bptt
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
-from gradcheck.reference import lags
-from gradcheck.reference.claims import Chunked, Truncated, Windowed
-from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import Network, RecurrentNetwork, Sizes
-from gradcheck.reference.problem import Problem
-from gradcheck.strategies import arrays, problems
-from gradcheck.truncation import (
+from gradcheck.chapters.truncation import (
     balancing,
     chapter,
     chunks,
@@ -35,8 +29,8 @@ from gradcheck.truncation import (
     sampling,
     signs,
 )
-from gradcheck.truncation.records import judged
-from gradcheck.truncation.tails import (
+from gradcheck.chapters.truncation.records import judged
+from gradcheck.chapters.truncation.tails import (
     BALL,
     RATIONAL,
     THETA,
@@ -47,7 +41,13 @@ from gradcheck.truncation.tails import (
     squared_norm,
     sums_by_lag,
 )
-from gradcheck.verdicts import Collection, Status, Strength
+from gradcheck.problems.strategies import arrays, problems
+from gradcheck.records import Collection, Status, Strength
+from gradcheck.reference import lags
+from gradcheck.reference.claims import Chunked, Truncated, Windowed
+from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.networks.base import Network, RecurrentNetwork, Sizes
+from gradcheck.reference.problem import Problem
 
 LINEAR = Network("identity")
 EXACT_NETWORKS = [LINEAR, Network("relu")]

@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..budget import Budget
+from ..records import Evidence, Status, Strength
 from ..reference.networks.base import Sizes
-from ..results import WrongResult
-from ..verdicts import Evidence, Status, Strength
-from . import Finding, not_run
+from ..rules.call import WrongResult
+from .base import Finding, not_run
+from .budget import Budget
 from .target import TargetFailed
 
 Shown: TypeAlias = Mapping[str, Any]

@@ -11,8 +11,8 @@ from ..reference.claims import Claim, Equals, Exact, LagClaim
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
-from ..results import run
-from ..rules import as_rule
+from ..rules.adapt import as_rule
+from ..rules.call import run
 
 
 class TargetFailed(GradcheckError):

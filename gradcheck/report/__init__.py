@@ -1,4 +1,4 @@
-"""Reports: the records of `gradcheck.verdicts` as JSON, Markdown, HTML, JUnit XML and plain text.
+"""Reports: the records of `gradcheck.records` as JSON, Markdown, HTML, JUnit XML and plain text.
 
 Nothing here judges. matplotlib, jinja2 and latex2mathml are imported by the module that needs them, when
 it is called; the terminal's tables are in `gradcheck.report.terminal`.
@@ -8,28 +8,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..verdicts import Collection, Report
+from ..records import Collection, Report
 
 __all__ = ["from_json", "schema", "to_html", "to_json", "to_junit", "to_markdown", "to_text", "write"]
 
 
 def to_json(record: Report | Collection) -> str:
     """The record as JSON text that `schema()` describes and `from_json` reads back."""
-    from .codec import to_json
+    from ..store.codec import to_json
 
     return to_json(record)
 
 
 def from_json(text: str) -> Report | Collection:
     """The record that `to_json` wrote. Raises `GradcheckError` that names the place where the text is not one."""
-    from .codec import from_json
+    from ..store.codec import from_json
 
     return from_json(text)
 
 
 def schema() -> dict[str, object]:
     """The JSON Schema (draft 2020-12) of what `to_json` writes."""
-    from .codec import schema
+    from ..store.codec import schema
 
     return schema()
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from ..verdicts import Counterexample, Evidence, Report, Status, Strength, Verdict
+from ..records import Counterexample, Evidence, Report, Status, Strength, Verdict
 from .terminal import STYLES
 from .words import clean, distance, one_line, outcome, shown, warnings, word
 

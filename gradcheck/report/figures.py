@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any
 
-from ..verdicts import Figure
+from ..records import Figure
 from .words import clean, need
 
 # Okabe and Ito's palette without its yellow, which white paper swallows: told apart by colour-blind readers.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gradcheck.reference.errors import GradcheckError
 
-from ..verdicts import Collection, Report
+from ..records import Collection, Report
 from . import to_html, to_json, to_junit, to_markdown
 
 FORMATS: dict[str, Callable[[Report | Collection], str]] = {

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from ..chapters.matrix import Result, Row, codes, legend, totals
 from ..faults import FAULTS
 from ..faults.fault import Fault, by_category
-from ..faults.matrix import Result, Row, codes, legend, totals
 from ..reference.errors import GradcheckError
 
 _COLUMN = 2 + max(len(fault.id) for fault in FAULTS) + 2

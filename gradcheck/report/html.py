@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from ..verdicts import Chapter, Collection, Figure, Report
-from .codec import package_version
+from ..records import Chapter, Collection, Figure, Report
+from ..store.codec import package_version
 from .figures import draw, remarks
 from .mathml import formula, inline, is_prose
 from .words import (

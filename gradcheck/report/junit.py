@@ -6,7 +6,7 @@ import io
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
-from ..verdicts import Collection, Report, Status, Verdict
+from ..records import Collection, Report, Status, Verdict
 from .text import _verdict
 from .words import clean, one_line
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from gradcheck.reference.claims import CLAIMS, Equals, Pure
 
 from ..algorithms import CATALOGUE
-from ..rules import as_rule
+from ..rules.adapt import as_rule
 
 _COLUMN = 20
 

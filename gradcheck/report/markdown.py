@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..verdicts import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
-from .codec import package_version
+from ..records import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
+from ..store.codec import package_version
 from .mathml import is_prose
 from .words import (
     MEANINGS,

@@ -22,7 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ..verdicts import Evidence, Status
+from ..records import Evidence, Status
 from .terminal import STYLES
 from .words import one_line, word
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from .words import distance, one_line
 
 if TYPE_CHECKING:
-    from ..replaying import Replay
+    from ..explain.replay import Replay
 
 _WIDTH, _COLUMN, _NAMED = 80, 14, 6
 

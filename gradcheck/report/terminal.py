@@ -10,7 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ..verdicts import Chapter, Collection, Report, Status, Verdict
+from ..records import Chapter, Collection, Report, Status, Verdict
 from .words import (
     claim_kind,
     clean,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from ..verdicts import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
+from ..records import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
 from .words import (
     clean,
     collection_sentence,

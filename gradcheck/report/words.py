@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcheck.reference.errors import GradcheckError
 
-from ..verdicts import (
+from ..records import (
     Chapter,
     Collection,
     Counterexample,

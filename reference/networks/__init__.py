@@ -1,0 +1,1 @@
+"""Networks: forward equations, from which everything in `reference` is derived."""

@@ -1,0 +1,1 @@
+"""Residues modulo a prime, in float64 arrays at BLAS speed."""

@@ -1,0 +1,1 @@
+"""Workers: processes that run a rule within limits, whatever it does."""

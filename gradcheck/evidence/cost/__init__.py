@@ -1,0 +1,1 @@
+"""Evidence on costs: counted operations and storage, and measured growth."""

@@ -1,0 +1,245 @@
+"""The costs of a rule: operations for a whole sequence, and numbers kept at once beside those of the problem."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ....problems.lively import lively_problem
+from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.scalars.counted import CountedField, Tally
+from ....rules.adapt import Rule, as_rule
+from ....rules.call import run
+from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
+from .growth import outgrowing, within
+from .polynomial import Monomial, Polynomial, interpolate, rank
+
+Ray: TypeAlias = frozenset[str]
+"""Variables that grow together, the others as they are."""
+
+TIME, STORAGE = "time", "storage"
+LONG = 200
+"""Steps of the sequence on which growth in T is looked at once more, at small sizes."""
+
+
+def count(rule: Rule, network: RecurrentNetwork, at: Values, seed: int = 0) -> Tally:
+    """What the rule does on one problem; at: T, I, D, K and the rule's settings.
+
+    Raises `UnsupportedOperation` where its code does not run on counted numbers, and what `results.run` raises.
+    """
+    field = CountedField()
+    sizes = Sizes(*(at[letter] for letter in SIZES))
+    problem = lively_problem(network, sizes, seed, weighted=rule.declaration.weighted).over(field)
+    with field.counting() as seen:
+        run(rule, problem, {name: value for name, value in at.items() if name not in SIZES})
+    return seen
+
+
+@dataclass(frozen=True)
+class Growth:
+    """One count. fitted: as a polynomial, where it is one; in a region that leaves sizes out, rays tell of those.
+
+    rays: for variables that grow together from small sizes, the degree of the count in them; None where none was seen.
+    steady: whether the count goes on in T, up to `LONG` steps, as it began; not where a window of steps fills up.
+    """
+
+    fitted: Fitted | None
+    rays: Mapping[Ray, int | None]
+    steady: bool
+
+    def outgrows(self, bound: Polynomial) -> Monomial | Ray | None:
+        """What shows that the count is not O(bound): a term of the polynomial, or a ray; None where nothing does."""
+        if self.fitted:
+            term = outgrowing(self.fitted.in_free, bound.substitute(self.fitted.region.forward))
+            if term is not None:
+                return term
+        for ray, degree in self.rays.items():
+            if degree is not None and degree > _degree_along(bound, ray):
+                return ray
+        return None
+
+    @property
+    def told(self) -> str:
+        """The count, and where it was found to be that: 2 I^2 + I D for T >= 3 and I, D, K >= 2."""
+        if self.fitted is None:
+            return f"no polynomial of degrees up to {HIGHEST} at the sizes where it was counted"
+        return f"{self.fitted.polynomial} for {self.fitted.region.text}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """For the report."""
+        if self.fitted is None:
+            return {}
+        return {
+            "polynomial": str(self.fitted.polynomial),
+            "leading": str(self.fitted.polynomial.leading()),
+            "region": self.fitted.region.text,
+            "counted": self.fitted.counted,
+            "held_out": self.fitted.held_out,
+        }
+
+    def named(self, outgrown: Monomial | Ray) -> str:
+        """What `outgrows` came upon."""
+        if isinstance(outgrown, frozenset):
+            together = " = ".join(name for name in SIZES if name in outgrown)
+            degree = self.rays[outgrown]
+            return f"its growth with {together}, of degree {degree},"
+        assert self.fitted is not None
+        terms = sorted(self.fitted.polynomial.terms.items(), key=lambda term: rank(term[0]))
+        made = (Polynomial({monomial: coefficient}) for monomial, coefficient in terms)
+        return f"the term {next(t for t in made if outgrown in t.substitute(self.fitted.region.forward).terms)}"
+
+    def reaches(self, bound: Monomial) -> bool:
+        """Whether the count grows at least as fast as the bound, as all free variables grow: it is Omega(bound)."""
+        if self.fitted is None:
+            return False
+        asked = Polynomial({bound: Fraction(1)}).substitute(self.fitted.region.forward)
+        terms = tuple(self.fitted.in_free.terms)
+        return all(within(term, terms) for term in asked.terms)
+
+
+def _degree_along(bound: Polynomial, ray: Ray) -> int:
+    return max(sum(n for name, n in monomial if name in ray) for monomial in bound.terms)
+
+
+Counts: TypeAlias = Mapping[tuple[tuple[str, int], ...], Mapping[str, int]]
+"""Time and storage by values of T, I, D, K and the settings."""
+
+
+class Costs:
+    """Counts of one rule on one network, each size once; time and storage are worked out when they are asked for."""
+
+    def __init__(self, rule: Rule, network: RecurrentNetwork, seed: int = 0) -> None:
+        self.rule, self.network, self.seed = rule, network, seed
+        self._known: dict[tuple[tuple[str, int], ...], Mapping[str, int]] = {}
+        self.settings = tuple(sorted({name for given in rule.settings(4) for name in given}))
+
+    def at(self, values: Values) -> Mapping[str, int]:
+        """Time and storage at these values of T, I, D, K and the settings."""
+        key = tuple(sorted(values.items()))
+        if key not in self._known:
+            seen = count(self.rule, self.network, values, self.seed)
+            self._known[key] = {TIME: seen.operations, STORAGE: seen.peak}
+        return self._known[key]
+
+    @property
+    def counted(self) -> int:
+        """At how many sizes and settings it was counted."""
+        return len(self._known)
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted by now."""
+        return dict(self._known)
+
+    def remember(self, counts: Counts) -> None:
+        """Take what `counts` of the same rule and network had in another process."""
+        self._known.update(counts)
+
+    @cached_property
+    def time(self) -> Growth:
+        return self._growth(TIME)
+
+    @cached_property
+    def storage(self) -> Growth:
+        return self._growth(STORAGE)
+
+    @cached_property
+    def weights(self) -> Polynomial:
+        """How many parameters the network has."""
+
+        def measure(at: Values) -> Mapping[str, int]:
+            sizes = Sizes(*(at[letter] for letter in SIZES))
+            return {"weights": sum(math.prod(shape) for shape in self.network.parameter_shapes(sizes).values())}
+
+        fitted = fit(measure, list(regions(())), "weights")
+        return fitted.polynomial if fitted else Polynomial({})
+
+    @property
+    def local_in_time(self) -> bool | None:
+        """Whether neither the work of a step nor the storage grows with T; None where a count is no polynomial."""
+        if self.time.fitted is None or self.storage.fitted is None:
+            return None
+        rays = (self.time.rays.get(frozenset("T")) or 0) <= 1 and not self.storage.rays.get(frozenset("T"))
+        steady = self._settled(self.time).degree("T") <= 1 and self._settled(self.storage).degree("T") <= 0
+        return rays and steady
+
+    @property
+    def local_in_space(self) -> bool | None:
+        """Whether the work per step and weight is bounded, however many weights there are, at fixed settings."""
+        if self.time.fitted is None:
+            return None
+        bound = self.weights * Polynomial.variable("T")
+        ends = (degree is None or degree <= _degree_along(bound, ray) for ray, degree in self.time.rays.items())
+        return outgrowing(self._settled(self.time), bound) is None and all(ends)
+
+    def _settled(self, growth: Growth) -> Polynomial:
+        return growth.fitted.polynomial.constant(self.settings) if growth.fitted else Polynomial({})
+
+    def _growth(self, kind: str) -> Growth:
+        fitted = fit(self.at, list(regions(self.settings)), kind, alike=kind == STORAGE)
+        if kind == TIME and fitted and not fitted.region.apart:
+            return Growth(fitted, {}, self._steady(kind))
+        return Growth(fitted, {ray: self._degree(kind, ray) for ray in self._rays()}, self._steady(kind))
+
+    def _rays(self) -> Iterator[Ray]:
+        for most in range(1, len(SIZES) + 1):
+            yield from map(frozenset, itertools.combinations(SIZES, most))
+
+    @property
+    def _small(self) -> dict[str, int]:
+        return {**dict.fromkeys(SIZES, 2), **dict.fromkeys(self.settings, 1)}
+
+    def _steady(self, kind: str) -> bool:
+        """Whether the count of `LONG` steps is what the polynomial through those of a few foretells."""
+        at = range(4, 4 + HIGHEST + 4)
+        line = [self.at({**self._small, "T": T})[kind] for T in at]
+        degree = vanishing(line, tail=3)
+        if degree is None:
+            return False
+        last = slice(-degree - 1, None)
+        foretold = interpolate(["T"], [at[last]], np.array(line[last], dtype=object))
+        return foretold({"T": LONG}) == self.at({**self._small, "T": LONG})[kind]
+
+    def _degree(self, kind: str, ray: Ray) -> int | None:
+        """The degree along a ray from small sizes, where the last differences vanish."""
+        line: list[int] = []
+        for n in range(HIGHEST + 4):
+            line.append(self.at({**self._small, **dict.fromkeys(ray, 3 + n)})[kind])
+            degree = vanishing(line, tail=3)
+            if degree is not None and len(line) >= degree + 4:
+                return degree
+        return None
+
+
+@cache
+def costs_of(target: Any) -> Costs:
+    """The costs of a shipped rule on its first network, made once per process."""
+    rule = as_rule(target)
+    return Costs(rule, rule.declaration.networks[0])
+
+
+_LAST: list[Costs] = []
+
+
+def costs(rule: Rule, network: RecurrentNetwork, seed: int = 0) -> Costs:
+    """The costs of the rule on a network; those asked for last are kept, since claims of one rule come one by one."""
+    known = _LAST and _LAST[0].rule is rule and (_LAST[0].network, _LAST[0].seed) == (network, seed)
+    if not known:
+        _LAST[:] = [Costs(rule, network, seed)]
+    return _LAST[0]
+
+
+def counts_of(target: Any) -> Counts:
+    """What was counted of that rule's costs when they were asked for last, on its first network; else nothing."""
+    if not _LAST or _LAST[0].rule.target is not target:
+        return {}
+    first = (as_rule(target).declaration.networks[0], 0)
+    return _LAST[0].counts if (_LAST[0].network, _LAST[0].seed) == first else {}

@@ -1,0 +1,1 @@
+"""Evidence without rounding: formal, modular, enclosures and digits."""

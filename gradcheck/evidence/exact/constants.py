@@ -1,0 +1,68 @@
+"""Whether the rounding of a rule's own constants explains that it differs from the claim in exact arithmetic.
+
+A constant such as 0.1, or a 1/T computed on floats, is rounded before any scalar sees it. A right rule that uses one
+differs from the claim on balls, residues and polynomials by what that rounding is worth, and by no more. So the rule is
+run once more on balls, with each float of a long mantissa that its code brings in standing for every number that could
+have been rounded to it. Where the true value's ball is met then, rounding explains the difference; where it is not,
+nothing that the rule rounds can.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flint
+import numpy as np
+
+from ...problems.lively import lively_problem
+from ...reference.errors import GradcheckError
+from ...reference.scalars.ball import BallField
+from ...rules.call import run
+from ..base import Case, Witness
+from ..target import expected
+from .enclosure import Comparison
+
+BITS = 320
+_SHORT = 24
+"""Floats of at most so many bits are meant: 0.5, 2, 0.25. Longer ones were rounded, or computed from such."""
+_ROUNDINGS = 16
+"""How many roundings a constant may have behind it: a few operations on floats, or one function."""
+
+
+class RoundedConstants(BallField):
+    """Balls on which a long float stands for all that could have been rounded to it, while `widening`.
+
+    met: whether there was one.
+    """
+
+    def __init__(self, bits: int) -> None:
+        super().__init__(bits)
+        self.widening = self.met = False
+
+    def convert(self, number: Any) -> Any:
+        value = super().convert(number)
+        if not self.widening or not isinstance(number, (float, np.floating)):
+            return value
+        numerator, _ = float(number).as_integer_ratio()
+        if abs(numerator).bit_length() <= _SHORT:
+            return value
+        self.met = True
+        return flint.arb(value.mid(), abs(float(number)) * _ROUNDINGS * float(np.finfo(np.float64).eps))
+
+
+def explain(case: Case, witness: Witness) -> bool:
+    """Whether the rule has such constants, and meets the claim where it was seen to fail once they are not exact."""
+    problem = witness.problem
+    if problem is None:
+        problem = lively_problem(witness.network, witness.sizes, case.seed, weighted=case.weighted)
+    field, claim = RoundedConstants(BITS), case.claim.bind(witness.settings)
+    try:
+        with field.working():
+            lifted = problem.over(field)
+            promised = expected(claim, lifted)
+            field.widening = True
+            result = run(case.rule, lifted.copy(), witness.settings).gradient
+            field.widening = False
+            return field.met and Comparison(field, promised, result).apart is None
+    except GradcheckError:
+        return False  # it does not run on balls, so nothing can be said for it

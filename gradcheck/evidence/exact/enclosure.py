@@ -1,0 +1,177 @@
+"""Enclosure evidence: the rule run on balls against a ball that contains the true value, at realistic sizes.
+
+The rule's own ball contains what its code computes in exact arithmetic. Two narrow balls that overlap
+certify equality to within their width, entry by entry; two that do not overlap certify a difference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from ...problems.lively import lively_problem, living_sizes
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Claim, Equals, LagClaim, Settings
+from ...reference.enclosure import FIRST_BITS, LAST_BITS, RELATIVE_BITS, relative_radius_bits
+from ...reference.errors import UnsupportedOperation
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.scalars.ball import BallField
+from ...reference.scalars.formal import entry_name
+from ...rules.adapt import Rule
+from ...rules.call import RuleFailed, run
+from ..base import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from ..budget import Budget
+from ..pieces import Piece, Plan, Shown, Told, gather, grown, settled
+from ..target import entries, expected, planted
+
+KIND = "enclosure"
+SIZES = (Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2))
+_LARGE = 500
+"""Above this T I, one setting is judged."""
+SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
+
+
+class Comparison:
+    """Two gradients over balls.
+
+    apart: the first entry whose balls are disjoint. bits: the narrowest relative agreement shown, in bits.
+    precision: at which working precision.
+    """
+
+    def __init__(self, field: BallField, promised: Any, result: Any) -> None:
+        self.precision = field.bits
+        self.bits = float("inf")
+        self.apart: tuple[str, Any, Any] | None = None
+        for (name, index, a), (_, _, b) in zip(entries(promised), entries(result), strict=True):
+            p, q = field.native(a), field.native(b)
+            if not p.overlaps(q):
+                self.apart = self.apart or (entry_name(name, index), p, q)
+            else:
+                self.bits = min(self.bits, relative_radius_bits(p), relative_radius_bits(q))
+
+
+def compare(
+    rule: Rule,
+    claim: Claim,
+    problem: Problem,
+    settings: Settings,
+    *,
+    first_bits: int = FIRST_BITS,
+    last_bits: int = LAST_BITS,
+    wanted: float = RELATIVE_BITS,
+) -> tuple[Comparison, Any, Any, BallField, Problem]:
+    """Compare rule and claim on balls, doubling the precision until `wanted` bits are shown or the balls part."""
+    bits = first_bits
+    while True:
+        field = BallField(bits)
+        with field.working():
+            lifted = problem.over(field)
+            promised = expected(claim, lifted)
+            result = run(rule, lifted.copy(), settings).gradient
+            comparison = Comparison(field, promised, result)
+        if comparison.apart or comparison.bits >= wanted or bits >= last_bits:
+            return comparison, promised, result, field, lifted
+        bits *= 2
+
+
+def plan(
+    case: Case,
+    *,
+    sizes: Sequence[Sizes] = SIZES,
+    most_settings: int = 2,
+    first_bits: int = 256,
+    last_bits: int = 2048,
+    budget: Budget | None = None,
+) -> Plan:
+    """Certify the case on one lively problem of each size that the budget affords, at a spread of its settings."""
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+
+    def piece(turn: int, size: Sizes, most_settings: int) -> Piece:
+        most = most_settings if size.T * size.I <= _LARGE else 1
+        bits = (first_bits, last_bits)
+        return Piece(str(size), lambda _, told: _judge_size(case, size, turn, most, bits, told), size)
+
+    def further(number: int) -> Piece:
+        return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
+
+    sizes = [living_sizes(case.network, size) for size in reaching(case.claim, sizes)]
+    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
+    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_size(case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], told: Told) -> Shown | Finding:
+    problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
+    problems = []
+    for settings in spread(case.rule.settings(size.T), most, turn):
+        told(place(size, settings))
+        try:
+            outcome = _judge_one(case, problem, settings, *bits)
+        except UnsupportedOperation as error:
+            return not_run(KIND, f"the rule does not run on balls: {error}")
+        except RuleFailed as error:
+            return not_run(KIND, f"on balls {error}")
+        if isinstance(outcome, Finding):
+            return outcome
+        problems.append(outcome)
+    return {"size": dataclasses.astuple(size), "problems": problems}
+
+
+def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
+    """Agreement in bits, at which precision, and whether the planted fault was rejected."""
+    claim = case.claim.bind(settings)
+    comparison, promised, _, field, lifted = compare(
+        case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits
+    )
+    if comparison.apart:
+        entry, p, q = comparison.apart
+        text = f"at {place(problem.sizes, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"
+        return Finding(
+            Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, f"disjoint balls {text}"),
+            Witness(case.network, problem.sizes, settings, text, problem),
+        )
+    with field.working():
+        fault = Comparison(field, promised, planted(claim, lifted, promised))
+    rejected = fault.apart is not None
+    return {"bits": min(comparison.bits, 10_000.0), "precision": comparison.precision, "rejected": rejected}
+
+
+def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+    sizes = [Sizes(*each["size"]) for each in shown]
+    if nothing := vacuous(case.claim, sizes):
+        return not_run(KIND, nothing)
+    problems = [problem for each in shown for problem in each["problems"]]
+    bits, precision = min(p["bits"] for p in problems), max(p["precision"] for p in problems)
+    caught = (len(problems), sum(p["rejected"] for p in problems))
+    if bits < RELATIVE_BITS:
+        return Finding(
+            Evidence(
+                KIND,
+                Status.INCONCLUSIVE,
+                Strength.NONE,
+                f"some balls stay wider than 2^-{RELATIVE_BITS} relative at {precision} bits: their true values are "
+                "zero or beyond this precision",
+            ),
+            planted=caught,
+        )
+    width = f"2^-{int(bits)}"
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.CERTIFIED,
+            f"in every entry, rule and true value lie in overlapping balls narrower than {width} relative",
+            scope=scope(case, sizes) + budget.remark,
+            blind=f"differences below {width} relative; other values than the {len(problems)} problem(s) tried",
+            details={"bits": precision, "relative_bits": int(bits)},
+        ),
+        planted=caught,
+    )

@@ -1,0 +1,257 @@
+"""Formal evidence: the rule's result and SymPy's gradient as polynomials, equal or not.
+
+Equality holds for every value of parameters, inputs, targets, initial state (and loss weights, if the
+rule reads them). The widest family of networks for which it holds is looked for first: f, g and L all
+undefined; then f undefined with the network's own output and loss; then the network as it is, whose
+activation keeps its own law (tanh' = 1 - tanh^2).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Equals, Exact, LagClaim
+from ...reference.errors import GradcheckError, UnsupportedOperation
+from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.ring import FormalReference, keepable
+from ...reference.scalars.formal import entry_name, natives
+from ...rules.call import RuleFailed, WrongResult, run
+from ...store import cache
+from ..base import Case, Finding, Witness, not_run, place, sizes_text, vacuous
+from ..budget import FORMAL_SECONDS, Budget
+from ..pieces import Piece, Plan, Shown, Told, gather, settled, total
+from ..target import TargetFailed, expected, longest_kept
+
+KIND = "formal"
+LARGEST_T = 4
+SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
+"""(I, D, K) of every proof."""
+FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
+"""Those of longer ones."""
+
+
+_REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
+_ASKED_FIRST: list[Callable[[RecurrentNetwork, Sizes, bool], None]] = []
+
+
+def derived_elsewhere(ask: Callable[[RecurrentNetwork, Sizes, bool], None]) -> None:
+    """Call `ask` before a reference is made in this process, which will end: it may raise to have it made before.
+
+    Of one that is kept in a folder it is not asked: the next process reads it there.
+    """
+    _ASKED_FIRST.append(ask)
+
+
+def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
+    """SymPy's side of the proofs at these sizes, made once per process.
+
+    A rule that evaluates f where the network does not leaves generators of its own behind; such a ring is
+    made anew, so that no rule is judged in one that another has used up.
+    """
+    key = (network, sizes, weighted)
+    made, generators = _REFERENCES.get(key, (None, 0))
+    store = cache.store()
+    if made is None and not (store and store.writable and keepable(network)):
+        for ask in _ASKED_FIRST:
+            ask(*key)
+    if made is None or made.field.used > generators:
+        made = FormalReference(network, sizes, weighted=weighted, store=store)
+        made.gradient(sizes.T, Exact())
+        made.problem(sizes.T)
+        _REFERENCES[key] = made, made.field.used
+    return made
+
+
+def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
+    """(for what it holds, network) from the widest family to the network itself."""
+    undefined = getattr(network, "undefined", None)
+    own = str(network)
+    if undefined is None:
+        return [(f"the network {network.name}", network)]
+    activation, head = own.split(", ", 1)
+    return [
+        ("every differentiable activation, every output and every loss", undefined()),
+        (f"every differentiable activation, with {head.replace(', ', ' and ')}", undefined(head=False)),
+        (f"{activation}, with {head.replace(', ', ' and ')}", network),
+    ]
+
+
+def plan(
+    case: Case,
+    *,
+    largest_T: int = LARGEST_T,
+    shapes: Iterable[tuple[int, int, int]] = SHAPES,
+    budget: Budget | None = None,
+) -> Plan:
+    """Prove the case at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting.
+
+    Where the budget does not afford them all, which a network of many operations may cause, the scope says
+    how far the proof went.
+    """
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
+    if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
+        return settled(KIND, not_run(KIND, nothing))
+    shapes = list(shapes)
+
+    def piece(T: int, shape: tuple[int, int, int], most: int) -> Piece:
+        size = Sizes(T, *shape)
+        return Piece(str(size), lambda before, told: _judge_families(case, size, most, before, told), size)
+
+    def further(number: int) -> Piece:
+        """Longer sequences, of ever fewer shapes."""
+        T, left = largest_T + 1, number
+        while left >= (several := max(1, 4 - (T - largest_T) // 2)):
+            T, left = T + 1, left - several
+        return piece(T, FURTHER_SHAPES[left], T)
+
+    pieces = [piece(T, shape, largest_T) for shape in shapes for T in range(1, largest_T + 1)]
+    conclude = functools.partial(_concluded, case, shapes, largest_T)
+    return Plan(KIND, pieces, conclude, budget or Budget(FORMAL_SECONDS), cumulative=True, further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_families(
+    case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Told
+) -> Shown | Finding:
+    """The widest family of networks for which the rule is right at this size, and at those before it."""
+    said = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
+    tried = families(case.network)
+    # One ring for every T, unless time may end before the largest.
+    largest = Sizes(largest_T if hasattr(case.network, "undefined") else size.T, size.I, size.D, size.K)
+    for number in range(max((each["family"] for each in before), default=0), len(tried)):
+        _, network = tried[number]
+        tally = _Tally()
+        progress(f"{size}{said}")  # deriving may take a while
+        try:
+            ref = reference(network, largest, case.weighted)
+            seen = _judge_size(case, ref, size.T, tally, lambda text: progress(text + said))
+        except UnsupportedOperation as error:
+            seen = not_run(KIND, f"the rule does not run on polynomials: {error}")
+        except (RuleFailed, WrongResult) as error:
+            seen = not_run(KIND, f"on polynomials {error}")
+        except TargetFailed:
+            raise
+        except GradcheckError as error:
+            seen = not_run(KIND, f"no formal reference: {error}")
+        if seen is None:
+            planted = [tally.planted, tally.rejected]
+            shown = {"size": dataclasses.astuple(size), "family": number}
+            return {**shown, "identities": tally.identities, "planted": planted}
+    assert seen is not None  # what a wider family than the rule was promised says against it is nothing
+    return seen
+
+
+def _concluded(
+    case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[Shown], budget: Budget
+) -> Finding:
+    if not shown:
+        return not_run(KIND, "SymPy's derivative takes too long here")
+    holds_for = families(case.network)[max(each["family"] for each in shown)][0]
+    reached: dict[tuple[int, int, int], int] = {}
+    more = []
+    for each in shown:
+        T, I, D, K = each["size"]
+        if T <= largest_T:
+            reached[I, D, K] = max(T, reached.get((I, D, K), 0))
+        else:
+            more.append(Sizes(T, I, D, K))
+    every = " and every setting there" if case.rule.declaration.settings else ""
+    weights = ", loss weights" if case.weighted else ""
+    text = _reached_text(reached, shapes, largest_T)
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.PROVED,
+            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, "
+            f"for {holds_for}",
+            scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
+            blind="code that takes another path at larger sizes",
+            details={"identities": sum(each["identities"] for each in shown)},
+        ),
+        planted=total(each["planted"] for each in shown),
+    )
+
+
+@dataclass
+class _Tally:
+    """Entries shown equal; planted faults given and rejected."""
+
+    identities: int = 0
+    planted: int = 0
+    rejected: int = 0
+
+
+def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Told) -> Finding | None:
+    """Compare at this T for every setting; a finding where the polynomials differ."""
+    problem, known = ref.problem(T), ref.field.used
+    for settings in case.rule.settings(T):
+        progress(place(problem.sizes, settings))
+        claim = case.claim.bind(settings)
+        if isinstance(claim, LagClaim):
+            promised = ref.gradient(T, claim)
+        else:
+            promised = {n: natives(ref.field, a) for n, a in expected(claim, problem).items()}
+        result = run(case.rule, problem.copy(), settings).gradient
+        off = _first_difference(ref, promised, {n: natives(ref.field, a) for n, a in result.items()})
+        if off is not None and ref.field.used > known:
+            return not_run(
+                KIND,
+                "the rule evaluates functions where the network does not, and polynomials do not know all their laws",
+            )
+        if off is not None:
+            wrong = f"{off[0]} is off by {ref.field.show(off[1], 4)}"
+            return Finding(
+                Evidence(
+                    KIND,
+                    Status.REFUTED,
+                    Strength.NONE,
+                    f"the polynomials differ at {place(problem.sizes, settings)}: {wrong}",
+                ),
+                Witness(case.network, problem.sizes, settings, wrong),
+            )
+        tally.identities += sum(a.size for a in result.values())
+        if isinstance(claim, LagClaim):
+            tally.planted += 1
+            term = ref.term(T, longest_kept(claim, T))
+            fault = {n: a - term[n] for n, a in promised.items()}
+            tally.rejected += _first_difference(ref, promised, fault) is not None
+    return None
+
+
+def _reached_text(reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int) -> str:
+    if all(reached.get(shape) == largest_T for shape in shapes):
+        return f"every T <= {largest_T}" + _shape_text(shapes)
+    lengths = sorted(set(reached.values()), reverse=True)
+    alike = {T: [str(shape) for shape in reached if reached[shape] == T] for T in lengths}
+    parts = [f"T <= {T} at (I, D, K) = {', '.join(shapes)}" for T, shapes in alike.items()]
+    return "; ".join(parts) + " (SymPy takes too long here for more)"
+
+
+def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
+    most = [max(s[i] for s in shapes) for i in range(3)]
+    if len(shapes) == most[0] * most[1] * most[2]:
+        return f", I <= {most[0]}, D <= {most[1]}, K <= {most[2]}"
+    return "; (I, D, K) = " + ", ".join(map(str, shapes))
+
+
+def _first_difference(ref: FormalReference, promised: dict[str, Any], result: dict[str, Any]) -> tuple[str, Any] | None:
+    """The first entry that is not the polynomial that was promised, and what it is off by."""
+    for name, array in promised.items():
+        wanted, came = array.reshape(-1).tolist(), result[name].reshape(-1).tolist()
+        for at, (want, got) in enumerate(zip(wanted, came, strict=True)):
+            if want != got:
+                return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
+    return None

@@ -1,0 +1,310 @@
+"""Modular evidence: rule and reference at random points of a finite field, equal or not, at realistic sizes.
+
+What is decided is the identity of two polynomials, in the problem's entries and in one variable for each
+value of an activation. How likely a wrong rule is to pass at one point (Schwartz 1980, Zippel 1979) is
+bounded from the degrees that the arrays carry:
+
+* Drawn activations stand for free variables as long as no two formally different arguments fall on the same residue, or
+  on opposite ones, and none on 0, because the drawn tanh and logistic function keep their laws at -v and at 0. The m
+  arguments of the forward pass and its outputs are checked for the first, and drawn again where it happened. That some
+  pair of them meets has a probability of at most m^2 d/p, with d a bound on the degree of any difference of two
+  arguments; bounds that hold without this condition are divided by 1 - m^2 d/p, or 1/2.
+* A rule's formal arguments do not depend on the point, since a decision on a residue raises. A rule that evaluates an
+  activation at some formally different argument passes for one that does not only if the first such argument falls on
+  one of the m residues, their negatives, or 0: at most (2m + 1) d/p.
+* A rule that evaluates them at the forward pass's arguments only, and whose result differs as a polynomial,
+  passes if that polynomial of degree d' vanishes: at most d'/p. A rule is of this kind or of the one before: the larger
+  of the two counts.
+* If the rule evaluates at other residues too, any pair among all n evaluations may have met: n^2 d/p + d'/p. A
+  difference then shows nothing, because the drawn functions lack laws that the real ones have, such as
+  exp(a + b) = exp(a) exp(b); equality does.
+* relu's derivative is drawn as a bit per argument, and what was said holds for the patterns of bits that were drawn.
+
+Points are repeated, over several primes, until the product is below 2^-60. A mismatch is repeated on object
+scalars modulo 2^61 - 1 before anything is concluded, since a rule may take single elements out of an array.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...problems.lively import residue_problem
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Claim, Equals, LagClaim, Settings
+from ...reference.errors import GradcheckError, UnsupportedOperation
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem, forward
+from ...reference.scalars.formal import entry_name
+from ...reference.scalars.residues.array import ResidueArray, ResidueField
+from ...reference.scalars.residues.modular import ModularField
+from ...rules.call import RuleFailed, WrongResult, run
+from ..base import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from ..budget import Budget
+from ..pieces import Piece, Plan, Shown, Told, gather, grown, settled, total
+from ..target import expected, planted
+
+KIND = "modular"
+SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
+SMALL_SIZES = (Sizes(9, 5, 2, 3),)
+PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497)
+WANTED_BITS = 60
+MOST_POINTS = 64
+_REDRAWS = 20
+_SMALL, _ALL = 64, 24
+"""Up to this T I as many of a rule's settings are judged, unless one is all that is asked for."""
+
+
+class Refused(GradcheckError):
+    """No bound on the failure probability could be given."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One random point.
+
+    difference: the first entry that differs. failure_bits: -log2 of the chance that a wrong rule passes there.
+    foreign: whether the rule evaluated an activation where the network does not.
+    """
+
+    difference: str | None
+    failure_bits: float
+    planted_rejected: bool | None
+    foreign: bool
+
+
+class _Tally:
+    """What the points of one size have shown; `least` is -log2 of the weakest failure probability of any setting."""
+
+    def __init__(self) -> None:
+        self.points = self.planted = self.rejected = 0
+        self.least = math.inf
+
+    def add(self, point: Point) -> None:
+        self.points += 1
+        self.planted += point.planted_rejected is not None
+        self.rejected += bool(point.planted_rejected)
+
+    def shown(self, size: Sizes) -> Shown:
+        planted = [self.planted, self.rejected]
+        return {"size": dataclasses.astuple(size), "points": self.points, "bits": self.least, "planted": planted}
+
+
+def plan(case: Case, *, sizes: Sequence[Sizes] = SIZES, most_settings: int = 2, budget: Budget | None = None) -> Plan:
+    """Decide the case at each size that the budget affords, at a spread of its settings.
+
+    Points are added at each until a wrong rule passes with less than 2^-60.
+    """
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
+
+    def piece(turn: int, size: Sizes, most_settings: int, again: int = 0) -> Piece:
+        most = _ALL if most_settings > 1 and size.T * size.I <= _SMALL else most_settings
+        title = f"{size}, again {again}" if again else str(size)
+        return Piece(title, lambda before, told: _judge_size(case, size, turn, most, again, not before, told), size)
+
+    def further(number: int) -> Piece:
+        """A larger size, then all sizes again at other points, modulo other primes, and so on."""
+        again, turn = divmod(number, len(sizes) + 1)
+        if turn == 0:
+            return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
+        return piece(turn - 1, sizes[turn - 1], most_settings, again=again + 1)
+
+    sizes = reaching(case.claim, sizes)
+    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
+    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_size(case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, told: Told) -> Shown | Finding:
+    """again: how often this size was judged before. first: whether residues are asked first if they can judge."""
+    casts = _casts(case) if first else ""
+    if casts:
+        return not_run(KIND, casts)
+    tally = _Tally()
+    for settings in spread(case.rule.settings(size.T), most, turn):
+        try:
+            against = _judge_settings(case, size, settings, tally, told, again * MOST_POINTS)
+        except UnsupportedOperation as error:
+            return not_run(KIND, f"the rule does not run on residues: {error}")
+        except (RuleFailed, WrongResult, Refused) as error:
+            return not_run(KIND, f"on residues {error}")
+        if against is not None:
+            return against
+    return tally.shown(size)
+
+
+def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+    reached = [Sizes(*each["size"]) for each in shown]
+    if nothing := vacuous(case.claim, reached):
+        return not_run(KIND, nothing)
+    points, bits = sum(each["points"] for each in shown), dict[Sizes, float]()
+    for size, each in zip(reached, shown, strict=True):
+        bits[size] = bits.get(size, 0.0) + each["bits"]  # points of the same size are drawn independently
+    least = min(bits.values())
+    relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.EXACT,
+            f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
+            f"2^-{int(least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
+            scope=scope(case, list(bits)) + budget.remark,
+            blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
+            details={"points": points, "failure_bits": round(least, 1)},
+        ),
+        planted=total(each["planted"] for each in shown),
+    )
+
+
+def _casts(case: Case) -> str:
+    """Why residues cannot judge the rule, if they cannot. Raises `TargetFailed` where they cannot judge by its target.
+
+    NumPy lets a rule copy residues into floats unseen (`np.asarray(x, dtype=float)`), where they lose their
+    degree. Single scalars refuse that, so the rule, and the rule that it is compared with, must run on those first.
+    """
+    size = Sizes(3, 2, 2, 2)
+    field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
+    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
+    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    try:
+        run(case.rule, problem.copy(), spread(case.rule.settings(size.T), 1)[0])
+    except (UnsupportedOperation, RuleFailed) as error:
+        return f"the rule does not run on residues: {error}"
+    if isinstance(case.claim, Equals):
+        expected(case.claim, problem)
+    return ""
+
+
+def _judge_settings(
+    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Told, first: int
+) -> Finding | None:
+    """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ.
+
+    first: the number of the first point; those of other numbers are others.
+    """
+    claim, bits, draw = case.claim.bind(settings), 0.0, first
+    while bits < WANTED_BITS:
+        if draw - first >= MOST_POINTS:
+            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {size}")
+        progress(f"{place(size, settings)}, point {draw + 1}")
+        point = _judge_point(case, claim, size, settings, draw)
+        if point.difference is not None and point.foreign:
+            return not_run(
+                KIND,
+                "the rule evaluates functions where the network does not, and residues do not keep all their laws",
+            )
+        if point.difference is not None:
+            return _repeat_on_objects(case, claim, size, settings, point.difference)
+        draw, bits = draw + 1, bits + point.failure_bits
+        tally.add(point)
+    tally.least = min(tally.least, bits)
+    return None
+
+
+def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
+    for redraw in range(_REDRAWS):
+        rng = np.random.default_rng([case.seed, draw, redraw, size.T, size.I])
+        field = ResidueField(PRIMES[draw % len(PRIMES)], seed=int(rng.integers(2**62)))
+        problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
+        field.recording = True
+        for u in forward(problem)[1]:
+            case.network.output(u)
+        evaluated = {name: sum(len(p) for n, p in field.calls if n == name) for name in field.queries}
+        points = field.queries
+        if all(len(points[name]) == evaluated[name] for name in points):
+            break
+    else:
+        redraw = _REDRAWS
+    met = redraw == _REDRAWS
+    visited = np.unique(np.concatenate(list(points.values()))) if points else np.array([], dtype=np.int64)
+    promised = expected(claim, problem)
+    numerator, denominator = field.functions.numerator, field.functions.denominator
+    field.reset()
+    result = run(case.rule, problem.copy(), settings).gradient
+    for name, array in result.items():
+        if not isinstance(array, ResidueArray):
+            if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
+                raise UnsupportedOperation("a float result", field.name, f"{name} came back as floats")
+            result[name] = field.lift(array)
+    numerator, denominator = max(numerator, field.functions.numerator), max(denominator, field.functions.denominator)
+    m, degree = max(1, sum(evaluated.values())), max(1, numerator + denominator)
+    heads = {"g", "e", "L"}
+    foreign = any(not np.isin(p, visited).all() for n, p in field.queries.items() if n not in heads)
+    calls = m + sum(len(p) for _, p in field.calls)
+    gap = max(_degree(promised[n], result[n]) for n in result)
+    bound = gap / field.prime
+    clear = 1 - m * m * degree / field.prime
+    if foreign or met or clear <= 0.5:
+        bound += calls * calls * degree / field.prime
+    else:
+        bound = max((2 * m + 1) * degree / field.prime, bound)
+    bound /= max(clear, 0.5)
+    if bound >= 1:
+        raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
+    # One planted fault for each size and setting: its gradient costs as much as the reference's.
+    caught = None if draw else _difference(field, promised, planted(claim, problem, promised)) is not None
+    return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign)
+
+
+def _degree(a: Any, b: Any) -> int:
+    return max(1, int(a.fraction_degree.equality(b.fraction_degree)))
+
+
+def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
+    for name in promised:
+        equal = field.equal(promised[name], result[name])
+        if not equal.all():
+            return entry_name(name, [int(i) for i in np.argwhere(~equal)[0]])
+    return None
+
+
+def _object_problem(problem: Problem, field: ModularField, rng: np.random.Generator, weighted: bool) -> Problem:
+    draw = lambda array: field.array(  # noqa: E731
+        (field.convert(int(v)) for v in rng.integers(0, field.prime, array.size)), array.shape
+    )
+    drawn = problem.map(draw)
+    return drawn if weighted else drawn.replace(loss_weights=field.lift(np.ones(problem.T)))
+
+
+def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str) -> Finding:
+    """The same comparison on scalars that survive being taken out of their array."""
+    rng = np.random.default_rng([case.seed, size.T, size.I, 99])
+    field = ModularField(seed=case.seed)
+    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
+    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    try:
+        result = run(case.rule, problem.copy(), settings).gradient
+    except (UnsupportedOperation, RuleFailed, WrongResult) as error:
+        return not_run(KIND, f"the rule does not run on residues: {error}")
+    promised = expected(claim, problem)
+    for name in promised:
+        for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
+            if p != q:
+                entry = entry_name(name, [int(i) for i in np.unravel_index(index, promised[name].shape)])
+                text = f"at {place(size, settings)}: {entry} differs at a random point"
+                return Finding(
+                    Evidence(KIND, Status.REFUTED, Strength.NONE, text),
+                    Witness(case.network, size, settings, text),
+                )
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            "equal at one random point modulo 2^61 - 1, on single scalars; the rule takes elements out of its arrays, "
+            "so its degree is not known and no failure probability is given",
+            scope=str(size),
+        )
+    )

@@ -1,0 +1,1 @@
+"""Evidence on floats: what users run, judged within derived allowances."""

@@ -1,0 +1,93 @@
+"""How far rounding alone may carry a correct rule from the true value, per entry: derived, never a constant.
+
+The claim's own gradient is computed on `RoundedField` scalars, which charge every operation its rounding and
+carry it along every path in absolute value (sum over paths of |path| times gamma_m, m the roundings on
+the path), through f and f' too. That bounds the recursion's error in any order of summation. Another
+algorithm for the same sum over paths (forward mode, blocks, a product tree) multiplies the same
+factors in another association: at most a product, a sum and a reload where the recursion has one
+product and sum, so `SLACK` = 4 times the bound covers it to first order. A rule that first rounds the problem to its
+own format adds a rounding to each product that a number enters, which is such a reload.
+
+Where products underflow or overflow depends on the association: forward mode may lose a product of many small slopes
+that the recursion saves by starting from a large error. So each entry is also allowed the smallest normal number
+times the largest product of other factors that can still follow, `_reach`; and where that product itself is
+beyond the format, nothing is concluded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...reference import lags
+from ...reference.claims import Claim
+from ...reference.problem import Problem
+from ...reference.scalars.rounded import RoundedField
+from ...reference.tape import map_arrays
+from ...reference.typing import Array, Gradient
+from ..target import expected
+
+SLACK = 4.0
+
+
+def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, Array]:
+    """Parameter name to a float64 array of absolute allowances; infinity where nothing can be said (overflow)."""
+    return allowance_of(lambda lifted: expected(claim, lifted), problem, field)
+
+
+def allowance_of(
+    compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField, *, lost: float | None = None
+) -> dict[str, Array]:
+    """The same for whatever else is computed from a problem, on its own scalars; lost: `underflow`, if known."""
+    with np.errstate(all="ignore"):
+        gradient = compute(problem.over(field))
+        lost = underflow(problem, field) if lost is None else lost
+        return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
+
+
+def underflow(problem: Problem, field: RoundedField) -> float:
+    """What underflow in any association of the factors can cost an entry; infinity where one may overflow."""
+    if not field.eta:
+        return 0.0
+    with np.errstate(all="ignore"):
+        reach = _reach(problem)
+    products = problem.T * sum(size for size in (problem.sizes.I, problem.sizes.D, problem.sizes.K))
+    return float(field.eta * reach * products**2) if reach < field.largest else float("inf")
+
+
+def _reach(problem: Problem) -> float:
+    """A bound on any product of factors of any path: 1 or the 1-norm of each step's Jacobian, error and use."""
+    unrolled = lags.unroll(problem)
+    reach, errors, uses = 1.0, 1.0, 1.0
+    for t in range(1, problem.T + 1):
+        errors += _size(unrolled.enter(t)[1])
+        steepest = 1.0
+        for unit in _units(unrolled.states[t - 1]):
+            use, jacobian = unrolled.back(t, unit)
+            steepest = max(steepest, _size(jacobian))
+            uses = max(uses, *(_size(part.array()) for part in use.values()))
+        reach *= steepest
+    total = reach * errors * uses
+    return float(total) if np.isfinite(total) else float("inf")
+
+
+def _size(state: Any) -> float:
+    """The sum of the absolute values of all entries."""
+    sizes: list[float] = []
+    map_arrays(lambda array: sizes.append(float(np.abs(array).sum())), state)
+    return sum(sizes)
+
+
+def _units(state: Any) -> list[Any]:
+    """Every unit vector of a state's shape."""
+    parts: list[Array] = []
+    map_arrays(parts.append, state)
+    made = []
+    for chosen, index in ((k, index) for k, part in enumerate(parts) for index in np.ndindex(*part.shape)):
+        zeros = [np.zeros(part.shape) for part in parts]
+        zeros[chosen][index] = 1
+        remaining = iter(zeros)
+        made.append(map_arrays(lambda _, r=remaining: next(r), state))
+    return made

@@ -1,0 +1,114 @@
+"""The float ladder: from float32 to float64 a right rule's error falls as what rounding allows; a bug's does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import flint
+import numpy as np
+
+from ...problems.lively import lively_problem, living_sizes
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Equals, LagClaim
+from ...reference.errors import UnsupportedOperation
+from ...reference.networks.base import Sizes
+from ...reference.scalars.ball import BallField
+from ...reference.scalars.formal import entry_name
+from ...reference.typing import Array, Gradient
+from ...rules.call import RuleFailed
+from ..base import Case, Finding, Witness, not_run, place, spread
+from ..target import entries
+from .blackbox import casts_up, compare, compare_on, midpoints
+
+SIZES = (Sizes(12, 5, 3, 1), Sizes(7, 7, 2, 2), Sizes(4, 3, 3, 2))
+KIND = "float ladder"
+
+
+def _shares(result: Gradient, truth: Gradient, field: BallField) -> dict[str, float]:
+    """Each nonzero entry's distance from its true value, relative to that."""
+    found = {}
+    for (name, index, got), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
+        true = field.native(ball)
+        if float(true.mid()):
+            found[entry_name(name, index)] = float((abs(flint.arb(float(got)) - true) / abs(true)).mid())
+    return found
+
+
+def _digits(shares: dict[str, float]) -> float:
+    """The decimal digits to which the worst entry agrees; infinity for all of them."""
+    worst = max(shares.values(), default=0.0)
+    return float(-np.log10(worst)) if worst else float("inf")
+
+
+def planted(truth: Gradient, coarse: dict[str, Array], fine: dict[str, Array]) -> Gradient:
+    """A result whose error is the same in both formats: halfway, on a logarithmic scale, between what they allow."""
+    return {name: truth[name] + np.sqrt(coarse[name] * fine[name]) for name in truth}
+
+
+def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES, progress: Callable[[str], None] = lambda _: None) -> Finding:
+    """Compare the rule's errors at float32 and at float64, each with what its format allows."""
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return not_run(KIND, f"the claim {case.claim} promises no particular result")
+    digits = {"float32": float("inf"), "float64": float("inf")}
+    count = rejected = 0
+    for size in sizes:
+        size = living_sizes(case.network, size)
+        problem = lively_problem(case.network, size, case.seed + 3, weighted=case.weighted)
+        for settings in spread(case.rule.settings(size.T), 1):
+            at = place(size, settings)
+            progress(at)
+            claim = case.claim.bind(settings)
+            try:
+                coarse, low, truth, field, allowed = compare_on(case.rule, claim, problem, settings, np.float32)
+                fine, high, *_, narrow = compare_on(case.rule, claim, problem, settings, np.float64)
+            except UnsupportedOperation as error:
+                return not_run(KIND, str(error))
+            except RuleFailed as error:
+                return not_run(KIND, f"the rule does not run at both formats: {error}")
+            if any(array.dtype.itemsize < 8 for array in high.values()):
+                return not_run(KIND, "for float64 it answers in a coarser format: there is one rung alone")
+            if casts_up(claim, problem, low, truth, field):
+                return not_run(KIND, "for float32 it answers in float64, as exactly as float64 does: one rung alone")
+            with field.working():
+                below, above = _shares(low, truth, field), _shares(high, truth, field)
+                if seen := fine.outside or coarse.outside:
+                    dtype = "float64" if fine.outside else "float32"
+                    text = _told(at, seen[0], below, above, stays=coarse.outside is None)
+                    return Finding(
+                        Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
+                        Witness(case.network, size, settings, text, problem, floats=True, dtype=dtype),
+                    )
+                same = planted(midpoints(truth, field), allowed, narrow)
+                count += 1
+                rejected += (
+                    compare(same, truth, field, allowed).outside is None
+                    and compare(same, truth, field, narrow).outside is not None
+                )
+            digits["float32"] = min(digits["float32"], _digits(below))
+            digits["float64"] = min(digits["float64"], _digits(above))
+    shown = ", ".join(
+        f"{value:.1f} at {kind}" if np.isfinite(value) else f"all at {kind}" for kind, value in digits.items()
+    )
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            f"errors fall with the format as rounding does; digits that agree in the worst entry: {shown}",
+            scope="; ".join(map(str, sizes)),
+            blind="differences that rounding at float64 could have made",
+            details={"agreement": {kind: round(min(value, 1e6), 2) for kind, value in digits.items()}},
+        ),
+        planted=(count, rejected),
+    )
+
+
+def _told(at: str, entry: str, below: dict[str, float], above: dict[str, float], *, stays: bool) -> str:
+    """What became of an entry's error from one format to the other."""
+    errors = " and ".join(
+        f"{shares[entry]:.2g} of it at {kind}"
+        for kind, shares in (("float32", below), ("float64", above))
+        if entry in shares
+    )
+    what = "does not fall with the format as rounding does" if stays else "is more than rounding"
+    return f"at {at}: the error of {entry} {what}: {errors or 'it should be 0'}"

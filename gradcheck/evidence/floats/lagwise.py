@@ -1,0 +1,223 @@
+"""Lag by lag on floats: a problem on which every lag shows in entries of its own.
+
+The input at time t is the t-th unit vector and only the loss at T speaks: earlier targets are the network's own
+outputs, or weighted out. Then row t of dL/dW is g(T, T - t) alone, and each lag is judged relative to its own
+size, however small it is beside the others. Which entries belong to one lag is read off `lags.by_lag`, so that it
+holds for any network in which it is true.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+
+from ...problems.lively import lively_problem
+from ...records import Evidence, Status, Strength
+from ...reference import lags
+from ...reference.claims import Claim, Equals, LagClaim
+from ...reference.errors import UnsupportedOperation
+from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.problem import Problem, forward
+from ...reference.scalars.ball import BallField
+from ...reference.typing import Array, Gradient
+from ...rules.call import RuleFailed
+from ..base import Case, Finding, Witness, describe, not_run, place, sizes_text, spread
+from ..budget import Budget
+from ..pieces import LARGEST, Piece, Plan, Shown, Told, gather, settled, total
+from ..target import planted
+from .blackbox import compare_on, failed, midpoints
+
+SIZE = Sizes(41, 5, 41, 2)
+KIND = "lagwise"
+
+Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
+"""Lag to the entries, as (parameter, index), to which the last loss contributes through that lag alone."""
+
+
+def lagwise_problem(case: Case, size: Sizes = SIZE) -> Problem:
+    """One-hot in time, with nothing to learn before the last step."""
+    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted)
+
+
+def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False) -> Problem:
+    """The same for any rule of the network; weighted: whether earlier losses are weighted out as well."""
+    base = lively_problem(network, size, seed, weighted=weighted, one_hot=True)
+    targets = base.targets.copy()
+    _, readouts = forward(base)
+    targets[:-1] = [network.output(u) for u in readouts[:-1]]
+    weights = base.loss_weights * (np.arange(1, size.T + 1) == size.T) if weighted else base.loss_weights
+    return base.replace(targets=targets, loss_weights=weights)
+
+
+def owners(problem: Problem) -> Owners:
+    """Which entries show one lag alone; none where losses before the last speak as well."""
+    if any(error.any() for error in lags.error_signals(problem)[:-1]):
+        return {}
+    T, terms = problem.T, lags.by_lag(problem)
+    active: dict[tuple[str, tuple[int, ...]], list[int]] = {}
+    for k in range(T):
+        for name, array in terms[T, k].items():
+            for index in zip(*np.nonzero(array), strict=True):
+                active.setdefault((name, tuple(map(int, index))), []).append(k)
+    found: Owners = {}
+    for entry, ks in active.items():
+        if len(ks) == 1:
+            found.setdefault(ks[0], []).append(entry)
+    return found
+
+
+@dataclass(frozen=True)
+class Lag:
+    """One lag judged by its own entries. within: no further from the claim than rounding allows.
+
+    silent: no further from zero than that. visible: whether rounding leaves anything of the claim's to see. error:
+    the largest distance relative to the largest of its entries.
+    """
+
+    within: bool
+    silent: bool
+    visible: bool
+    error: float
+
+
+def by_lag(owned: Owners, result: Gradient, truth: Gradient, field: BallField, allowed: dict[str, Array]) -> list[Lag]:
+    """Every lag judged by its own entries, from 0 on; call it in the field's working precision."""
+    balls = {name: np.array(field.natives(a), dtype=object).reshape(a.shape) for name, a in truth.items()}
+    found = []
+    for _, entries in sorted(owned.items()):
+        judged = [(float(result[n][i]), balls[n][i], float(allowed[n][i])) for n, i in entries]
+        gaps = [abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf() for got, true, _ in judged]
+        sizes = [float(abs(true).mid()) for _, true, _ in judged]
+        largest = max(sizes)
+        found.append(
+            Lag(
+                within=not any(gap > flint.arb(allow) for gap, (_, _, allow) in zip(gaps, judged, strict=True)),
+                silent=all(abs(got) <= allow for got, _, allow in judged),
+                visible=any(size > 2 * allow for size, (_, _, allow) in zip(sizes, judged, strict=True)),
+                error=max(float(gap.mid()) for gap in gaps) / largest if largest else 0.0,
+            )
+        )
+    return found
+
+
+def sentence(judged: list[Lag]) -> str:
+    """How far the result follows the claim, lag by lag: "exact to lag 7, absent beyond"; empty where it does."""
+    wrong = [k for k, lag in enumerate(judged) if not lag.within]
+    if not wrong:
+        return ""
+    first = wrong[0]
+    agreed = f"exact to lag {first - 1}" if first else "wrong from lag 0"
+    lost = [k for k in wrong if judged[k].silent]
+    extra = [k for k in wrong if not judged[k].visible]
+    if lost == wrong and not any(lag.within and lag.visible for lag in judged[first:]):
+        return f"exact to lag {first - 1}, absent beyond" if first else "absent at every lag"
+    parts = [
+        f"{what} at {_spans(ks)}"
+        for what, ks in (
+            ("absent", lost),
+            ("present, where the claim has nothing,", extra),
+            ("wrong", [k for k in wrong if k not in lost and k not in extra]),
+        )
+        if ks
+    ]
+    return ", ".join([agreed, *parts]) if first else ", ".join(parts)
+
+
+def _spans(ks: list[int]) -> str:
+    """lag 3; lags 3 to 8; lags 1, 4 to 6."""
+    runs: list[list[int]] = []
+    for k in ks:
+        if runs and k == runs[-1][-1] + 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    spoken = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f"lag{'s' if len(ks) > 1 else ''} {spoken}"
+
+
+def plan(case: Case, *, size: Sizes = SIZE) -> Plan:
+    """Judge each lag of the last loss on its own, at float64, at a spread of the rule's settings."""
+    if not isinstance(case.claim, (LagClaim, Equals)):
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+
+    def piece(size: Sizes) -> Piece:
+        return Piece(str(size), lambda before, told: _judge_size(case, size, told), size)
+
+    def further(number: int) -> Piece:
+        T = min(math.ceil(size.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
+        return piece(Sizes(T, size.I, T, size.K))
+
+    return Plan(KIND, (piece(size),), _concluded, further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _judge_size(case: Case, size: Sizes, progress: Told) -> Shown | Finding:
+    problem = lagwise_problem(case, size)
+    owned = owners(problem)
+    if sorted(owned) != list(range(size.T)):
+        return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
+    worst, caught, unseen = 0.0, [0, 0], set[int]()
+    for settings in spread(case.rule.settings(size.T), 2):
+        progress(place(size, settings))
+        claim = case.claim.bind(settings)
+        try:
+            _, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings)
+        except UnsupportedOperation as error:
+            return not_run(KIND, str(error))
+        except RuleFailed as error:
+            return failed(case, KIND, size, settings, error)
+        with field.working():
+            judged = by_lag(owned, result, truth, field, allowed)
+            if said := sentence(judged):
+                at = f" ({describe(settings)})" if settings else ""
+                text = f"{said}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
+                return Finding(
+                    Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
+                    Witness(case.network, size, settings, text, problem, floats=True),
+                )
+            missing = _planted(claim, problem, field, truth)
+            caught[0] += 1
+            caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
+        worst = max([worst, *(lag.error for lag in judged if lag.visible)])
+        if not any(lag.visible for lag in judged):
+            text = "rounding may exceed every lag of the last loss"
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
+        unseen |= {k for k, lag in enumerate(judged) if _keeps(claim, k, size.T) and not lag.visible}
+    return {"size": dataclasses.astuple(size), "worst": worst, "unseen": sorted(unseen), "planted": caught}
+
+
+def _concluded(shown: Sequence[Shown], budget: Budget) -> Finding:
+    sizes = [Sizes(*each["size"]) for each in shown]
+    most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
+    unseen = sorted({k for each in shown for k in each["unseen"]})
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            f"each lag agrees on its own, to within {worst:.1g} of its size",
+            scope=f"lags 0 to {most - 1} of the last loss, {sizes_text(sizes)}",
+            blind=f"{_spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
+            details={"worst_relative_error": worst, "lags": most},
+        ),
+        planted=total(each["planted"] for each in shown),
+    )
+
+
+def _keeps(claim: Claim, k: int, T: int) -> bool:
+    return not isinstance(claim, LagClaim) or claim.keeps(T, k, T)
+
+
+def _planted(claim: Claim, problem: Problem, field: BallField, truth: Gradient) -> Any:
+    """The claim without its longest lag, as floats."""
+    return midpoints(planted(claim, problem.over(field), truth), field)

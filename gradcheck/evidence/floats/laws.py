@@ -1,0 +1,205 @@
+"""Theorems that tie the results of a rule on several problems together: sums of results that must vanish.
+
+A law is a sum of results, each moved and scaled by powers of two. A property makes laws of a problem, and none where
+it is no theorem for the claim, the network or the loss at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...reference import lags
+from ...reference.claims import Claim, LagClaim
+from ...reference.networks.base import ContextNetwork, Network
+from ...reference.problem import Problem, forward
+from ...reference.typing import Array
+
+Move = Callable[[str, Array], Array]
+"""(parameter, its gradient) to the part of it that is compared; it moves entries and changes signs, no more."""
+
+
+def _as_is(name: str, array: Array) -> Array:
+    return array
+
+
+@dataclass(frozen=True)
+class Term:
+    """One result of a sum: of which problem, by which powers of two its parameters count, and how it is moved."""
+
+    problem: Problem
+    scale: Callable[[str], float] = lambda name: 1.0
+    move: Move = _as_is
+
+
+@dataclass(frozen=True)
+class Law:
+    """Terms whose sum must vanish.
+
+    rounded: whether a number of the later problems had to be rounded, a target that is the output or a state that was
+    visited. What is computed from it is one of the evaluations of the first problem that its allowance covers, so that
+    allowance counts once more.
+    """
+
+    terms: tuple[Term, ...]
+    rounded: bool = False
+
+
+@dataclass(frozen=True)
+class Property:
+    """A sentence, and the laws that it makes of a problem: none where it is no theorem.
+
+    laws: of the claim, a problem, and whether the rule reads loss weights.
+    """
+
+    name: str
+    sentence: str
+    laws: Callable[[Claim, Problem, bool], Iterator[Law]]
+
+
+_UNIT_AXES: dict[type, dict[str, tuple[int, ...]]] = {
+    Network: {"W": (1,), "R": (0, 1), "V": (0,)},
+    ContextNetwork: {"W": (1,), "w": (0,), "V": (0,)},
+}
+"""Which axes of each parameter run over the units, in the two networks of the lecture."""
+
+
+def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move]:
+    """The same network with its units in another order and with other signs, and what becomes of its gradient."""
+    axes = _UNIT_AXES[type(problem.network)]
+
+    def move(name: str, array: Array) -> Array:
+        for axis in axes[name]:
+            array = np.take(array, order, axis)
+            if array.ndim > 1:  # w multiplies a unit's state by itself, whatever its sign
+                array = array * np.expand_dims(signs, [i for i in range(array.ndim) if i != axis])
+        return array
+
+    turned = problem.replace(
+        parameters={name: move(name, array) for name, array in problem.parameters.items()},
+        initial_state=problem.initial_state[order] * signs,
+    )
+    return turned, move
+
+
+def _permutation(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    I = problem.sizes.I
+    if type(problem.network) in _UNIT_AXES and I > 1:
+        turned, move = _turned(problem, np.roll(np.arange(I), 1), np.ones(I))
+        yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
+
+
+def _sign_flip(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    I = problem.sizes.I
+    if type(problem.network) in _UNIT_AXES and _activation(problem.network) in ("tanh", "identity"):
+        for signs in (-np.ones(I), np.where(np.arange(I) % 2, 1.0, -1.0)):
+            turned, move = _turned(problem, np.arange(I), signs)
+            yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
+
+
+def _activation(network: Any) -> str:
+    return str(network.activation.name)
+
+
+def _loss_scaling(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    network: Any = problem.network
+    if type(network) not in _UNIT_AXES or str(network.head.output.name) != "identity":
+        return
+    for c in (4.0, 0.125):
+        scaled = problem.replace(
+            parameters={n: a * c if n == "V" else a for n, a in problem.parameters.items()}, targets=problem.targets * c
+        )
+        yield Law((Term(scaled), Term(problem, lambda name, c=c: -c if name == "V" else -c * c)))  # type: ignore[misc]
+
+
+def _loss_subsets(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    if not weighted:
+        return
+    share = np.resize([1.0, 0.25, 0.0], problem.T)
+    parts = [problem.replace(loss_weights=problem.loss_weights * s) for s in (share, 1 - share)]
+    yield Law((Term(problem, lambda name: -1.0), *map(Term, parts)))
+
+
+def _sequences(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    network: Any = problem.network
+    if type(network) not in _UNIT_AXES or network.head.output.name == "softmax":
+        return
+    other = problem.replace(inputs=problem.inputs[::-1] * 0.5, targets=problem.targets[::-1].copy())
+    both = Problem(
+        {name: _blocks(array, array) for name, array in problem.parameters.items()},
+        np.concatenate([problem.inputs, other.inputs], axis=1),
+        np.concatenate([problem.targets, other.targets], axis=1),
+        np.concatenate([problem.initial_state, other.initial_state]),
+        problem.loss_weights,
+        network,
+    )
+
+    def block(number: int) -> Move:
+        return lambda name, array: array[tuple(slice(number * n // 2, (number + 1) * n // 2) for n in array.shape)]
+
+    for number, alone in enumerate((problem, other)):
+        yield Law((Term(alone, lambda name: -1.0), Term(both, move=block(number))))
+
+
+def _blocks(a: Array, b: Array) -> Array:
+    """[[a, 0], [0, b]], or one vector after the other."""
+    if a.ndim == 1:
+        return np.concatenate([a, b])
+    return np.block([[a, np.zeros((a.shape[0], b.shape[1]))], [np.zeros((b.shape[0], a.shape[1])), b]])
+
+
+def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    T = problem.T
+    if T == 1 or not all(_keeps(claim, t, k, T) == _keeps(claim, t, k, T - 1) for t in range(1, T) for k in range(t)):
+        return
+    targets = problem.targets.copy()
+    targets[-1] = problem.network.output(forward(problem)[1][-1])
+    whole = problem.replace(targets=targets)
+    if not lags.error_signals(whole)[-1].any():
+        yield Law((Term(whole), Term(whole.prefix(T - 1), lambda name: -1.0)), rounded=True)
+
+
+def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
+    T = problem.T
+    if not all(_keeps(claim, t, 0, T) and _keeps(claim, 1, 0, 1) for t in range(1, T + 1)):
+        return
+    for name in problem.parameters:
+        cut = problem.replace(
+            parameters={n: np.zeros_like(a) if n == name else a for n, a in problem.parameters.items()}
+        )
+        if _forgets(cut):
+            states, _ = forward(cut)
+            steps = [
+                cut.replace(
+                    inputs=cut.inputs[t : t + 1], targets=cut.targets[t : t + 1], initial_state=states[t],
+                    loss_weights=cut.loss_weights[t : t + 1],
+                )
+                for t in range(T)
+            ]  # fmt: skip
+            yield Law((Term(cut, lambda name: -1.0), *map(Term, steps)), rounded=True)
+
+
+def _forgets(problem: Problem) -> bool:
+    """Whether all of the gradient is of lag 0, and there is some."""
+    terms = lags.by_lag(problem)
+    later = any(array.any() for (_, k) in terms if k for array in terms[_, k].values())
+    return not later and any(array.any() for name, array in lags.gradient(problem).items())
+
+
+def _keeps(claim: Claim, t: int, k: int, T: int) -> bool:
+    assert isinstance(claim, LagClaim)
+    return claim.keeps(t, k, T)
+
+
+PROPERTIES = (
+    Property("permutation", "hidden units may change places", _permutation),
+    Property("sign flip", "for odd f, hidden units may change their signs", _sign_flip),
+    Property("loss scaling", "V and y times c: dV times c, the rest times c^2", _loss_scaling),
+    Property("loss subsets", "losses weighted apart add up", _loss_subsets),
+    Property("sequences", "two networks side by side are two sequences", _sequences),
+    Property("prefix", "a last step without error adds nothing", _prefix),
+    Property("reset", "a network without memory is the sum of its single steps", _reset),
+)

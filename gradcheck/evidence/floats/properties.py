@@ -1,0 +1,282 @@
+"""Properties: a rule's results on several problems must fit together, by theorems of `laws`, with no reference at all.
+
+Each law is a sum that must vanish. A right rule lies within its rounding allowance of the truth on each problem, so
+the sum lies within the sum of the allowances of 0; beyond it the rule has left the truth on at least one of the
+problems, which becomes the witness.
+
+Every property is asked on lively problems of given sizes, which are always the same. Then Hypothesis draws properties,
+problems and settings, by the audit's seed alone, and shrinks what it or the lively problems found.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis
+import numpy as np
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+
+from ...problems import strategies
+from ...problems.lively import lively_problem, living_sizes
+from ...records import Evidence, Status, Strength
+from ...reference.claims import LagClaim, Settings
+from ...reference.errors import UnsupportedOperation
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.scalars.formal import entry_name
+from ...reference.scalars.rounded import RoundedField
+from ...reference.typing import Gradient
+from ...rules.call import RuleFailed, run
+from ..base import Case, Finding, Witness, describe, not_run, spread
+from ..budget import Budget
+from ..pieces import Piece, Plan, Shown, Told, gather, settled
+from .allowance import allowance
+from .blackbox import coarsest, compare_on
+from .laws import PROPERTIES, Law, Property
+
+KIND = "properties"
+SIZES = (Sizes(5, 3, 2, 2), Sizes(4, 2, 3, 1), Sizes(7, 4, 1, 3))
+DRAWN = 16
+"""How many groups of problems Hypothesis draws."""
+DRAWN_SIZES = (Sizes(1, 1, 1, 1), SIZES[1])
+"""Few, and seen before, since each is a compilation for some rules."""
+SHRINKING = 60
+"""How many more it draws to find a small group on which a law fails that was seen to fail."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Properties, and the problem and settings of the rule on which they are asked."""
+
+    properties: tuple[Property, ...]
+    problem: Problem
+    settings: Settings
+
+    def laws(self, case: Case) -> Iterator[tuple[Property, Law]]:
+        """What the properties say there of the case's rule, on problems that its settings are meant for."""
+        claim = case.claim.bind(self.settings)
+        for each in self.properties:
+            for law in each.laws(claim, self.problem, case.weighted):
+                if all(self.settings in case.rule.settings(term.problem.T) for term in law.terms):
+                    yield each, law
+
+    @property
+    def place(self) -> str:
+        return ", ".join(filter(None, [str(self.problem.sizes), describe(self.settings)]))
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A law that a rule's results break: of which property, in which trial, and the entry that shows it."""
+
+    trial: Trial
+    property: Property
+    law: Law
+    said: str
+
+
+Result = tuple[Gradient, dict[str, Any]]
+"""What a rule returned on one problem, as float64, and its rounding allowances."""
+
+
+def violation(case: Case, trial: Trial) -> Violation | None:
+    """The first law of the trial that the rule breaks."""
+    shared: list[Result] = []
+
+    def result(problem: Problem) -> Result:
+        if problem is not trial.problem:
+            return _result(case, problem, trial.settings)
+        if not shared:  # most laws have this one among their terms
+            shared.append(_result(case, problem, trial.settings))
+        return shared[0]
+
+    for each, law in trial.laws(case):
+        if said := _broken(law, result):
+            return Violation(trial, each, law, said)
+    return None
+
+
+def _result(case: Case, problem: Problem, settings: Settings) -> Result:
+    gradient = run(case.rule, problem.copy(), settings).gradient
+    field = RoundedField.for_dtype(coarsest(gradient, np.float64))
+    allowed = allowance(case.claim.bind(settings), problem, field)
+    return {name: array.astype(np.float64) for name, array in gradient.items()}, allowed
+
+
+def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
+    """The first entry of the law's sum that lies beyond what rounding allows, with both numbers; empty for none."""
+    moved: list[Gradient] = []
+    allowed: dict[str, Any] = {}
+    for number, term in enumerate(law.terms):
+        gradient, bounds = result(term.problem)
+        moved.append({name: term.scale(name) * term.move(name, array) for name, array in gradient.items()})
+        times = 2 if law.rounded and number == 0 else 1
+        for name, array in bounds.items():
+            allowed[name] = allowed.get(name, 0) + times * np.abs(term.scale(name) * term.move(name, array))
+    for name, sums in allowed.items():
+        for index in np.ndindex(*sums.shape):
+            parts, may = [float(part[name][index]) for part in moved], float(sums[index])
+            gap = abs(math.fsum(parts)) if np.isfinite(parts).all() else float("inf")
+            if gap > may and np.isfinite(may):
+                return f"{entry_name(name, index)} is off by {gap:.3g}, rounding allows {may:.2g}"
+    return ""
+
+
+def _lively(case: Case, properties: Sequence[Property], number: int, size: Sizes) -> Iterator[Trial]:
+    living, zero_state = living_sizes(case.network, size), number == 1
+    problem = lively_problem(case.network, living, case.seed + 11, weighted=case.weighted, zero_state=zero_state)
+    for settings in spread(case.rule.settings(size.T), 1):
+        yield Trial(tuple(properties), problem, settings)
+
+
+def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Trial]:
+    def problems(size: Sizes) -> st.SearchStrategy[Problem]:
+        return strategies.problems(case.network, weighted=case.weighted, exact=living_sizes(case.network, size))
+
+    drawn = st.tuples(st.sampled_from(properties), st.sampled_from(DRAWN_SIZES).flatmap(problems))
+    return drawn.flatmap(
+        lambda pair: st.sampled_from(case.rule.settings(pair[1].T)).map(
+            lambda settings: Trial((pair[0],), pair[1], settings)
+        )
+    )
+
+
+def _search(case: Case, properties: Sequence[Property], most: int, seed: int) -> Violation | None:
+    """The smallest violation among `most` trials and what they shrink to; None if they show none."""
+    seen: list[Violation] = []
+
+    def fails(trial: Trial) -> bool:
+        found = violation(case, trial)
+        seen.extend([found] if found else [])
+        return found is not None
+
+    try:
+        hypothesis.find(
+            _trials(case, properties),
+            fails,
+            settings=hypothesis.settings(
+                max_examples=most, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
+                suppress_health_check=list(HealthCheck),
+            ),
+            random=random.Random(seed),
+        )  # fmt: skip
+    except hypothesis.errors.NoSuchExample:
+        return None
+    except hypothesis.errors.Flaky:
+        pass  # the rule answers differently each time; what it was seen to answer stands
+    return seen[-1]
+
+
+def plan(
+    case: Case, *, properties: Sequence[Property] = PROPERTIES, sizes: Sequence[Sizes] = SIZES, drawn: int = DRAWN
+) -> Plan:
+    """Ask every property that is a theorem for the case on lively problems of these sizes, and on `drawn` more."""
+    if not isinstance(case.claim, LagClaim):
+        reason = f"nothing that the claim {case.claim} promises is a theorem about several problems"
+        return settled(KIND, not_run(KIND, reason))
+
+    def lively(number: int, size: Sizes) -> Piece:
+        last = number == len(sizes) - 1
+        return Piece(
+            str(size), lambda before, told: _guarded(_judge_lively, case, properties, number, size, last, before, told)
+        )
+
+    def draw(most: int, seed: int) -> Piece:
+        return Piece(
+            f"drawn, seed {seed}",
+            lambda before, told: _guarded(_judge_drawn, case, properties, most, seed, before, told),
+        )
+
+    def further(number: int) -> Piece:
+        return draw(4 * DRAWN, case.seed + 1000 + number)
+
+    pieces = [lively(number, size) for number, size in enumerate(sizes)]
+    pieces += [draw(drawn, case.seed)] if drawn else []
+    return Plan(KIND, pieces, functools.partial(_concluded, sizes), further=further)
+
+
+def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
+    """The finding of `plan`, whose keyword arguments it takes."""
+    return gather(plan(case, **how), progress)
+
+
+def _guarded(judge: Callable[..., Shown | Finding], *arguments: Any) -> Shown | Finding:
+    try:
+        return judge(*arguments)
+    except UnsupportedOperation as error:
+        return not_run(KIND, str(error))
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error)))
+
+
+def _judge_lively(
+    case: Case,
+    properties: Sequence[Property],
+    number: int,
+    size: Sizes,
+    last: bool,
+    before: Sequence[Shown],
+    told: Told,
+) -> Shown | Finding:
+    tried: dict[str, int] = {}
+    for trial in _lively(case, properties, number, size):
+        told(trial.place)
+        if found := violation(case, trial):
+            return _against(case, _search(case, [found.property], SHRINKING, case.seed) or found)
+        for each, _ in trial.laws(case):
+            tried[each.name] = tried.get(each.name, 0) + 1
+    if last and not tried and not any(each["groups"] for each in before):
+        return not_run(KIND, f"none of the properties is a theorem for {case.claim} on {case.network}")
+    return {"groups": tried, "drawn": 0}
+
+
+def _judge_drawn(
+    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], told: Told
+) -> Shown | Finding:
+    """Of the properties that were asked before."""
+    told("problems that Hypothesis draws")
+    names = {name for each in before for name in each["groups"]}
+    if found := _search(case, [each for each in properties if each.name in names], most, seed):
+        return _against(case, found)
+    return {"groups": {}, "drawn": most}
+
+
+def _concluded(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) -> Finding:
+    names: dict[str, int] = {}
+    for each in shown:
+        for name, number in each["groups"].items():
+            names[name] = names.get(name, 0) + number
+    drawn = sum(each["drawn"] for each in shown)
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            f"results on {sum(names.values())} groups of problems, and on {drawn} that Hypothesis drew, fit together, "
+            f"within rounding: {', '.join(names)}",
+            scope="; ".join(map(str, sizes)),
+            blind="what is wrong in the same way on all problems of a group",
+            details={"groups": names, "drawn": drawn},
+        )
+    )
+
+
+def _against(case: Case, found: Violation) -> Finding:
+    """A property that does not hold; the witness is a problem on which the rule left what it was claimed to return."""
+    trial = found.trial
+    at = f"{found.property.name}, {trial.place}"
+    text = f"{found.property.sentence}, but not for this rule: {found.said} ({at})"
+    for term in found.law.terms:
+        seen, *_ = compare_on(case.rule, case.claim.bind(trial.settings), term.problem, trial.settings)
+        if seen.outside:
+            break
+    return Finding(
+        Evidence(KIND, Status.REFUTED, Strength.NONE, text),
+        Witness(case.network, term.problem.sizes, trial.settings, text, term.problem, floats=True),
+    )

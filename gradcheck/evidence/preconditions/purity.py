@@ -1,0 +1,174 @@
+"""Purity: the claim that every rule makes by being called a rule.
+
+Right keys, shapes and dtype, finite values, inputs untouched, nothing shared with the inputs, nothing kept
+between calls, nothing changed around it that other code depends on. `gradcheck.rules.side_effects` says which changes
+are faults, and which, like what a rule prints, are only noted; all of them are undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...problems.lively import lively_problem
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Settings
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
+from ...rules.call import Run, WrongResult, run
+from ...rules.side_effects import Changes, moved_generators
+from ..base import Case, Finding, Witness, place, spread
+
+SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
+
+
+DRAWS = 40
+"""How many calls a rule that draws from a global generator is compared over, each after another seed."""
+
+
+class Impure(Exception):
+    """What the rule did that a rule must not; the message is for its author."""
+
+
+def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
+    """Run the rule on float64 problems of these sizes; raises `RuleFailed` or `WrongResult` where it does."""
+    printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
+    earlier: list[Problem] = []
+    for size in sizes:
+        for settings in spread(case.rule.settings(size.T), 4):
+            problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
+            try:
+                seen = _check(case, problem, settings, notes)
+            except WrongResult as error:
+                raise WrongResult(f"{error}{_recalled(error, problem, earlier)}", error.shapes) from error
+            except Impure as error:
+                at = f" (at {place(size, settings)})"
+                return Finding(
+                    Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}"),
+                    Witness(case.network, size, settings, str(error), problem),
+                )
+            printed = printed or seen.changes.printed
+            earlier.append(problem)
+            formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
+            runs += 1
+    first = printed.strip().splitlines()[:1]
+    format_note = (
+        f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""
+    )
+    note = f"; it printed, first {first[0][:60]!r} (kept from the terminal)" if first else ""
+    note += "".join(f"; it {each}" for each in notes)
+    return Finding(
+        Evidence(
+            "purity",
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{format_note}{note}",
+            scope=f"{runs} problems at {len(sizes)} sizes",
+            blind="what it does on inputs that were not tried",
+            details={"printed": printed.strip()[:2000]} if first else {},
+        )
+    )
+
+
+def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem]) -> str:
+    """What to make of a result whose shapes are all those of another problem that the rule was given before."""
+    if error.shapes == _shapes(problem):
+        return ""
+    before = next((p for p in earlier if _shapes(p) == error.shapes), None)
+    if before is None:
+        return ""
+    return (
+        f"; these are the shapes of an earlier problem, {before.sizes}: does it keep results from one call to the "
+        "next? The id of an object is given to another one once it is gone"
+    )
+
+
+def _shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in problem.parameters.items()}
+
+
+def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, None]) -> Run:
+    given = problem.copy()
+    first = run(case.rule, given, settings)
+    _look_around(first.changes, notes)
+    if list(given.parameters) != list(problem.parameters):
+        raise Impure("it changed the keys of problem.parameters; work on a copy of the dict")
+    for name, array in problem.arrays().items():
+        if not np.array_equal(given.arrays()[name], array):
+            raise Impure(f"it changed its input {name}; work on a copy")
+    for key, array in first.gradient.items():
+        if array.dtype.kind != "f":
+            raise Impure(f"its {key} has dtype {array.dtype}; wanted {problem.parameters[key].dtype}")
+        if not np.isfinite(array).all():
+            where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise Impure(f"its {key} holds {array[where]} at {list(where)}, where the gradient is finite")
+        for name, source in given.arrays().items():
+            if np.shares_memory(array, source):
+                raise Impure(f"its {key} is a view of its input {name}; return a copy")
+    kept = {key: array.copy() for key, array in first.gradient.items()}
+    other = lively_problem(case.network, problem.sizes, case.seed + 1, weighted=case.weighted)
+    between = run(case.rule, other, settings)
+    _look_around(between.changes, notes)
+    _reject_shared(first, between)
+    with moved_generators() as move:
+        move()  # so that numbers drawn from them differ from those of the first call
+        again = run(case.rule, problem.copy(), settings)
+    _look_around(again.changes, notes)
+    calls = [first.changes, between.changes, again.changes]
+    _reject_kept(calls, notes)
+    _reject_other(again, kept, problem)
+    if any(changes.drawn for changes in calls):
+        with moved_generators() as move:
+            for number in range(DRAWS):
+                move(1000 * case.seed + number)
+                _reject_other(run(case.rule, problem.copy(), settings), kept, problem)
+    return first
+
+
+def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
+    for key, array in again.gradient.items():
+        if not np.array_equal(array, kept[key]) and not within_rounding(array, kept[key], problem):
+            raise Impure(
+                f"its {key} differs between two calls on the same problem, by up to "
+                f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
+            )
+
+
+def _look_around(changes: Changes, notes: dict[str, None]) -> None:
+    if changes.faults:
+        raise Impure(f"it {changes.faults[0]}")
+    notes.update(dict.fromkeys(changes.notes))
+    if changes.warned and not any(note.startswith("warned") for note in notes):
+        notes[f"warned, first {changes.warned[0][:80]!r} (kept from the terminal)"] = None
+
+
+def _reject_kept(calls: list[Changes], notes: dict[str, None]) -> None:
+    """What only several calls show: generators that always end in one state, threads that pile up."""
+    first, *_, again = calls
+    for name, mark in first.drawn.items():
+        if again.drawn.get(name) == mark:
+            raise Impure(f"it seeds the global generator of {name}; draw from a generator of its own instead")
+    for name in dict.fromkeys(name for changes in calls for name in changes.drawn):
+        notes[f"draws from the global generator of {name}, without effect on the result of {DRAWS} calls"] = None
+    left = [changes.threads for changes in calls if changes.threads]
+    if len(left) > 1:
+        raise Impure(f"it leaves a thread running after each call ({left[0][0]}); join it before returning")
+    if left:
+        notes[f"left a thread running ({left[0][0]}), though not after each call"] = None
+
+
+def _reject_shared(first: Run, second: Run) -> None:
+    for key, array in first.gradient.items():
+        for other_key, other in second.gradient.items():
+            if np.shares_memory(array, other):
+                raise Impure(f"its {key} shares memory with the {other_key} of the next call; return fresh arrays")
+
+
+def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
+    """Threaded sums may differ in their last bits: gamma_n of all the products there are, relative to the largest."""
+    s = problem.sizes
+    n = s.T * (s.I + s.D + s.K) * 4
+    return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())

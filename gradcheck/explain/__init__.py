@@ -1,0 +1,1 @@
+"""Counterexamples: found, shrunk, printed as a program, replayed, and diagnosed."""

@@ -1,0 +1,115 @@
+"""A wrong result as the right one transformed: transposed, scaled, its rows or columns in another order, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...problems.lively import lively_problem
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from .comparison import Ground
+from .points import SIZES, Change
+
+_FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
+    "the factor T": lambda s: Fraction(s.T),
+    "the factor 1/T": lambda s: Fraction(1, s.T),
+    "the factor K": lambda s: Fraction(s.K),
+    "the factor 1/K": lambda s: Fraction(1, s.K),
+    "the factor T K": lambda s: Fraction(s.T * s.K),
+    "the factor 1/(T K)": lambda s: Fraction(1, s.T * s.K),
+    "the factor 2/T": lambda s: Fraction(2, s.T),
+    "the factor 2/K": lambda s: Fraction(2, s.K),
+    "the factor 2/(T K)": lambda s: Fraction(2, s.T * s.K),
+    "the factor I": lambda s: Fraction(s.I),
+    "the factor 1/I": lambda s: Fraction(1, s.I),
+    "the factor D": lambda s: Fraction(s.D),
+    "the factor 1/D": lambda s: Fraction(1, s.D),
+    "the factor 2": lambda s: Fraction(2),
+    "the factor 1/2": lambda s: Fraction(1, 2),
+    "its sign": lambda s: Fraction(-1),
+}
+
+
+def transformation(ground: Ground, name: str) -> str | None:
+    """How parameter `name` of the result follows from the right one, in words; None where it does not."""
+
+    def gives(change: Change) -> bool:
+        try:
+            return all(point.shows(name, change) for point in ground.points)
+        except ValueError:  # of a shape that it does not fit
+            return False
+
+    if gives(lambda array, _: array * 0):
+        return f"{name} is 0 throughout"
+    for words, factor in _FACTORS.items():
+        if gives(lambda array, problem, factor=factor: _scaled(array, factor(problem.sizes))):  # type: ignore[misc]
+            return f"{name} equals the reference but for {words}"
+    constant = _constant(ground, name)
+    if constant is not None:
+        return constant
+    if all(np.ndim(p.result[name]) == 2 for p in ground.points):
+        if gives(lambda array, _: array.T):
+            return f"{name} equals the transpose of the reference"
+        if gives(lambda array, _: array[::-1]):
+            return f"{name} equals the reference with its rows in reverse order"
+        if gives(lambda array, _: array[:, ::-1]):
+            return f"{name} equals the reference with its columns in reverse order"
+        for axis, lines in ((0, "rows"), (1, "columns")):
+            if all(point.reordered(name, axis) for point in ground.points):
+                return f"{name} has the {lines} of the reference in another order"
+    return None
+
+
+def _scaled(array: Any, factor: Fraction) -> Any:
+    return array * factor.numerator / factor.denominator
+
+
+def _constant(ground: Ground, name: str) -> str | None:
+    """The one factor between result and reference at every entry of every point, whatever it is."""
+    if not ground.exact:
+        ratio = _ratio(ground.points, name)
+        if ratio is None or not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
+            return None
+        return f"{name} equals the reference but for the factor {_shortly(ratio)}"
+    ratios = set()
+    for point in ground.points:
+        field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
+        right = field.natives(point.promised[name])
+        if any(v == 0 for v in right):
+            return None
+        ratios |= {int(field.divide(a, b)) for a, b in zip(field.natives(point.result[name]), right, strict=True)}
+    if len(ratios) != 1:
+        return None
+    return f"{name} equals the reference but for a constant factor{_on_floats(ground, name)}"
+
+
+def _on_floats(ground: Ground, name: str) -> str:
+    """What the factor is on floats, in words; empty where the rule does not run on them."""
+    try:
+        seen = ground.on_floats(lively_problem(ground.points[0].problem.network, SIZES[0], 0))
+    except GradcheckError:
+        return ""
+    ratio = _ratio([seen], name)
+    return "" if ratio is None else f", {_shortly(ratio)} on floats"
+
+
+def _shortly(ratio: float) -> str:
+    """In twelve digits, or in all where those of a factor near 1 would say 1."""
+    return repr(ratio) if ratio != 1 and f"{ratio:.12g}" == "1" else f"{ratio:.12g}"
+
+
+def _ratio(points: Sequence[Any], name: str) -> float | None:
+    """The factor of the largest right entry, on floats; None where all are 0."""
+    pairs = [
+        pair
+        for point in points
+        for pair in zip(
+            np.asarray(point.result[name], dtype=float).reshape(-1), point.middles[name].reshape(-1), strict=True
+        )
+    ]
+    got, right = max(pairs, key=lambda pair: abs(pair[1]), default=(0.0, 0.0))
+    return float(got / right) if right else None

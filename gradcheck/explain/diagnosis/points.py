@@ -1,0 +1,303 @@
+"""Where a wrong result is compared with what it could be instead, so that a match is a fact.
+
+A rule that runs on residues is compared modulo 2^61 - 1 at random points, where two different polynomials meet with a
+probability of their degree over 2^61. A rule that runs on floats alone, or is wrong on floats alone, is compared with
+balls, within the allowance that is derived for the candidate itself: what its own operations may round.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, cached_property
+from typing import Any, Protocol
+
+import flint
+import numpy as np
+
+from ...evidence.base import Case
+from ...evidence.floats.allowance import allowance_of, underflow
+from ...evidence.floats.blackbox import coarsest, midpoints
+from ...evidence.target import expected
+from ...problems.lively import residue_problem
+from ...reference import lags
+from ...reference.claims import Claim, Settings
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.scalars.ball import BallField
+from ...reference.scalars.residues.array import ResidueField
+from ...reference.scalars.residues.modular import ModularField
+from ...reference.scalars.rounded import RoundedField
+from ...reference.typing import Array, Gradient
+from ...rules.call import run
+
+Candidate = Callable[[Problem], Gradient]
+"""What a result could be instead: runs on every scalar, and may raise where it does not apply."""
+
+SIZES = (Sizes(3, 2, 1, 3), Sizes(5, 3, 2, 2), Sizes(6, 2, 3, 1), Sizes(4, 4, 2, 3))
+"""The cheapest first, where most candidates fall; T at and above I; no two equal axes of a parameter but R's."""
+
+Change = Callable[[Any, Problem], Any]
+"""What is made of a parameter's right gradient; applied to balls, residues and error bounds alike."""
+
+
+class Point(Protocol):
+    """One problem, the rule's result on it, and whether a candidate gives the same."""
+
+    problem: Problem
+    result: Gradient
+    exact: bool
+
+    @property
+    def promised(self) -> Gradient:
+        """What the claim says, on the point's scalars."""
+
+    @property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        """The gradient by (loss time, lag), on the point's scalars."""
+
+    @property
+    def right(self) -> dict[str, Array]:
+        """Parameter to a boolean array: entries where the rule gives what the claim says."""
+
+    def reordered(self, name: str, axis: int) -> bool:
+        """Whether the rows (axis 0) or columns (1) are those of the right gradient, in whatever order."""
+
+    def agrees(self, candidate: Candidate) -> dict[str, Array]:
+        """Parameter to a boolean array: entries where the rule gives what the candidate does."""
+
+    def resembling(self, candidate: Candidate) -> set[str]:
+        """The parameters in which the candidate comes near: a look that costs little before `agrees`, which decides."""
+
+    def shows(self, name: str, change: Change) -> bool:
+        """Whether the rule gives, in every entry of that parameter, the right gradient so changed."""
+
+
+@cache
+def _shapes() -> ResidueField:
+    """A field to draw problems in, of which only the shapes are used; it takes time to make."""
+    return ResidueField()
+
+
+class ResiduePoint:
+    """A random point modulo 2^61 - 1. Raises `GradcheckError` where the rule does not run on residues."""
+
+    exact = True
+
+    def __init__(self, case: Case, claim: Claim, sizes: Sizes, settings: Settings, seed: int) -> None:
+        rng, self.claim = np.random.default_rng([seed, sizes.T, sizes.I]), claim
+        self.field = ModularField(seed=seed)
+        shape = residue_problem(case.network, sizes, _shapes(), rng, weighted=case.weighted)
+        drawn = shape.map(
+            lambda a: self.field.array(
+                (self.field.convert(int(v)) for v in rng.integers(0, self.field.prime, a.size)), a.shape
+            )
+        )
+        self.problem = drawn if case.weighted else drawn.replace(loss_weights=self.field.lift(np.ones(sizes.T)))
+        result = run(case.rule, self.problem.copy(), settings).gradient
+        self.result: Gradient = {name: self.field.lift(array) for name, array in result.items()}
+
+    @cached_property
+    def promised(self) -> Gradient:
+        return expected(self.claim, self.problem)
+
+    @cached_property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        return lags.by_lag(self.problem)
+
+    def agrees(self, candidate: Candidate) -> dict[str, Array]:
+        other = candidate(self.problem.copy())
+        return {name: self._equal(a, other[name]) for name, a in self.result.items()}
+
+    def resembling(self, candidate: Candidate) -> set[str]:
+        return set(self.result)
+
+    def shows(self, name: str, change: Change) -> bool:
+        return bool(self._equal(self.result[name], change(self.promised[name], self.problem)).all())
+
+    @cached_property
+    def right(self) -> dict[str, Array]:
+        return {name: self._equal(a, self.promised[name]) for name, a in self.result.items()}
+
+    def reordered(self, name: str, axis: int) -> bool:
+        lines = [
+            np.moveaxis(np.array(self.field.natives(a), dtype=object).reshape(a.shape), axis, 0)
+            for a in (self.result[name], self.promised[name])
+        ]
+        got, right = (sorted(tuple(map(int, line)) for line in each) for each in lines)
+        return got == right
+
+    def _equal(self, a: Any, b: Any) -> Array:
+        pairs = zip(self.field.natives(a), self.field.natives(b), strict=True)
+        return np.array([p == q for p, q in pairs], dtype=bool).reshape(np.shape(a))
+
+
+class FloatPoint:
+    """A float problem, the rule's floats, and balls. Raises `GradcheckError` where the rule fails.
+
+    dtype: what the rule is given. kind: the format whose rounding it is allowed, the coarser of that and what it
+    answers in, unless told.
+    """
+
+    exact = False
+
+    def __init__(self, case: Case, claim: Claim, problem: Problem, settings: Settings, dtype: str = "float64") -> None:
+        given = problem.astype(np.dtype(dtype))
+        self.floats, self.claim, self.field = given.astype(np.float64), claim, BallField(320)
+        with np.errstate(all="ignore"):
+            self.result = run(case.rule, given.copy(), settings).gradient
+        self.kind = str(np.dtype(coarsest(self.result, dtype)).name)
+        with self.field.working():
+            self.problem = self.floats.over(self.field)
+
+    def judged_as(self, kind: str) -> FloatPoint:
+        """The same result, allowed the rounding of another format."""
+        other = copy.copy(self)
+        for name in ("_rounding", "_lost", "_rounded", "allowed", "right"):
+            other.__dict__.pop(name, None)
+        other.kind = kind
+        return other
+
+    @property
+    def in_float32(self) -> bool:
+        """Whether every number that the rule returned is one of float32's."""
+        with np.errstate(all="ignore"):
+            arrays = [np.asarray(array, dtype=float) for array in self.result.values()]
+            return all(bool((array.astype(np.float32) == array).all()) for array in arrays)
+
+    @property
+    def in_float64(self) -> bool:
+        """Whether the rule returned arrays of that dtype."""
+        return all(array.dtype == np.float64 for array in self.result.values())
+
+    @cached_property
+    def promised(self) -> Gradient:
+        with self.field.working():
+            return expected(self.claim, self.problem)
+
+    @cached_property
+    def terms(self) -> Mapping[tuple[int, int], Gradient]:
+        with self.field.working():
+            return lags.by_lag(self.problem)
+
+    @cached_property
+    def middles(self) -> Gradient:
+        """The promised gradient as the nearest floats."""
+        return midpoints(self.promised, self.field)
+
+    @cached_property
+    def allowed(self) -> dict[str, Array]:
+        """What rounding may do to the promised gradient, per entry."""
+        return allowance_of(lambda _: self._rounded, self.floats, self._rounding, lost=self._lost)
+
+    @cached_property
+    def right(self) -> dict[str, Array]:
+        with self.field.working():
+            return {name: self._within(a, self.promised[name], self.allowed[name]) for name, a in self.result.items()}
+
+    def agrees(self, candidate: Candidate) -> dict[str, Array]:
+        with self.field.working():
+            other = candidate(self.problem.copy())
+            allowed = allowance_of(candidate, self.floats, self._rounding, lost=self._lost)
+            return {name: self._within(a, other[name], allowed[name]) for name, a in self.result.items()}
+
+    def resembling(self, candidate: Candidate) -> set[str]:
+        floats = self._on_floats(candidate)
+        return {name for name in self.result if self._near(name, floats[name])}
+
+    def repeats(self, candidate: Candidate) -> dict[str, Array]:
+        """Parameter to a boolean array: entries where the candidate's floats are the rule's.
+
+        That is, no further apart than rounding may carry a right one, and both right or both wrong. For candidates
+        that look at their numbers, or lose digits of floats, which balls and bounds on errors do not show.
+        """
+        floats = self._on_floats(candidate)
+        with np.errstate(all="ignore"), self.field.working():
+            return {
+                name: ((abs(a - floats[name]) <= self.allowed[name]) | (a == floats[name]))
+                & (self.right[name] == self._within(floats[name], self.promised[name], self.allowed[name]))
+                for name, a in self.result.items()
+            }
+
+    def shows(self, name: str, change: Change) -> bool:
+        if not self._near(name, change(self.middles[name], self.floats)):
+            return False
+        with self.field.working():
+            balls = change(self.promised[name], self.problem)
+            bounds = allowance_of(
+                lambda problem: {name: change(self._rounded[name], problem)},
+                self.floats,
+                self._rounding,
+                lost=self._lost,
+            )
+            return bool(self._within(self.result[name], balls, bounds[name]).all())
+
+    def reordered(self, name: str, axis: int) -> bool:
+        got = np.moveaxis(np.asarray(self.result[name], dtype=float), axis, 0)
+        right, allowed = (np.moveaxis(a[name], axis, 0) for a in (self.promised, self.allowed))
+        with self.field.working():
+            same = np.array([[self._within(g, r, a).all() for r, a in zip(right, allowed, strict=True)] for g in got])
+        return bool((same.sum(axis=0) == 1).all() and (same.sum(axis=1) == 1).all())
+
+    @cached_property
+    def _rounding(self) -> RoundedField:
+        return RoundedField.for_dtype(self.kind)
+
+    @cached_property
+    def _lost(self) -> float:
+        return underflow(self.floats, self._rounding)
+
+    @cached_property
+    def _rounded(self) -> Gradient:
+        with np.errstate(all="ignore"):
+            return expected(self.claim, self.floats.over(self._rounding))
+
+    def _on_floats(self, candidate: Candidate) -> Gradient:
+        with np.errstate(all="ignore"):
+            return candidate(self.floats.copy())
+
+    def _near(self, name: str, floats: Array) -> bool:
+        """Whether other floats are the rule's to three digits of the largest, or within what rounding allows."""
+        got, floats = np.asarray(self.result[name], dtype=float).reshape(-1), np.reshape(floats, -1)
+        with np.errstate(all="ignore"):
+            largest = np.max(np.abs(got), initial=0.0)
+            return bool(
+                np.all((abs(got - floats) <= 1e-3 * largest + self.allowed[name].reshape(-1)) | (got == floats))
+            )
+
+    def _within(self, floats: Array, balls: Any, allowed: Array) -> Array:
+        near = [
+            bool(np.isfinite(allow)) and bool(np.isfinite(v)) and not abs(flint.arb(float(v)) - true) > flint.arb(allow)
+            for v, true, allow in zip(
+                np.asarray(floats).reshape(-1), self.field.natives(balls), allowed.reshape(-1).tolist(), strict=True
+            )
+        ]
+        return np.array(near, dtype=bool).reshape(np.shape(floats))
+
+
+def matched(
+    points: Sequence[Point], candidate: Candidate, *, names: Iterable[str] | None = None, repeated: bool = False
+) -> set[str]:
+    """The parameters in which the rule gives what the candidate does at all of these points; none if it fails.
+
+    names: those that are asked for, if not all. repeated: on floats, as `FloatPoint.repeats` has it.
+    """
+    left = set(points[0].result if names is None else names)
+    try:
+        for point in points:
+            left &= point.resembling(candidate)
+            if not left:
+                return left
+        for point in points:
+            agreed = point.repeats(candidate) if repeated and isinstance(point, FloatPoint) else point.agrees(candidate)
+            left &= {name for name, same in agreed.items() if same.all()}
+            if not left:
+                break
+    except Exception:  # the candidate does not apply here, whatever it says of that
+        return set()
+    return left
+
+
+def wrong_at(points: Sequence[Point]) -> tuple[str, ...]:
+    """The parameters in which the rule differs from the claim at one of these points."""
+    return tuple(name for name in points[0].result if not all(point.right[name].all() for point in points))

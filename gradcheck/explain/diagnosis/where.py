@@ -1,0 +1,124 @@
+"""Where a rule is wrong: at which sizes, at which entries, on which kinds of numbers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...evidence.base import Case
+from ...evidence.floats.blackbox import compare_on
+from ...problems.lively import lively_problem, telling_problems
+from ...reference.claims import Settings
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from .comparison import Ground
+from .points import wrong_at
+
+_GRID = [
+    Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
+]
+_SAMPLE = (
+    Sizes(2, 5, 2, 3),
+    Sizes(3, 3, 1, 1),
+    Sizes(2, 2, 3, 2),
+    Sizes(5, 3, 2, 3),
+    Sizes(4, 2, 1, 1),
+    Sizes(3, 5, 3, 2),
+)
+"""For each of the conditions some that fulfil it and some that do not, but for those that ask for a size of 1 or more
+than 3: a rule that is wrong at all of these is wrong wherever there is something to get wrong."""
+_CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
+    "T > I": lambda s: s.T > s.I,
+    "T >= I": lambda s: s.T >= s.I,
+    "T < I": lambda s: s.T < s.I,
+    "T <= I": lambda s: s.T <= s.I,
+    "T is odd": lambda s: s.T % 2 == 1,
+    "T is even": lambda s: s.T % 2 == 0,
+    "I = 1": lambda s: s.I == 1,
+    "K = 1": lambda s: s.K == 1,
+    "K > 1": lambda s: s.K > 1,
+    "D = 1": lambda s: s.D == 1,
+    "D > 1": lambda s: s.D > 1,
+    "D > I": lambda s: s.D > s.I,
+    "K > I": lambda s: s.K > s.I,
+    "D = I": lambda s: s.D == s.I,
+    "K = I": lambda s: s.K == s.I,
+    **{f"T > {n}": lambda s, n=n: s.T > n for n in (1, 2, 3, 4, 5)},  # type: ignore[misc]
+    **{f"I > {n}": lambda s, n=n: s.I > n for n in (1, 2, 3)},  # type: ignore[misc]
+    "T = 1": lambda s: s.T == 1,
+}
+_TRIVIAL = ("T > 1", "I > 1")
+"""Where there is nothing to get wrong, being right says little."""
+
+
+def sizes(ground: Ground) -> str | None:
+    """The condition on the sizes under which alone the rule is wrong, if it is a telling one of the usual ones."""
+
+    def wrong(size: Sizes) -> bool:
+        return bool(wrong_at([ground.make(size, 5)]))
+
+    possible = {words: holds for words, holds in _CONDITIONS.items() if words not in _TRIVIAL}
+    count = 0
+    try:
+        if all(map(wrong, _SAMPLE)):
+            return None
+        for size in _GRID:
+            off = wrong(size)
+            possible = {words: holds for words, holds in possible.items() if holds(size) == off}
+            count += off
+            if not possible:
+                return None
+    except GradcheckError:
+        return None
+    return f"It is wrong just where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
+
+
+def values(case: Case, settings: Settings, seen: Problem) -> str | None:
+    """The kinds of problem on which alone a rule is wrong that is right on generic numbers, there."""
+    claim = case.claim.bind(settings)
+    telling = telling_problems(case.network, case.seed, weighted=case.weighted)
+
+    def wrong(problem: Problem) -> bool:
+        try:
+            return compare_on(case.rule, claim, problem, settings)[0].outside is not None
+        except GradcheckError:
+            return False
+
+    sizes = [*(problem.sizes for problem in telling.values()), seen.sizes]
+    if any(wrong(lively_problem(case.network, size, case.seed, weighted=case.weighted)) for size in sizes):
+        return None
+    told = [name for name, problem in telling.items() if wrong(problem)]
+    return f"It is right on generic numbers, and wrong on: {'; '.join(told)}" if told else None
+
+
+def pattern(off: Any) -> str:
+    """The entries of a boolean array, in words; empty for none."""
+    if not off.any():
+        return ""
+    if off.all():
+        return "every entry"
+    if off.ndim == 2:
+        rows, columns = off.any(axis=1), off.any(axis=0)
+        if off[rows].all():
+            return _lines("row", rows)
+        if off[:, columns].all():
+            return _lines("column", columns)
+        if off.shape[0] == off.shape[1] and np.array_equal(off, np.eye(len(off), dtype=bool)):
+            return "the diagonal"
+        if off.shape[0] == off.shape[1] and np.array_equal(off, ~np.eye(len(off), dtype=bool)):
+            return "everything but the diagonal"
+    where = np.argwhere(off)
+    return f"the entry {', '.join(map(str, where[0].tolist()))} alone" if len(where) == 1 else "some entries"
+
+
+def _lines(kind: str, hit: Any) -> str:
+    found = np.flatnonzero(hit).tolist()
+    if len(found) > 1:
+        return f"some {kind}s"
+    if found[0] == 0:
+        return f"the first {kind}"
+    return f"the last {kind}" if found[0] == len(hit) - 1 else f"{kind} {found[0]}"

@@ -1,0 +1,346 @@
+"""A counterexample as a NumPy program that needs nothing else, but a user's own network where it has to be imported.
+
+The true entry comes from the forward pass alone, by the complex step (Squire and Trapp 1998): the
+parameter's entry is moved by 1e-30 i in the uses that the claim counts, and the loss's imaginary
+part is read off, without any difference to cancel. A program for a user's own network is run before it is printed,
+and printed only if it finds the true entry.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import inspect
+import io
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..evidence.base import Case
+from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
+from ..reference.networks.activations import ACTIVATIONS
+from ..reference.networks.base import ContextNetwork, Network, RecurrentNetwork
+from ..reference.problem import Problem
+
+_ACTIVATIONS = {
+    "identity": "s",
+    "tanh": "np.tanh(s)",
+    "logistic": "1 / (1 + np.exp(-s))",
+    "relu": "np.where(s.real > 0, s, 0)",
+    "softplus": "np.log(1 + np.exp(s))",
+}
+_OUTPUTS = {
+    "identity": "u",
+    "tanh": "np.tanh(u)",
+    "logistic": "1 / (1 + np.exp(-u))",
+    "softmax": "np.exp(u) / np.exp(u).sum()",
+}
+_LOSSES = {
+    "squared_error": "((yhat - y) ** 2).sum() / 2",
+    "binary_cross_entropy": "-(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()",
+    "categorical_cross_entropy": "-(y * np.log(yhat)).sum()",
+}
+_STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
+
+
+def _keeps(claim: Claim) -> str | None:
+    if isinstance(claim, Exact):
+        return "True"
+    if isinstance(claim, Truncated):
+        return f"k < {claim.tau}"
+    if isinstance(claim, Chunked):
+        return f"k <= (t - 1) % {claim.length}"
+    if isinstance(claim, Windowed):
+        return f"k < {claim.horizon} - (min(-(-t // {claim.stride}) * {claim.stride}, T) - t)"
+    return None
+
+
+WIDTH = 80
+"""Columns of a program, but for what cannot be broken: a user's own source, a long path."""
+
+
+def array_lines(before: str, array: Any, after: str = "") -> list[str]:
+    """Lines that give the array between two texts, on one line or with as many whole rows to a line as fit."""
+    values = np.asarray(array, dtype=float).tolist()
+    line = f"{before}np.array({values!r}){after}"
+    if len(line) <= WIDTH or not isinstance(values, list):
+        return [line]
+    indent = " " * (len(before) - len(before.lstrip()) + 4)
+    most = WIDTH - len(indent)
+    # A no-break space keeps the numbers of a row together.
+    rows = [text if len(text) > most else text.replace(" ", "\xa0") for text in (f"{row!r}," for row in values)]
+    filled = textwrap.wrap(" ".join(rows), most, break_long_words=False, break_on_hyphens=False)
+    close = f"{indent[4:]}]){after}"
+    return [f"{before}np.array([", *(indent + text.replace("\xa0", " ") for text in filled), close]
+
+
+def _code(line: str, before: str = "") -> list[str]:
+    """A statement on as many lines as it needs, each after `before`; one line where a break would change it."""
+    wrapped = textwrap.wrap(
+        line, WIDTH - len(before), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    try:
+        same = ast.dump(ast.parse("\n".join(wrapped))) == ast.dump(ast.parse(line))
+    except SyntaxError:
+        same = False
+    return [before + text for text in (wrapped if same else [line])]
+
+
+def snippet(
+    case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str, *, dtype: str = "float64"
+) -> str:
+    """The program; where it cannot compute the true entry from a forward pass, it states it and says so.
+
+    dtype: the format that the rule was given; both formats carry the program's numbers exactly.
+    """
+    network, claim = problem.network, case.claim.bind(settings)
+    name, index = _place(entry)
+    keeps = _keeps(claim)
+    head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
+    called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
+    tail = [
+        *comment(f"What {case.rule.name}({called})[{name!r}][{index}] was:"),
+        f"got = {_literal(got)}",
+        *_from_the_rule(case, problem, settings, entry, dtype),
+        *_code(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
+    ]
+    if keeps is None:
+        why = comment("What the rule was claimed to return, to 20 digits; the claim is about another rule, not a loss.")
+    elif shipped(network):
+        return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
+    else:
+        for first, last in _given_by(network):
+            program = _text(
+                [*first, "", *head, *last, *_of_network(problem), *_true_entry(problem, keeps, entry), *tail]
+            )
+            if _shows(program, network, expected, got):
+                return program
+        why = comment(
+            "Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's "
+            "own source with these numbers: it could not be inlined or imported here."
+        )
+    true = f"true = {_literal(expected)}  # {entry}"
+    return _text(["import numpy as np", "", *head, *why, true, *tail])
+
+
+def _text(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def comment(text: str) -> list[str]:
+    """Lines of a comment, whatever names and reprs hold."""
+    return textwrap.wrap(
+        " ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+
+
+def _place(entry: str) -> tuple[str, str]:
+    """("R", "0,1") of R[0,1]."""
+    name, _, index = entry.partition("[")
+    return name, index.rstrip("]")
+
+
+def _index(index: str) -> str:
+    return f"({index}{'' if ',' in index or not index else ','})"
+
+
+def _numbers(problem: Problem) -> list[str]:
+    arrays = problem.arrays()
+    parameters = {key: arrays.pop(key) for key in problem.parameters}
+    lines: list[str] = []
+    if shipped(problem.network):
+        for key, value in parameters.items():
+            lines += array_lines(f"{key} = ", value)
+        lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
+    else:  # whose parameters may be called anything
+        lines.append("parameters = {")
+        for key, value in parameters.items():
+            lines += array_lines(f"    {key!r}: ", value, ",")
+        lines.append("}")
+    if isinstance(problem.initial_state, tuple):
+        lines.append("initial_state = (")
+        for key in [key for key in arrays if key.startswith("initial_state[")]:
+            lines += array_lines("    ", arrays.pop(key), ",")
+        lines.append(")")
+    for key, value in arrays.items():
+        lines += array_lines(f"{key} = ", value)
+    return [*lines, f"T = {problem.T}", ""]
+
+
+def shipped(network: RecurrentNetwork) -> bool:
+    """Whether it is one of the shipped two, as they are; what derives from them may step otherwise."""
+    if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
+        return False
+    f, g, loss = network.activation, network.head.output.name, network.head.loss.name
+    return f == ACTIVATIONS.get(f.name) and f.name in _ACTIVATIONS and g in _OUTPUTS and loss in _LOSSES
+
+
+def _forward(network: Any) -> list[str]:
+    return [
+        "def f(s): return " + _ACTIVATIONS[network.activation.name],
+        "def g(u): return " + _OUTPUTS[network.head.output.name],
+        "def loss(y, yhat): return " + _LOSSES[network.head.loss.name],
+        "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
+        "def loss_at(t, p, a): return loss(targets[t - 1], g(p['V'].T @ a))",
+    ]
+
+
+def _of_network(problem: Problem) -> list[str]:
+    return [
+        "step = network.step",
+        "def loss_at(t, p, a): return network.loss_value(network.readout(p, a), targets[t - 1])",
+    ]
+
+
+def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
+    name, index = _place(entry)
+    many = isinstance(problem.initial_state, tuple)
+    start = "tuple(part.astype(complex) for part in initial_state)" if many else "initial_state.astype(complex)"
+    return [
+        "# Does the loss at t count the use of the parameters at t - k?",
+        f"def keeps(t, k): return {keeps}",
+        "",
+        "def true_entry(name, index):",
+        "    total = 0.0",
+        "    for t in range(1, T + 1):",
+        f"        a = {start}",
+        "        for s in range(1, t + 1):",
+        "            p = {n: value.astype(complex) for n, value in parameters.items()}",
+        "            if keeps(t, t - s):",
+        "                p[name][index] += 1e-30j",
+        "            a = step(p, a, inputs[s - 1])",
+        "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
+        "    return total",
+        "",
+        f"true = true_entry({name!r}, {_index(index)})",
+    ]
+
+
+def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
+    """Ways to have a user's network in a program: lines at its top, and lines that make `network`; unchecked."""
+    kind, made = type(network), constructor(network)
+    if made is None:
+        return []
+    ways = []
+    with contextlib.suppress(OSError, TypeError):
+        source = inspect.cleandoc("\n" + inspect.getsource(kind)).split("\n")
+        first = [
+            "from __future__ import annotations", "", "import dataclasses", "from dataclasses import dataclass", "",
+            "import numpy as np",
+        ]  # fmt: skip
+        ways.append((first, [*source, "", f"network = {made}"]))
+    if imports := _imports(kind.__module__, kind.__qualname__, kind):
+        ways.append(([*imports, "import numpy as np"], [f"network = {made}"]))
+    return ways
+
+
+def constructor(network: Any) -> str | None:
+    """An expression that makes this network again from its class, tried; None where none is found."""
+    kind = type(network)
+    tried = [repr(network), f"{kind.__qualname__}()"]
+    with contextlib.suppress(AttributeError):
+        tried.insert(0, f"{kind.__qualname__}({_parts(network)})")
+    for text in tried:
+        with contextlib.suppress(Exception):
+            made = eval(text, {kind.__qualname__.rpartition(".")[2]: kind, **vars(sys.modules[kind.__module__])})
+            if type(made) is kind and (made == network or vars(made) == vars(network)):
+                return text
+    return None
+
+
+def _parts(network: Any) -> str:
+    """The names of f, g and L as they are handed to `Network`."""
+    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
+
+
+def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> bool:
+    """Whether the program runs, and its true entry is the one expected, far closer than what it is to tell apart."""
+    space: dict[str, Any] = {}
+    module, path = type(network).__module__, list(sys.path)
+    name = _importable(module)
+    alias = name if name and name not in sys.modules and module in sys.modules else None
+    if alias:
+        sys.modules[alias] = sys.modules[module]
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            exec(compile(program, "counterexample", "exec"), space)
+            off, gap = abs(space["true"] - float(expected)), abs(float(got) - float(expected))
+            return bool(off <= 0.1 * gap if np.isfinite(gap) else off <= 1e-6 * (1 + abs(float(expected))))
+    except Exception:
+        return False
+    finally:
+        sys.path[:] = path
+        if alias:
+            del sys.modules[alias]
+
+
+def _importable(module_name: str) -> str | None:
+    """The name that imports the module in another program; a file that was loaded by its path has its stem."""
+    name = module_name.removeprefix("_gradcheck_")
+    if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
+        return None
+    return name
+
+
+def _imports(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
+    """Lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
+    module, name = sys.modules.get(module_name), _importable(module_name)
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if module is None or wanted is None or found is not wanted or name is None:
+        return None
+    line = f"from {name} import {qualname.partition('.')[0]}"
+    file = getattr(module, "__file__", None)
+    folder = Path(file).resolve().parents[name.count(".") + file.endswith("__init__.py")] if file else None
+    if folder is None or name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
+        return [line]
+    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", line]
+
+
+def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str, dtype: str) -> list[str]:
+    """Lines, as comments, that run the rule itself on these numbers."""
+    rule, network, target = case.rule, problem.network, case.rule.target
+    module, _, qualname = rule.origin.partition(":")
+    bound = target if isinstance(target, functools.partial) else None
+    imports = _imports(module, qualname, bound.func if bound else target)
+    where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
+    imports = list(imports or [])
+    if shipped(network):
+        given = f"gradcheck.{type(network).__name__}({_parts(network)})"
+    elif (made := constructor(network)) and (
+        own := _imports(type(network).__module__, type(network).__qualname__, type(network))
+    ):
+        imports += [line for line in own if line not in imports]
+        given = made
+    else:
+        given = "network"
+        where += f"; network is {network!r}"
+    chosen = [f"{k}={v!r}" for k, v in settings.items()]
+    if rule.online:
+        imports.append("from gradcheck.algorithms import run_online")
+        online = f"{qualname}({', '.join(chosen)})" if isinstance(target, type) else qualname
+        call = f"run_online({online}, problem, weighted={case.weighted})"
+    else:
+        before = map(repr, bound.args) if bound else ()
+        kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
+        call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
+    name, index = _place(entry)
+    return [
+        *comment(f"The same from the rule itself, which needs gradcheck{where}:"),
+        *(f"# {line}" for line in ["import gradcheck", *imports]),
+        *_code(
+            f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
+            + (f".astype({dtype!r})" if dtype != "float64" else ""),
+            "# ",
+        ),
+        *_code(f"got = {call}[{name!r}][{index or '()'}]", "# "),
+    ]
+
+
+def _literal(number: str) -> str:
+    return f"float({number!r})" if number in ("nan", "inf", "-inf") else number.strip()

@@ -1,0 +1,1 @@
+"""Verdicts: from the evidence on one claim to what can be said of it."""

@@ -1,0 +1,1 @@
+"""Problems for each kind of evidence, and the Hypothesis strategies that draw them."""

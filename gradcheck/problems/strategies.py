@@ -1,0 +1,84 @@
+"""Hypothesis strategies for problems, shrinking towards one step and one unit.
+
+`problems` draws every entry, and shrinks to small integers; `lively_problems` draws sizes and a seed, and every entry
+and every lag of what it makes is visible in the gradient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from hypothesis import strategies as st
+
+from ..reference.networks.base import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from ..reference.problem import Problem, map_shape
+from ..reference.typing import Array
+from .lively import lively_problem
+
+SMALL = Sizes(4, 3, 2, 2)
+LEAST = Sizes(1, 1, 1, 1)
+LIVELY = Sizes(7, 4, 3, 3)
+NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.25, -1.5, 3.0])
+"""Entries of small problems; the first is the simplest."""
+
+
+def arrays(shape: tuple[int, ...], elements: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Array]:
+    """Float64 arrays of that shape."""
+    size = int(np.prod(shape))
+    entries = st.lists(elements, min_size=size, max_size=size)
+    return entries.map(lambda values: np.array(values, dtype=float).reshape(shape))
+
+
+def sizes(most: Sizes, least: Sizes = LEAST) -> st.SearchStrategy[Sizes]:
+    """Sizes of at least and at most these."""
+    ranges = zip(dataclasses.astuple(least), dataclasses.astuple(most), strict=True)
+    return st.builds(Sizes, *(st.integers(low, max(low, high)) for low, high in ranges))
+
+
+def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Array]:
+    name = getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
+    if name == "binary_cross_entropy":
+        return arrays((T, K), st.sampled_from([0.0, 1.0, 0.5, 0.25]))
+    if name == "categorical_cross_entropy":
+        labels = st.lists(st.integers(0, K - 1), min_size=T, max_size=T)
+        return labels.map(lambda chosen: np.eye(K)[chosen])
+    return arrays((T, K))
+
+
+@st.composite
+def problems(
+    draw: st.DrawFn,
+    network: RecurrentNetwork = DEFAULT_NETWORK,
+    most: Sizes = SMALL,
+    *,
+    weighted: bool = False,
+    exact: Sizes | None = None,
+) -> Problem:
+    """Problems of at most these sizes, or of exactly `exact`; loss weights are ones unless `weighted`."""
+    if exact is None:
+        exact = draw(sizes(most))
+    state = map_shape(lambda shape: draw(arrays(shape)), network.state_shape(exact))
+    return Problem(
+        {name: draw(arrays(s)) for name, s in network.parameter_shapes(exact).items()},
+        draw(arrays((exact.T, exact.D))),
+        draw(_targets(network, exact.T, exact.K)),
+        state,
+        draw(arrays((exact.T,), st.sampled_from([1.0, 0.0, 2.0, 0.5]))) if weighted else None,  # type: ignore[arg-type]
+        network,
+    )
+
+
+def lively_problems(
+    network: RecurrentNetwork = DEFAULT_NETWORK,
+    most: Sizes = LIVELY,
+    *,
+    least: Sizes = LEAST,
+    weighted: bool = False,
+) -> st.SearchStrategy[Problem]:
+    """Problems of at least and at most these sizes on which long lags stay visible: `problems.lively_problem`."""
+    return st.builds(
+        lambda chosen, seed: lively_problem(network, chosen, seed, weighted=weighted),
+        sizes(most, least),
+        st.integers(0, 3),
+    )

@@ -1,0 +1,1 @@
+"""Rules: whatever a user hands over, adapted, loaded, called and watched."""

@@ -1,0 +1,311 @@
+"""Whatever a user hands over becomes a `Rule`: one way to run it, and one way to say what is wrong with it.
+
+A rule is a function of a problem, or an online rule: a class (or an instance) with
+`start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state, contribution)`
+(`step(state, x, y, weight)` if it is declared weighted), and optionally `finish(state) -> contribution`.
+Contributions sum to its gradient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from ..algorithms.online import run_online
+from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings
+from ..reference.errors import GradcheckError
+from ..reference.networks.base import RecurrentNetwork, not_a_network
+from ..reference.problem import Problem
+from .load import load_rule as load_rule
+
+
+class WrongResult(GradcheckError):
+    """The rule returned something that is not a gradient of the problem's parameters. shapes: of what came, by name."""
+
+    def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
+        self.shapes = shapes or {}
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule under audit, made of `target`. `function(problem, **settings)` is its raw result, unchecked.
+
+    assumed: it declares no claim, and is taken to claim that it is exact.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    declaration: Declaration
+    online: bool
+    origin: str
+    summary: str
+    target: Any = None
+    assumed: bool = False
+
+    def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
+        return self.function(problem, **(settings or {}))
+
+    def settings(self, T: int) -> list[dict[str, int]]:
+        """The keyword arguments to judge it at for T steps; one empty dict where it has none.
+
+        Raises `GradcheckError` where the declared function fails, or lists nothing, or something else than dicts.
+        """
+        declared = self.declaration.settings
+        if declared is None:
+            return [{}]
+        try:
+            listed = list(declared(T))
+        except Exception as error:
+            raise GradcheckError(
+                f"the settings that {self.name} declares raised {type(error).__name__} for T={T}: {error}"
+            ) from error
+        if not listed or not all(isinstance(chosen, dict) for chosen in listed):
+            raise GradcheckError(
+                f"the settings that {self.name} declares gave {listed!r} for T={T}; wanted at least one dict of "
+                "keyword arguments for every T >= 1"
+            )
+        return listed
+
+
+def as_rule(
+    target: Any,
+    *,
+    claims: Sequence[Claim] | None = None,
+    networks: Sequence[RecurrentNetwork] | None = None,
+    weighted: bool | None = None,
+) -> Rule:
+    """Make a `Rule` of a function, a class or an instance; keyword arguments override its declaration.
+
+    Raises `GradcheckError` for what cannot be a rule, with what was wanted, and for what is no claim or network.
+    """
+    _check_all("claims", claims, Claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    _check_all("networks", networks, object, 'gradcheck.Network("tanh", "identity", "squared_error"), ...')
+    for network in networks or ():
+        if refusal := not_a_network(network):
+            raise GradcheckError(refusal)
+    if networks is not None and not networks:
+        raise GradcheckError("networks is empty: a rule is judged on at least one network")
+    rule = target if isinstance(target, Rule) else _made(target, weighted)
+    changes: dict[str, Any] = {}
+    if claims is not None:
+        changes["claims"] = tuple(claims)
+        rule = dataclasses.replace(rule, assumed=False)
+    if networks is not None:
+        changes["networks"] = tuple(networks)
+    if weighted is not None:
+        changes["weighted"] = weighted
+    if not changes:
+        return rule
+    return dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
+
+
+def _check_all(what: str, given: Any, kind: type, such_as: str) -> None:
+    if given is not None and not isinstance(given, (list, tuple)):
+        raise GradcheckError(f"{what} must be a list; got {given!r}; write [{such_as}]")
+    for each in given or ():
+        if kind is not object and (isinstance(each, type) or not isinstance(each, kind)):
+            hint = " (write it with parentheses)" if isinstance(each, type) else ""
+            raise GradcheckError(f"{each!r} is not a {what.removesuffix('s')}{hint}; use {such_as}")
+
+
+def _made(target: Any, weighted: bool | None) -> Rule:
+    declaration, name = _declaration(target), _name(target)
+    assumed = not declaration.claims
+    if assumed:
+        declaration = dataclasses.replace(declaration, claims=(Exact(),))
+    online = hasattr(target, "start") and hasattr(target, "step")
+    if online:
+        function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
+    elif callable(target) and not isinstance(target, type):
+        _check_signature(target, name)
+        function = target
+    else:
+        raise GradcheckError(
+            f"{target!r} is no rule: wanted a function of a problem, or a class with start(network, parameters, "
+            f"initial_state) and step(state, x, y){_hint(target)}"
+        )
+    source = inspect.unwrap(getattr(target, "func", target))
+    module = getattr(source, "__module__", "?")
+    module = "__main__" if module == "__mp_main__" else module  # what a script is called in processes that it starts
+    origin = f"{module}:{getattr(source, '__qualname__', name)}"
+    document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
+    summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
+    return Rule(name, function, declaration, online, origin, summary, target, assumed)
+
+
+def _hint(target: Any) -> str:
+    """What somebody who hands over something else may have meant."""
+    if isinstance(target, ModuleType):
+        return "; this is a module: name a function in it"
+    kinds = (target if isinstance(target, type) else type(target)).__mro__
+    if any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in kinds):
+        return "; gradcheck.torch.rule(...) makes one of a torch module"
+    lacks = [part for part in ("start", "step") if not hasattr(target, part)]
+    return f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
+
+
+def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
+    """The rule at the settings that its claims give by number, and what to tell the reader of that.
+
+    A rule that declares Truncated("tau") and is judged on Truncated(3) is meant at tau=3. Where claims name several
+    numbers, or the rule does not declare such a claim, it is judged at every setting, and the reader is told.
+    """
+    own, given = _declaration(rule.target).claims, rule.declaration.claims
+    numbered = [claim for claim in given if claim not in own and int in map(type, vars(claim).values())]
+    if rule.declaration.settings is None or not numbered:
+        return rule, ""
+    told = f"{', '.join(map(str, numbered))} was judged at every setting that {rule.name} declares"
+    bound = [next((b for c in own if (b := _binding(c, claim))), None) for claim in numbered]
+    first = bound[0]
+    alike = first and all(b == first for b in bound) and all(isinstance(c, Pure) or c in numbered for c in given)
+    if not alike or rule.online or set(first or ()) != set(rule.settings(1)[0]):
+        return rule, told
+    at = functools.partial(rule.target, **(first or {}))
+    declared = rule.declaration
+    chosen = as_rule(at, claims=given, networks=declared.networks, weighted=declared.weighted)
+    values = ", ".join(f"{name}={value}" for name, value in (first or {}).items())
+    return chosen, f"{numbered[0]} was judged at {values}, the setting for which {rule.name} declares it"
+
+
+def _binding(declared: Claim, asked: Claim) -> dict[str, int] | None:
+    """The numbers for the names of the one that make it the other; None where none do."""
+    if type(declared) is not type(asked):
+        return None
+    pairs = [(getattr(declared, f.name), getattr(asked, f.name)) for f in dataclasses.fields(declared)]
+    found = {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, int)}
+    return found if all(isinstance(name, str) or name == number for name, number in pairs) else None
+
+
+def _name(target: Any) -> str:
+    if isinstance(target, functools.partial):
+        bound = ", ".join([*map(str, target.args), *(f"{k}={v}" for k, v in target.keywords.items())])
+        return f"{_name(target.func)}({bound})"
+    return getattr(target, "__name__", None) or type(target).__name__
+
+
+def _declaration(target: Any) -> Declaration:
+    """What a rule declares. A `functools.partial` keeps its function's claims, at the numbers that it binds.
+
+    Not those about costs in terms of settings: how a cost grows with a number says little of it at one.
+    """
+    own: Declaration | None = getattr(target, "__gradcheck__", None)
+    if own is not None or not isinstance(target, functools.partial):
+        return own or Declaration()
+    inner = _declaration(target.func)
+    if not inner.settings:
+        return dataclasses.replace(inner, settings=None)
+    claims = tuple(claim.bind(target.keywords) for claim in inner.claims if not isinstance(claim, Cost))
+    return dataclasses.replace(inner, claims=claims, settings=None)
+
+
+def _online_function(target: Any, name: str, declaration: Declaration, weighted: bool) -> Callable[..., Any]:
+    if isinstance(target, type):
+        try:
+            chosen = next(iter(declaration.settings(1))) if declaration.settings else {}
+            inspect.signature(target).bind(**chosen)
+        except TypeError as error:
+            raise GradcheckError(
+                f"the online rule {name} cannot be made without arguments ({error}); give its settings defaults, or "
+                "hand over an instance"
+            ) from None
+    _check_method(target, name, "start", ["network", "parameters", "initial_state"])
+    _check_method(target, name, "step", ["state", "x", "y", *(["weight"] if weighted else [])])
+    if hasattr(target, "finish"):
+        _check_method(target, name, "finish", ["state"])
+
+    def function(problem: Problem, **settings: int) -> Any:
+        instance = target(**settings) if isinstance(target, type) else target
+        return run_online(_Stepped(instance, name, tuple(problem.parameters)), problem, weighted=weighted)
+
+    return function
+
+
+class _Stepped:
+    """An online rule whose every contribution is looked at before it is added up."""
+
+    def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
+        self.rule, self.name, self.parameters = rule, name, parameters
+        self.start = rule.start
+        self.contributed = False
+
+    def step(self, *arguments: Any) -> Any:
+        came = self.rule.step(*arguments)
+        if not isinstance(came, tuple) or len(came) != 2:
+            what = f"a tuple of {len(came)}" if isinstance(came, tuple) else f"a {type(came).__name__}"
+            raise WrongResult(f"step of {self.name} returned {what}; wanted (state, contribution)")
+        return came[0], self._contribution(came[1], "step")
+
+    def finish(self, state: Any) -> Any:
+        came = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
+        if not self.contributed:
+            raise WrongResult(
+                f"{self.name} contributed nothing in any step; return a dict of arrays from step, or give it "
+                "finish(state) for what is left after the last step"
+            )
+        return came
+
+    def _contribution(self, came: Any, method: str) -> Any:
+        if came is not None and (not isinstance(came, dict) or set(came) != set(self.parameters)):
+            what = f"the keys {', '.join(map(str, came))}" if isinstance(came, dict) else f"a {type(came).__name__}"
+            raise WrongResult(
+                f"{method} of {self.name} contributed {what}; wanted None or a dict of arrays with "
+                f"{', '.join(self.parameters)}"
+            )
+        for key, value in (came or {}).items():
+            if isinstance(value, (list, tuple)):
+                raise WrongResult(f"{method} of {self.name} contributed a {type(value).__name__} for {key}, no array")
+        self.contributed = self.contributed or came is not None
+        return came
+
+
+def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> None:
+    bound = not isinstance(target, type) or isinstance(
+        inspect.getattr_static(target, method), (staticmethod, classmethod)
+    )
+    try:
+        signature = inspect.signature(getattr(target, method))
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*([] if bound else [None]), *wanted)
+    except TypeError:
+        hint = ""
+        if method == "step":
+            hint = "; declared weighted=True it takes the loss weight too, otherwise not"
+        raise GradcheckError(
+            f"{method} of the online rule {name} is {method}{signature}; wanted {method}({', '.join(wanted)}){hint}"
+        ) from None
+
+
+def _check_signature(function: Callable[..., Any], name: str) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    required = [
+        p.name
+        for p in signature.parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    positional = [
+        p
+        for p in signature.parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
+    ]
+    if len(required) == 2 and required[1] == "noise":
+        raise GradcheckError(
+            f"{name}{signature} takes noise: stochastic rules are declared in the design but not judged by this version"
+        )
+    if required[:1] == ["self"]:
+        raise GradcheckError(f"{name}{signature} is a method of no instance; hand over a bound one: thing.{name}")
+    if len(required) > 1 or not positional:
+        raise GradcheckError(
+            f"a rule takes one argument, the problem; {name} is {name}{signature}. Settings such as tau go behind a *, "
+            "or bind them with functools.partial"
+        )

@@ -1,0 +1,1 @@
+"""Files: what is kept between runs, in one format, read as untrusted data."""
