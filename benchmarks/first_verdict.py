@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gradcheck.evidence.floats.plans import lagwise
+from gradcheck.evidence.floats import lagwise
 from gradcheck.evidence.preconditions import purity
 
 from .rows import Outcome, Row, Skipped, at_most

@@ -2,7 +2,7 @@
 
 `Head` joins the two, because what a rule needs is dL_t/du, and because for the usual pairs
 (logistic with binary, softmax with categorical cross-entropy) that derivative is yhat - y without
-the division that the two factors would need. `tests/test_losses.py` has SymPy differentiate every
+the division that the two factors would need. `tests/unit/test_losses.py` has SymPy differentiate every
 composition and compares.
 """
 

@@ -12,7 +12,7 @@ zero if a symmetric entry has an odd power, else not negative. So the expectatio
 
 This is `signs` in the mean: the random signs leave exactly those products that share a sign. Where the targets are
 not symmetric the products with an odd power of a target stay, with a minus sign, and the claim fails:
-`tests/test_truncation.py` plants that.
+`tests/unit/test_truncation.py` plants that.
 """
 
 from __future__ import annotations

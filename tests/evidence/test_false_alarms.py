@@ -28,9 +28,9 @@ import gradcheck
 from gradcheck.algorithms import RTRL, Schmidhuber
 from gradcheck.algorithms import bptt as shipped_bptt
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats import allowance as module
+from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.floats.allowance import allowance
-from gradcheck.evidence.floats.plans import allowance as module
-from gradcheck.evidence.floats.plans import blackbox
 from gradcheck.evidence.target import expected
 from gradcheck.problems.lively import lively_problem, targets_for
 from gradcheck.records import Status, Strength

@@ -17,7 +17,7 @@ from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
 from gradcheck.evidence.base import Case, Witness, spread, tells
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
-from gradcheck.evidence.floats.plans import blackbox, lagwise
+from gradcheck.evidence.floats import blackbox, lagwise
 from gradcheck.evidence.target import TargetFailed
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength

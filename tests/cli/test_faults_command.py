@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gradcheck.chapters import matrix
-from gradcheck.cli.commands import commands as cli
+from gradcheck.cli import commands as cli
 from gradcheck.faults import FAULTS
 
 

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 import gradcheck.reference.problem  # noqa: F401
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RAISES = "raise RuntimeError('an outsider\\'s own package was imported')\n"
 

@@ -27,7 +27,7 @@ PLUGIN = [] if INSTALLED else ["-p", "gradcheck.pytest_plugin"]
 
 HEAD = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 import gradcheck
 from plain_rules import *
 from gradcheck.algorithms import *

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("brief")
 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
     monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 

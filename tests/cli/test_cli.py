@@ -21,13 +21,13 @@ from typer.testing import CliRunner, Result
 
 import gradcheck
 from gradcheck.chapters import catalogue
-from gradcheck.cli.commands import commands as cli
+from gradcheck.cli import commands as cli
 from gradcheck.records import Chapter, Collection, Report
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
-from gradcheck.rules.adapt import load as targets
+from gradcheck.rules import load as targets
 
-RULES = Path(__file__).parent / "plain_rules.py"
+RULES = Path(__file__).parents[1] / "plain_rules.py"
 pytestmark = pytest.mark.usefixtures("brief")
 BADLY = {
     "syntax.py": ("def rule(problem:\n", "is not valid Python"),

@@ -11,8 +11,8 @@ from wrong_rules import as_black_box
 
 import gradcheck
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats import laws, properties
 from gradcheck.evidence.floats.laws import PROPERTIES
-from gradcheck.evidence.floats.plans import laws, properties
 from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status, Strength
@@ -26,7 +26,7 @@ BY_NAME = {each.name: each for each in PROPERTIES}
 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
     monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 

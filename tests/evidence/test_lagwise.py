@@ -10,7 +10,7 @@ from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.floats.plans import lagwise
+from gradcheck.evidence.floats import lagwise
 from gradcheck.explain import counterexample
 from gradcheck.records import Status
 from gradcheck.reference import lags
@@ -23,7 +23,7 @@ SIZE = Sizes(24, 5, 24, 2)
 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
     monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
 COMMANDS = [code.strip() for language, code in BLOCKS if language == "sh"]
 PYTHON = [code for language, code in BLOCKS if language == "python"]

@@ -7,9 +7,9 @@ import pytest
 
 from gradcheck import audit
 from gradcheck.records import Status, Strength
-from gradcheck.rules.adapt import load_rule
+from gradcheck.rules.load import load_rule
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def _audit(name):

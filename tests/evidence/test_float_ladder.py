@@ -10,7 +10,7 @@ from right_rules import by_numpy_at
 from wrong_rules import WRONG, as_black_box, made
 
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.floats.plans import float_ladder
+from gradcheck.evidence.floats import float_ladder
 from gradcheck.records import Status
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.networks.base import Network

@@ -1,4 +1,4 @@
-"""The NumPy programs that show a counterexample: what they look like; tests/test_evidence.py has what they show."""
+"""The NumPy programs that show a counterexample: what they look like; `test_evidence.py` has what they show."""
 
 from __future__ import annotations
 

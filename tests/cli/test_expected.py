@@ -23,13 +23,13 @@ from gradcheck.report.brief import failure, summary_line
 from gradcheck.report.words import outcome
 
 pytest_plugins = "pytester"
-RULES = Path(__file__).parent / "plain_rules.py"
+RULES = Path(__file__).parents[1] / "plain_rules.py"
 WHY = "halved on purpose, see #12"
 
 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
     monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 

@@ -13,7 +13,7 @@ from gradcheck.chapters import matrix
 from gradcheck.chapters.matrix import BRIEF, Extent, Result
 from gradcheck.chapters.peers import Peer
 from gradcheck.engine.effort import Effort
-from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.evidence.floats import blackbox
 from gradcheck.faults import FAULTS, Change, Fault, fault_named, patched, rules
 from gradcheck.faults.fault import BASES, black_box, build
 from gradcheck.records import Collection, Status

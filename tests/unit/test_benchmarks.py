@@ -149,7 +149,7 @@ def test_blas_gets_its_threads_before_numpy_is_loaded() -> None:
         "assert threads.FIXED and 'OPENBLAS_NUM_THREADS' not in os.environ, 'NumPy was loaded before'"
     )
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=Path(__file__).parent.parent)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=Path(__file__).parents[2])
     assert not threads.FIXED, "pytest loads NumPy first"
 
 

@@ -12,7 +12,7 @@ import pytest
 from right_rules import bptt
 from wrong_rules import WRONG, made
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def shown(rule: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:

@@ -14,8 +14,8 @@ from wrong_rules import WRONG, as_black_box, made
 
 import gradcheck
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.floats import blackbox, power
 from gradcheck.evidence.floats.allowance import allowance
-from gradcheck.evidence.floats.plans import blackbox, power
 from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength

@@ -298,7 +298,7 @@ def test_same_bytes(kind: str) -> None:
 
 def test_same_bytes_in_another_process() -> None:
     code = "import tests.test_report as t, hashlib; print(hashlib.sha256(t.to_html(t.SAMPLE).encode()).hexdigest())"
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     runs = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -564,7 +564,7 @@ def test_import_is_quick() -> None:
         "import sys, gradcheck.report as r, gradcheck.records as v; r.to_text(v.Report('r', '', (), ())); "
         "print([m for m in ('matplotlib', 'jinja2', 'latex2mathml', 'rich') if m in sys.modules])"
     )
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True).stdout
         == "[]\n"

@@ -21,7 +21,7 @@ from wrong_rules import WRONG, WRONG_ON_FLOATS, as_black_box, made
 import gradcheck
 from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import enclosure, formal, ladder, modular
-from gradcheck.evidence.floats.plans import blackbox
+from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.preconditions import liveness, purity
 from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem
@@ -38,7 +38,7 @@ IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes 
 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the wrong rules here is for tests/test_diagnosis.py to say."""
+    """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
     monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
 
 

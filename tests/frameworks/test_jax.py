@@ -11,8 +11,8 @@ import pytest
 
 import gradcheck
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.floats.plans import blackbox
-from gradcheck.evidence.floats.plans import plans as floats
+from gradcheck.evidence.floats import blackbox
+from gradcheck.evidence.floats import plans as floats
 from gradcheck.evidence.preconditions import purity
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status

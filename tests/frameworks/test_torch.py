@@ -14,9 +14,9 @@ from made_up import GatedLeaky
 
 import gradcheck
 from gradcheck.evidence.base import Case, Finding
+from gradcheck.evidence.floats import blackbox
+from gradcheck.evidence.floats import plans as floats
 from gradcheck.evidence.floats.allowance import allowance
-from gradcheck.evidence.floats.plans import blackbox
-from gradcheck.evidence.floats.plans import plans as floats
 from gradcheck.evidence.floats.power import reaches
 from gradcheck.evidence.preconditions import purity
 from gradcheck.problems.lively import lively_problem, telling_problems
