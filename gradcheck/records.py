@@ -32,13 +32,38 @@ class Strength(enum.IntEnum):
     PROVED = 4
 
 
+class Covers(enum.Enum):
+    """The networks that evidence speaks for."""
+
+    NETWORK = "the network on which it was gathered"
+    KIND = "every network of that kind: activation, output and loss were left undefined"
+
+
+class Cause(enum.Enum):
+    """The reason why evidence is missing, or why a rule cannot be judged."""
+
+    TIMEOUT = "a call of the rule did not return in time"
+    MEMORY = "the rule used up its memory"
+    CRASH = "the rule's process was ended by a signal"
+    EXIT = "the rule ended its own process"
+    CHANNEL = "the rule closed, or wrote into, the channel of its results"
+    FAILED = "the rule raised an error"
+    MALFORMED = "the rule returned something that is no gradient"
+    KEEPS_STATE = "the rule's result depends on earlier calls"
+
+
+TOO_MUCH = frozenset({Cause.TIMEOUT, Cause.MEMORY})
+"""Causes that say a problem was too large for the rule, not that the rule is wrong on it."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One way of knowing, applied to one claim.
 
     kind: formal, modular, enclosure, ladder, float64, purity, ... statement: the sentence that was shown.
     scope: the sizes, networks and settings that it was shown for. blind: what it could not have seen.
-    details: numbers for the report, plain values only.
+    details: numbers for the report, plain values only. covers: the networks that it speaks for.
+    cause: why it is missing, or why the rule cannot be judged; None where neither is so.
     """
 
     kind: str
@@ -48,6 +73,8 @@ class Evidence:
     scope: str = ""
     blind: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    covers: Covers = Covers.NETWORK
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True)

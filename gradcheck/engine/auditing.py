@@ -19,7 +19,7 @@ from ..evidence.preconditions import liveness, oracles, purity
 from ..judge import costs as costing
 from ..judge.claim import Found, Judge, Maker
 from ..judge.conclude import merge
-from ..records import Evidence, Report, Stage, Status, Strength, Verdict
+from ..records import Cause, Evidence, Report, Stage, Status, Strength, Verdict
 from ..reference.claims import Claim, Cost, Equals, LagClaim, Online, Pure, checked_expectations
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
@@ -218,8 +218,7 @@ class Audit:
         last = findings[-1].evidence
         self._stage("purity", last.status, last.statement)
         verdict = Verdict("pure", last.status, last.strength, last.statement, merge([f.evidence for f in findings]))
-        kept = ("between two calls", "of the next call")
-        stateful = last.status is Status.REFUTED and any(words in last.statement for words in kept)
+        stateful = last.cause is Cause.KEEPS_STATE
         return verdict, f"the rule is not a function of its problem: {last.statement}" if stateful else ""
 
     def _on(self, network: RecurrentNetwork, text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..records import Evidence, Status, Strength
+from ..records import Cause, Evidence, Status, Strength
 from ..reference.claims import Claim, Exact, LagClaim, Settings
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
@@ -68,14 +68,15 @@ def not_run(kind: str, reason: str, **details: Any) -> Finding:
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
 
 
-def lost(kind: str, reason: str) -> Finding:
+def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
     """What stands for a kind of evidence that the rule did not let be gathered, by a crash or by taking too long.
 
     As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
     """
     if kind == "float64":
-        return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason))
-    return not_run(kind, reason)
+        return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
+    finding = not_run(kind, reason)
+    return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, cause=cause))
 
 
 def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..evidence.base import Finding
 from ..evidence.floats import properties
-from ..records import Evidence, Status, Strength, Verdict
+from ..records import Covers, Evidence, Status, Strength, Verdict
 from ..reference.claims import Claim
 from ..reference.networks.base import RecurrentNetwork
 
@@ -31,7 +31,7 @@ class Gathered:
     def proof(self) -> Evidence | None:
         """A proof here for every activation, output and loss, so for every network of this kind."""
         found = self.findings[0].evidence
-        general = found.status is Status.HOLDS and "every output and every loss" in found.statement
+        general = found.status is Status.HOLDS and found.covers is Covers.KIND
         return self.covered or (found if general and not self.most else None)
 
     @property

@@ -297,7 +297,7 @@ def test_same_bytes(kind: str) -> None:
 
 
 def test_same_bytes_in_another_process() -> None:
-    code = "import tests.test_report as t, hashlib; print(hashlib.sha256(t.to_html(t.SAMPLE).encode()).hexdigest())"
+    code = "import sys; sys.path[:0] = ['tests', 'tests/unit']; import test_report as t, hashlib; print(hashlib.sha256(t.to_html(t.SAMPLE).encode()).hexdigest())"
     root = Path(__file__).parents[2]
     runs = {
         subprocess.run(

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...records import Evidence, Status, Strength
+from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import RecurrentNetwork, Sizes
@@ -158,7 +158,9 @@ def _concluded(
 ) -> Finding:
     if not shown:
         return not_run(KIND, "SymPy's derivative takes too long here")
-    holds_for = families(case.network)[max(each["family"] for each in shown)][0]
+    family = max(each["family"] for each in shown)
+    holds_for = families(case.network)[family][0]
+    general = family == 0 and hasattr(case.network, "undefined")
     reached: dict[tuple[int, int, int], int] = {}
     more = []
     for each in shown:
@@ -180,6 +182,7 @@ def _concluded(
             scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
             blind="code that takes another path at larger sizes",
             details={"identities": sum(each["identities"] for each in shown)},
+            covers=Covers.KIND if general else Covers.NETWORK,
         ),
         planted=total(each["planted"] for each in shown),
     )

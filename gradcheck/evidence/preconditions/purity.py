@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...problems.lively import lively_problem
-from ...records import Evidence, Status, Strength
+from ...records import Cause, Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
@@ -30,7 +30,11 @@ DRAWS = 40
 
 
 class Impure(Exception):
-    """What the rule did that a rule must not; the message is for its author."""
+    """What the rule did that a rule must not; the message is for its author. cause: where nothing can be judged."""
+
+    def __init__(self, message: str, cause: Cause | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
@@ -47,7 +51,7 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
             except Impure as error:
                 at = f" (at {place(size, settings)})"
                 return Finding(
-                    Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}"),
+                    Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}", cause=error.cause),
                     Witness(case.network, size, settings, str(error), problem),
                 )
             printed = printed or seen.changes.printed
@@ -133,7 +137,8 @@ def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
         if not np.array_equal(array, kept[key]) and not within_rounding(array, kept[key], problem):
             raise Impure(
                 f"its {key} differs between two calls on the same problem, by up to "
-                f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers"
+                f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers",
+                Cause.KEEPS_STATE,
             )
 
 
@@ -164,7 +169,8 @@ def _reject_shared(first: Run, second: Run) -> None:
     for key, array in first.gradient.items():
         for other_key, other in second.gradient.items():
             if np.shares_memory(array, other):
-                raise Impure(f"its {key} shares memory with the {other_key} of the next call; return fresh arrays")
+                text = f"its {key} shares memory with the {other_key} of the next call; return fresh arrays"
+                raise Impure(text, Cause.KEEPS_STATE)
 
 
 def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
