@@ -13,7 +13,7 @@ from ..evidence.pieces import Part
 from ..records import Evidence
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
-from ..store.codec import plain, read
+from ..store.codec import from_data, to_data
 from ..store.data import problem_from
 from .course import Course
 
@@ -22,7 +22,7 @@ def part_as_data(part: Part) -> dict[str, Any]:
     """{"shown": ..., "seconds": ...}, or "ended" for a finding."""
     if part.ended is not None:
         return {"ended": _finding_as_data(part.ended), "seconds": part.seconds}
-    return {"shown": plain(part.shown), "seconds": part.seconds}
+    return {"shown": to_data(part.shown), "seconds": part.seconds}
 
 
 def part_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Part:
@@ -34,13 +34,13 @@ def part_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Part:
 
 def shown_from(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the piece showed."""
-    found: Mapping[str, Any] = read(Any, data["shown"])
+    found: Mapping[str, Any] = from_data(Any, data["shown"])
     return found
 
 
 def _finding_as_data(finding: Finding) -> dict[str, Any]:
     return {
-        "evidence": plain(finding.evidence),
+        "evidence": to_data(finding.evidence),
         "generic": finding.generic,
         "planted": list(finding.planted),
         "witness": finding.witness and _witness_as_data(finding.witness),
@@ -48,7 +48,7 @@ def _finding_as_data(finding: Finding) -> dict[str, Any]:
 
 
 def _finding_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Finding:
-    evidence = read(Evidence, data["evidence"])
+    evidence = from_data(Evidence, data["evidence"])
     witness = data["witness"] and _witness_from(data["witness"], network)
     given, rejected = data["planted"]
     return Finding(evidence, witness, data["generic"], (given, rejected))
@@ -74,19 +74,19 @@ def _text(array: Any) -> Any:
 
 
 def _witness_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Witness:
-    problem: Problem | None = data["arrays"] and problem_from(data["arrays"], network)
     sizes, settings = Sizes(*data["sizes"]), dict(data["settings"])
+    problem: Problem | None = data["arrays"] and problem_from(data["arrays"], network)
     return Witness(network, sizes, settings, data["detail"], problem, data["floats"], data["dtype"])
 
 
 def course_as_data(course: Course) -> Any:
     """How far an audit came."""
-    return plain(course)
+    return to_data(course)
 
 
 def course_from(data: Mapping[str, Any]) -> Course:
     """The course that `course_as_data` wrote."""
-    found: Course = read(Course, data)
+    found: Course = from_data(Course, data)
     return found
 
 
@@ -94,13 +94,13 @@ def require_found(data: Any) -> None:
     """Raises an error of some kind for what is not {"part": ...}, {"course": ...} or {"failed": ...}."""
     ((kind, value),) = data.items()
     if kind == "part":
-        read(float, value["seconds"])
+        from_data(float, value["seconds"])
         if "ended" not in value:
-            read(dict[str, Any], value["shown"])
+            from_data(dict[str, Any], value["shown"])
             return
         ended = value["ended"]
-        read(Evidence, ended["evidence"])
-        read(tuple[int, int], ended["planted"])
+        from_data(Evidence, ended["evidence"])
+        from_data(tuple[int, int], ended["planted"])
         if not {"witness", "generic"} <= set(ended):
             raise ValueError("a finding without a witness, or None for one")
     elif kind == "course":

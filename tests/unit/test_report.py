@@ -362,30 +362,33 @@ def test_schema_knows_every_field() -> None:
     for record in (Evidence, Counterexample, Verdict, Stage, Report, Statement, Figure, Chapter, Collection):
         known = set(definitions[record.__name__.lower()]["properties"])
         missing = {f.name for f in dataclasses.fields(record)} - known
-        assert not missing, f"schema.json lacks {missing} of {record.__name__}"
+        assert not missing, f"the schema lacks {missing} of {record.__name__}"
     for enum, name in ((verdicts.Status, "status"), (verdicts.Strength, "strength")):
         assert set(definitions[name]["enum"]) == set(enum.__members__)
-    text = json.dumps(schema())
-    assert text.count('"description"') >= text.count('"type"') * 0.8, (
-        "a schema without descriptions is no documentation"
-    )
+    undescribed = [name for name, made in definitions.items() if not made.get("description")]
+    assert not undescribed, f"a schema without descriptions is no documentation: {undescribed}"
+    assert definitions["evidence"]["properties"]["blind"]["description"], "what the docstring says of a field is lost"
 
 
 BROKEN = {
     "{": "not JSON",
-    "[]": "no schema_version",
+    "[]": "Expected `object`",
+    "{}": "missing required field `schema_version`",
     '{"schema_version": "2.0", "kind": "audit", "gradcheck_version": "9"}': "written by gradcheck 9",
     '{"schema_version": "1.0", "kind": "poem"}': "audit, collection; got 'poem'",
-    '{"schema_version": "1.0", "kind": "audit"}': "lacks rule",
-    to_json(BPTT).replace('"PROVED"', '"SURE"'): "verdicts[0].strength should be one of NONE",
-    to_json(BPTT).replace('"seed": 7', '"seed": true'): "seed should be a whole number; got True",
-    to_json(BPTT).replace('"networks": [', '"networks": 3, "x": ['): "networks should be a list; got 3",
+    '{"schema_version": "1.0", "kind": ["audit"]}': "at kind",
+    '{"schema_version": "1.0", "kind": "audit"}': "missing required field `rule`",
+    "[" * 100_000: "nested too deeply",
+    '{"schema_version": NaN}': "not JSON",
+    to_json(BPTT).replace('"PROVED"', '"SURE"'): r"at verdicts\[0\].strength: .*'SURE'",
+    to_json(BPTT).replace('"seed": 7', '"seed": true'): "at seed: Expected `int`, got `bool`",
+    to_json(BPTT).replace('"networks": [', '"networks": 3, "x": ['): "at networks: Expected `array`, got `int`",
 }
 
 
 @pytest.mark.parametrize(("text", "fragment"), BROKEN.items(), ids=BROKEN.values())
 def test_json_errors(text: str, fragment: str) -> None:
-    with pytest.raises(GradcheckError, match=re.escape(fragment)):
+    with pytest.raises(GradcheckError, match=fragment):
         from_json(text)
 
 
