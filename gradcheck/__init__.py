@@ -19,9 +19,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .engine.audit import audit as audit
     from .engine.isolation.parent import Limits as Limits
+    from .engine.replay import replay as replay
     from .explain.replay import Outcome as Outcome
     from .explain.replay import Replay as Replay
-    from .explain.replay import replay as replay
     from .pytest_plugin import parametrize as parametrize
     from .records import Collection as Collection
     from .records import Report as Report
@@ -72,7 +72,8 @@ _HOME = {
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),
     **dict.fromkeys(("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network"), "reference.network"),
     "Problem": "reference.problem",
-    **dict.fromkeys(("Outcome", "Replay", "replay"), "explain.replay"),
+    **dict.fromkeys(("Outcome", "Replay"), "explain.replay"),
+    "replay": "engine.replay",
     **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "records"),
 }
 

@@ -196,16 +196,16 @@ def replay(
       gradcheck replay case.json my_rules.py:rtrl
     """  # noqa: D301
     with _usage_errors():
-        from ..explain.replay import replay
+        from ..engine.replay import replay
         from ..reference.errors import GradcheckError
         from ..rules.load import resolve
         from ..store.case import read
 
-        data = read(case)
+        read(case)
         rules = resolve(target)
         if len(rules) > 1:
             raise GradcheckError(f"{target} names {len(rules)} rules; name one: {', '.join(name for name, _ in rules)}")
-        outcome = replay(data, rules[0][1])
+        outcome = replay(case, rules[0][1])
     typer.echo(str(outcome))
     raise typer.Exit(outcome.exit_status)
 

@@ -75,7 +75,7 @@ def _text(array: Any) -> Any:
 
 def _witness_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Witness:
     sizes, settings = Sizes(*data["sizes"]), dict(data["settings"])
-    problem: Problem | None = data["arrays"] and problem_from(data["arrays"], network)
+    problem: Problem | None = data["arrays"] and problem_from(data["arrays"], network, sizes)
     return Witness(network, sizes, settings, data["detail"], problem, data["floats"], data["dtype"])
 
 

@@ -1,16 +1,17 @@
-"""A saved counterexample, run again: is the rule still wrong on it?
+"""A saved counterexample, run again: the comparison, and the record of what it shows.
 
 The rule runs on floats, and each entry of each parameter is judged against the ball of its true value and its derived
-rounding allowance, as in an audit; not only the entry that was wrong.
+rounding allowance, as in an audit; not only the entry that was wrong. `gradcheck.replay` runs this in a process of its
+own; see `engine.replay`.
 """
 
 from __future__ import annotations
 
 import enum
 import inspect
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import flint
@@ -19,21 +20,20 @@ import numpy as np
 from ..evidence.base import place
 from ..evidence.floats.blackbox import compare_on
 from ..evidence.target import entries
-from ..records import Counterexample, spoken
-from ..reference.claims import Claim
+from ..records import spoken
+from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
-from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
-from ..rules.adapt import Rule, as_rule
+from ..rules.adapt import Rule
 from ..rules.call import RuleFailed, WrongResult
-from ..store.case import read
-from ..store.data import claim_from, network_from, problem_from
 from .counterexample import as_fraction
+
+_WIDTH, _COLUMN, _NAMED = 80, 14, 6
 
 
 class Outcome(enum.Enum):
-    """What became of a case. The value says what that means."""
+    """The result of a replay. The value says what it means."""
 
     STILL_WRONG = "an entry is provably further from its true value than rounding allows"
     FIXED = "every entry of every parameter is within what rounding allows of its true value"
@@ -47,7 +47,15 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """An entry of the result: what came, its true value, their distance and what rounding allows, to print."""
+    """An entry of the result, as text to print.
+
+    Attributes:
+        name: Such as R[0,1].
+        got: The rule's number.
+        true: The true value.
+        gap: The distance between the two.
+        allowance: The most that rounding could account for.
+    """
 
     name: str
     got: str
@@ -58,10 +66,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of a case. where: sizes and settings. shown: the case's entry, or the first wrong one if that is right.
+    """The record of a replay.
 
-    wrong, undecided: names of entries. total: how many there are. before: (entry, got) when the case was saved.
-    message: what the rule raised.
+    Attributes:
+        outcome: The result.
+        rule: The name of the rule.
+        claim: The claim, as printed.
+        where: The sizes and settings.
+        before: The case's entry, and the rule's number when the case was saved.
+        shown: The case's entry, or the first wrong one if that is right.
+        wrong: The names of the entries that are wrong.
+        undecided: The names of the entries without a finite allowance.
+        total: The number of entries.
+        message: The reason for an ERROR.
     """
 
     outcome: Outcome
@@ -81,35 +98,26 @@ class Replay:
         return {Outcome.FIXED: 0, Outcome.INCONCLUSIVE: 3}.get(self.outcome, 1)
 
     def __str__(self) -> str:
-        from ..report.replayed import to_text
+        return "\n".join(self._lines())
 
-        return to_text(self)
-
-
-def replay(case: str | Path | Mapping[str, Any] | Counterexample, rule: Any) -> Replay:
-    """Run a rule on a saved case: a path, its data, or a counterexample of a report.
-
-    Raises `GradcheckError` for what is no case or no rule, a network that cannot be loaded, and a rule that does not
-    take the case's settings.
-    """
-    data = read(case)
-    replayed = as_rule(rule, weighted=True if data["weighted"] else None)
-    try:
-        claim = claim_from(data["claim"])
-        problem = problem_from(data["arrays"], network_from(data["network"], replayed.declaration.networks))
-        _check_sizes(data["sizes"], problem)
-    except GradcheckError as error:
-        raise GradcheckError(f"this case cannot be replayed: {error}") from error
-    _check_settings(replayed, problem, data["settings"])
-    return _judged(replayed, claim, problem, data)
+    def _lines(self) -> Iterator[str]:
+        head = f"{self.outcome.label}: {self.rule}, claimed {self.claim}, on the case with {self.where}"
+        yield from textwrap.wrap(_one_line(head), _WIDTH, break_on_hyphens=False)
+        if self.message:
+            yield from _row("", self.message)
+        if self.shown:
+            relation = "should be" if self.shown.name in self.wrong else "truly"
+            yield from _row(self.shown.name, f"{self.shown.got}, {relation} {self.shown.true}")
+            yield from _row("off by", _distance(self.shown))
+            parts = {"are wrong": self.wrong, "have no finite rounding allowance": self.undecided}
+            counts = [f"{len(n)} of {self.total} {what}: {_listed(n)}" for what, n in parts.items() if n]
+            yield from _row("entries", "; ".join(counts) or f"all {self.total} are within what rounding allows")
+        entry, got = self.before
+        yield from _row("the case", f"{entry} was {got}")
 
 
-def _check_sizes(stated: Mapping[str, int], problem: Problem) -> None:
-    if set(stated) != {"T", "I", "D", "K"} or Sizes(**stated) != problem.sizes:
-        raise GradcheckError(f"its sizes are {dict(stated)}, and its arrays have {problem.sizes}")
-
-
-def _check_settings(rule: Rule, problem: Problem, settings: Mapping[str, int]) -> None:
+def check_settings(rule: Rule, problem: Problem, settings: Settings) -> None:
+    """Raise `GradcheckError` where the rule does not take these keyword arguments."""
     try:
         inspect.signature(rule.function).bind(problem, **settings)
     except TypeError as error:
@@ -121,9 +129,24 @@ def _check_settings(rule: Rule, problem: Problem, settings: Mapping[str, int]) -
         pass
 
 
-def _judged(rule: Rule, claim: Claim, problem: Problem, data: Mapping[str, Any]) -> Replay:
-    settings, saved = data["settings"], data["entry"]
-    common = (rule.name, str(claim), place(problem.sizes, settings), (saved, data["got"]))
+def compared(rule: Rule, claim: Claim, problem: Problem, settings: Settings, before: tuple[str, str]) -> Replay:
+    """Run the rule on the problem and compare every entry with what is claimed.
+
+    Args:
+        rule: The rule.
+        claim: A claim that promises a gradient.
+        problem: The problem of the case, in float64.
+        settings: The rule's keyword arguments.
+        before: The case's entry, and the rule's number when the case was saved.
+
+    Raises:
+        GradcheckError: The problem has no such entry.
+    """
+    saved = before[0]
+    common = (rule.name, str(claim), place(problem.sizes, settings), before)
+    names = [entry_name(name, index) for name, index, _ in entries(problem.parameters)]
+    if saved not in names:
+        raise GradcheckError(f"this case is about the entry {saved}, and its parameters have {_listed(names)}")
     try:
         _, result, truth, field, allowed = compare_on(rule, claim, problem, settings)
     except (RuleFailed, WrongResult, UnsupportedOperation) as error:
@@ -140,8 +163,6 @@ def _judged(rule: Rule, claim: Claim, problem: Problem, data: Mapping[str, Any])
                 undecided.append(at)
             elif gap > flint.arb(allow):
                 wrong.append(at)
-        if saved not in judged:
-            raise GradcheckError(f"this case is about the entry {saved}, and its parameters have {', '.join(judged)}")
         shown = wrong[0] if wrong and saved not in wrong else saved
         value, true, gap, allow = judged[shown]
         known = spoken(true.str(20, radius=False), as_fraction(claim, problem, shown, true))
@@ -149,3 +170,25 @@ def _judged(rule: Rule, claim: Claim, problem: Problem, data: Mapping[str, Any])
         entry = Entry(shown, repr(value), known, gap.str(6, radius=False), allowance)
     outcome = Outcome.STILL_WRONG if wrong else Outcome.INCONCLUSIVE if undecided else Outcome.FIXED
     return Replay(outcome, *common, entry, tuple(wrong), tuple(undecided), len(judged))
+
+
+def _distance(entry: Entry) -> str:
+    if entry.got in ("nan", "inf", "-inf"):
+        return "it is not a number" if entry.got == "nan" else "it is infinite"
+    return entry.gap + (f", rounding allows {entry.allowance}" if entry.allowance != "0" else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _row(label: str, text: str) -> Iterator[str]:
+    lines = textwrap.wrap(_one_line(text), _WIDTH - _COLUMN, break_on_hyphens=False) or [""]
+    for number, line in enumerate(lines):
+        yield f"{'' if number else _one_line(label):<{_COLUMN}}{line}"
+
+
+def _one_line(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))

@@ -1,86 +1,144 @@
-"""A counterexample as a JSON case, for `gradcheck replay`. The schema of the text is `case_schema.json`."""
+"""A counterexample as a JSON case, for `gradcheck replay`. What a case is, `Document` and `schema` say.
+
+A case is untrusted. It is read as data, within limits of size, and names nothing that would be imported; see
+SECURITY.md.
+"""
 
 from __future__ import annotations
 
-import json
-import typing
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Union
+
+import msgspec
 
 from gradcheck.reference.errors import GradcheckError
 
 from ..records import Counterexample
-from .codec import package_version
+from ..reference.claims import Claim
+from ..reference.networks.base import Sizes
+from ..reference.problem import Problem
+from ..rules.adapt import Rule
+from . import codec
+from .data import (
+    LAG_CLAIMS,
+    NETWORKS,
+    EqualsData,
+    Name,
+    OwnNetwork,
+    SizesData,
+    array_schema,
+    claim_from,
+    network_from,
+    problem_from,
+)
 
 VERSION = "1.0"
+LARGEST = 2**25
+"""Bytes of a case."""
 _RESULTS = ("entry", "expected", "exact", "got", "gap", "allowance", "certified")
-_KEYS: dict[str, type] = {
-    "rule": str, "claim": dict, "network": dict, "weighted": bool, "sizes": dict, "settings": dict, "arrays": dict,
-    **dict.fromkeys(_RESULTS, str),
-}  # fmt: skip
-_SPOKEN = {str: "text", dict: "an object", bool: "true or false"}
+_CLAIMS: Any = Union[(*LAG_CLAIMS, EqualsData)]
+_NETWORKS: Any = Union[(*NETWORKS, OwnNetwork)]
+
+
+class _Array:
+    """Nested lists of numbers as text."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Document(msgspec.Struct, tag="case", tag_field="kind", forbid_unknown_fields=True):
+    """A problem on which a rule was wrong, to be run again.
+
+    Every number that a computation needs is text that reads back to exactly the same float.
+    """
+
+    schema_version: codec.Version
+    gradcheck_version: codec.Writer
+    rule: Name
+    claim: _CLAIMS
+    network: _NETWORKS
+    weighted: bool
+    sizes: SizesData
+    settings: dict[Name, Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31)]]
+    arrays: dict[Name, _Array]
+    entry: Name
+    expected: str
+    exact: str
+    got: str
+    gap: str
+    allowance: str
+    certified: str
+
+    def claim_and_problem(self, rule: Rule) -> tuple[Claim, Problem]:
+        """Return the claim and the problem; what is not shipped is recognised among what the rule declares.
+
+        Raises:
+            GradcheckError: The rule declares no such network or target, or the arrays do not fit together.
+        """
+        try:
+            network = network_from(self.network, rule.declaration.networks)
+            arrays = {name: array.value for name, array in self.arrays.items()}
+            problem = problem_from(arrays, network, Sizes(**msgspec.structs.asdict(self.sizes)))
+            return claim_from(self.claim, rule.declaration.claims), problem
+        except GradcheckError as error:
+            raise GradcheckError(f"this case cannot be replayed: {error}") from error
 
 
 def schema() -> dict[str, object]:
-    """The JSON Schema (draft 2020-12) of a case."""
-    text = resources.files(__package__ or "gradcheck.store").joinpath("case_schema.json").read_text("utf-8")
-    return typing.cast("dict[str, object]", json.loads(text))
+    """Return the JSON Schema (draft 2020-12) of a case."""
+    made = codec.json_schema(
+        Document, "case", "A counterexample of gradcheck.", schema_hook=lambda kind: {"$ref": "#/$defs/array"}
+    )
+    return made | {"$defs": {**made["$defs"], "array": array_schema(_Array)}}  # type: ignore[dict-item]
 
 
 def to_json(example: Counterexample) -> str:
-    """The case as JSON text. Raises `GradcheckError` for a counterexample that no audit of a rule has made."""
-    return json.dumps(as_data(example), indent=2, ensure_ascii=False) + "\n"
+    """Return the case as JSON text. Raises `GradcheckError` for a counterexample that is about no rule."""
+    return codec.dumps(as_data(example), indent=2) + "\n"
 
 
 def as_data(example: Counterexample) -> dict[str, Any]:
-    """The case as what JSON holds."""
+    """Return the case as JSON types."""
     if not example.replay:
         raise GradcheckError("this counterexample is about no rule, so there is none to replay; run its snippet")
-    envelope = {"schema_version": VERSION, "kind": "case", "gradcheck_version": package_version()}
+    envelope = {"schema_version": VERSION, "kind": "case", "gradcheck_version": codec.package_version()}
     problem = {name: example.problem[name] for name in ("sizes", "settings", "arrays")}
-    return envelope | example.replay | problem | {name: getattr(example, name) for name in _RESULTS}
+    return codec.to_data(  # type: ignore[no-any-return]
+        envelope | example.replay | problem | {name: getattr(example, name) for name in _RESULTS}
+    )
 
 
-def read(source: str | Path | Mapping[str, Any] | Counterexample) -> dict[str, Any]:
-    """A case from its file, its data or its record, its keys looked at. Raises `GradcheckError` where it is none."""
+def read(source: str | Path | Mapping[str, Any] | Counterexample) -> Document:
+    """Read a case from its file, its data or its record.
+
+    Raises:
+        GradcheckError: It is no case, or is too large; the message names the place.
+    """
     if isinstance(source, Counterexample):
-        return as_data(source)
-    data = source if isinstance(source, Mapping) else _loaded(Path(source))
-    version, kind = data.get("schema_version"), data.get("kind")
-    if kind in ("audit", "collection"):
+        data: Any = as_data(source)
+    else:
+        data = dict(source) if isinstance(source, Mapping) else codec.loads(_content(Path(source)), "case")
+    if isinstance(data, dict) and isinstance(data.get("kind"), str) and data["kind"] in codec.KINDS:
         raise GradcheckError(
             "this is a whole report; write a case with gradcheck audit --case case.json, or hand over one of its "
             "counterexamples: gradcheck.replay(gradcheck.report.from_json(text).verdicts[0].counterexample, rule)"
         )
-    if version is None or kind != "case":
-        raise GradcheckError(f"this is no gradcheck case: its kind is {kind!r}, its schema_version {version!r}")
-    if str(version).split(".")[0] != VERSION.split(".")[0]:
-        raise GradcheckError(
-            f"this case follows schema version {version}, and this gradcheck reads {VERSION}; it was written by "
-            f"gradcheck {data.get('gradcheck_version', 'unknown')}"
-        )
-    missing = [name for name in _KEYS if name not in data]
-    if missing:
-        raise GradcheckError(f"this case lacks {', '.join(missing)}; gradcheck.store.case.schema() says what it holds")
-    for name, wanted in _KEYS.items():
-        if not isinstance(data[name], wanted):
-            raise GradcheckError(f"in this case {name} should be {_SPOKEN[wanted]}; got {data[name]!r:.40}")
-    for name in ("sizes", "settings"):
-        strange = {k: v for k, v in data[name].items() if isinstance(v, bool) or not isinstance(v, int)}
-        if strange:
-            raise GradcheckError(f"in this case {name} should hold whole numbers; got {strange!r:.60}")
-    return dict(data)
+    codec.check_version(data, "case", ["case"], VERSION)
+    document: Document = codec.convert(Document, data, "case", dec_hook=lambda kind, value: kind(value))
+    for text in (document.rule, document.entry, document.got, *document.arrays, *document.settings):
+        if not text.isprintable() or len(text) > 1000:
+            raise GradcheckError(f"this case holds {text!r:.60}, which is no name")
+    return document
 
 
-def _loaded(path: Path) -> Mapping[str, Any]:
+def _content(path: Path) -> bytes:
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise GradcheckError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise GradcheckError(f"{str(path)!r} is not JSON: {error}") from error
-    if not isinstance(data, dict):
-        raise GradcheckError(f"{str(path)!r} holds {type(data).__name__}; a case is a JSON object")
-    return data
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise GradcheckError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
+    if len(content) > LARGEST:
+        raise GradcheckError(f"{str(path)!r} is larger than {LARGEST // 2**20} MiB; no case is")
+    return content

@@ -1,175 +1,234 @@
 """Claims, networks and problems as plain data that a file can hold, and back.
 
-A shipped network is its kind and the names of its functions. A user's own is the class by module and name, the
-expression that makes it again, and its repr to tell whether that came out the same; nothing in a file is evaluated
-but literals.
+A file is data: nothing that it names is imported, called or evaluated. A shipped network is its kind and the names of
+its functions. Any other network, and the target of `Equals`, is only *recognised* among those that the rule at hand
+declares; shipped rules are targets too.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import importlib
-import sys
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
-from ..explain.program import constructor, shipped
+from ..algorithms import CATALOGUE
 from ..reference.claims import CLAIMS, Claim, Equals, LagClaim
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import ContextNetwork, Network, RecurrentNetwork
-from ..reference.problem import Problem
+from ..reference.networks.base import ContextNetwork, Network, RecurrentNetwork, Sizes
+from ..reference.problem import Problem, named_state
 from ..reference.typing import Array
 from ..rules.adapt import as_rule
 
-_SHIPPED: dict[str, Any] = {"Network": Network, "ContextNetwork": ContextNetwork}
+MOST_STEPS = 10_000
+MOST_WORK = 10_000_000
+"""Of T I (I + D + K), the multiplications of one forward pass."""
+MOST_AXES = 8
+
+Name = Annotated[str, msgspec.Meta(max_length=1000)]
+Length = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
+_NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|0x[0-9a-fA-F]+(\.[0-9a-fA-F]*)?(p[-+]?[0-9]+)?)")
 _GIVEN = ("inputs", "targets", "loss_weights")
+_STRICT: dict[str, Any] = {"tag_field": "kind", "forbid_unknown_fields": True}
+
+
+def _documented(text: str) -> dict[str, Any]:
+    return {"__doc__": text}
+
+
+_LAGS = {kind: made for kind, made in CLAIMS.items() if issubclass(made, LagClaim)}
+LAG_CLAIMS = tuple(
+    msgspec.defstruct(
+        kind, [(f.name, Length) for f in dataclasses.fields(made)], tag=kind,
+        namespace=_documented((made.__doc__ or "").partition("\n")[0]), **_STRICT,
+    )
+    for kind, made in _LAGS.items()
+)  # fmt: skip
+
+
+class EqualsData(msgspec.Struct, tag="equals", **_STRICT):
+    """The claim that the rule returns what another rule returns; target: that rule, as module:name."""
+
+    target: Name
+
+
+SHIPPED: dict[str, Any] = {"Network": Network, "ContextNetwork": ContextNetwork}
+NETWORKS = tuple(
+    msgspec.defstruct(
+        kind, [("activation", Name), ("output", Name), ("loss", Name)], tag=kind,
+        namespace=_documented("A shipped network, by the names of its functions."), **_STRICT,
+    )
+    for kind in SHIPPED
+)  # fmt: skip
+
+
+class OwnNetwork(msgspec.Struct, tag="own", rename={"qualname": "class"}, **_STRICT):
+    """A user's own network, as module:class and repr. made: written by old versions, and ignored."""
+
+    qualname: Name
+    repr: Name
+    made: str = ""
+
+
+class SizesData(msgspec.Struct, forbid_unknown_fields=True):
+    """Steps, units, inputs, outputs."""
+
+    T: Length
+    I: Length  # noqa: E741
+    D: Length
+    K: Length
 
 
 def claim_as_data(claim: Claim) -> dict[str, Any]:
-    """{"kind": "truncated", "tau": 3}; of `Equals` the target as module:name, empty where it has none."""
+    """Return {"kind": "truncated", "tau": 3}, or for `Equals` its target as module:name."""
     if isinstance(claim, Equals):
-        origin = as_rule(claim.target).origin
-        return {"kind": claim.kind, "target": origin if _named(origin) is claim.target else ""}
+        return {"kind": claim.kind, "target": as_rule(claim.target).origin}
     return {"kind": claim.kind, **dataclasses.asdict(claim)}
 
 
-def claim_from(data: Mapping[str, Any]) -> Claim:
-    """The claim that `claim_as_data` wrote. Raises `GradcheckError` where it is none, or its rule cannot be found."""
-    kind = data.get("kind")
-    judged = {name: made for name, made in CLAIMS.items() if issubclass(made, (LagClaim, Equals))}
-    if kind not in judged:
-        raise GradcheckError(f"its claim is {kind!r}; a case is about one of {', '.join(judged)}")
-    wanted, came = {f.name for f in dataclasses.fields(judged[kind])}, set(data) - {"kind"}
-    if wanted != came:
-        names = [", ".join(sorted(each)) or "no numbers" for each in (came, wanted)]
-        raise GradcheckError(f"its claim {kind} has {names[0]}; wanted {names[1]}")
-    if kind != Equals.kind:
-        if not all(isinstance(number, int) for number in (data[name] for name in wanted)):
-            raise GradcheckError(f"its claim {dict(data)} should have whole numbers")
-        return judged[kind](**{name: data[name] for name in wanted})
-    target = _named(str(data["target"]))
-    if target is None:
-        raise GradcheckError(
-            f"its claim is equality with the rule {data['target']!r}, which cannot be imported; run this where it can "
-            "be, or give that rule a name in a module"
-        )
-    return Equals(target)
+def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
+    """Return the claim of a case.
+
+    Args:
+        data: One of `LAG_CLAIMS`, or `EqualsData`.
+        declared: The claims of the rule at hand; the target of an `Equals` is one of theirs, or a shipped rule.
+
+    Raises:
+        GradcheckError: The target is neither, or the numbers make no claim.
+    """
+    if not isinstance(data, EqualsData):
+        return _LAGS[data.__struct_config__.tag](**msgspec.structs.asdict(data))
+    own = [claim.target for claim in declared if isinstance(claim, Equals)]
+    for targets in (own, list[Any](CATALOGUE)):
+        found = [each for each in targets if _same_place(as_rule(each).origin, data.target)]
+        if len(found) == 1:
+            return Equals(found[0])
+        if found:
+            raise GradcheckError(
+                f"its claim is equality with {data.target!r}, and the rule declares {len(found)} targets of that name; "
+                "give each a name of its own"
+            )
+    raise GradcheckError(
+        f"its claim is equality with {data.target!r}, which is no shipped rule and is not declared by this one; "
+        "declare it: @gradcheck.rule(gradcheck.Equals(...)), or hand over claims=[gradcheck.Equals(...)]"
+    )
 
 
 def network_as_data(network: RecurrentNetwork) -> dict[str, str]:
-    """{"kind": "Network", "activation": "tanh", ...}; of a user's own {"kind": "own", "class": ..., ...}."""
-    if shipped(network):
-        known: Any = network
-        return {
-            "kind": type(network).__name__,
-            "activation": known.activation.name,
-            "output": known.head.output.name,
-            "loss": known.head.loss.name,
-        }
+    """Return {"kind": "Network", "activation": "tanh", ...}, or {"kind": "own", "class": ..., "repr": ...}."""
+    known: Any = network
+    for kind, made in SHIPPED.items():
+        if type(network) is made:
+            names = {"activation": known.activation.name, "output": known.head.output.name, "loss": known.loss.name}
+            if _shipped(made, names) == network:
+                return {"kind": kind, **names}
+    return {"kind": "own", "class": f"{type(network).__module__}:{type(network).__qualname__}", "repr": _shown(network)}
+
+
+def network_from(data: Any, declared: Iterable[RecurrentNetwork] = ()) -> RecurrentNetwork:
+    """Return the network of a case.
+
+    Args:
+        data: One of `NETWORKS`, or `OwnNetwork`.
+        declared: The networks of the rule at hand, among which one that is not shipped is recognised.
+
+    Raises:
+        GradcheckError: It is not among them, or its functions have unknown names.
+    """
+    if not isinstance(data, OwnNetwork):
+        return SHIPPED[data.__struct_config__.tag](**msgspec.structs.asdict(data))  # type: ignore[no-any-return]
+    found = []
+    for each in declared:
+        own = network_as_data(each)
+        if own["kind"] == "own" and _same_place(own["class"], data.qualname) and own["repr"] == data.repr:
+            found.append(each)
+    if not found:
+        raise GradcheckError(
+            f"its network is {data.repr:.100} of the class {data.qualname:.100}, which this rule does not declare; "
+            "declare it: @gradcheck.rule(..., networks=[...]), or hand over networks=[...]"
+        )
+    if len(found) > 1:
+        raise GradcheckError(
+            f"its network is {data.repr:.100}, and the rule declares {len(found)} that look like that; give the class "
+            f"{data.qualname:.100} a repr that tells them apart"
+        )
+    return found[0]
+
+
+def problem_from(arrays: Mapping[str, Any], network: RecurrentNetwork, sizes: Sizes) -> Problem:
+    """Return the problem of these arrays, nested lists of numbers as text.
+
+    Raises:
+        GradcheckError: They do not fit together, or are too large to be computed with.
+    """
+    work = sizes.T * sizes.I * (sizes.I + sizes.D + sizes.K)
+    if work > MOST_WORK:
+        raise GradcheckError(f"it is too large: T I (I + D + K) is {work}, and at most {MOST_WORK} can be replayed")
+    read = {name: _array(value, name) for name, value in arrays.items()}
+    missing = [name for name in _GIVEN if name not in read]
+    if missing:
+        raise GradcheckError(f"its arrays lack {', '.join(missing)}; it has {', '.join(read)}")
+    try:
+        state = named_state(lambda name, shape: read.pop(name), network.state_shape(sizes))
+        inputs, targets, weights = (read.pop(name) for name in _GIVEN)
+        problem = Problem(read, inputs, targets, state, weights, network)
+    except GradcheckError as error:
+        raise GradcheckError(f"its arrays do not fit together: {error}") from error
+    except KeyError as error:
+        raise GradcheckError(f"its arrays lack {error.args[0]}; it has {', '.join(arrays)}") from error
+    except Exception as error:  # a user's network may raise anything
+        raise GradcheckError(f"its arrays do not fit {network.name}: {type(error).__name__}: {error}") from error
+    if problem.sizes != sizes:
+        raise GradcheckError(f"its sizes are {sizes}, and its arrays have {problem.sizes}")
+    return problem
+
+
+def array_schema(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of an array: nested lists of numbers as text."""
     return {
-        "kind": "own",
-        "class": _class(network),
-        "made": constructor(network) or "",
-        "repr": repr(network),
+        "description": "Nested lists of numbers as text, decimal or hexadecimal, that read back to the same floats.",
+        "anyOf": [
+            {"type": "string", "pattern": f"^({_NUMBER.pattern})$"},
+            {"type": "array", "items": {"$ref": "#/$defs/array"}},
+        ],
     }
 
 
-def _class(network: RecurrentNetwork) -> str:
-    return f"{type(network).__module__}:{type(network).__qualname__}"
-
-
-def network_from(data: Mapping[str, Any], declared: Iterable[RecurrentNetwork] = ()) -> RecurrentNetwork:
-    """The network that `network_as_data` wrote; a user's own may be one of those that a rule declares.
-
-    Raises `GradcheckError` where its class is not found, or does not make the same network again.
-    """
-    kind = data.get("kind")
-    if kind in _SHIPPED:
-        names = [data.get(part) for part in ("activation", "output", "loss")]
-        if not all(isinstance(name, str) for name in names):
-            raise GradcheckError(f"its network {dict(data)} lacks the name of its activation, output or loss")
-        return _SHIPPED[kind](*names)  # type: ignore[no-any-return]
-    if kind != "own" or not all(isinstance(data.get(part), str) for part in ("class", "made", "repr")):
-        raise GradcheckError(
-            f"its network {dict(data)!r:.60} is of no known kind; wanted {', '.join(_SHIPPED)}, or own with class, "
-            "made and repr"
-        )
-    for network in declared:
-        if _class(network) == data["class"] and repr(network) == data["repr"]:
-            return network
-    return _made_again(data["class"], data["made"], data["repr"])
-
-
-def _made_again(name: str, made: str, shown: str) -> RecurrentNetwork:
-    kind = _named(name)
-    if not isinstance(kind, type):
-        raise GradcheckError(
-            f"its network is {shown} of the class {name}, which cannot be imported; run this where it can be, or "
-            "declare the network on the rule: @gradcheck.rule(..., networks=[...])"
-        )
-    network: Any = None
-    came = "nothing was found that makes it again"
-    if made:
-        try:
-            call = ast.parse(made, mode="eval").body
-            if not isinstance(call, ast.Call):
-                raise ValueError("no call of a class")
-            values = [ast.literal_eval(argument) for argument in call.args]
-            network = kind(*values, **{str(part.arg): ast.literal_eval(part.value) for part in call.keywords})
-            came = f"{made} is {network!r} now"
-        except Exception as error:
-            came = f"{made} raised {type(error).__name__}: {error}"
-    if network is None or repr(network) != shown:
-        raise GradcheckError(
-            f"its network is {shown} of the class {name}, and {came}; declare the network on the rule: "
-            "@gradcheck.rule(..., networks=[...])"
-        )
-    return network  # type: ignore[no-any-return]
-
-
-def _named(name: str) -> Any:
-    """What "module:qualname" names; None where there is no such thing."""
-    module, _, qualname = name.partition(":")
+def _shipped(made: Any, names: Mapping[str, str]) -> Any:
     try:
-        found = sys.modules.get(module) or importlib.import_module(module)
-        for part in qualname.split("."):
-            found = getattr(found, part)
-    except Exception:  # a module may do anything while it is imported
+        return made(**names)
+    except GradcheckError:
         return None
-    return found
 
 
-def problem_from(arrays: Mapping[str, Any], network: RecurrentNetwork) -> Problem:
-    """The problem whose arrays, nested lists of numbers as text, these are. Raises `GradcheckError` for any other."""
-    missing = [name for name in _GIVEN if name not in arrays]
-    if missing or not any(name.startswith("initial_state") for name in arrays):
-        raise GradcheckError(f"its arrays lack {', '.join(missing) or 'initial_state'}; it has {', '.join(arrays)}")
-    read = {name: _array(value, name) for name, value in arrays.items()}
-    states = [read.pop(name) for name in list(read) if name.startswith("initial_state[")]
-    state: Any = tuple(states) if states else read.pop("initial_state")
-    inputs, targets, weights = (read.pop(name) for name in _GIVEN)
-    try:
-        return Problem(read, inputs, targets, state, weights, network)
-    except GradcheckError as error:
-        raise GradcheckError(f"its arrays do not fit together: {error}") from error
+def _shown(network: RecurrentNetwork) -> str:
+    """Return its repr on one line, without the addresses that the default repr has."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(repr(network).split()))[:1000]
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Compare module:name with another. A script is `__main__` where it runs; a file that was loaded has a prefix."""
+    (module, _, name), (its, _, second) = one.partition(":"), other.partition(":")
+    modules = {each.removeprefix("_gradcheck_") for each in (module, its)} - {"__main__", "__mp_main__"}
+    return name == second and len(modules) <= 1
 
 
 def _array(value: Any, name: str) -> Array:
     try:
-        return np.array(_floats(value, name), dtype=np.float64)
+        return np.array(_floats(value, name, MOST_AXES), dtype=np.float64)
     except ValueError as error:
         raise GradcheckError(f"{name} holds rows of different lengths ({error})") from error
 
 
-def _floats(value: Any, name: str) -> Any:
-    if isinstance(value, list):
-        return [_floats(each, name) for each in value]
+def _floats(value: Any, name: str, axes: int) -> Any:
+    if isinstance(value, list) and axes:
+        return [_floats(each, name, axes - 1) for each in value]
     try:
-        if isinstance(value, str):
-            return float.fromhex(value) if "x" in value.lower() else float(value)
-    except ValueError:
-        pass
+        if isinstance(value, str) and len(value) < 1000 and _NUMBER.fullmatch(value):
+            return float.fromhex(value) if "x" in value else float(value)
+    except OverflowError:
+        raise GradcheckError(f"{name} holds {value:.40}, which no float holds") from None
     raise GradcheckError(f"{name} holds {value!r:.40}; wanted lists of numbers as text, such as '0.5' or '0x1p-1'")

@@ -242,7 +242,7 @@ def test_a_fraction_outside_the_ball_is_not_shown() -> None:
 # A user's own network
 
 
-OWN = """
+SOURCE = """
 import dataclasses
 import numpy as np
 from gradcheck import Network
@@ -268,75 +268,139 @@ def zeros(problem):
 
 @pytest.fixture
 def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    (tmp_path / "scaled_network.py").write_text(OWN)
+    (tmp_path / "scaled_network.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
     yield importlib.import_module("scaled_network")
     sys.modules.pop("scaled_network", None)
 
 
-def test_a_users_own_network_is_made_again_from_its_class(scaled: Any) -> None:
+def declared(*networks: Any, rule: Any = None) -> Any:
+    return gradcheck.rule(networks=networks)(lambda problem: (rule or doubled)(problem))
+
+
+def test_a_network_that_the_rule_declares_is_recognised(scaled: Any) -> None:
     example = example_of(scaled.zeros, network=scaled.Scaled(4.0))
     network = json.loads(example.to_json())["network"]
-    assert network == {"kind": "own", "class": "scaled_network:Scaled", "made": "Scaled(4.0)", "repr": "Scaled(4.0)"}
-    assert replay(example, scaled.zeros).outcome is Outcome.STILL_WRONG
+    assert network == {"kind": "own", "class": "scaled_network:Scaled", "repr": "Scaled(4.0)"}
+    rule = declared(scaled.Scaled(3.0), scaled.Scaled(4.0), rule=scaled.zeros)
+    assert replay(example, rule).outcome is Outcome.STILL_WRONG
+    assert replay(example, scaled.zeros, networks=[scaled.Scaled(4.0)]).outcome is Outcome.STILL_WRONG
 
 
-def test_a_network_that_the_rule_declares_is_found_there(scaled: Any) -> None:
-    data = json.loads(example_of(scaled.zeros, network=scaled.Scaled(4.0)).to_json())
-    data["network"]["made"] = ""
-    declared = gradcheck.rule(networks=[scaled.Scaled(3.0), scaled.Scaled(4.0)])(lambda problem: scaled.zeros(problem))
-    assert replay(data, declared).outcome is Outcome.STILL_WRONG
-
-
-OWN_MESSAGES = {
-    "gone": ({"class": "scaled_network:Gone"}, "of the class scaled_network:Gone, which cannot be imported"),
-    "no class": ({"class": "scaled_network:zeros"}, "which cannot be imported"),
-    "no recipe": ({"made": ""}, "nothing was found that makes it again; declare the network on the rule"),
-    "another": ({"made": "Scaled(5.0)"}, r"Scaled\(5.0\) is Scaled\(5.0\) now"),
-    "not literal": ({"made": "Scaled(exit())"}, r"Scaled\(exit\(\)\) raised ValueError"),
-    "no call": ({"made": "3"}, "3 raised ValueError"),
-    "raises": ({"made": "Scaled(1, 2, 3)"}, "raised TypeError"),
-    "incomplete": ({"repr": None}, "of no known kind; wanted Network, ContextNetwork, or own"),
+OWN = {
+    "not declared": ({}, lambda scaled: [scaled.Scaled(3.0)], "does not declare"),
+    "another class": ({"class": "scaled_network:zeros"}, lambda scaled: [scaled.Scaled(4.0)], "does not declare"),
+    "another module": ({"class": "elsewhere:Scaled"}, lambda scaled: [scaled.Scaled(4.0)], "does not declare"),
+    "two alike": ({}, lambda scaled: [scaled.Scaled(4.0), scaled.Scaled(4.0)], "declares 2"),
+    "incomplete": ({"repr": None}, lambda scaled: [scaled.Scaled(4.0)], "at network.repr"),
 }
 
 
-@pytest.mark.parametrize("name", OWN_MESSAGES)
-def test_a_network_that_cannot_be_loaded_is_said_to_be_so(name: str, scaled: Any) -> None:
+@pytest.mark.parametrize("name", OWN)
+def test_a_network_that_is_not_recognised_is_refused(name: str, scaled: Any) -> None:
     data = json.loads(example_of(scaled.zeros, network=scaled.Scaled(4.0)).to_json())
-    change, fragment = OWN_MESSAGES[name]
+    change, networks, fragment = OWN[name]
     data["network"] |= change
-    with pytest.raises(GradcheckError, match=f"this case cannot be replayed: .*{fragment}"):
-        replay(data, scaled.zeros)
+    with pytest.raises(GradcheckError, match=fragment):
+        replay(data, declared(*networks(scaled), rule=scaled.zeros))
+
+
+def test_a_script_and_a_file_that_was_loaded_are_the_same_place(scaled: Any) -> None:
+    data = json.loads(example_of(scaled.zeros, network=scaled.Scaled(4.0)).to_json())
+    for module in ("__main__", "__mp_main__", "_gradcheck_scaled_network"):
+        data["network"]["class"] = f"{module}:Scaled"
+        assert replay(data, declared(scaled.Scaled(4.0), rule=scaled.zeros)).outcome is Outcome.STILL_WRONG
+
+
+def test_the_target_of_equals_is_declared_or_shipped() -> None:
+    def mine(problem: Problem) -> Any:
+        return bptt(problem)
+
+    example = example_of(truncated_bptt, gradcheck.Equals(mine))
+    own = gradcheck.rule(gradcheck.Equals(mine), settings=gradcheck.every("tau"))(
+        lambda problem, *, tau: truncated_bptt(problem, tau=tau)
+    )
+    assert replay(example, own).outcome is Outcome.STILL_WRONG
+    assert replay(example, truncated_bptt, claims=[gradcheck.Equals(mine)]).outcome is Outcome.STILL_WRONG
+    with pytest.raises(GradcheckError, match="no shipped rule and is not declared"):
+        replay(example, truncated_bptt)
+    twice = [gradcheck.Equals(mine), gradcheck.Equals(mine)]
+    with pytest.raises(GradcheckError, match="declares 2 targets"):
+        replay(example, truncated_bptt, claims=twice)
+
+
+# A file runs nothing
+
+HOSTILE: dict[str, Any] = {
+    "a command as a class": {
+        "network": {"kind": "own", "class": "subprocess:Popen", "made": "Popen(['touch', {mark!r}])", "repr": "?"}
+    },
+    "a command of os": {
+        "network": {"kind": "own", "class": "os:system", "made": "system('touch ' + {mark!r})", "repr": "?"}
+    },
+    "a module with side effects": {
+        "network": {"kind": "own", "class": "trap_network:Net", "made": "Net()", "repr": "Net()"}
+    },
+    "a target by its path": {"claim": {"kind": "equals", "target": "trap_network:target"}},
+    "a target that is no rule": {"claim": {"kind": "equals", "target": "os:system"}},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_that_a_case_names_is_imported_or_called(
+    name: str, halved: Counterexample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "ran"
+    (tmp_path / "trap_network.py").write_text(
+        f"open({str(mark)!r}, 'w').close()\nclass Net: pass\ndef target(problem): return {{}}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    data = json.loads(halved.to_json())
+    data |= json.loads(json.dumps(HOSTILE[name]).replace("{mark!r}", repr(str(mark))))
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps(data))
+    with pytest.raises(GradcheckError, match="declare"):
+        replay(case, plain_rules.good)
+    assert not mark.exists() and "trap_network" not in sys.modules, "the case ran code"
 
 
 # What is no case
 
 
 BAD: dict[str, tuple[Any, str]] = {
-    "not a case": (lambda d: d.pop("kind"), "this is no gradcheck case"),
+    "not a case": (lambda d: d.pop("kind"), "missing required field `kind`"),
+    "a poem": (lambda d: d.update(kind="poem"), "the kind of a case is one of case; got 'poem'"),
     "another version": (
         lambda d: d.update(schema_version="3.1"),
         "follows schema version 3.1, and this gradcheck reads 1",
     ),
-    "keys missing": (lambda d: (d.pop("claim"), d.pop("got")), "lacks claim, got"),
-    "wrong type": (lambda d: d.update(arrays=[]), "arrays should be an object; got []"),
-    "settings of text": (lambda d: d.update(settings={"tau": "3"}), "settings should hold whole numbers"),
-    "unknown claim": (lambda d: d["claim"].update(kind="right"), "its claim is 'right'; a case is about one of exact"),
-    "claim without tau": (lambda d: d.update(claim={"kind": "truncated"}), "truncated has no numbers; wanted tau"),
-    "claim at 0": (lambda d: d.update(claim={"kind": "truncated", "tau": 0}), "at least 1; got 0"),
-    "claim of text": (lambda d: d.update(claim={"kind": "truncated", "tau": "x"}), "should have whole numbers"),
-    "equal to nothing": (
-        lambda d: d.update(claim={"kind": "equals", "target": "no:where"}),
-        "'no:where', which cannot",
-    ),
+    "keys missing": (lambda d: (d.pop("claim"), d.pop("got")), "missing required field `claim`"),
+    "a key more": (lambda d: d.update(more=1), "unknown field `more`"),
+    "wrong type": (lambda d: d.update(arrays=[]), "at arrays: Expected `object`, got `array`"),
+    "settings of text": (lambda d: d.update(settings={"tau": "3"}), "at settings[...]: Expected `int`, got `str`"),
+    "a setting without end": (lambda d: d.update(settings={"tau": 10**5000}), "at settings[...]"),
+    "unknown claim": (lambda d: d["claim"].update(kind="right"), "at claim.kind: Invalid value 'right'"),
+    "a claim's kind is a dict": (lambda d: d["claim"].update(kind={}), "at claim.kind: Expected `str`"),
+    "a network's kind is a list": (lambda d: d["network"].update(kind=[]), "at network.kind: Expected `str`"),
+    "claim without tau": (lambda d: d.update(claim={"kind": "truncated"}), "at claim: Object missing required field"),
+    "claim at 0": (lambda d: d.update(claim={"kind": "truncated", "tau": 0}), "at claim.tau: Expected `int` >= 1"),
+    "claim of text": (lambda d: d.update(claim={"kind": "truncated", "tau": "x"}), "at claim.tau: Expected `int`"),
+    "no windows": (lambda d: d.update(claim={"kind": "windowed", "horizon": 1, "stride": 2}), "needs h' <= h"),
+    "equal to nothing": (lambda d: d.update(claim={"kind": "equals", "target": "no:where"}), "'no:where', which is no"),
     "unknown activation": (lambda d: d["network"].update(activation="tanhh"), "there is no activation 'tanhh'"),
     "arrays missing": (lambda d: d["arrays"].pop("targets"), "its arrays lack targets"),
     "state missing": (lambda d: d["arrays"].pop("initial_state"), "its arrays lack initial_state"),
     "shapes disagree": (lambda d: d["arrays"].update(R=[["1", "2"]]), "do not fit together: parameter R has shape"),
     "ragged": (lambda d: d["arrays"].update(R=[["1", "2"], ["1"]]), "R holds rows of different lengths"),
     "no number": (lambda d: d["arrays"].update(R=[["one"]]), "R holds 'one'; wanted lists of numbers as text"),
-    "infinite": (lambda d: d["arrays"].update(R=[["inf"]]), "holds NaN or infinity"),
-    "sizes disagree": (lambda d: d["sizes"].update(T=2), "its sizes are {'T': 2"),
+    "infinite": (lambda d: d["arrays"].update(R=[["inf"]]), "R holds 'inf'; wanted lists of numbers"),
+    "too large": (lambda d: d["arrays"].update(R=[["1e999"]]), "holds NaN or infinity"),
+    "too large in hexadecimal": (lambda d: d["arrays"].update(R=[["0x1p99999"]]), "0x1p99999, which no float holds"),
+    "too many axes": (lambda d: d["arrays"].update(R=[[[[[[[[[["1"]]]]]]]]]]), "wanted lists of numbers as text"),
+    "sizes disagree": (lambda d: d["sizes"].update(T=2), "its sizes are T=2"),
+    "too many steps": (lambda d: d["sizes"].update(T=400_000), "at sizes.T: Expected `int` <= 10000"),
+    "too much work": (lambda d: d["sizes"].update(T=10_000, I=1_000), "it is too large"),
+    "an escape in a name": (lambda d: d["arrays"].update({"\x1b[2J": "1"}), "is no name"),
     "no such entry": (lambda d: d.update(entry="R[3,3]"), "about the entry R[3,3], and its parameters have W[0,0]"),
     "settings not taken": (lambda d: d.update(settings={"tau": 3}), "with tau=3, and good does not take that"),
 }
@@ -366,7 +430,7 @@ def test_the_command_says_what_came_and_leaves_with_its_status(halved: Counterex
     for arguments, fragment in (
         ((tmp_path / "gone.json", f"{RULES}:good"), "cannot read"),
         ((text, f"{RULES}:good"), "is not JSON"),
-        ((tmp_path / "list.json", f"{RULES}:good"), "holds list; a case is a JSON object"),
+        ((tmp_path / "list.json", f"{RULES}:good"), "Expected `object`, got `array`"),
         ((tmp_path, f"{RULES}:good"), "cannot read"),
         ((case, "no_such_module:rule"), "there is no module 'no_such_module'"),
         ((case, str(RULES)), "names 8 rules; name one"),
