@@ -1,8 +1,8 @@
-"""`python -m gradcheck`."""
+"""Run the command line: `python -m gradcheck`."""
 
 from __future__ import annotations
 
-from .cli.commands import main
+from .cli import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
-"""What the options of the command line are, and from their text to what they stand for.
+"""Options of the command line, and the functions that parse and validate them.
 
-Everything here raises `GradcheckError` for text that stands for nothing, saying what would.
+Each parser raises `GradcheckError` for text that it cannot read, with an example of text that it can.
 """
 
 from __future__ import annotations
@@ -16,39 +16,48 @@ from .session import Session
 
 
 class Effort(StrEnum):
-    """How far an audit goes."""
+    """Sizes of the problems of an audit."""
 
     full = "full"
     quick = "quick"
 
 
-EffortOption = Annotated[Effort, typer.Option(help="The sizes of the report, or a few small ones in seconds.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every problem that is tried.")]
+EffortOption = Annotated[Effort, typer.Option(help="Full sizes, or a few small ones, for a first look.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every problem.")]
 HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained page (.html).")]
-JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write all of it as data (.json).")]
+JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every detail as data (.json).")]
 MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).")]
 JunitOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).")]
-InProcessOption = Annotated[bool, typer.Option("--in-process", help="Run the rule in this process, without limits.")]
-CallSecondsOption = Annotated[float, typer.Option(metavar="S", help="End a call of the rule that takes longer.")]
-MemoryOption = Annotated[float, typer.Option(metavar="GIB", help="What the rule may take, in GiB (on Linux).")]
+InProcessOption = Annotated[
+    bool, typer.Option("--in-process", help="Run the rule in this process, for a debugger; no limits.")
+]
+CallSecondsOption = Annotated[float, typer.Option(metavar="S", help="Time limit for one call of the rule, in seconds.")]
+MemoryOption = Annotated[float, typer.Option(metavar="GIB", help="Memory limit for the rule, in GiB (Linux only).")]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Make the units of the audit in N processes.")
+    int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Run the audit in N processes.")
 ]
 ResultsOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Keep what each unit finds (.jsonl); an audit that was stopped goes on from it."),
+    typer.Option(metavar="FILE", help="Save results as they arrive (.jsonl). Run the same command again to resume."),
 ]
 DaskOption = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Make them on the Dask cluster of this scheduler.")
+    str | None, typer.Option(metavar="ADDRESS", help="Run the audit on the Dask cluster of this scheduler.")
 ]
 BudgetOption = Annotated[
-    str | None, typer.Option(metavar="minutes=N", help="Spend this time on further evidence, where it adds power.")
+    str | None, typer.Option(metavar="minutes=N", help="Spend this much more time on further evidence.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and one line for each rule.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, and one line per rule.")]
 
 
 def outputs(**asked: Path | None) -> list[Path]:
-    """The files to write, each looked at before any work is done."""
+    """Return the files to write, checked before any work is done.
+
+    Args:
+        asked: The path given to each option, by the option's name.
+
+    Raises:
+        GradcheckError: A path has the wrong suffix, or no file can be written there.
+    """
     from ..reference.errors import GradcheckError
     from ..report.files import check_path
 
@@ -58,13 +67,17 @@ def outputs(**asked: Path | None) -> list[Path]:
         if path is None:
             continue
         if path.suffix.lower() != suffixes[option] and not path.is_dir():
-            raise GradcheckError(f"--{option} writes a file that ends in {suffixes[option]}; got {str(path)!r}")
+            raise GradcheckError(f"--{option} writes a {suffixes[option]} file; got {str(path)!r}")
         check_path(path)
     return paths
 
 
 def minutes(text: str | None) -> float:
-    """From minutes=N, or hours or seconds."""
+    """Return the minutes of a budget such as `minutes=10`, `hours=2` or `seconds=30`; 0 for none.
+
+    Raises:
+        GradcheckError: The text is no budget, or not a positive and finite one.
+    """
     from ..reference.errors import GradcheckError
 
     if text is None:
@@ -76,43 +89,59 @@ def minutes(text: str | None) -> float:
     except (KeyError, ValueError):
         minutes = 0.0
     if not 0 < minutes < float("inf"):
-        raise GradcheckError(f"--budget reads minutes=N, such as minutes=10, or hours or seconds; got {text!r}")
+        raise GradcheckError(f"--budget needs a positive time such as minutes=10, hours=2 or seconds=30; got {text!r}")
     return minutes
 
 
 def pool(jobs: int | None, results: Path | None, dask: str | None, budget: str | None) -> Any:
-    """Where the units of an audit are made; None where it is made here, step by step."""
+    """Return the pool that runs the tasks of an audit, or None to run them in this process.
+
+    Raises:
+        GradcheckError: The options contradict each other, or no results can be saved there.
+    """
     from ..reference.errors import GradcheckError
 
     if results is not None and results.suffix.lower() != ".jsonl" and not results.is_dir():
-        raise GradcheckError(f"--results writes a file that ends in .jsonl; got {str(results)!r}")
+        raise GradcheckError(f"--results writes a .jsonl file; got {str(results)!r}")
     if jobs is None and results is None and dask is None and budget is None:
         return None
     from ..engine import pools
     from ..report.files import check_place
 
     if results is not None:
-        check_place(results, "found.jsonl")
+        check_place(results, "saved.jsonl")
     if dask is None:
         return pools.processes(jobs)
     if jobs is not None:
-        raise GradcheckError("--jobs asks for processes here, --dask for those of a cluster; give one of them")
+        raise GradcheckError("--jobs runs processes here, --dask uses those of a cluster; give one of them")
     return pools.dask(dask)
 
 
 def limits(call_seconds: float, memory: float) -> Any:
-    """What a rule may use, from seconds and GiB."""
+    """Return the limits of a rule.
+
+    Args:
+        call_seconds: Time limit for one call, in seconds.
+        memory: Memory limit, in GiB.
+
+    Raises:
+        GradcheckError: A limit is not positive and finite.
+    """
     from ..engine.isolation.parent import Limits
     from ..reference.errors import GradcheckError
 
     for option, value in (("--call-seconds", call_seconds), ("--memory", memory)):
         if not 0 < value < float("inf"):
-            raise GradcheckError(f"{option} is a number greater than 0; got {value:g}")
+            raise GradcheckError(f"{option} needs a number greater than 0; got {value:g}")
     return Limits(call_seconds, int(memory * 2**30))
 
 
 def claims(texts: Sequence[str] | None, session: Session) -> list[Any] | None:
-    """The claims asked for; one that is none is complained of, and keeps no other from being judged."""
+    """Parse the claims; report a bad one to the session and keep the others.
+
+    Raises:
+        typer.Exit: No claim is left.
+    """
     from ..reference.claims import parse_claim
     from ..reference.errors import GradcheckError
 
@@ -128,20 +157,28 @@ def claims(texts: Sequence[str] | None, session: Session) -> list[Any] | None:
 
 
 def expected(texts: Sequence[str] | None) -> dict[str, str] | None:
-    """Claims known to be false, and why, from CLAIM=WHY."""
+    """Return the claims known to be false, each with the reason, from texts that read CLAIM=WHY.
+
+    Raises:
+        GradcheckError: A text lacks the claim or the reason.
+    """
     from ..reference.errors import GradcheckError
 
     expected = {}
     for text in texts or ():
         claim, _, reason = (part.strip() for part in text.partition("="))
         if not claim or not reason:
-            raise GradcheckError(f'--expect reads CLAIM=WHY, such as "exact=truncated on purpose"; got {text!r}')
+            raise GradcheckError(f'--expect needs CLAIM=WHY, such as "exact=truncated on purpose"; got {text!r}')
         expected[claim] = reason
     return expected or None
 
 
 def networks(texts: Sequence[str] | None) -> list[Any] | None:
-    """Networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all."""
+    """Return networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all.
+
+    Raises:
+        GradcheckError: A text names no network.
+    """
     from ..reference.errors import GradcheckError
     from ..reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
 
@@ -154,7 +191,9 @@ def networks(texts: Sequence[str] | None) -> list[Any] | None:
         if parts == ["all"]:
             networks += ALL_CONTEXT_NETWORKS if kind else ALL_NETWORKS
         elif len(parts) > 3 or not all(parts):
-            raise GradcheckError(f"the network {text!r} should read activation, or activation,output,loss, or all")
+            raise GradcheckError(
+                f"cannot read the network {text!r}; write activation, or activation,output,loss, or all"
+            )
         else:
             networks.append((ContextNetwork if kind else Network)(*parts))
     return networks or None
