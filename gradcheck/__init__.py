@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .explain.replay import Outcome as Outcome
     from .explain.replay import Replay as Replay
     from .pytest_plugin import parametrize as parametrize
+    from .records import CheckFailed as CheckFailed
     from .records import Collection as Collection
     from .records import Report as Report
     from .records import Status as Status
@@ -74,7 +75,7 @@ _HOME = {
     "Problem": "reference.problem",
     **dict.fromkeys(("Outcome", "Replay"), "explain.replay"),
     "replay": "engine.replay",
-    **dict.fromkeys(("Collection", "Report", "Status", "Strength", "Verdict"), "records"),
+    **dict.fromkeys(("CheckFailed", "Collection", "Report", "Status", "Strength", "Verdict"), "records"),
 }
 
 _MODULES = {"jax": "rules.jax", "strategies": "problems.strategies", "torch": "rules.torch"}

@@ -106,7 +106,7 @@ def pool(jobs: int | None, results: Path | None, dask: str | None, budget: str |
     if jobs is None and results is None and dask is None and budget is None:
         return None
     from ..engine import pools
-    from ..report.files import check_place
+    from ..store.files import check_place
 
     if results is not None:
         check_place(results, "saved.jsonl")

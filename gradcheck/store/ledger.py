@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 from ..engine.units import Asked, Unit
 from ..engine.wire import require_found
 from ..reference.errors import GradcheckError
-from ..report.files import check_place
 from .codec import package_version
+from .files import check_place
 from .fingerprint import identity
 
 FORMAT = 1
