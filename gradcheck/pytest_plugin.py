@@ -151,7 +151,7 @@ class _Session:
         if verdict.status.name == "REFUTED" and verdict.counts_as.name == "HOLDS":
             pytest.xfail(f"{report.rule}, {verdict.claim}: {verdict.remark}")
         if verdict.counts_as.name != "HOLDS":
-            from .report.brief import failure
+            from .report.text import failure
 
             pytest.fail(failure(report.rule, verdict), pytrace=False)
         return verdict

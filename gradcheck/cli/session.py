@@ -208,13 +208,13 @@ class Session:
             return
         self.statuses.add(report.exit_status)
         if self.quiet:
-            from ..report.brief import summary_line
+            from ..report.text import summary_line
 
             self._print(lambda: self.console.print(summary_line(report), soft_wrap=True))
         else:
-            from ..report.brief import print_brief
+            from ..report.text import print_record
 
-            self._print(lambda: print_brief(report, self.console, verbose=self.verbose, seconds=seconds))
+            self._print(lambda: print_record(report, self.console, verbose=self.verbose, seconds=seconds))
             self._print(self.console.print)
 
     def reject(self, problem: str) -> None:
@@ -275,11 +275,10 @@ class Session:
             what()
 
     def _print_whole(self, record: Any) -> None:
-        from ..report.brief import summary_line
-        from ..report.terminal import print_collection
+        from ..report.text import print_record, summary_line
 
         if not self.quiet:
-            print_collection(record, self.console)
+            print_record(record, self.console, verbose=self.verbose)
             self.console.print(f"\n{'all of it holds' if record.passed else 'not all of it holds'}", style="bold")
             return
         for report in record.reports:
@@ -288,7 +287,7 @@ class Session:
     def _print_summary(self) -> None:
         from rich.rule import Rule
 
-        from ..report.brief import summary_line
+        from ..report.text import summary_line
 
         self.console.print(Rule(style="dim"))
         for report in self.reports:

@@ -1,4 +1,4 @@
-"""JUnit XML: a suite for each rule, a testcase for each claim; then a suite for each chapter of statements."""
+"""JUnit XML: a suite for each rule with a testcase for each claim, then a suite for each chapter of statements."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 
 from ..records import Collection, Report, Status, Verdict
-from .text import _verdict
-from .words import clean, one_line
+from .text import verdict_text
+from .words import clean, one_line, origin, word
 
-# A dashboard shows a skipped test as green, and a claim that was not judged must not be: so whatever does
-# not hold is a failure (shown to be false) or an error (not settled), and the suites pass where the report does.
+# Dashboards show skipped tests as green, and a claim that was not judged must not be green. What does not hold is a
+# failure (shown to be false) or an error (not settled), so that the suites pass where the report does.
 _ELEMENT = {
     Status.REFUTED: "failure",
     Status.ERROR: "error",
@@ -21,10 +21,21 @@ _ELEMENT = {
 
 
 def to_junit(record: Report | Collection) -> str:
-    """See `gradcheck.report.to_junit`."""
+    """Return a report as JUnit XML: a testcase for each rule and claim; all of them pass where the report does."""
     root = ET.Element("testsuites", name=clean(record.rule if isinstance(record, Report) else record.title))
     for report in (record,) if isinstance(record, Report) else record.reports:
-        _suite(root, report.rule, [(v.claim, v, v.counts_as) for v in report.verdicts])
+        suite = _suite(root, report.rule, [(v.claim, v, v.counts_as) for v in report.verdicts])
+        if report.seconds:
+            suite.set("time", f"{report.seconds:.3f}")
+    source = origin(record)
+    if source and len(root):
+        # The schema of JUnit has properties and a time stamp on suites only.
+        if source.date:
+            root[0].set("timestamp", source.date)
+        properties = ET.Element("properties")
+        for label, text in source.facts:
+            ET.SubElement(properties, "property", name=label, value=clean(text))
+        root[0].insert(0, properties)
     for chapter in () if isinstance(record, Report) else record.chapters:
         if chapter.statements:
             judged = [(s.id, s.corrected_verdict or s.verdict) for s in chapter.statements]
@@ -37,24 +48,26 @@ def to_junit(record: Report | Collection) -> str:
     return stream.getvalue().decode("utf-8") + "\n"
 
 
-def _suite(root: ET.Element, name: str, judged: Iterable[tuple[str, Verdict, Status]]) -> None:
+def _suite(root: ET.Element, name: str, judged: Iterable[tuple[str, Verdict, Status]]) -> ET.Element:
     suite = ET.SubElement(root, "testsuite", name=clean(name))
     counts = {"failure": 0, "error": 0}
     for title, verdict, status in judged:
-        case = ET.SubElement(suite, "testcase", classname=clean(name), name=clean(title), time="0")
-        text = clean("\n".join(_verdict(verdict)))
+        case = ET.SubElement(suite, "testcase", classname=clean(name), name=clean(title), time=f"{verdict.seconds:.3f}")
+        text = clean(verdict_text(verdict))
         if status in _ELEMENT:
             kind = _ELEMENT[status]
             counts[kind] += 1
-            message = one_line(f"{verdict.word}: {verdict.remark or verdict.statement}")
-            ET.SubElement(case, kind, message=message, type=verdict.word).text = text
+            message = one_line(f"{word(verdict)}: {verdict.remark or verdict.statement}")
+            ET.SubElement(case, kind, message=message, type=word(verdict)).text = text
         else:
             ET.SubElement(case, "system-out").text = text
+    suite.set("time", f"{sum(float(case.get('time', '0')) for case in suite):.3f}")
     if not len(suite):
         counts["error"] += 1
-        case = ET.SubElement(suite, "testcase", classname=clean(name), name="no claim", time="0")
+        case = ET.SubElement(suite, "testcase", classname=clean(name), name="no claim", time="0.000")
         ET.SubElement(case, "error", message="no claim was judged", type="NOT RUN")
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(counts["failure"]))
     suite.set("errors", str(counts["error"]))
     suite.set("skipped", "0")
+    return suite

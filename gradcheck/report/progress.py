@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..records import Evidence, Status
-from .terminal import STYLES
+from .text import STYLES
 from .words import one_line, word
 
 FIRST, BETWEEN = 1.0, 10.0

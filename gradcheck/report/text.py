@@ -1,188 +1,420 @@
-"""Plain text of 80 columns, for print(report)."""
+"""Text of a report: one layout for terminals, print(report), failing tests and JUnit.
+
+A report is a sequence of lines. `verbose` adds all evidence with what it could not have seen, the stages, and whole
+chapters; without it an audit fits on one screen. Programs that show a counterexample are never wrapped or indented:
+they are there to be copied.
+"""
 
 from __future__ import annotations
 
+import io
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..records import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
+from rich.console import Console
+from rich.text import Text
+
+from ..records import (
+    Chapter,
+    Collection,
+    Counterexample,
+    Evidence,
+    Figure,
+    Report,
+    Statement,
+    Status,
+    Strength,
+    Verdict,
+)
 from .words import (
+    ROUNDING_FREE,
+    claim_kind,
     clean,
     collection_sentence,
-    facts,
+    distance,
     networks,
     one_line,
+    ordered,
+    origin,
     outcome,
     sections,
     series_table,
     shown,
     statement_outcome,
     statements_sentence,
+    took,
     warnings,
     word,
+    worst,
 )
 
 WIDTH = 80
-_WORD = 14  # the column of verdict words: the longest, INCONCLUSIVE, and a gap
+COLUMN = 16
+"""Width of the column of words."""
+STYLES = {
+    "PROVED": "bold green",
+    ROUNDING_FREE: "green",
+    "CERTIFIED": "cyan",
+    "SUPPORTED": "blue",
+    "HOLDS": "green",
+    "REFUTED": "bold red",
+    "REFUTED (expected)": "yellow",
+    "HOLDS (unexpected)": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "NOT RUN": "dim",
+    "ERROR": "magenta",
+}
+_INDENT = " " * COLUMN
+Lines = Iterator[Text]
 
 
-def to_text(record: Report | Collection) -> str:
-    """See `gradcheck.report.to_text`."""
-    lines = _report(record) if isinstance(record, Report) else _collection(record)
-    return "\n".join(line.rstrip() for line in lines)
+def print_record(
+    record: Report | Collection, console: Console, *, verbose: bool = False, seconds: float | None = None
+) -> None:
+    """Print a report.
+
+    Args:
+        record: The report.
+        console: Where to print; its width, at least 40, and its colours are followed.
+        verbose: Print all evidence and whole chapters.
+        seconds: The duration to print, in place of the record's own.
+    """
+    width = max(40, console.width)
+    if isinstance(record, Report):
+        lines = _report(record, width, verbose, record.seconds if seconds is None else seconds)
+    else:
+        lines = _collection(record, width, verbose)
+    for line in lines:
+        if console.options.ascii_only:
+            line.plain = line.plain.replace("─", "-")
+        console.print(line, soft_wrap=True)
 
 
-def _fill(text: str, first: str = "", rest: str | None = None) -> Iterator[str]:
-    indent = " " * len(first) if rest is None else rest
-    yield from textwrap.wrap(
-        one_line(text), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
-    ) or [first]
+def to_text(record: Report | Collection, *, verbose: bool = True, width: int = WIDTH) -> str:
+    """Return a report as plain text; only programs, which are there to be copied, may be wider than `width`."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        print_record(record, console, verbose=verbose)
+    return "\n".join(line.rstrip() for line in captured.get().split("\n")).strip("\n")
 
 
-def _underlined(text: str, rule: str) -> Iterator[str]:
-    lines = list(_fill(text))
-    yield from lines
-    yield rule * max(map(len, lines))
+def verdict_text(verdict: Verdict) -> str:
+    """Return a verdict with all its evidence as plain text."""
+    return _plain(_verdict(verdict, WIDTH, verbose=True))
 
 
-def _report(report: Report) -> Iterator[str]:
-    yield from _underlined(f"{report.rule}: {outcome(report)}", "-")
+def failure(rule: str, verdict: Verdict, width: int = WIDTH) -> str:
+    """Return a verdict that fails a test as plain text: the reason, and the program that shows it."""
+    head = Text(f"{one_line(rule)}, {one_line(verdict.claim)}: {word(verdict)}")
+    return _plain([head, *_reasons(verdict, width)])
+
+
+def failures(record: Report | Collection) -> str:
+    """Return what does not hold in a report, the worst first, as plain text."""
+    reports = record.reports if isinstance(record, Collection) else (record,)
+    broken = [(r, v) for r in reports for v in ordered(r.verdicts) if v.counts_as is not Status.HOLDS]
+    blocks = [failure(r.rule, v) for r, v in broken]
+    blocks += [f"{one_line(r.rule)}: no claim was judged" for r in reports if not r.verdicts]
+    chapters = record.chapters if isinstance(record, Collection) else ()
+    statements = [(s, s.corrected_verdict or s.verdict) for c in chapters for s in c.statements]
+    blocks += [failure(s.title, v) for s, v in statements if v.status is not Status.HOLDS]
+    return "\n\n".join(blocks)
+
+
+def summary_line(report: Report) -> Text:
+    """Return a rule and its verdicts on one line: "good: exact PROVED, pure SUPPORTED"."""
+    line = Text(f"{one_line(report.rule)}: ")
+    for number, verdict in enumerate(ordered(report.verdicts)):
+        line.append(", " if number else "").append(f"{one_line(verdict.claim)} ").append(_word(word(verdict)))
+    return line if report.verdicts else line.append("not judged", style="dim")
+
+
+def _report(report: Report, width: int, verbose: bool, seconds: float) -> Lines:
+    head = f"{report.rule}: {outcome(report)}"
+    yield from _filled(head, width, style="bold green" if report.passed else "bold red")
     if report.summary:
-        yield from _fill(report.summary)
-    for network in networks(report):
-        yield from _fill(network, "network: ")
+        yield from _filled(report.summary, width, most=0 if verbose else 1)
+    for network in networks(report, 3 if verbose else 1):
+        yield from _filled(network, width, style="dim", most=0 if verbose else 1)
     for warning in warnings(report):
-        yield from _fill(warning, "WARNING  ")
-    for verdict in report.verdicts:
-        yield ""
-        yield from _verdict(verdict)
-    if report.stages:
-        yield ""
-        yield "Stages, in order"
-        for stage in report.stages:
-            yield from _fill(f"{stage.name}: {stage.statement}", f"  {stage.status.label:<{_WORD}}")
-    if report.notes:
-        yield ""
-        for note in report.notes:
-            yield from _fill(note, "note: ")
-    yield ""
-    yield f"seed {report.seed}"
+        yield from _filled(f"WARNING  {warning}", width, style="bold yellow")
+    yield _ruler(width)
+    for verdict in ordered(report.verdicts):
+        yield from _verdict(verdict, width, verbose, report)
+        yield Text()
+    for stage in report.stages:
+        text = f"{stage.name}: {stage.statement}"
+        failed = stage.status not in (Status.HOLDS, Status.INCONCLUSIVE)  # those that fall short are warned of above
+        spent = stage.name == "budget"
+        if verbose or spent or (failed and stage.name not in ("purity", "discrimination")):
+            yield from _entry(stage.status.label, text, width)
+        elif stage.name == "discrimination" and stage.status is Status.HOLDS:
+            yield from _filled(text, width, style="dim")
+    for note in report.notes:
+        yield from _filled(f"note: {note}", width, style="yellow")
+    provenance = [f"{label}: {text}" for label, text in report.provenance.facts] if report.provenance else []
+    for fact in provenance if verbose else []:
+        yield from _filled(fact, width, style="dim")
+    duration = f", {took(seconds)}" if seconds >= 1 else ""
+    yield Text(f"seed {report.seed}{duration}", style="dim")
 
 
-def _verdict(verdict: Verdict) -> Iterator[str]:
-    yield from _fill(verdict.claim, f"{verdict.word + '  ':<{_WORD}}")
-    yield from _verdict_body(verdict, " " * _WORD)
+def _verdict(verdict: Verdict, width: int, verbose: bool, report: Report | None = None) -> Lines:
+    label = word(verdict)
+    head = _word(label, max(COLUMN, len(label) + 2))
+    for number, line in enumerate(_wrapped(verdict.claim, width - COLUMN)):
+        yield (Text(_INDENT) if number else head).append(line, style="bold")
+    pure = next((v for v in report.verdicts if v.claim == "pure"), None) if report else None
+    blocked = pure is not None and pure.status in (Status.REFUTED, Status.ERROR) and verdict.status is Status.NOT_RUN
+    text = "not judged: see pure, above" if blocked and not verbose else verdict.statement
+    yield from _filled(text, width, _INDENT)
+    yield from _filled(verdict.remark, width, _INDENT, "yellow")
+    yield from _evidence(verdict, width, verbose)
+    if verdict.counterexample is not None:
+        rule = report.rule if report else "the rule"
+        yield from _counterexample(f"{rule} is not {verdict.claim}", verdict, verdict.counterexample, width)
+    elif verdict.diagnosis:
+        yield from _filled(f"diagnosis: {verdict.diagnosis}", width, _INDENT)
 
 
-def _verdict_body(verdict: Verdict, indent: str) -> Iterator[str]:
-    yield from _fill(verdict.statement, indent)
-    if verdict.remark:
-        yield from _fill(verdict.remark, indent)
+def _reasons(verdict: Verdict, width: int) -> Lines:
+    yield from _filled(verdict.statement, width)
+    yield from _filled(verdict.remark, width)
+    if verdict.counterexample is not None:
+        yield Text()
+        yield from _counterexample("", verdict, verdict.counterexample, width)
+        return
     for evidence in verdict.evidence:
-        yield from _evidence(evidence, verdict, indent)
-    if verdict.diagnosis:
-        yield from _fill(f"diagnosis: {verdict.diagnosis}", indent, indent + "  ")
-    if verdict.counterexample:
-        yield from _counterexample(verdict.counterexample, indent)
+        if evidence.status is not Status.HOLDS and evidence is not _resting_on(verdict):
+            yield from _filled(f"{evidence.kind}, {word(evidence)}: {evidence.statement}", width)
 
 
-def _evidence(evidence: Evidence, verdict: Verdict, indent: str) -> Iterator[str]:
-    # The strongest evidence usually lends the verdict its sentence, which need not be read twice.
-    said = "" if evidence.statement == verdict.statement else f": {evidence.statement}"
-    yield from _fill(f"{evidence.kind}, {word(evidence)}{said}", f"{indent}- ")
-    if evidence.scope:
-        yield from _fill(f"shown for: {evidence.scope}", indent + "  ", indent + "    ")
-    if evidence.blind:
-        yield from _fill(f"could not see: {evidence.blind}", indent + "  ", indent + "    ")
+def _resting_on(verdict: Verdict) -> Evidence | None:
+    """Return the evidence whose sentence the verdict repeats."""
+    same = [e for e in verdict.evidence if (e.status, e.strength) == (verdict.status, verdict.strength)]
+    return max(same, key=lambda e: e.kind == "float64", default=None)
 
 
-def _counterexample(counterexample: Counterexample, indent: str) -> Iterator[str]:
-    yield f"{indent}counterexample"
-    for label, text in facts(counterexample):
-        yield from _fill(text, f"{indent}  {label:<14}")
-    small = {key: value for key, value in counterexample.problem.items() if not isinstance(value, (list, tuple))}
-    if small:
-        yield from _fill(shown(small), f"{indent}  {'problem':<14}")
-    if counterexample.snippet:
-        # Flush left, so that it can be copied into a file as it stands.
-        yield ""
-        yield from clean(counterexample.snippet).strip("\n").split("\n")
+def _evidence(verdict: Verdict, width: int, verbose: bool) -> Lines:
+    resting, explained, minor = _resting_on(verdict), False, []
+    for evidence in verdict.evidence:
+        holds = evidence.status is Status.HOLDS
+        if not verbose and evidence is resting:
+            continue
+        if not verbose and holds and evidence.strength < min(verdict.strength, Strength.CERTIFIED):
+            minor.append(evidence.kind)  # shows less than what the verdict rests on
+            continue
+        # The first kind that could not be applied says why in full.
+        most = 2 if holds else 1
+        if evidence.status is Status.NOT_RUN and not explained:
+            most, explained = 6, True
+        scope = f" ({evidence.scope})" if evidence.scope else ""
+        text = f"{evidence.kind}: {evidence.statement}{scope}"
+        yield from _entry(word(evidence), text, width, "  ", 0 if verbose else most)
+        if verbose and evidence.blind:
+            yield from _filled(f"could not see: {evidence.blind}", width, _INDENT, "dim")
+    if minor:
+        yield from _entry(Strength.SUPPORTED.name, f"and by {', '.join(minor)}", width, "  ")
 
 
-def _collection(collection: Collection) -> Iterator[str]:
-    yield from _underlined(collection.title, "=")
-    yield from _fill(collection_sentence(collection))
+def _counterexample(title: str, verdict: Verdict, example: Counterexample, width: int) -> Lines:
+    style = STYLES["REFUTED"]
+    yield _ruler(width, one_line(title), style)
+    rows = [
+        ("problem", _problem(example)),
+        (example.entry, f"{example.got}, should be {example.true}"),
+        ("off by", distance(example.got, example.gap, example.allowance)),
+        ("certified", example.certified),
+        ("diagnosis", verdict.diagnosis or ""),
+    ]
+    for label, text in rows:
+        if text:
+            yield from _entry(one_line(label), text, width)
+    if example.snippet:
+        yield Text("a NumPy program that shows it:", style="dim")
+        yield from map(Text, clean(example.snippet).strip("\n").split("\n"))
+    yield _ruler(width, style=style)
+
+
+def _problem(example: Counterexample, most: int = 24) -> str:
+    """Return the problem's arrays where they are few, W = [[0]], R = [[1]], ..., else its sizes."""
+    arrays = example.problem.get("arrays", {})
+    if not isinstance(arrays, dict) or not arrays:
+        small = {k: v for k, v in example.problem.items() if not isinstance(v, (list, tuple, dict))}
+        return shown(small) if small else ""
+    texts = {name: shown(_integers(array)) for name, array in arrays.items()}
+    count = sum(text.count(",") + 1 for text in texts.values())
+    return ", ".join(f"{name} = {text}" for name, text in texts.items()) if count <= most else ""
+
+
+def _integers(array: object) -> object:
+    if isinstance(array, (list, tuple)):
+        return [_integers(item) for item in array]
+    return array.removesuffix(".0") if isinstance(array, str) else array
+
+
+def _collection(collection: Collection, width: int, verbose: bool) -> Lines:
+    yield from _filled(collection.title, width, style="bold")
+    yield _ruler(width)
+    yield from _filled(collection_sentence(collection), width)
+    yield Text()
+    yield from _matrix(collection, width)
     for report in collection.reports:
-        yield ""
-        yield ""
-        yield from _report(report)
+        if verbose:
+            yield Text()
+            yield from _report(report, width, verbose, report.seconds)
+            continue
+        for warning in warnings(report):
+            yield from _filled(f"WARNING  {report.rule}, {warning}", width, style="bold yellow")
+        for verdict in ordered(report.verdicts):
+            if verdict.counts_as is not Status.HOLDS or verdict.counterexample:
+                yield Text()
+                yield Text(one_line(report.rule), style="bold")
+                yield from _verdict(verdict, width, verbose, report)
     for chapter in collection.chapters:
-        yield ""
-        yield ""
-        yield from _chapter(chapter)
+        yield Text()
+        yield from _chapter(chapter, width, verbose)
+    source = origin(collection)
+    if source:
+        yield Text()
+    for label, text in source.facts if source else []:
+        yield from _filled(f"{label}: {text}", width, style="dim")
 
 
-def _chapter(chapter: Chapter) -> Iterator[str]:
-    yield from _underlined(chapter.title, "=")
-    for paragraph in chapter.introduction.split("\n\n"):
-        yield from _fill(paragraph)
-        yield ""
-    if chapter.statements:
-        yield from _fill(statements_sentence(chapter.statements))
+def _matrix(collection: Collection, width: int) -> Lines:
+    """Yield rules against claims where that fits, else a line or more for each rule."""
+    kinds = list(dict.fromkeys(claim_kind(v.claim) for r in collection.reports for v in r.verdicts))
+    header, rows = ["rule", *kinds], []
+    for report in collection.reports:
+        cells = []
+        for kind in kinds:
+            words = [word(v) for v in report.verdicts if claim_kind(v.claim) == kind]
+            cells.append(worst(words) + (f" x{len(words)}" if len(words) > 1 else "") if words else "")
+        rows.append([report.rule, *cells])
+    if _fits(header, rows, width):
+        yield from _table(header, rows, width)
+        return
+    for report in collection.reports:
+        line = summary_line(report)
+        line.stylize("bold", 0, len(one_line(report.rule)))
+        yield from _hanging(line, width)
+
+
+def _chapter(chapter: Chapter, width: int, verbose: bool) -> Lines:
+    yield from _filled(chapter.title, width, style="bold")
+    yield _ruler(width)
+    if verbose:
+        for paragraph in chapter.introduction.split("\n\n"):
+            yield from _filled(paragraph, width)
+            yield Text()
+    yield from _filled(statements_sentence(chapter.statements), width)
     placed, rest = sections(chapter)
     for section, statements, figures in placed:
-        if section:
-            yield ""
-            yield from _underlined(section, "-")
+        if verbose and section:
+            yield Text()
+            yield from _filled(section, width, style="bold")
         for statement in statements:
-            yield ""
-            yield from _statement(statement)
+            yield from _statement(statement, width, verbose)
         for figure in figures:
-            yield from _figure(figure)
+            yield from _figure(figure, width, verbose)
     for figure in rest:
-        yield from _figure(figure)
-    for caption, header_cells, cells in chapter.tables:
-        yield ""
-        yield from _fill(f"Table: {caption}")
-        yield from _table(list(header_cells), [list(row) for row in cells])
+        yield from _figure(figure, width, verbose)
+    for number, (caption, header, rows) in enumerate(chapter.tables):
+        if verbose or number == 0:  # the first table of a chapter sums it up
+            yield Text()
+            yield from _filled(caption, width, style="dim")
+            yield from _table(header, rows, width)
 
 
-def _figure(figure: Figure) -> Iterator[str]:
-    yield ""
-    yield from _fill(f"Figure: {figure.title} ({figure.ylabel} against {figure.xlabel}). {figure.caption}")
-    header, rows, total = series_table(figure, limit=8)
-    yield from _table(header, rows)
-    if total > len(rows):
-        yield f"  {len(rows)} of {total} points"
-
-
-def _statement(statement: Statement) -> Iterator[str]:
-    indent = " " * _WORD
-    heading = f"{statement.title} [{statement.id}]: {statement_outcome(statement)}"
-    yield from _fill(heading, f"{statement.verdict.word:<{_WORD}}")
-    yield from _fill(f"printed: {statement.printed}", indent, indent + "  ")
-    yield from _verdict_body(statement.verdict, indent)
-    if statement.corrected:
-        if statement.verdict.counterexample:
-            yield ""
-        yield from _fill(f"what holds: {statement.corrected}", indent, indent + "  ")
-    if statement.corrected_verdict:
-        yield from _fill(statement.corrected_verdict.claim, f"{statement.corrected_verdict.word:<{_WORD}}")
-        yield from _verdict_body(statement.corrected_verdict, indent)
-    if statement.comment:
-        yield from _fill(statement.comment, indent)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    """Columns where they fit into the width, else one line for each cell."""
-    table = [[one_line(cell) for cell in row] for row in [header, *rows]]
-    columns = max(map(len, table), default=0)
-    table = [row + [""] * (columns - len(row)) for row in table]
-    widths = [max(len(row[n]) for row in table) for n in range(columns)]
-    if sum(widths) + 2 * columns <= WIDTH:
-        for row in table:
-            yield "".join(f"  {cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+def _statement(statement: Statement, width: int, verbose: bool) -> Lines:
+    corrected = statement.corrected_verdict
+    text = f"{statement.title or statement.id}: {statement_outcome(statement)}"
+    if not verbose:
+        yield from _entry(word(statement.verdict), text + (f", {word(corrected)}" if corrected else ""), width)
         return
-    for row in table[1:]:
-        for n, (label, cell) in enumerate(zip(table[0], row, strict=True)):
-            yield from _fill(f"{label}: {cell}", "  - " if n == 0 else "    ")
+    yield Text()
+    yield from _entry(word(statement.verdict), f"{text} [{statement.id}]", width)
+    yield from _filled(f"printed: {statement.printed}", width, _INDENT)
+    yield from list(_verdict(statement.verdict, width, verbose))[1:]
+    if statement.corrected:
+        yield from _filled(f"what holds: {statement.corrected}", width, _INDENT)
+    if corrected:
+        yield from _verdict(corrected, width, verbose)
+    yield from _filled(statement.comment, width, _INDENT)
+
+
+def _figure(figure: Figure, width: int, verbose: bool) -> Lines:
+    if not verbose:
+        yield from _filled(f"figure: {figure.title} (drawn in the HTML report)", width, style="dim")
+        return
+    yield Text()
+    yield from _filled(f"Figure: {figure.title} ({figure.ylabel} against {figure.xlabel}). {figure.caption}", width)
+    header, rows, total = series_table(figure, limit=8)
+    yield from _table(header, rows, width)
+    if total > len(rows):
+        yield Text(f"  {len(rows)} of {total} points", style="dim")
+
+
+def _fits(header: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> bool:
+    return sum(_widths(header, rows)) + 2 * len(header) <= width
+
+
+def _widths(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[int]:
+    return [max(len(one_line(cell)) for cell in column) for column in zip(header, *rows, strict=True)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Lines:
+    """Yield columns where they fit into the width, else a line for each cell."""
+    if _fits(header, rows, width):
+        widths = _widths(header, rows)
+        for number, row in enumerate([header, *rows]):
+            line = Text(style="" if number else "dim")
+            for cell, wide in zip(row, widths, strict=True):
+                line.append("  ").append(f"{one_line(cell):<{wide}}", style=STYLES.get(cell, ""))
+            yield line
+        return
+    for row in rows:
+        for number, (label, cell) in enumerate(zip(header, row, strict=True)):
+            yield from _filled(f"{label}: {cell}", width, "    " if number else "  - ", rest="    ")
+
+
+def _entry(label: str, text: str, width: int, indent: str = "", most: int = 0) -> Lines:
+    """Yield a label in the column of words, and a text beside it."""
+    for number, line in enumerate(_wrapped(text, width - COLUMN, most)):
+        head = Text(_INDENT) if number else Text(indent).append(_word(label, COLUMN - len(indent)))
+        yield head.append(line)
+
+
+def _hanging(line: Text, width: int) -> Lines:
+    """Yield a styled line, wrapped between its words."""
+    console = Console(width=width, color_system=None)
+    for number, part in enumerate(line.wrap(console, width - 2)):
+        part.rstrip()
+        yield Text("  ").append(part) if number else part
+
+
+def _filled(text: str, width: int, indent: str = "", style: str = "", most: int = 0, rest: str = "") -> Lines:
+    for number, line in enumerate(_wrapped(text, width - len(indent), most) if text else ()):
+        yield Text((rest or indent if number else indent) + line, style=style)
+
+
+def _wrapped(text: str, width: int, most: int = 0) -> list[str]:
+    """Return a text in lines, at most that many of them; 0 is no limit."""
+    lines = textwrap.wrap(one_line(text), max(20, width), break_on_hyphens=False) or [""]
+    if not most or len(lines) <= most:
+        return lines
+    kept = lines[:most]
+    return [*kept[:-1], kept[-1].rpartition(" ")[0].rstrip(",;(") + " ..."]
+
+
+def _word(text: str, width: int = 0) -> Text:
+    return Text().append(text, style=STYLES.get(text, "")).append(" " * max(1 if width else 0, width - len(text)))
+
+
+def _ruler(width: int, title: str = "", style: str = "dim") -> Text:
+    line = f"── {title} " if title else ""
+    return Text(line + "─" * max(2, width - len(line)) if len(line) + 2 <= width else title, style=style)
+
+
+def _plain(lines: Iterable[Text]) -> str:
+    return "\n".join(line.plain.rstrip() for line in lines)

@@ -144,7 +144,7 @@ def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
 def test_a_claim_that_is_not_judged_is_no_pass() -> None:
     result = audit(f"{RULES}:good", "--claim", "unbiased")
     assert result.exit_code == 3, result.output
-    assert "NOT RUN       unbiased" in result.stdout
+    assert "NOT RUN         unbiased" in result.stdout
 
 
 def test_what_a_rule_prints_does_not_reach_the_terminal() -> None:

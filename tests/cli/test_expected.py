@@ -19,7 +19,7 @@ from gradcheck.algorithms import bptt
 from gradcheck.records import Collection
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json, schema, to_html, to_junit, to_markdown, to_text
-from gradcheck.report.brief import failure, summary_line
+from gradcheck.report.text import failure, summary_line
 from gradcheck.report.words import outcome
 
 pytest_plugins = "pytester"
