@@ -36,10 +36,13 @@ _SETTINGS = {
 
 
 def draw(figure: Figure) -> str:
-    """The figure as an <svg> element, the same bytes each time. Labels are plain text, without LaTeX.
+    """Return a figure as an <svg> element, the same bytes each time. Labels are plain text, without LaTeX.
 
-    On a logarithmic axis zeros stand on a line of their own, marked 0, below the smallest positive value.
-    Raises `GradcheckError` where matplotlib is not installed.
+    On a logarithmic axis zeros stand on a line of their own, marked 0, below the smallest positive value. Of series
+    that coincide the earlier are drawn wider, so that they show on both sides of the later.
+
+    Raises:
+        GradcheckError: matplotlib is not installed.
     """
     matplotlib = need("matplotlib", "drawing figures")
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -69,19 +72,21 @@ def draw(figure: Figure) -> str:
 
 
 def remarks(figure: Figure) -> list[str]:
-    """What the drawing cannot show, in sentences for the caption."""
+    """Return what the drawing cannot show, in sentences for the caption."""
     values = [y for _, ys in figure.series.values() for y in ys]
     lost = sum(not math.isfinite(y) for y in values)
     said = []
     if _floor(figure) is not None and any(y == 0 for y in values):
         said.append("Hollow marks on the line 0 are exact zeros, which a logarithmic axis has no place for.")
+    if any(_beneath(figure)):
+        said.append("Of lines that coincide, the earlier ones are drawn wider.")
     if lost:
         said.append(f"{lost} {'value is' if lost == 1 else 'values are'} not finite and not drawn.")
     return said
 
 
 def _floor(figure: Figure) -> float | None:
-    """Where zeros go on the logarithmic axis: a decade below all else; None where the axis must be linear."""
+    """Return the place of zeros on a logarithmic axis, below all else; None where the axis must be linear."""
     values = [y for _, ys in figure.series.values() for y in ys if math.isfinite(y)]
     positive = [_within(y) for y in values if y > 0]
     if not figure.log_y or not positive or min(values) < 0:
@@ -90,14 +95,30 @@ def _floor(figure: Figure) -> float | None:
     return float(10.0 ** max(-306, math.floor(math.log10(min(positive))) - max(1, round(decades / 8))))
 
 
+def _beneath(figure: Figure) -> list[int]:
+    """Return for each series the number of later ones that the eye cannot tell from it."""
+    series = [dict(zip(xs, ys, strict=False)) for xs, ys in figure.series.values()]
+    return [sum(_coincide(mine, other, figure.log_y) for other in series[n + 1 :]) for n, mine in enumerate(series)]
+
+
+def _coincide(mine: dict[float, float], other: dict[float, float], logarithmic: bool) -> bool:
+    pairs = [(mine[x], other[x]) for x in mine.keys() & other.keys()]
+    if not pairs:
+        return False
+    largest = max(abs(y) for pair in pairs for y in pair)
+    near = [abs(a - b) <= (0.2 * min(abs(a), abs(b)) if logarithmic else 0.02 * largest) for a, b in pairs]
+    return sum(near) > 0.7 * len(near)
+
+
 def _within(y: float) -> float:
     # Powers of ten beside the ends of the axis must be floats too.
     return min(max(y, 1e-300), 1e300)
 
 
 def _plot(figure: Figure, axes: Any) -> None:
-    floor = _floor(figure)
+    floor, beneath = _floor(figure), _beneath(figure)
     for n, (label, (xs, ys)) in enumerate(figure.series.items()):
+        widths = {"linewidth": 1.5 + 2.5 * beneath[n], "markersize": 4.0 + 3.0 * beneath[n]}
         colour, marker = PALETTE[n % len(PALETTE)], _MARKERS[n % len(_MARKERS)]
         # Past the palette's end colours and marks repeat, and the dashes tell the series apart.
         style = figure.styles.get(label, list(_DASHES)[n // len(PALETTE) % len(_DASHES)])
@@ -106,7 +127,7 @@ def _plot(figure: Figure, axes: Any) -> None:
         if floor is not None:
             drawn = [floor if y == 0 else _within(y) for y in drawn]
         every = max(1, len(xs) // 24)
-        axes.plot(xs, drawn, color=colour, linestyle=style, marker=marker, markevery=every, clip_on=False)
+        axes.plot(xs, drawn, color=colour, linestyle=style, marker=marker, markevery=every, clip_on=False, **widths)
     if floor is not None:
         points = [(n, x, y) for n, (xs, ys) in enumerate(figure.series.values()) for x, y in zip(xs, ys, strict=True)]
         _logarithmic(axes, floor, [(x, n) for n, x, y in points if y == 0])

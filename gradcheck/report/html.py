@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import escape
 from importlib import resources
 from typing import Any
 
-from ..records import Chapter, Collection, Figure, Report
+from ..records import Chapter, Collection, Evidence, Figure, Report, Statement, Status, Verdict
 from ..store.codec import package_version
 from .figures import draw, remarks
 from .mathml import formula, inline, is_prose
+from .text import to_text
 from .words import (
+    CLAIMS_AND_GRADES,
     MEANINGS,
     claims_sentence,
     clean,
     collection_sentence,
     evidence_kinds,
     facts,
+    headline,
     need,
-    outcome,
+    ordered,
+    origin,
     sections,
     series_table,
     shown,
     statement_outcome,
     statements_sentence,
+    took,
     warnings,
     word,
     worst,
@@ -34,10 +40,31 @@ from .words import (
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the matrix: what the evidence of one kind came to for one rule."""
+    """One cell of the matrix: the weakest word of one kind of evidence for one rule, and where that stands."""
 
     word: str
     count: int
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict, its place on the page, and its evidence with the place of each."""
+
+    verdict: Verdict
+    anchor: str
+    evidence: list[tuple[Evidence, str]]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An audit as the page shows it."""
+
+    report: Report
+    anchor: str
+    verdicts: list[Judged]
+    cells: list[Cell | None]
+    headline: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,14 +72,29 @@ class Drawn:
     """A figure, drawn, with its table."""
 
     figure: Figure
+    anchor: str
     svg: str
     header: list[str]
     rows: list[list[str]]
     remarks: list[str]
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of a chapter. Each row has its place on the page, and a link for its first cell."""
+
+    caption: str
+    anchor: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, str, tuple[str, ...]]]
+
+
 def to_html(record: Report | Collection) -> str:
-    """See `gradcheck.report.to_html`."""
+    """Return a report as one self-contained page.
+
+    Raises:
+        GradcheckError: jinja2, matplotlib or latex2mathml is needed and not installed.
+    """
     jinja2 = need("jinja2", "writing HTML")
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
@@ -63,24 +105,44 @@ def to_html(record: Report | Collection) -> str:
     )
     markup = jinja2.utils.markupsafe.Markup
     environment.filters.update(
-        formula=lambda latex: markup(_statement_markup(latex)),
+        formula=lambda latex: markup(statement_markup(latex)),
         prose=lambda text: markup(inline(text)),
         paragraphs=lambda text: [p for p in re.split(r"\n\s*\n", text.strip()) if p],
         shown=shown,
         name=lambda text: markup(str(markup.escape(text)).replace("_", "_<wbr>")),
         clean=clean,
         badge=lambda text: re.sub("[^a-z]+", "-", text.lower()).strip("-"),
+        took=took,
     )
     template = environment.get_template("report.html.j2")
     return str(template.render(**_context(record), style=markup(_resource("style.css"))))
 
 
+def to_fragment(record: Report | Collection) -> str:
+    """Return a report as a short piece of HTML, for notebooks."""
+    reports = (record,) if isinstance(record, Report) else record.reports
+    rows = []
+    for report in reports:
+        state, phrase = headline(report)
+        rows.append(f"<tr><th colspan='2' style='text-align:left'>{_text(report.rule)}: {_text(phrase)}</th></tr>")
+        for v in ordered(report.verdicts):
+            said = f"<code>{_text(v.claim)}</code><br>{inline(v.statement)}"
+            rows.append(f"<tr><td><b>{_text(word(v))}</b></td><td style='text-align:left'>{said}</td></tr>")
+    details = escape(to_text(record))
+    return f"<table>{''.join(rows)}</table><details><summary>All evidence</summary><pre>{details}</pre></details>"
+
+
+def statement_markup(text: str) -> str:
+    """Return markup for a printed statement: a sentence with its formulas, or one formula on a line of its own."""
+    return f"<p>{inline(text)}</p>" if is_prose(text) else formula(text)
+
+
+def _text(text: str) -> str:
+    return escape(clean(text))
+
+
 def _resource(name: str) -> str:
     return resources.files(__package__ or "gradcheck.report").joinpath("templates", name).read_text("utf-8")
-
-
-def _statement_markup(text: str) -> str:
-    return f"<p>{inline(text)}</p>" if is_prose(text) else formula(text)
 
 
 def _context(record: Report | Collection) -> dict[str, Any]:
@@ -88,6 +150,8 @@ def _context(record: Report | Collection) -> dict[str, Any]:
     chapters = () if isinstance(record, Report) else record.chapters
     names = Anchors()
     kinds = evidence_kinds(reports)
+    rules = [_rule(report, kinds, names) for report in reports]
+    source = origin(record)
     return {
         "title": clean(record.rule if isinstance(record, Report) else record.title),
         "single": isinstance(record, Report),
@@ -95,11 +159,17 @@ def _context(record: Report | Collection) -> dict[str, Any]:
         "passed": record.passed,
         "version": package_version(),
         "seeds": sorted({r.seed for r in reports}),
+        "seconds": record.seconds,
+        "provenance": source.facts if source else [],
         "kinds": kinds,
-        "rules": [(r, names.of("rule", r.rule), _cells(r, kinds), outcome(r)) for r in reports],
-        "chapters": [_chapter(chapter, names) for chapter in chapters],
+        "rules": rules,
+        "chapters": [
+            _chapter(chapter, names, {rule.report.rule: rule.anchor for rule in rules}) for chapter in chapters
+        ],
         "meanings": {w: meaning for w, meaning in MEANINGS.items() if w in _words_used(record)},
+        "claims_and_grades": CLAIMS_AND_GRADES,
         "word": word,
+        "places": lambda verdict: [(e, "") for e in verdict.evidence],
         "facts": facts,
         "statement_outcome": statement_outcome,
         "warnings": warnings,
@@ -112,9 +182,21 @@ def _summary(record: Report | Collection) -> str:
     return claims_sentence(record.verdicts, "this rule")
 
 
-def _cells(report: Report, kinds: Iterable[str]) -> list[Cell | None]:
-    found = [[word(e) for v in report.verdicts for e in v.evidence if e.kind == kind] for kind in kinds]
-    return [Cell(worst(words), len(words)) if words else None for words in found]
+def _rule(report: Report, kinds: Iterable[str], names: Anchors) -> Rule:
+    anchor = names.of("rule", report.rule)
+    judged = [
+        Judged(v, names.of(anchor, v.claim), [(e, names.of(anchor, f"{v.claim} {e.kind}")) for e in v.evidence])
+        for v in ordered(report.verdicts)
+    ]
+    return Rule(report, anchor, judged, [_cell(judged, kind) for kind in kinds], headline(report))
+
+
+def _cell(verdicts: Iterable[Judged], kind: str) -> Cell | None:
+    found = [(word(e), anchor) for judged in verdicts for e, anchor in judged.evidence if e.kind == kind]
+    if not found:
+        return None
+    weakest = worst(text for text, _ in found)
+    return Cell(weakest, len(found), next(anchor for text, anchor in found if text == weakest))
 
 
 def _words_used(record: Report | Collection) -> set[str]:
@@ -124,45 +206,77 @@ def _words_used(record: Report | Collection) -> set[str]:
         statements = [s for c in record.chapters for s in c.statements]
         verdicts += [v for s in statements for v in (s.verdict, s.corrected_verdict) if v]
     stages = {s.status.label for r in reports for s in r.stages}
-    return {v.word for v in verdicts} | {word(e) for v in verdicts for e in v.evidence} | stages
+    return {word(v) for v in verdicts} | {word(e) for v in verdicts for e in v.evidence} | stages
 
 
-def _chapter(chapter: Chapter, names: Anchors) -> dict[str, Any]:
+def _chapter(chapter: Chapter, names: Anchors, rules: Mapping[str, str]) -> dict[str, Any]:
     placed, rest = sections(chapter)
+    anchor = names.of("chapter", chapter.id or chapter.title)
+    statements = {id(s): names.of("statement", s.id) for s in chapter.statements}
     return {
         "chapter": chapter,
-        "anchor": names.of("chapter", chapter.id or chapter.title),
+        "anchor": anchor,
         "summary": statements_sentence(chapter.statements),
         "sections": [
-            (
-                title,
-                names.of("section", title) if title else "",
-                [(s, names.of("statement", s.id)) for s in rows],
-                [_drawn(figure, names.of("figure", figure.id)) for figure in figures],
-            )
+            {
+                "title": title,
+                "anchor": names.of("section", title) if title else "",
+                "summary": _counts(rows),
+                "statements": [(s, statements[id(s)]) for s in rows],
+                "figures": [_drawn(figure, names) for figure in figures],
+            }
             for title, rows, figures in placed
         ],
-        "figures": [_drawn(figure, names.of("figure", figure.id)) for figure in rest],
+        "amiss": [(s, statements[id(s)]) for s in chapter.statements if s.verdict.status is not Status.HOLDS],
+        "figures": [_drawn(figure, names) for figure in rest],
+        "tables": _tables(chapter, anchor, names, rules),
     }
 
 
-def _drawn(figure: Figure, anchor: str) -> tuple[Drawn, str]:
+def _counts(statements: Iterable[Statement]) -> str:
+    """Return how a section came out: "3 hold as printed, 1 holds as corrected"."""
+    phrases = [statement_outcome(s) for s in statements]
+    parts = []
+    for phrase in dict.fromkeys(phrases):
+        number = phrases.count(phrase)
+        verb = phrase if number == 1 else phrase.replace("holds", "hold").replace("does not", "do not")
+        parts.append(f"{number} {verb}")
+    return ", ".join(parts)
+
+
+def _tables(chapter: Chapter, anchor: str, names: Anchors, rules: Mapping[str, str]) -> list[Table]:
+    """Return the tables; a first cell links to the rule of that name, or to the last table's row of that name."""
+    made: list[Table] = []
+    later, earlier = dict(rules), {row[0] for _, _, rows in chapter.tables[:-1] for row in rows if row}
+    for number, (caption, header, rows) in reversed(list(enumerate(chapter.tables))):
+        last = number == len(chapter.tables) - 1
+        places = {row[0]: names.of(anchor, row[0]) for row in rows if last and row and row[0] in earlier}
+        filled = [(places.get(row[0], ""), later.get(row[0], ""), row) if row else ("", "", row) for row in rows]
+        made.append(Table(caption, names.of("table", caption[:40]), header, filled))
+        later = places | later
+    return made[::-1]
+
+
+def _drawn(figure: Figure, names: Anchors) -> Drawn:
+    anchor = names.of("figure", figure.id)
     header, rows, _ = series_table(figure)
     unique = Figure(**{**vars(figure), "id": anchor})
-    return Drawn(figure, need("markupsafe", "writing HTML").Markup(draw(unique)), header, rows, remarks(figure)), anchor
+    svg = need("markupsafe", "writing HTML").Markup(draw(unique))
+    return Drawn(figure, anchor, svg, header, rows, remarks(figure))
 
 
 class Anchors:
     """Ids for the page, readable and each given once."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._given = {"top", "main", "matrix", "rules", "words", "contents"}
 
     def of(self, kind: str, name: str) -> str:
-        """An id for something called `name`, with a number where that is taken."""
+        """Return an id for something called `name`, with a number where that is taken."""
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        anchor, number = f"{kind}-{slug}".rstrip("-"), 2
+        base = f"{kind}-{slug}".rstrip("-")
+        anchor, number = base, 2
         while anchor in self._given:
-            anchor, number = f"{kind}-{slug}-{number}", number + 1
+            anchor, number = f"{base}-{number}", number + 1
         self._given.add(anchor)
         return anchor

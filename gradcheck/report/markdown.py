@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..records import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
 from ..store.codec import package_version
-from .mathml import is_prose
+from .mathml import is_prose, parts
 from .words import (
+    CLAIMS_AND_GRADES,
     MEANINGS,
     clean,
     collection_sentence,
@@ -16,12 +17,15 @@ from .words import (
     facts,
     networks,
     one_line,
+    ordered,
+    origin,
     outcome,
     sections,
     series_table,
     shown,
     statement_outcome,
     statements_sentence,
+    took,
     warnings,
     word,
     worst,
@@ -31,16 +35,27 @@ _POINTS = 20
 
 
 def to_markdown(record: Report | Collection) -> str:
-    """See `gradcheck.report.to_markdown`."""
+    """Return a report as Markdown, formulas between dollar signs."""
     lines = _report(record, "#") if isinstance(record, Report) else _collection(record)
-    text = "\n".join([*lines, "", f"*Written by gradcheck {package_version()}.*"])
+    text = "\n".join([*lines, *_origin(record), "", f"*Written by gradcheck {package_version()}.*"])
     return re.sub(r"\n{3,}", "\n\n", text) + "\n"
 
 
 def prose(text: str) -> str:
-    """Text that Markdown shows as it stands; `code` between backticks stays code."""
-    parts = re.split(r"(`[^`]+`)", one_line(text))
-    return "".join(part if n % 2 else _escaped(part) for n, part in enumerate(parts))
+    """Return text that Markdown shows as it stands; `code` and $formulas$ stay what they are."""
+    write = {"words": _escaped, "code": "`{}`".format, "formula": "${}$".format}
+    return "".join(write[kind](piece) for kind, piece in parts(one_line(text)))
+
+
+def _code(text: str) -> str:
+    return f"`{one_line(text).replace('`', chr(39))}`"
+
+
+def _origin(record: Report | Collection) -> Iterator[str]:
+    source = origin(record)
+    if source:
+        yield from ("", "## Provenance")
+        yield from _table(["", ""], source.facts)
 
 
 def _escaped(text: str) -> str:
@@ -66,8 +81,7 @@ def _formula(latex: str) -> Iterator[str]:
     if is_prose(latex):
         yield f"> {prose(latex)}"
     else:
-        # A dollar sign or an empty line would end the formula early.
-        yield f"$$ {one_line(latex).replace('$', chr(92) + chr(36))} $$"
+        yield f"$$ {one_line(latex)} $$"  # an empty line would end the formula early
     yield ""
 
 
@@ -82,9 +96,12 @@ def _report(report: Report, level: str) -> Iterator[str]:
     for warning in warnings(report):
         yield from (f"> **Warning.** {prose(warning)}", "")
     yield from (f"- network: {prose(network)}" for network in networks(report))
-    yield from _table(["verdict", "claim", "what was shown"], [(v.word, v.claim, v.statement) for v in report.verdicts])
-    for verdict in report.verdicts:
-        yield from ("", f"{level}# {prose(verdict.claim)}: {verdict.word}", "", prose(verdict.statement), "")
+    verdicts = ordered(report.verdicts)
+    yield from _table(
+        ["verdict", "claim", "what was shown"], [(word(v), f"`{v.claim}`", v.statement) for v in verdicts]
+    )
+    for verdict in verdicts:
+        yield from ("", f"{level}# {_code(verdict.claim)}: {word(verdict)}", "", prose(verdict.statement), "")
         yield from (prose(verdict.remark), "")
         yield from _grounds(verdict)
     if report.stages:
@@ -92,7 +109,8 @@ def _report(report: Report, level: str) -> Iterator[str]:
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
         yield from _table(["stage", "status", "what came of it"], stages)
     yield from (f"- {prose(note)}" for note in report.notes)
-    yield from ("", f"Seed {report.seed}.", "")
+    duration = f" Judged in {took(report.seconds)}." if report.seconds else ""
+    yield from ("", f"Seed {report.seed}.{duration}", "")
 
 
 def _grounds(verdict: Verdict) -> Iterator[str]:
@@ -137,6 +155,7 @@ def _collection(collection: Collection) -> Iterator[str]:
     for chapter in collection.chapters:
         yield from _chapter(chapter)
     yield from ("", "## What the words mean")
+    yield from ("", prose(CLAIMS_AND_GRADES))
     yield from _table(["word", "meaning"], list(MEANINGS.items()))
 
 
@@ -162,13 +181,13 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 def _statement(statement: Statement) -> Iterator[str]:
     yield from ("", f"#### {prose(statement.title)} ({prose(statement.id)}): {statement_outcome(statement)}", "")
-    yield from (f"As printed, {statement.verdict.word}:",)
+    yield from (f"As printed, {word(statement.verdict)}:",)
     yield from _formula(statement.printed)
     yield from (prose(statement.verdict.statement), "")
     yield from _grounds(statement.verdict)
     if statement.corrected:
         corrected = statement.corrected_verdict
-        yield from ("", f"What holds{', ' + corrected.word if corrected else ''}:")
+        yield from ("", f"What holds{', ' + word(corrected) if corrected else ''}:")
         yield from _formula(statement.corrected)
     if statement.corrected_verdict:
         yield from (prose(statement.corrected_verdict.statement), "")

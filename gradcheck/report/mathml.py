@@ -1,10 +1,11 @@
-"""LaTeX to MathML that browsers draw, and the inline notation of prose."""
+"""Formulas and prose of a report: LaTeX to MathML that browsers draw, code and formulas within sentences."""
 
 from __future__ import annotations
 
 import html
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
 
 from .words import clean, need
 
@@ -17,17 +18,38 @@ _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
 _POWER = re.compile(r"\b(2|10|[TIDK]|[a-z]+)\^(-?\d+)\b")
+_CODE_POWER = re.compile(r"(?<=[\w)])\*\*(-?\d+)")
+_CODE_PRODUCT = re.compile(r"(?<=[\w)])\*(?=[\w(])")
 
 
-def is_prose(formula: str) -> bool:
-    """Whether a printed statement is a sentence rather than a formula: words, and none of TeX's signs."""
-    return not re.search(r"[\\^_{}]", formula) and len(re.findall(r"[A-Za-z]{3,}", formula)) >= 2
+def is_prose(text: str) -> bool:
+    """Return True for a sentence, with or without formulas between dollar signs, and False for a formula."""
+    if "$" in text:
+        return True
+    return not re.search(r"[\\^_{}]", text) and len(re.findall(r"[A-Za-z]{3,}", text)) >= 2
+
+
+def parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the pieces of prose: ("words", text), ("code", text between backticks), ("formula", LaTeX)."""
+    text, last = clean(text), 0
+    for found in _INLINE.finditer(text):
+        yield "words", plain_notation(text[last : found.start()])
+        code, latex = found.groups()
+        yield ("code", code) if code else ("formula", latex)
+        last = found.end()
+    yield "words", plain_notation(text[last:])
+
+
+def plain_notation(text: str) -> str:
+    """Return text whose Python products and powers are written as in print: T*I**2 becomes T I^2."""
+    return _CODE_PRODUCT.sub(" ", _CODE_POWER.sub(r"^\1", text))
 
 
 def formula(latex: str, *, display: bool = True) -> str:
-    """Markup for a formula: <math>, or the source as <code> where it cannot be read. Everything is escaped.
+    """Return markup for a formula: <math>, or the source as <code> where it cannot be read. Everything is escaped.
 
-    Raises `GradcheckError` where latex2mathml is not installed.
+    Raises:
+        GradcheckError: latex2mathml is not installed.
     """
     converter = need("latex2mathml.converter", "typesetting formulas")
     try:
@@ -77,26 +99,24 @@ def _bold(letter: str, *, italic: bool) -> str:
 
 
 def inline(text: str) -> str:
-    """Escaped markup for prose: `code` between backticks, a formula between single dollar signs.
+    """Return escaped markup for prose: `code` between backticks, a formula between single dollar signs.
 
     It is to stand between tags and not in an attribute: quotes stay as they are.
     """
-    text, parts, last = clean(text), [], 0
-    for found in _INLINE.finditer(text):
-        parts.append(_words(text[last : found.start()]))
-        code, latex = found.groups()
-        parts.append(f"<code>{html.escape(code, quote=False)}</code>" if code else formula(latex, display=False))
-        last = found.end()
-    parts.append(_words(text[last:]))
-    return _tied("".join(parts))
+    write: dict[str, Callable[[str], str]] = {
+        "words": _words,
+        "code": lambda code: f"<code>{html.escape(code, quote=False)}</code>",
+        "formula": lambda latex: formula(latex, display=False),
+    }
+    return _tied("".join(write[kind](piece) for kind, piece in parts(text)))
 
 
 def _tied(markup: str) -> str:
-    """The same, with no line break between a formula and the punctuation that follows it."""
+    """Return markup without a line break between a formula and the punctuation that follows it."""
     return re.sub(r"(<math\b(?:(?!</math>).)*</math>[,.;:!?)]+)", r'<span class="tie">\1</span>', markup, flags=re.S)
 
 
 def _words(text: str) -> str:
-    """Escaped text whose powers, such as 2^-60 and T I^2, are raised, and whose <= is one sign."""
-    text = html.escape(text.replace(" <= ", " \u2264 "), quote=False)
+    """Return escaped text whose powers, such as 2^-60 and T I^2, are raised, and whose <= and >= are one sign each."""
+    text = html.escape(text.replace(" <= ", " \u2264 ").replace(" >= ", " \u2265 "), quote=False)
     return _POWER.sub(lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", text)
