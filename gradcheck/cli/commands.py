@@ -17,6 +17,7 @@ import typer
 
 from .. import __version__
 from . import options
+from .entry import INTERRUPTED
 from .options import (
     BudgetOption,
     CallSecondsOption,
@@ -34,7 +35,6 @@ from .options import (
     ResultsOption,
     SeedOption,
 )
-from .entry import INTERRUPTED
 from .session import Session, complain, console
 
 app = typer.Typer(
