@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import plain_rules
 import pytest
 
 import gradcheck
 import gradcheck.engine.audit
 import gradcheck.pytest_plugin  # both stay loaded: a session in this process would load copies of its own
+from gradcheck.pytest_plugin.time_limits import ending_the_audit
 from gradcheck.records import Collection
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
@@ -253,9 +258,202 @@ def test_the_plugin_is_light() -> None:
     assert (ran.returncode, ran.stdout.strip()) == (0, "[]"), ran.stdout + ran.stderr
 
 
+def test_the_tests_have_a_marker(pytester: pytest.Pytester) -> None:
+    text = EMPTY.format(rules="[nothing]") + "def test_other(): ...\n"
+    assert session(pytester, text, "-m", "not gradcheck").parseoutcomes() == {"passed": 1, "deselected": 2}
+    assert session(pytester, text, "-m", "gradcheck", "--collect-only").parseoutcomes()["deselected"] == 1
+
+
+def test_only_claims_that_have_tests_are_audited(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    audits = recorded_audits(monkeypatch)
+    text = EMPTY.format(rules="[good, RTRL]")
+    session(pytester, text, "-k", "RTRL-online or good-pure", "--gradcheck-report=a.json").assert_outcomes(passed=2)
+    assert [(rule, claims) for rule, claims, _ in audits] == [("good", ["pure"]), ("RTRL", ["online"])]
+    record = from_json((pytester.path / "a.json").read_text())
+    assert isinstance(record, Collection)
+    assert [[v.claim for v in report.verdicts] for report in record.reports] == [["pure"], ["pure", "online"]]
+
+
+@pytest.mark.parametrize("effort", ["quick", "full"])
+def test_the_effort_of_the_command_line_counts_first(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, effort: str
+) -> None:
+    audits = recorded_audits(monkeypatch)
+    text = EMPTY.format(rules="[nothing]") + EMPTY.format(rules="[raises], effort='full'").replace("rule(", "more(")
+    session(pytester, text, f"--gradcheck-effort={effort}")
+    assert [how["effort"] for *_, how in audits] == [effort, effort]
+    audits.clear()
+    session(pytester, text)
+    assert [how["effort"] for *_, how in audits] == ["quick", "full"]
+
+
+def recorded_audits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str] | None, dict[str, Any]]]:
+    """The audits that are made from now on: rule, claims, and the rest."""
+    audit, made = gradcheck.engine.audit.audit, []
+
+    def recording(rule: Any, claims: Any = None, **how: Any) -> Any:
+        made.append((rule.__name__, None if claims is None else [*map(str, claims)], how))
+        return audit(rule, claims, **{**how, "effort": "quick"})
+
+    monkeypatch.setattr(gradcheck.engine.audit, "audit", recording)
+    return made
+
+
+def test_counterexamples_are_saved_in_a_folder_and_can_be_replayed(pytester: pytest.Pytester) -> None:
+    result = session(pytester, EMPTY.format(rules="[good, wrong]"), "--gradcheck-cases=made/cases", "-k", "exact")
+    result.assert_outcomes(passed=1, failed=1)
+    (case,) = (pytester.path / "made" / "cases").iterdir()
+    assert case.name == "wrong-exact.json"
+    assert gradcheck.replay(case, plain_rules.wrong).outcome is gradcheck.Outcome.STILL_WRONG
+    result.stdout.fnmatch_lines([f"*gradcheck replay {case} *:wrong"])
+
+
+def test_a_folder_for_cases_that_is_a_file_is_turned_away(pytester: pytest.Pytester) -> None:
+    (pytester.path / "file").touch()
+    assert session(pytester, "def test_nothing(): ...", "--gradcheck-cases=file").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_failure_on_one_line_is_located_at_the_users_test(pytester: pytest.Pytester) -> None:
+    result = session(pytester, EMPTY.format(rules="[good, wrong]"), "--tb=line", "-k", "exact")
+    lines = result.outlines
+    start = next(n for n, line in enumerate(lines) if "FAILURES" in line)
+    stop = next(n for n, line in enumerate(lines) if "short test summary" in line)
+    (line,) = lines[start + 1 : stop]
+    path, number, message = line.split(":", 2)
+    source = (pytester.path / path).read_text().splitlines()
+    assert any("def test_rule" in text for text in source[int(number) - 1 : int(number) + 1]), (number, source)
+    assert "wrong, exact: REFUTED" in message
+
+
+needs_timeout = pytest.mark.skipif(
+    importlib.util.find_spec("pytest_timeout") is None, reason="pytest-timeout is missing; pip install pytest-timeout"
+)
+SLOW = """
+import time
+@gradcheck.rule(gradcheck.Exact())
+def slow(problem):
+    time.sleep(0.05)
+    return good(problem)
+"""
+
+
+@needs_timeout
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_time_limit_ends_the_test_as_one(pytester: pytest.Pytester, isolated: bool) -> None:
+    pytester.makepyfile(test_rules=HEAD + SLOW + EMPTY.format(rules="[slow], effort='full'"))
+    own = ["-p", "no:cacheprovider", *PLUGIN, "--timeout=2", "-k", "exact"]
+    result = pytester.runpytest_subprocess(*own, *([] if isolated else ["--gradcheck-in-process"]), timeout=100)
+    result.assert_outcomes(failed=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*Timeout (>2.0s) from pytest-timeout.*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+class Reached(Exception):
+    """Raised by the handler of a time limit, as pytest-timeout does."""
+
+
+def limited(work: Callable[[], object]) -> None:
+    """Do some work within a time limit that is reached at once."""
+
+    def handler(number: int, frame: object) -> None:
+        raise Reached
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with ending_the_audit():
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            work()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def swallows_the_first() -> None:
+    with contextlib.suppress(BaseException):
+        signal.pause()
+    signal.pause()
+
+
+def raises_another() -> None:
+    try:
+        signal.pause()
+    except BaseException as error:
+        raise ValueError from error
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="alarms of POSIX")
+@pytest.mark.parametrize("work", [signal.pause, swallows_the_first, raises_another])
+def test_a_time_limit_is_lost_nowhere(work: Callable[[], object]) -> None:
+    with pytest.raises(Reached):
+        limited(work)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="alarms of POSIX")
+def test_without_a_time_limit_an_interrupt_stays_one() -> None:
+    def interrupted() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        limited(interrupted)
+
+
+def test_after_a_time_limit_the_other_claims_are_judged(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit, calls = gradcheck.engine.audit.audit, list[Any]()
+
+    def limited_audit(rule: Any, claims: Any = None, **how: Any) -> Any:
+        calls.append(claims)
+        if len(calls) == 1:
+            raise pytest.fail.Exception("Timeout", pytrace=False)
+        return audit(rule, claims, **how)
+
+    monkeypatch.setattr(gradcheck.engine.audit, "audit", limited_audit)
+    session(pytester, EMPTY.format(rules="[good]")).assert_outcomes(passed=1, failed=1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pytest_cov") is None, reason="pip install pytest-cov")
+def test_coverage_sees_the_rule_in_process(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(own_rule=HEAD + "def mine(problem):\n    result = bptt(problem)\n    return result\n")
+    pytester.makepyfile(
+        test_rules=HEAD + "from own_rule import mine\n" + EMPTY.format(rules="[mine], [gradcheck.Pure()]")
+    )
+    own = ["-p", "no:cacheprovider", *PLUGIN, "--cov=own_rule"]
+    apart = pytester.runpytest_subprocess(*own)
+    apart.stdout.fnmatch_lines(["own_rule.py * [0-9]?%", "gradcheck: *--gradcheck-in-process"])
+    here = pytester.runpytest_subprocess(*own, "--gradcheck-in-process")
+    here.stdout.fnmatch_lines(["own_rule.py * 100%"])
+    here.stdout.no_fnmatch_line("gradcheck: *")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="pip install pytest-xdist")
+@pytest.mark.parametrize(("dist", "audits"), [("load", 3), ("loadfile", 1)])
+def test_workers_share_the_claims_of_one_rule(pytester: pytest.Pytester, dist: str, audits: int) -> None:
+    counting = """
+import gradcheck.engine.audit, pathlib
+audit = gradcheck.engine.audit.audit
+def counting(*arguments, **named):
+    with open("audits", "a") as file:
+        file.write("1")
+    return audit(*arguments, **named)
+gradcheck.engine.audit.audit = counting
+"""
+    pytester.makepyfile(
+        test_rules=HEAD + counting + EMPTY.format(rules="[nothing], [gradcheck.Exact(), gradcheck.Truncated(2)]")
+    )
+    own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", f"--dist={dist}", "--gradcheck-report=all.json"]
+    pytester.runpytest_subprocess(*own).assert_outcomes(failed=3)
+    assert len((pytester.path / "audits").read_text()) == audits
+    record = from_json((pytester.path / "all.json").read_text())
+    assert isinstance(record, Collection)
+    assert [[v.claim for v in report.verdicts] for report in record.reports] == [["pure", "exact", "truncated(2)"]]
+
+
 ARGUMENTS: list[tuple[Any, dict[str, Any], str]] = [
     ([], {}, "at least one; got []"),
-    (gradcheck.rule, {}, "wants a list of rules"),
+    (gradcheck.rule, {}, "needs a list of rules"),
     (["bptt"], {"effort": "heroic"}, "there is no effort 'heroic'; choose one of full, quick"),
 ]
 
