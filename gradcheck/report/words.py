@@ -48,8 +48,8 @@ MEANINGS = {
 GRADES = ("PROVED", ROUNDING_FREE, "CERTIFIED", "SUPPORTED")
 CLAIMS_AND_GRADES = (
     "Words in capitals grade an outcome. Words in lower case, such as `exact`, `online` or `truncated(3)`, name "
-    "claims: `exact` is the claim that the result is the gradient, with nothing left out. So `exact PROVED` reads: the claim "
-    "to be the gradient was proved."
+    "claims: `exact` is the claim that the result is the gradient, with nothing left out. So `exact PROVED` reads: the "
+    "claim to be the gradient was proved."
 )
 
 KINDS = (
