@@ -1,4 +1,4 @@
-"""Who catches what: every fault against every kind of evidence and against the checkers of torch, JAX and autograd."""
+"""Matrix of the gallery: every fault against every kind of evidence and the checkers of torch, JAX and autograd."""
 
 from __future__ import annotations
 
@@ -26,28 +26,29 @@ from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, as_rule
 from ..rules.call import RuleFailed, WrongResult
-from .peers import PEERS, Peer, question
+from .peers import PEERS, Peer, as_question
 
 
 class Result(enum.Enum):
-    """What became of a fault. The value is how it is printed."""
+    """Outcome of one way on one fault. The value is the mark to print."""
 
     CAUGHT = "+"
     MISSED = "-"
     NOT_APPLICABLE = ""
+    FAILED = "!"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one way made of one fault, and what it said."""
+    """Result of one way on one fault, with the reason."""
 
     result: Result
-    said: str
+    note: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """One fault: its outcome by the way's name."""
+    """Outcomes on one fault, by the name of the way."""
 
     fault: str
     category: str
@@ -56,7 +57,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Extent:
-    """How far each way goes: sizes of an audit, and those at which floats are judged, by us and by others alike."""
+    """Sizes for the matrix: those of an audit, and those at which floats are judged, by evidence and peers alike."""
 
     effort: Effort = QUICK
     float_sizes: tuple[Sizes, ...] = blackbox.SIZES
@@ -73,7 +74,7 @@ BRIEF = Extent(
     ),
     (Sizes(7, 5, 2, 2), Sizes(24, 4, 2, 2), Sizes(5, 1, 3, 1)),
 )
-"""For the report: seconds, not minutes."""
+"""The sizes of the report's chapter: seconds, not minutes."""
 BRIEF_KINDS = ("formal", "enclosure", "float64", "purity")
 
 EVIDENCE: dict[str, Callable[[Case, Extent], Finding]] = {
@@ -89,7 +90,9 @@ EVIDENCE: dict[str, Callable[[Case, Extent], Finding]] = {
     properties.KIND: lambda case, extent: properties.judge(case, sizes=properties.SIZES[:1]),
     "purity": lambda case, extent: purity.judge(case),
 }
-"""A case judged by each kind of evidence. A rule judged on floats is judged as a black box."""
+"""Each kind of evidence as a function of a case. Kinds in `FLOATS` get the rule as a black box."""
+MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
+TOTALS = ("way", "caught", "missed", "not applicable", "failed")
 FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
 
 CODES = {
@@ -102,7 +105,7 @@ CODES = {
 
 
 def peers() -> tuple[Peer, ...]:
-    """The checkers of others that are installed."""
+    """Return the peers that are installed."""
     return tuple(peer for peer in PEERS if peer.installed)
 
 
@@ -115,26 +118,35 @@ def rows(
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Row]:
-    """Each fault's outcomes, as they come. others: the checkers of others, those installed if left out."""
-    asked = peers() if others is None else others
+    """Yield each fault's outcomes as they arrive.
+
+    Args:
+        faults: The faults.
+        kinds: The kinds of evidence.
+        others: The peers; those that are installed if left out.
+        extent: The sizes.
+        seed: The seed of the problems.
+        progress: Called with a line of text before each step.
+    """
+    chosen = peers() if others is None else others
     for fault in faults:
         outcomes = {}
         for kind in kinds:
             progress(f"{fault.id}: {kind}")
             outcomes[kind] = by_evidence(fault, kind, extent, seed)
-        for peer in asked:
+        for peer in chosen:
             progress(f"{fault.id}: {peer.name}")
             outcomes[peer.name] = by_peer(fault, peer, extent, seed)
         yield Row(fault.id, fault.category, outcomes)
 
 
 def by_evidence(fault: Fault, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
-    """What one kind of evidence makes of the fault."""
+    """Return the outcome of one kind of evidence on a fault."""
     return judged(fault.black_box() if kind in FLOATS else fault.fresh(), kind, extent, seed)
 
 
 def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
-    """What one kind of evidence makes of a rule's one claim, on its first network."""
+    """Return the outcome of one kind of evidence on a rule's one claim, on its first network."""
     try:
         evidence = EVIDENCE[kind](case_of(target, kind, seed), extent).evidence
     except (RuleFailed, WrongResult) as error:
@@ -147,104 +159,134 @@ def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Out
 
 
 def case_of(target: Any, kind: str, seed: int = 0) -> Case:
-    """A rule's one claim on its first network, or its purity there."""
+    """Return the case of a rule's one claim on its first network, or of its purity there."""
     rule = as_rule(target)
     claim = next(claim for claim in rule.declaration.claims if not isinstance(claim, Pure))
     return Case(rule, Pure() if kind == "purity" else claim, rule.declaration.networks[0], seed)
 
 
 def by_peer(fault: Fault, peer: Peer, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
-    """What another's checker makes of the fault, on the problems that float evidence has, up to the first rejected.
+    """Return the outcome of a peer on a fault, on the problems of float evidence, up to the first that it rejects.
 
-    A problem on which it rejects the reference's own gradient too tells nothing, and is passed over.
+    A problem on which the peer rejects the true gradient too tells nothing and is skipped. A peer that raises an error
+    on the true gradient has failed: it neither caught the fault nor missed it.
     """
     if not fault.claims_a_gradient:
         return Outcome(Result.NOT_APPLICABLE, "it claims another gradient than the loss's")
     base, rule = BASES[fault.base], as_rule(fault.black_box())
-    asked = alarms = 0
+    tried = alarms = 0
     for title, problem in _problems(rule, extent, seed).items():
         for settings in spread(rule.settings(problem.T), 2):
-            asked += 1
-            if _accepts(peer, rule.target, base, problem, settings):
+            tried += 1
+            accepted, error = _answer(peer, rule.target, base, problem, settings)
+            if accepted:
                 continue
-            if _accepts(peer, base.truth, base, problem, {}):
-                return Outcome(Result.CAUGHT, f"at {title}")
+            accepts_truth, failure = _answer(peer, base.truth, base, problem, {})
+            if failure:
+                return Outcome(Result.FAILED, f"on the true gradient, at {title}, it raised {failure}")
+            if accepts_truth:
+                return Outcome(Result.CAUGHT, f"at {title}{', where it raised ' + error if error else ''}")
             alarms += 1
-    if alarms == asked:
-        return Outcome(Result.NOT_APPLICABLE, f"it rejects the right gradient on all {asked} problems")
-    return Outcome(Result.MISSED, f"not rejected where the right gradient is accepted (false alarms: {alarms})")
+    if alarms == tried:
+        return Outcome(Result.NOT_APPLICABLE, f"it rejects the true gradient on all {tried} problems")
+    return Outcome(Result.MISSED, f"not rejected where the true gradient is accepted (false alarms: {alarms})")
 
 
-def _accepts(peer: Peer, target: Any, base: Base, problem: Problem, settings: Settings) -> bool:
+def _answer(peer: Peer, target: Any, base: Base, problem: Problem, settings: Settings) -> tuple[bool, str]:
+    """Return the peer's answer about a rule, and the error that it raised in place of one."""
     try:
-        return peer.accepts(question(target, base.objective, problem, settings))
-    except Exception:  # whatever stopped the checker, it did not accept
-        return False
+        return peer.accepts(as_question(target, base.objective, problem, settings)), ""
+    except Exception as error:  # a wrong gradient may well make a checker fail; the true one tells the two apart
+        return False, f"{type(error).__name__}: {error}"
 
 
 def _problems(rule: Rule, extent: Extent, seed: int) -> dict[str, Problem]:
-    """Those of the float evidence."""
+    """Return the problems of float evidence, by title."""
     network, weighted = rule.declaration.networks[0], rule.declaration.weighted
-    found = {
+    problems = {
         str(size): lively_problem(
             network, size, seed, weighted=weighted, zero_state=number in blackbox.ZERO_STATE
         )
         for number, size in enumerate(extent.float_sizes)
     }  # fmt: skip
     for name, problem in telling_problems(network, seed, weighted=weighted).items():
-        found[f"{problem.sizes}, {name}"] = problem
-    return found
+        problems[f"{problem.sizes}, {name}"] = problem
+    return problems
 
 
 def codes(names: Iterable[str]) -> tuple[str, ...]:
-    """The head of each way's column."""
+    """Return the head of each way's column."""
     return tuple(CODES.get(name, name[:2]) for name in names)
 
 
 def legend(names: tuple[str, ...]) -> str:
-    """What the heads stand for, and the marks."""
+    """Return the meaning of the heads and of the marks."""
     ways = "; ".join(f"{code} = {name}" for code, name in zip(codes(names), names, strict=True))
-    return f"{ways}. + caught, - missed, blank: not applicable"
+    return f"{ways}. {MARKS}"
 
 
-def totals(table: Sequence[Row]) -> tuple[tuple[str, str, str, str], ...]:
-    """(way, caught, missed, not applicable) for each way, after what all evidence together caught and missed."""
-    names = list(table[0].outcomes) if table else []
-    found = {name: [row.outcomes[name].result for row in table] for name in names}
-    kinds = [found[name] for name in names if name in EVIDENCE]
-    together = [Result.CAUGHT if Result.CAUGHT in results else Result.MISSED for results in zip(*kinds, strict=True)]
-    counts = {name: Counter(results) for name, results in {"all evidence together": together, **found}.items()}
-    return tuple(
-        (name, str(count[Result.CAUGHT]), str(count[Result.MISSED]), str(count[Result.NOT_APPLICABLE]))
-        for name, count in counts.items()
+def absent() -> str:
+    """Return a sentence that names the peers that are not installed; empty where all are."""
+    missing = {peer.package: None for peer in PEERS if not peer.installed}
+    if not missing:
+        return ""
+    names = (
+        " and ".join([", ".join(list(missing)[:-1]), list(missing)[-1]]) if len(missing) > 1 else next(iter(missing))
     )
+    verb = "is" if len(missing) == 1 else "are"
+    return f"The checkers of {names} have no column: {names} {verb} not installed (pip install {' '.join(missing)})."
+
+
+def totals(table: Sequence[Row]) -> tuple[tuple[str, str, str, str, str], ...]:
+    """Return (way, caught, missed, not applicable, failed) for each way, and before them for all evidence together."""
+    names = list(table[0].outcomes) if table else []
+    results = {name: [row.outcomes[name].result for row in table] for name in names}
+    kinds = [results[name] for name in names if name in EVIDENCE]
+    together = [Result.CAUGHT if Result.CAUGHT in row else Result.MISSED for row in zip(*kinds, strict=True)]
+    counts = {name: Counter(each) for name, each in {"all evidence together": together, **results}.items()}
+    order = (Result.CAUGHT, Result.MISSED, Result.NOT_APPLICABLE, Result.FAILED)
+    return tuple((name, *(str(count[result]) for result in order)) for name, count in counts.items())  # type: ignore[misc]
 
 
 def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterable[Fault] = FAULTS) -> Chapter:
-    """The chapter of the report, at small sizes."""
+    """Return the chapter of the report, at small sizes."""
+    faults = tuple(faults)
     table = list(rows(faults, extent=BRIEF, kinds=BRIEF_KINDS, progress=progress))
     names = tuple(table[0].outcomes)
+    heads = dict(zip(names, codes(names), strict=True))
+    summary = [(f"{name} ({heads[name]})" if name in heads else name, *counts) for name, *counts in totals(table)]
+    failed = any(outcome.result is Result.FAILED for row in table for outcome in row.outcomes.values())
+    columns = 5 if failed else 4
     return Chapter(
         "faults",
         "A gallery of wrong gradients: who catches what",
         _INTRODUCTION.strip(),
         tables=(
-            ("Faults caught, by each way of looking", ("way", "caught", "missed", "not applicable"), totals(table)),
             (
-                f"Every fault against every way: {legend(names)}",
+                f"Faults caught, by each way of looking. {absent()}".strip(),
+                TOTALS[:columns],
+                tuple(row[:columns] for row in summary),
+            ),
+            (
+                f"Every fault against every way. {MARKS}",
                 ("fault", *codes(names)),
                 tuple((row.fault, *(outcome.result.value for outcome in row.outcomes.values())) for row in table),
             ),
+            ("The faults", ("fault", "effect"), tuple((fault.id, fault.effect) for fault in faults)),
         ),
     )
 
 
 _INTRODUCTION = f"""
-{len(FAULTS)} mistakes, each made in a shipped rule, were given to the kinds of evidence of this report, at small \
-sizes, and to the gradient checkers of torch, JAX and autograd where they are installed, on their default settings. \
-Float evidence and those checkers see the same rule on the same float64 problems, behind a cast to floats: problems \
-that are chosen for power, with long lags that stay visible. What a checker rejects counts only where it accepts the \
-true gradient. It has no say about a rule that claims to leave lags out, nor has evidence on other number systems \
-about code that compares its numbers. An audit refutes a rule if any one kind of evidence does. `gradcheck faults` \
-lists the mistakes, with the code of each, and `gradcheck faults --matrix` makes this table at larger sizes.
+The gallery holds {len(FAULTS)} mistakes, each made in a shipped rule. This chapter shows which kinds of evidence \
+catch each of them, at small sizes, and which are caught by the gradient checkers of torch, JAX and autograd on their \
+default settings.
+
+Float evidence and those checkers judge the same code on the same float64 problems, which were chosen for power: long \
+lags stay visible. A rejection by a checker counts only where the checker accepts the true gradient. Checkers do not \
+apply to rules that claim to leave lags out, and evidence on other number systems does not apply to code that compares \
+its numbers. An audit refutes a rule as soon as one kind of evidence does.
+
+`gradcheck faults` lists the mistakes, with the code of each; `gradcheck faults --matrix` makes this table at larger \
+sizes.
 """

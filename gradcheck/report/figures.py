@@ -142,7 +142,7 @@ def _plot(figure: Figure, axes: Any) -> None:
 
 
 def _logarithmic_across(axes: Any, places: set[float]) -> None:
-    """A logarithmic axis with ticks where the values are, or at some of them."""
+    """Make the horizontal axis logarithmic, with ticks where the values are, or at some of them."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     axes.set_xscale("log")
@@ -180,7 +180,7 @@ def _logarithmic(axes: Any, floor: float, zeros: list[tuple[float, int]]) -> Non
 
 
 def _break(axes: Any, floor: float, first: float) -> None:
-    """Two strokes across the axis between the line of zeros and the scale: there is no distance to read there."""
+    """Draw two strokes across the axis between the line of zeros and the scale: no distance can be read there."""
     low, middle = math.log10(floor), (math.log10(floor) + math.log10(first)) / 2
     stroke = 0.008 * (math.log10(axes.get_ylim()[1]) - low)
     places = [10.0 ** (middle - stroke), 10.0 ** (middle + stroke)]
@@ -195,7 +195,7 @@ def _power(power: int) -> str:
 
 
 def _themed(svg: str, name: str) -> str:
-    """The bare <svg> element: the page's font and colours, ids that no other figure of the page has."""
+    """Return the bare <svg> element: the page's font and colours, ids that no other figure of the page has."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg).replace("xlink:href", "href")
@@ -203,6 +203,7 @@ def _themed(svg: str, name: str) -> str:
     svg = re.sub(r"<svg[^>]*>", f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">', svg, count=1)
     svg = re.sub(r"'DejaVu Sans'", "inherit", svg)
     svg = re.sub(r"font: ([\d.]+)px inherit", r"font-size: \1px", svg)
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is finer than any screen
     svg = svg.replace(_INK, "currentColor").replace(_PAPER, "var(--paper, #ffffff)")
     for n, colour in enumerate(PALETTE, start=1):
         svg = svg.replace(colour, f"var(--series-{n}, {colour})")

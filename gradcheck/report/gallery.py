@@ -1,4 +1,4 @@
-"""The gallery of wrong gradients in a terminal, and its matrix as a table and as JSON."""
+"""Gallery of wrong gradients in a terminal, and its matrix as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from ..chapters.matrix import Result, Row, codes, legend, totals
+from ..chapters.matrix import TOTALS, Result, Row, absent, codes, legend, totals
 from ..faults import FAULTS
 from ..faults.fault import Fault, by_category
-from ..reference.errors import GradcheckError
+from ..store.files import write_text
 
 _COLUMN = 2 + max(len(fault.id) for fault in FAULTS) + 2
-_STYLES = {Result.CAUGHT: "green", Result.MISSED: "red", Result.NOT_APPLICABLE: ""}
+_STYLES = {Result.CAUGHT: "green", Result.MISSED: "red", Result.NOT_APPLICABLE: "", Result.FAILED: "magenta"}
 
 
 def print_gallery(console: Console, faults: Sequence[Fault] = FAULTS) -> None:
-    """Every fault with its effect, by category."""
+    """Print every fault with its effect, by category."""
     width = max(30, console.width - _COLUMN)
     for category, members in by_category(tuple(faults)).items():
         console.print(Text(category, style="bold"))
@@ -35,7 +35,7 @@ def print_gallery(console: Console, faults: Sequence[Fault] = FAULTS) -> None:
 
 
 def print_fault(console: Console, fault: Fault) -> None:
-    """One fault: its effect, where it has been seen, what it is made of, and its code as a diff."""
+    """Print one fault: its effect, where it was seen, the rule that it was made of, and its code as a diff."""
     console.print(Text(fault.id, style="bold green").append(f"  ({fault.category})", style="default"))
     for label, text in {
         "effect": fault.effect,
@@ -53,8 +53,8 @@ def print_fault(console: Console, fault: Fault) -> None:
 
 
 def print_head(console: Console, names: Sequence[str]) -> None:
-    """What the matrix's columns are, and their heads."""
-    for line in textwrap.wrap(legend(tuple(names)), console.width, break_on_hyphens=False):
+    """Print the meaning of the matrix's columns, the peers that are absent, and the heads."""
+    for line in textwrap.wrap(f"{legend(tuple(names))}. {absent()}", console.width, break_on_hyphens=False):
         console.print(line, style="dim", soft_wrap=True)
     console.print(
         Text(" " * (_COLUMN - 2) + "".join(f"{code:>{_apart(names)}}" for code in codes(names)), style="bold"),
@@ -63,7 +63,7 @@ def print_head(console: Console, names: Sequence[str]) -> None:
 
 
 def print_row(console: Console, row: Row) -> None:
-    """One fault against every way."""
+    """Print one fault against every way."""
     line = Text(f"{row.fault:<{_COLUMN - 2}}")
     for outcome in row.outcomes.values():
         line.append(f"{outcome.result.value:>{_apart(row.outcomes)}}", style=_STYLES[outcome.result])
@@ -71,32 +71,36 @@ def print_row(console: Console, row: Row) -> None:
 
 
 def _apart(names: Collection[str]) -> int:
-    """How wide a column is: 80 columns of a terminal hold 12 ways comfortably, and 16 closely."""
+    """Return the width of a column: 80 columns of a terminal hold 12 ways comfortably, and 16 closely."""
     return 4 if len(names) <= 12 else 3
 
 
 def print_totals(console: Console, rows: Sequence[Row]) -> None:
-    """How many faults each way caught and missed."""
+    """Print the number of faults that each way caught and missed."""
     console.print()
-    console.print(Text(f"{'':<32}{'caught':>8}{'missed':>8}{'not applicable':>16}", style="bold"))
-    for name, caught, missed, other in totals(rows):
-        console.print(f"{name:<32}{caught:>8}{missed:>8}{other:>16}")
+    widths = (32, 8, 8, 16, 8)
+    head = "".join(f"{name:>{width}}" for name, width in zip(TOTALS[1:], widths[1:], strict=True))
+    console.print(Text(" " * widths[0] + head, style="bold"))
+    for name, *counts in totals(rows):
+        numbers = "".join(f"{count:>{width}}" for count, width in zip(counts, widths[1:], strict=True))
+        console.print(f"{name:<{widths[0]}}{numbers}")
 
 
 def write_matrix(path: Path, rows: Iterable[Row]) -> None:
-    """The matrix as JSON, with what each way said. Raises `GradcheckError` where it cannot be written."""
+    """Write the matrix as JSON, with the reason of each outcome.
+
+    Raises:
+        GradcheckError: The file cannot be written.
+    """
     faults = [
         {
             "fault": row.fault,
             "category": row.category,
             "outcomes": {
-                name: {"result": outcome.result.name.lower(), "said": outcome.said}
+                name: {"result": outcome.result.name.lower(), "said": outcome.note}
                 for name, outcome in row.outcomes.items()
             },
         }
         for row in rows
     ]
-    try:
-        path.write_text(json.dumps({"faults": faults}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise GradcheckError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
+    write_text(path, json.dumps({"faults": faults}, indent=1, ensure_ascii=False))

@@ -294,9 +294,13 @@ def _matrix(collection: Collection, width: int) -> Lines:
     if _fits(header, rows, width):
         yield from _table(header, rows, width)
         return
-    for report in collection.reports:
-        line = summary_line(report)
-        line.stylize("bold", 0, len(one_line(report.rule)))
+    for name, *cells in rows:
+        line = Text(one_line(name), style="bold").append(":", style="not bold")
+        for kind, cell in zip(kinds, cells, strict=True):
+            if cell:
+                line.append(f" {one_line(kind)} ", style="not bold").append(_word(cell.partition(" x")[0]))
+                line.append(f"{cell[len(cell.partition(' x')[0]) :]},", style="not bold")
+        line.right_crop(1)
         yield from _hanging(line, width)
 
 
@@ -320,7 +324,7 @@ def _chapter(chapter: Chapter, width: int, verbose: bool) -> Lines:
     for figure in rest:
         yield from _figure(figure, width, verbose)
     for number, (caption, header, rows) in enumerate(chapter.tables):
-        if verbose or number == 0:  # the first table of a chapter sums it up
+        if verbose or (number == 0 and _fits(header, rows, width)):  # the first table of a chapter sums it up
             yield Text()
             yield from _filled(caption, width, style="dim")
             yield from _table(header, rows, width)

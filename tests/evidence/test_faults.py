@@ -112,14 +112,14 @@ def catching(fault: Fault) -> str:
 def test_a_fault_is_refuted_as_a_generic_rule(fault: Fault) -> None:
     kind = catching(fault)
     outcome = matrix.judged(fault.fresh(), kind, EXTENT)
-    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.said}"
+    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.note}"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_a_fault_is_refuted_as_a_black_box(fault: Fault) -> None:
     kind = "purity" if fault.breaks == "pure" else "float64"
     outcome = matrix.judged(fault.black_box(), kind, EXTENT)
-    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.said}"
+    assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.note}"
 
 
 _RESULTS = [fault for fault in FAULTS if fault.breaks != "pure"]
@@ -215,7 +215,7 @@ def test_other_checkers_are_asked_fairly(peer: Peer) -> None:
         "one-lag-too-many": Result.NOT_APPLICABLE,
     }.items():
         outcome = matrix.by_peer(fault_named(id), peer, BRIEF)
-        assert outcome.result is wanted, f"{peer.name} on {id}: {outcome.said}"
+        assert outcome.result is wanted, f"{peer.name} on {id}: {outcome.note}"
 
 
 def test_a_rejection_of_right_gradients_too_counts_for_nothing() -> None:
@@ -223,10 +223,10 @@ def test_a_rejection_of_right_gradients_too_counts_for_nothing() -> None:
     kink = fault_named("slope-at-the-kink")
     for peer in matrix.peers():
         outcome = matrix.by_peer(kink, peer, BRIEF)
-        assert outcome.result is Result.MISSED and "(false alarms: 1)" in outcome.said, f"{peer.name}: {outcome.said}"
+        assert outcome.result is Result.MISSED and "(false alarms: 1)" in outcome.note, f"{peer.name}: {outcome.note}"
     outcome = matrix.by_peer(kink, Peer("rejects everything", "numpy", lambda asked: False), BRIEF)
-    assert outcome.result is Result.NOT_APPLICABLE and "it rejects the right gradient on all" in outcome.said, (
-        outcome.said
+    assert outcome.result is Result.NOT_APPLICABLE and "it rejects the true gradient on all" in outcome.note, (
+        outcome.note
     )
 
 
@@ -240,10 +240,11 @@ def test_random_directions_leave_the_state_of_numpy_alone() -> None:
 def test_the_chapter_is_a_table_of_80_columns() -> None:
     few = [fault_named("scale-2"), fault_named("changes-its-inputs")]
     chapter = matrix.chapter(faults=few)
-    (_, _, totals), (caption, header, rows) = chapter.tables
+    (_, ways, totals), (caption, header, rows), (_, _, faults) = chapter.tables
+    assert ways[:4] == ("way", "caught", "missed", "not applicable") and [f[0] for f in faults] == [f.id for f in few]
     assert totals[0] == ("all evidence together", "2", "0", "0"), totals
-    assert ("purity", "1", "1", "0") in totals and ("formal", "1", "1", "0") in totals, totals
-    assert "pu = purity" in caption and "+ caught, - missed" in caption
+    assert ("purity (pu)", "1", "1", "0") in totals and ("formal (fo)", "1", "1", "0") in totals, totals
+    assert "+ caught, - missed" in caption
     cells = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
     assert cells["scale-2"]["fo"] == "+" and cells["scale-2"]["pu"] == "-"
     assert cells["changes-its-inputs"]["fo"] == "-" and cells["changes-its-inputs"]["pu"] == "+"
