@@ -176,13 +176,13 @@ def read_back() -> Outcome:
     line = {"part": {"shown": {"size": [41, 6, 2, 2], "worst": 0.01, "planted": [3, 3]}, "seconds": 0.01}}
     with tempfile.TemporaryDirectory() as folder:
         path, number = Path(folder, "found.jsonl"), 20_000
-        with Ledger([ASKED], path) as ledger:
+        with Ledger(path, ASKED.fingerprint()) as ledger:
             for n in range(number):
-                ledger.add(Unit("bptt", "exact", 0, "float64", str(n)), line)
+                ledger.add(Unit("bptt", "exact", 0, "float64", str(n)).key, line)
         times = []
         for _ in range(3):
             start = time.perf_counter()
-            with Ledger([ASKED], path) as ledger:
+            with Ledger(path, ASKED.fingerprint()) as ledger:
                 assert ledger.resumed == number
             times.append(1000 * (time.perf_counter() - start) / number)
     median = statistics.median(times)

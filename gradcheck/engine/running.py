@@ -32,7 +32,7 @@ from .sending import Found, Sender
 from .spending import Account, Deadline, Planned
 from .states import Judged, Kind, State
 from .units import VERDICT, Asked, Task, Unit, places, plans
-from .wire import course_as_data, course_from, part_from
+from .wire import course_as_data, course_from, part_from, require_found
 
 TOO_MUCH = ("did not return within", "used up its memory", "ended its process by SIGKILL", "raised MemoryError")
 """How what is said of a rule that took too long, or too much memory, goes on after its name; see `isolation`."""
@@ -59,7 +59,8 @@ def audits(
     KeyboardInterrupt, with what is known of the last rule; `finished` has what is known of those before it.
     """
     pool.ready()
-    with Ledger(asked, results) as ledger:
+    fingerprints = {} if results is None else {"rules": [each.fingerprint() for each in asked]}
+    with Ledger(results, fingerprints, check=require_found) as ledger:
         run = _Run(pool, ledger, minutes, progress, found or (lambda asked, claim, evidence: None), failed)
         try:
             return asyncio.run(run.all(asked, finished))
@@ -165,7 +166,9 @@ class _Run:
             piece, _ = next(steps)
             while not judged.needless(position):
                 unit = dataclasses.replace(kind.unit, size=piece.label)
-                unmade = itertools.takewhile(lambda each: each.first and self.ledger.get(each.first) is None, following)
+                unmade = itertools.takewhile(
+                    lambda each: each.first and self.ledger.get(each.first.key) is None, following
+                )
                 task = Task(state.asked, unit, tuple(before), tuple(each.unit for each in unmade))
                 found = await self.sender.outcome_unless(lambda: judged.needless(position), task)
                 if found is None:

@@ -40,7 +40,7 @@ class Sender:
 
     async def outcome_unless(self, needless: Callable[[], bool], task: Task) -> Found | None:
         """The same, or None if it is needless by the time that there is room."""
-        known = self.ledger.get(task.unit)
+        known: Found | None = self.ledger.get(task.unit.key)
         if known is not None:
             return known
         async with self.slots:
@@ -60,7 +60,7 @@ class Sender:
     def _enter(self, unit: Unit, found: Found) -> None:
         """Keep what came of a unit; what could not be asked of a rule is asked again by the next run."""
         if "failed" not in found:
-            self.ledger.add(unit, found)
+            self.ledger.add(unit.key, found)
         self.done += 1
 
     def _tell(self, unit: Unit) -> None:
@@ -124,7 +124,7 @@ class Sender:
 
     async def made_alone(self, task: Task) -> Found:
         """What comes of a unit that is made while nothing else is."""
-        known = self.ledger.get(task.unit)
+        known = self.ledger.get(task.unit.key)
         if known is None:
             async with self._nothing_else():
                 known = (await self._made(task))[0][1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.adapt import Rule
 from ..rules.load import load_rule, resolve
+from ..store.fingerprint import fingerprint
 from .auditing import Audit, prepared
 from .course import Course, Loss
 from .effort import EFFORTS
@@ -51,6 +53,11 @@ class Unit:
     network: int = 0
     kind: str = STAGES
     size: str = ""
+
+    @property
+    def key(self) -> str:
+        """The text under which it is kept."""
+        return json.dumps(dataclasses.astuple(self))
 
     @property
     def text(self) -> str:
@@ -80,6 +87,15 @@ class Asked:
         return prepared(
             self.found, self.claims, networks=self.networks, weighted=self.weighted, effort=self.effort,
             seed=self.seed, expected=self.expected,
+        )  # fmt: skip
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what saved results must have in common with this request."""
+        limits = None if self.limits is None else [self.limits.call_seconds, self.limits.memory]
+        target = None if isinstance(self.target, str) else self.target
+        return fingerprint(
+            self.rule()[0], target, self.claims, self.networks, name=self.name, effort=self.effort, seed=self.seed,
+            limits=limits,
         )  # fmt: skip
 
     @property

@@ -1,70 +1,96 @@
-"""What units found, line by line in a file, as it comes: a run that was stopped goes on from there.
+"""A file of JSON lines that keeps values by key as they come, so that a run that was stopped can go on.
 
-The first line says what was asked; every other is a unit, and what came of it. A line that was being written when the
-run was killed is taken away; its unit is made again. One run at a time writes to a file.
+The first line is the fingerprint of the run; every other is a key and its value. A line that was being written when
+the run was killed is taken away. One run at a time writes to a file. A file is untrusted: it is read as data.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..engine.units import Asked, Unit
-from ..engine.wire import require_found
-from ..reference.errors import GradcheckError
-from .codec import package_version
-from .files import check_place
-from .fingerprint import identity
+import msgspec
 
-FORMAT = 1
+from ..reference.errors import GradcheckError
+from .codec import dumps, loads, package_version, to_data
+
+FORMAT = 2
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    """The first line."""
+
+    gradcheck: str
+    format: int
+    fingerprint: dict[str, Any]
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    """A key and its value."""
+
+    key: str
+    value: Any
 
 
 class Ledger:
-    """Outcomes by unit. path: where they are kept too, from one run to the next; None keeps them in memory alone.
+    """Values by key; to be used as a context.
 
-    Use it as a context. Raises `GradcheckError` for a file that holds something else, or another run, and for one that
-    another run is writing.
+    Args:
+        path: The file; None keeps the values in memory alone.
+        fingerprint: Plain data that this run must have in common with the one that wrote the file.
+        check: Called with the value of every line that is read; it raises an error of any kind for one that is none.
+
+    Raises:
+        GradcheckError: The file holds something else, or the results of another run (the message names what differs);
+            another run is writing it; or it cannot be written.
     """
 
-    def __init__(self, asked: Sequence[Asked], path: Path | None = None) -> None:
-        self._known: dict[Unit, Mapping[str, Any]] = {}
+    def __init__(
+        self, path: Path | None, fingerprint: Mapping[str, Any], *, check: Callable[[Any], object] = lambda value: None
+    ) -> None:
+        self._known: dict[str, Any] = {}
         self._file: BinaryIO | None = None
-        self.resumed = 0
         if path is not None:
-            check_place(path, "found.jsonl")
-            self._open(path, identity(asked))
+            self._open(path, to_data(fingerprint), check)
+        self.resumed = len(self._known)
 
-    def _open(self, path: Path, asked: Mapping[str, Any]) -> None:
+    def _open(self, path: Path, fingerprint: dict[str, Any], check: Callable[[Any], object]) -> None:
         try:
-            file = path.open("a+b", buffering=0)
-        except OSError as error:
-            raise GradcheckError(f"{path} cannot be written: {error.strerror}") from error
+            if path.exists() and not path.is_file():
+                raise GradcheckError(f"{path} cannot be written: it is no regular file; name another")
+            file: BinaryIO = path.open("a+b", buffering=0)
+        except (OSError, ValueError) as error:
+            raise GradcheckError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
         try:
             _lock(file, path)
             file.seek(0)
             content = file.read()
             end = content.rfind(b"\n") + 1
-            head = _line({"gradcheck": package_version(), "format": FORMAT, "asked": asked})
-            lines = _read(content[:end], path)
+            head = _line({"gradcheck": package_version(), "format": FORMAT, "fingerprint": fingerprint})
+            lines = content[:end].split(b"\n")[:-1]
             if lines:
-                _compare(lines[0], asked, path)
+                _compare(_read(lines[0], _Head, path, 1), fingerprint, path)
             elif not head.startswith(content):
-                raise _not_ours(path, 1)
-            for number, line in enumerate(lines[1:], start=2):
-                unit = _unit(line, number, path)
-                self._known[unit] = line["found"]
+                raise _foreign(path, 1)
+            for number, text in enumerate(lines[1:], start=2):
+                line = _read(text, _Line, path, number)
+                try:
+                    check(line.value)
+                except Exception:  # whatever a reader makes of data that is none of ours
+                    raise _foreign(path, number) from None
+                self._known[line.key] = line.value
             file.truncate(end)  # what follows is a line that was never finished
             file.seek(0, os.SEEK_END)
             if not lines:
-                file.write(head)
-        except BaseException:
+                _write(file, head)
+        except BaseException as error:
             file.close()
+            if isinstance(error, OSError):
+                raise GradcheckError(f"{path} cannot be used: {error.strerror or error}") from error
             raise
-        self._file, self.resumed = file, len(self._known)
+        self._file = file
 
     def __enter__(self) -> Ledger:
         return self
@@ -74,20 +100,39 @@ class Ledger:
             self._file.close()
             self._file = None
 
-    def get(self, unit: Unit) -> Mapping[str, Any] | None:
-        """What came of the unit; None if it is still to be made."""
-        return self._known.get(unit)
+    def get(self, key: str) -> Any | None:
+        """Return the value of the key, or None."""
+        return self._known.get(key)
 
-    def add(self, unit: Unit, found: Mapping[str, Any]) -> None:
-        """Remember what came of it, on disk before this returns."""
-        self._known[unit] = found
+    def add(self, key: str, value: Any) -> None:
+        """Keep a value, plain data, under a key. It is in the file before this returns.
+
+        Raises:
+            GradcheckError: It cannot be written, as where the disk is full; the file then ends with the line before.
+        """
+        data = to_data(value)
         if self._file is not None:
-            try:
-                self._file.write(_line({"unit": dataclasses.asdict(unit), "found": found}))
-            except OSError as error:
-                raise GradcheckError(
-                    f"what was found cannot be written to {self._file.name}: {error.strerror}"
-                ) from error
+            _write(self._file, _line({"key": key, "value": data}))
+        self._known[key] = data
+
+
+def _line(data: Mapping[str, Any]) -> bytes:
+    return dumps(data).encode() + b"\n"
+
+
+def _write(file: BinaryIO, line: bytes) -> None:
+    """Write a whole line, or none of it."""
+    start = file.seek(0, os.SEEK_END)
+    rest = memoryview(line)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]  # a disk that is nearly full takes a part, and refuses the rest
+    except OSError as error:
+        file.truncate(start)
+        raise GradcheckError(
+            f"results cannot be written to {file.name}: {error.strerror or error}; what was written before is kept. "
+            "Make room, then run the same command again to resume"
+        ) from error
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
@@ -97,69 +142,47 @@ def _lock(file: BinaryIO, path: Path) -> None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         raise GradcheckError(f"another run is writing {path}; wait for it, or name another file") from None
 
 
-def _read(content: bytes, path: Path) -> list[dict[str, Any]]:
-    lines = []
-    for number, text in enumerate(content.splitlines(), start=1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict):
-            raise _not_ours(path, number)
-        lines.append(line)
-    return lines
-
-
-def _compare(first: Mapping[str, Any], asked: Mapping[str, Any], path: Path) -> None:
-    if not {"gradcheck", "format", "asked"} <= set(first):
-        raise _not_ours(path, 1)
-    if (first["format"], first["gradcheck"]) != (FORMAT, package_version()):
-        raise GradcheckError(
-            f"{path} was written by gradcheck {first['gradcheck']} in format {first['format']}, this is "
-            f"{package_version()} with format {FORMAT}; name another file"
-        )
+def _read(text: bytes, kind: Any, path: Path, number: int) -> Any:
     try:
-        before, now = first["asked"]["rules"], asked["rules"]
-        names = [[str(rule["name"]) for rule in rules] for rules in (before, now)]
-    except (KeyError, TypeError):
-        raise _not_ours(path, 1) from None
-    if names[0] != names[1]:
-        raise GradcheckError(
-            f"{path} holds an audit of {', '.join(names[0])}, this is one of {', '.join(names[1])}; name another file"
-        )
-    for old, new in zip(before, now, strict=True):
-        differs = [what for what in new if old.get(what) != new[what]]
-        if differs == ["source"]:
-            raise GradcheckError(
-                f"{new['name']}, or a file beside it or that it loads, has changed since {path} was written; delete "
-                "that file, or name another"
-            )
-        if differs:
-            what = next(what for what in differs if what != "source")
-            values = f"{old.get(what)!r:.60}, now {new[what]!r:.60}"
-            raise GradcheckError(
-                f"{path} holds an audit of {new['name']} with other {what} ({values}); name another file"
-            )
+        return msgspec.convert(loads(text, "line"), kind)
+    except (GradcheckError, ValueError, RecursionError):
+        raise _foreign(path, number) from None
 
 
-def _unit(line: Mapping[str, Any], number: int, path: Path) -> Unit:
-    try:
-        unit = Unit(**line["unit"])
-        if any(type(value) is not (int if name == "network" else str) for name, value in vars(unit).items()):
-            raise TypeError(f"no name of a unit: {unit}")
-        require_found(line["found"])
-    except Exception:  # whatever it is that stands there
-        raise _not_ours(path, number) from None
-    return unit
-
-
-def _not_ours(path: Path, number: int) -> GradcheckError:
+def _foreign(path: Path, number: int) -> GradcheckError:
     return GradcheckError(f"line {number} of {path} is no result of a run; name another file")
 
 
-def _line(data: Mapping[str, Any]) -> bytes:
-    return json.dumps(data, allow_nan=False).encode() + b"\n"
+def _compare(head: _Head, fingerprint: Mapping[str, Any], path: Path) -> None:
+    if (head.format, head.gradcheck) != (FORMAT, package_version()):
+        raise GradcheckError(
+            f"{path} was written by gradcheck {head.gradcheck:.20} in format {head.format}, this is "
+            f"{package_version()} with format {FORMAT}; name another file"
+        )
+    where, before, now = next(_differences(head.fingerprint, fingerprint, ""), ("", "", ""))
+    if where:
+        raise GradcheckError(
+            f"{path} holds results of another run: {where:.200} was {before}, and is {now}; name another file, or "
+            "delete that one"
+        )
+
+
+def _differences(before: Any, now: Any, where: str) -> Iterator[tuple[str, str, str]]:
+    """Yield each place where two fingerprints differ, with what stands there."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*now, *before]):
+            yield from _differences(before.get(key, _ABSENT), now.get(key, _ABSENT), f"{where}.{key}".lstrip("."))
+    elif isinstance(before, list) and isinstance(now, list):
+        for number in range(max(len(before), len(now))):
+            old, new = (each[number] if number < len(each) else _ABSENT for each in (before, now))
+            yield from _differences(old, new, f"{where}[{number}]")
+    elif before != now or type(before) is not type(now):
+        old, new = ("absent" if each is _ABSENT else f"{each!r:.60}" for each in (before, now))
+        yield where, old, new
+
+
+_ABSENT = object()

@@ -59,9 +59,14 @@ def audit(rule: Any, executor: Executor | None = None, **more: Any) -> Report:
     return gradcheck.audit(rule, **{**HOW, **more}, executor=executor)
 
 
+def unit_of(line: Any) -> dict[str, Any]:
+    """The unit whose outcome a line keeps; empty for the first line."""
+    return vars(Unit(*json.loads(line["key"]))) if "key" in line else {}
+
+
 def units_in(path: Path) -> list[Unit]:
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return [Unit(**line["unit"]) for line in lines if "unit" in line]
+    return [Unit(*json.loads(line["key"])) for line in lines if "key" in line]
 
 
 CASES: list[tuple[Any, dict[str, Any]]] = [
@@ -229,7 +234,7 @@ def test_of_kinds_made_together_only_those_that_are_lost_are_made_again(lost: st
     report = audit(bptt, Here(), results=path, **how)
     kept = []
     for line in path.read_text("utf-8").splitlines(keepends=True):
-        unit = json.loads(line).get("unit", {})
+        unit = unit_of(json.loads(line))
         if (unit.get("kind"), unit.get("network")) != (lost, 1):
             kept.append(line)
     path.write_text("".join(kept), "utf-8")
@@ -255,12 +260,12 @@ def test_a_planted_lie_of_a_unit_reaches_the_verdict(tmp_path: Path) -> None:
     lied = []
     for line in lines:
         data = json.loads(line)
-        unit = data.get("unit", {})
+        unit = unit_of(data)
         if unit.get("kind") == VERDICT:
             continue  # concluded again
         if unit.get("kind") == "modular":
-            assert "planted" in data["found"]["part"]["shown"], data["found"]
-            data["found"]["part"]["shown"]["planted"] = [7, 3]
+            assert "planted" in data["value"]["part"]["shown"], data["value"]
+            data["value"]["part"]["shown"]["planted"] = [7, 3]
         lied.append(json.dumps(data))
     path.write_text("\n".join(lied) + "\n", "utf-8")
     stage = next(s for s in audit(bptt, Here(), results=path).stages if s.name == "discrimination")
@@ -383,7 +388,7 @@ def test_a_verdict_of_other_pieces_is_another_verdict(tmp_path: Path, monkeypatc
     path = tmp_path / "found.jsonl"
     audit(bptt, Here(), results=path)
     lines = path.read_text("utf-8").splitlines()
-    changed = [line.replace('"bits": ', '"bits": 1', 1) if '"modular"' in line else line for line in lines]
+    changed = [line.replace('"bits": ', '"bits": 1', 1) if r"\"modular\"" in line else line for line in lines]
     assert changed != lines
     path.write_text("\n".join(changed) + "\n", "utf-8")
     again = Here()
