@@ -15,6 +15,7 @@ import msgspec
 
 from ..reference.errors import GradcheckError
 from .codec import dumps, loads, package_version, to_data
+from .files import check_place
 
 FORMAT = 2
 
@@ -57,9 +58,8 @@ class Ledger:
         self.resumed = len(self._known)
 
     def _open(self, path: Path, fingerprint: dict[str, Any], check: Callable[[Any], object]) -> None:
+        check_place(path, "found.jsonl")
         try:
-            if path.exists() and not path.is_file():
-                raise GradcheckError(f"{path} cannot be written: it is no regular file; name another")
             file: BinaryIO = path.open("a+b", buffering=0)
         except (OSError, ValueError) as error:
             raise GradcheckError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error

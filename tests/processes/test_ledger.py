@@ -172,7 +172,7 @@ def test_one_run_at_a_time_writes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", [".", "missing/found.jsonl", "a\0b"])
 def test_a_place_where_no_file_can_be_is_refused(place: str, tmp_path: Path) -> None:
-    with pytest.raises(GradcheckError, match="cannot be written"):
+    with pytest.raises(GradcheckError, match="is a folder|does not exist|cannot be written"):
         Ledger(tmp_path / place, RUN)
 
 
@@ -211,5 +211,5 @@ def test_a_full_disk_is_an_error_of_ours_and_loses_nothing_that_was_written(size
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
 def test_a_pipe_is_no_place_for_results(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(GradcheckError, match="no regular file"):
+    with pytest.raises(GradcheckError, match="neither a file nor new"):
         Ledger(tmp_path / "pipe", RUN)
