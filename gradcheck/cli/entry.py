@@ -11,7 +11,7 @@ import io
 import os
 import signal
 import sys
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 INTERRUPTED = 130
 USAGE = 2
@@ -24,12 +24,39 @@ def main() -> None:
     Raises:
         SystemExit: Always, with the exit status.
     """
+    leaving = _Leaving()
     try:
         status = _run()
     except KeyboardInterrupt:
         status = INTERRUPTED
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python, while it ends, would show a traceback
-    sys.exit(_settled(status))
+    leaving.status = _settled(status)
+    sys.exit(leaving.status)
+
+
+class _Leaving:
+    """Guard of the exit status: code that was loaded, and calls `os._exit`, does not choose it.
+
+    A module may do so while it is imported, or when Python ends. Processes that this one starts are left alone.
+
+    Attributes:
+        status: The exit status of the command, once that is known.
+    """
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self._process, self._leave = os.getpid(), os._exit
+        os._exit = self._exit
+
+    def _exit(self, status: int) -> NoReturn:
+        if os.getpid() == self._process:
+            if self.status is None:
+                print(f"gradcheck: loaded code called os._exit({status}); nothing was judged after it", file=sys.stderr)
+            status = USAGE if self.status is None else self.status
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+        self._leave(status)
 
 
 def _run() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -472,3 +473,32 @@ def test_nothing_is_saved_where_nothing_is_refuted(tmp_path: Path) -> None:
     assert not (tmp_path / "case.json").exists()
     bad = run("audit", f"{RULES}:wrong", "--case", tmp_path / "case.txt")
     assert bad.exit_code == 2 and "--case writes a .json file" in bad.stderr
+
+
+ENDS = {
+    "in a call": ("import os\ndef rule(problem): os._exit(0)", 1, "ended its process with status 0"),
+    "when imported": ("import os\nos._exit(0)", 2, "loaded code called os._exit(0)"),
+    "when imported by another name": ("from os import _exit\n_exit(0)", 2, "loaded code called os._exit(0)"),
+    "when Python ends": (
+        "import atexit, os\natexit.register(os._exit, 0)\n"
+        "def rule(problem): return {name: 0 * array for name, array in problem.parameters.items()}",
+        1,
+        "STILL WRONG",
+    ),
+    "by SystemExit when Python ends": (
+        "import atexit, sys\natexit.register(sys.exit, 0)\n"
+        "def rule(problem): return {name: 0 * array for name, array in problem.parameters.items()}",
+        1,
+        "STILL WRONG",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_rule_that_ends_its_process_is_not_fixed(name: str, halved: Counterexample, tmp_path: Path) -> None:
+    source, status, fragment = ENDS[name]
+    case, rule = halved.write(tmp_path / "case.json"), tmp_path / "ends.py"
+    rule.write_text(source, "utf-8")
+    command = [sys.executable, "-m", "gradcheck", "replay", str(case), f"{rule}:rule"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == status and fragment in done.stdout + done.stderr, done
