@@ -208,8 +208,9 @@ def _evidence(verdict: Verdict, width: int, verbose: bool) -> Lines:
         most = 2 if holds else 1
         if evidence.status is Status.NOT_RUN and not explained:
             most, explained = 6, True
+        shown_above = evidence.statement == verdict.statement
         scope = f" ({evidence.scope})" if evidence.scope else ""
-        text = f"{evidence.kind}: {evidence.statement}{scope}"
+        text = f"{evidence.kind}: {'as stated' if shown_above else evidence.statement}{scope}"
         yield from _entry(word(evidence), text, width, "  ", 0 if verbose else most)
         if verbose and evidence.blind:
             yield from _filled(f"could not see: {evidence.blind}", width, _INDENT, "dim")
