@@ -1,1 +1,1 @@
-"""Chapters of the report beyond single rules: lecture, truncation, costs, who catches what."""
+"""Chapters of the report beyond single rules: lecture, costs, truncation, gallery."""

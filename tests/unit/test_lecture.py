@@ -13,7 +13,7 @@ import pytest
 from lecture_cases import CORRECTED, LINES, VERDICTS
 from lecture_twins import PLANTED, REPAIRED
 
-from gradcheck.chapters.lecture import SENTENCES, backward, chapter, judging, online, showing
+from gradcheck.chapters.lecture import SENTENCES, backward, chapter, equations, online, sentences
 from gradcheck.chapters.lecture.costs import CORRECTED as RECOUNTED
 from gradcheck.records import Chapter, Collection, Statement, Status, Strength, Verdict
 from gradcheck.reference.lecture import STATEMENTS
@@ -134,7 +134,7 @@ def test_the_slide_holds_for_the_identity_output() -> None:
         parameters = {n: rng.normal(size=s) for n, s in shapes.items()}
         problem = Problem(parameters, rng.normal(size=(2, 2)), rng.normal(size=(2, 2)), network=network)
         for name in ("dyhat-sum", "dyhat-own", "yhat-linear"):
-            assert judging.violation(FORMULAS[name], FORMULAS[name].printed, problem) is None, name
+            assert equations.violation(FORMULAS[name], FORMULAS[name].printed, problem) is None, name
 
 
 # Twins: the same judge on equations with a planted error, and on printed ones repaired.
@@ -142,7 +142,7 @@ def test_the_slide_holds_for_the_identity_output() -> None:
 
 @pytest.mark.parametrize(("name", "side"), PLANTED, ids=[side.__name__ for _, side in PLANTED])
 def test_a_corrupted_equation_is_refuted(name: str, side: Callable[[Any], Any]) -> None:
-    verdict = judging.judge("planted", FORMULAS[name], side)
+    verdict = equations.judge("planted", FORMULAS[name], side)
     assert verdict.status is Status.REFUTED and verdict.counterexample, verdict.statement
     done = subprocess.run([sys.executable, "-I", "-c", verdict.counterexample.snippet], capture_output=True, text=True)
     assert done.returncode == 0 and float(done.stdout.split()[-1]) > 1e-6, done.stdout + done.stderr
@@ -150,12 +150,12 @@ def test_a_corrupted_equation_is_refuted(name: str, side: Callable[[Any], Any]) 
 
 @pytest.mark.parametrize(("name", "side"), REPAIRED, ids=[side.__name__ for _, side in REPAIRED])
 def test_a_repaired_equation_is_proved(name: str, side: Callable[[Any], Any]) -> None:
-    assert judging.judge("repaired", FORMULAS[name], side).word == "PROVED"
+    assert equations.judge("repaired", FORMULAS[name], side).word == "PROVED"
 
 
 def test_a_difference_without_a_counterexample_is_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "NETWORKS", ())
-    verdict = judging.judge("planted", FORMULAS["dR-component"], bptt.dR_printed)
+    monkeypatch.setattr(equations, "NETWORKS", ())
+    verdict = equations.judge("planted", FORMULAS["dR-component"], bptt.dR_printed)
     assert verdict.status is Status.INCONCLUSIVE and verdict.counterexample is None
 
 
@@ -218,18 +218,18 @@ def test_a_sentence_is_not_waved_through(
 
 def test_descent_needs_the_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The inner product with anything but the gradient is not the directional derivative."""
-    q = FormalQuantities(judging.SQUARE)
+    q = FormalQuantities(equations.SQUARE)
     monkeypatch.setattr(backward, "quantities", lambda sizes: q)
-    assert backward._directional(judging.SQUARE)
+    assert backward._directional(equations.SQUARE)
     q._known["L", "R", None, None] = q.d("L", "R").T
-    assert not backward._directional(judging.SQUARE)
+    assert not backward._directional(equations.SQUARE)
 
 
 def test_zeros_are_seen() -> None:
-    q = judging.quantities(judging.SQUARE)
-    assert not showing.nowhere_zero(q.field, q.d("s", "R", 1))
-    assert not showing.same(q.field, q.d("s", "R", 2), q.d("s", "R", 1))
-    assert not showing.same(q.field, q.a[1], q.x[:1])
+    q = equations.quantities(equations.SQUARE)
+    assert not sentences.nowhere_zero(q.field, q.d("s", "R", 1))
+    assert not sentences.same(q.field, q.d("s", "R", 2), q.d("s", "R", 1))
+    assert not sentences.same(q.field, q.a[1], q.x[:1])
 
 
 # The two routes to a derivative
@@ -270,13 +270,13 @@ def by_dual_numbers(q: FormalQuantities) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("of", DERIVATIVES, ids=str)
 def test_sympy_and_dual_numbers_agree(of: tuple[Any, ...]) -> None:
-    q = judging.quantities(judging.SQUARE)
-    assert showing.same(q.field, q.d(*of), by_dual_numbers(q)(*of))
+    q = equations.quantities(equations.SQUARE)
+    assert sentences.same(q.field, q.d(*of), by_dual_numbers(q)(*of))
 
 
 def test_the_two_routes_would_be_told_apart() -> None:
-    q = judging.quantities(judging.SQUARE)
-    assert not showing.same(q.field, q.d("L", "s", tau=1), by_dual_numbers(q)("L", "s", None, 2))
+    q = equations.quantities(equations.SQUARE)
+    assert not sentences.same(q.field, q.d("L", "s", tau=1), by_dual_numbers(q)("L", "s", None, 2))
 
 
 def test_quantities_on_balls() -> None:
@@ -359,5 +359,5 @@ def test_a_formula_that_cannot_be_formed_is_a_difference() -> None:
     def beyond(q: Any) -> Any:
         return {"dL/dR": q.a[1][7]}
 
-    seen = judging.compare(Formula(bptt.left_dR, beyond), beyond, judging.quantities(Sizes(1, 2, 3, 4)))
+    seen = equations.compare(Formula(bptt.left_dR, beyond), beyond, equations.quantities(Sizes(1, 2, 3, 4)))
     assert seen is not None and seen.shape and "cannot be formed" in seen.text

@@ -1,4 +1,4 @@
-"""The lecture, judged: every formula and sentence of it, with a verdict reached when called."""
+"""Chapter on the lecture: every formula and sentence of it, with a verdict that is computed when called."""
 
 from __future__ import annotations
 
@@ -9,35 +9,38 @@ from ...reference.lecture import STATEMENTS, Printed
 from ...reference.lecture.formulas import FORMULAS
 from .backward import BACKWARD
 from .costs import CORRECTED, COSTS
-from .judging import judge
+from .equations import judge
 from .online import ONLINE
 
 INTRODUCTION = """\
-A good lecture puts a whole subject on a few slides, and this one does: unrolling, backpropagation through time, its \
-truncation, real-time recurrent learning, and the way to have the best of both. In the room it says what it means. On \
-paper, index by index, some of it says something else, and a student who types it in computes that instead. Here every \
-formula and every sentence stands first as printed, and, where that does not hold, as it must have been meant.
+The lecture covers unrolling, backpropagation through time and its truncation, real-time recurrent learning, and \
+Schmidhuber's combination of the two. Its meaning is right; some of its formulas, read index by index, are not, and a \
+student who types them in computes something else. This chapter shows every formula and every sentence as printed \
+and, where that does not hold, a form that does.
 
-No verdict is copied from anywhere: each is computed when this page is made. The left side of an equation is always \
-the true value, a derivative of the forward pass that SymPy takes without any formula of the lecture; the right side \
-is the slide. PROVED means that both are the same polynomials with $f$, $g$ and $L$ left undefined, so that the \
-equation holds for every activation, every elementwise output, every loss and all numbers, at the sizes named. Those \
-include two at which no two of $T$, $I$, $D$ and $K$ coincide, so that a transpose cannot hide, and one at which it \
-can. REFUTED comes with numbers small enough to check by hand and a program that does. What the lecture says of costs \
-is judged by counting: the shipped rules run on numbers that count every operation on them, and themselves, at many \
-small sizes, and the counts are polynomials, which say what grows with what.
+Each verdict is computed when this page is made. The left side of an equation is the true value, a derivative of the \
+forward pass that SymPy takes without any formula of the lecture; the right side is the slide. PROVED means that both \
+are the same polynomials with $f$, $g$ and $L$ left undefined, so that the equation holds for every activation, every \
+elementwise output, every loss and all numbers, at the sizes named. At two of these sizes no two of $T$, $I$, $D$ and \
+$K$ coincide, so that a transpose cannot hide; at one it can. REFUTED comes with numbers small enough to check by \
+hand and a program that does so. Sentences about costs are judged by counting: the shipped rules run on numbers that \
+count operations and themselves, and the counts at many small sizes give polynomials.
 
-The recursions, which are the difficult part, are right. What goes wrong is bookkeeping. The forward equations are \
-written with the transposes of $W$ and $R$, and the gradients of BPTT as if without; that of $R$ is the one to watch, \
-for its transpose has the right shape and no program will object. One time index slips in the summary. And an output \
-function comes and goes between the slides. The costs are right but for three: one that holds per step, and two that \
-forget the derivatives that Schmidhuber's algorithm carries from block to block."""
+The recursions, which are the difficult part, are right. The mistakes are in the bookkeeping. The forward equations \
+use the transposes of $W$ and $R$, and the gradients of BPTT do not; the gradient of $R$ is the dangerous one, since \
+its transpose has the right shape and no program complains. One time index slips in the summary. An output function \
+is dropped on some slides. Three sentences about costs do not hold: one is true per step, and two forget the \
+derivatives that Schmidhuber's algorithm carries from block to block."""
 
 SENTENCES = BACKWARD | ONLINE | COSTS
 
 
 def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
-    """Judge every statement of the lecture. `progress` is called with a line of text at each."""
+    """Return the chapter, with every statement of the lecture judged.
+
+    Args:
+        progress: Called with a line of text before each statement.
+    """
     statements = []
     for row in STATEMENTS:
         progress(f"the lecture: {row.title}")
@@ -51,7 +54,7 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
 
 
 def statement(row: Printed) -> Statement:
-    """One row with its verdict, and that of its corrected form where it has one."""
+    """Return a row with its verdict, and the verdict on its corrected form where it has one."""
     formula = FORMULAS.get(row.id)
     verdict = (
         SENTENCES[row.id](row.title)

@@ -1,6 +1,6 @@
-"""Judging the lecture's sentences on the loss, the network, backpropagation through time and its truncation.
+"""Verdicts on the lecture's sentences about the loss, the network, backpropagation through time and its truncation.
 
-Each function takes the row's title and returns its verdict, reached by computation when it is called.
+Each function takes the title of a row, computes, and returns the verdict.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ...reference.scalars.dual import DualField
 from ...reference.scalars.formal import FormalField
 from ...reference.scalars.rational import RationalField
 from ...reference.typing import Array
-from .judging import BITS, DISTINCT, SIZES, SQUARE, compare, quantities, shown
-from .showing import (
+from .equations import BITS, DISTINCT, SIZES, SQUARE, compare, quantities, shown
+from .sentences import (
     ELEMENTWISE,
     EVERY,
     RULE_SIZES,
@@ -45,7 +45,7 @@ from .showing import (
 
 
 def risk(claim: str) -> Verdict:
-    """The two lines of R_emp, on two sequences of different lengths."""
+    """Compare the two lines of R_emp on two sequences of different lengths."""
     field, shapes = FormalField(160), UNDEFINED.parameter_shapes(Sizes(3, 2, 2, 2))
     parameters: dict[str, Array] = {name: field.symbols(name, shape) for name, shape in shapes.items()}
     start = field.symbols("initial_state", (2,))
@@ -70,7 +70,7 @@ def risk(claim: str) -> Verdict:
 
 
 def descent(claim: str) -> Verdict:
-    """The loss's derivative along any direction, by dual numbers; SymPy's gradient is its coefficients."""
+    """Compare the loss's derivative along any direction, by dual numbers, with SymPy's gradient."""
     held = [_directional(sizes) for sizes in (SQUARE, DISTINCT)]
     one, nothing = np.ones((1, 1)), np.zeros((1, 1))
     problem = Problem({"W": one, "R": nothing, "V": one}, one, nothing, network=Network("identity"))
@@ -110,7 +110,7 @@ def _directional(sizes: Sizes) -> bool:
 
 
 def network(claim: str) -> Verdict:
-    """The network that everything here differentiates, against the lecture's equations index by index."""
+    """Compare the network that is differentiated here with the lecture's equations, index by index."""
     held = []
     for sizes in SIZES:
         q = quantities(sizes)
@@ -134,7 +134,7 @@ def network(claim: str) -> Verdict:
 
 
 def zero_start(claim: str) -> Verdict:
-    """a(0) is left free in every proof; the backward formulas hold all the same."""
+    """Prove the backward formulas with a(0) left free."""
     rows = ("delta-recursion", "dR-component", "dW-component", "dV-matrix", "start-derivatives")
     sides = [(FORMULAS[row], FORMULAS[row].corrected or FORMULAS[row].printed) for row in rows]
     held = [compare(formula, side, quantities(sizes)) is None for sizes in SIZES for formula, side in sides]
@@ -147,7 +147,7 @@ def zero_start(claim: str) -> Verdict:
 
 
 def cross(claim: str) -> Verdict:
-    """The equation, and softmax, for which it fails."""
+    """Judge the equation, and show that it fails for softmax."""
     verdict, formula, field = equation(claim, "dyhat-cross"), FORMULAS["dyhat-cross"], BallField(BITS)
     one, nothing, softmax = np.ones((1, 1)), np.zeros((1, 2)), Network("identity", "softmax")
     problem = Problem({"W": one, "R": one, "V": nothing}, one, nothing, network=softmax)
@@ -161,7 +161,7 @@ def cross(claim: str) -> Verdict:
 
 
 def least_squares(claim: str) -> Verdict:
-    """The equation with the factor 1/2 in the loss, and without."""
+    """Judge the equation with the factor 1/2 in the loss, and without."""
     verdict = equation(claim, "least-squares")
     without = replace(FORMULAS["least-squares"], family="squared error")
     twice = compare(
@@ -175,7 +175,7 @@ def least_squares(claim: str) -> Verdict:
 
 
 def past_steps(claim: str) -> Verdict:
-    """Every loss reaches every earlier step, and no later one."""
+    """Show that every loss depends on every earlier step, and on no later one."""
     held = []
     for sizes in (SQUARE, DISTINCT):
         q = quantities(sizes)
@@ -191,12 +191,12 @@ def past_steps(claim: str) -> Verdict:
 
 
 def horizon(claim: str) -> Verdict:
-    """Truncated BPTT against SymPy's lags below tau."""
+    """Compare truncated BPTT with SymPy's lags below tau."""
     return judge_rule(claim, truncated_bptt, Truncated("tau"))
 
 
 def approximates(claim: str) -> Verdict:
-    """Below T another polynomial, from T on the gradient; and no nearer for looking back further."""
+    """Compare truncation at tau with the gradient: different below T, equal from T on, and not monotone."""
     ref, T = reference(), RULE_SIZES.T
     exact = ref.gradient(T, Exact())
     equal = [gradients_equal(exact, ref.gradient(T, Truncated(tau))) for tau in range(1, T + 2)]
@@ -220,7 +220,7 @@ def approximates(claim: str) -> Verdict:
 
 
 def convergence(claim: str) -> Verdict:
-    """Influence balancing: a short horizon sees the wrong sign, and every step climbs."""
+    """Show divergence on influence balancing, where a short horizon has the wrong sign."""
     from ..truncation.balancing import STEPS, influence, limit, turning_horizon
 
     short, turn, whole = 20, turning_horizon(), influence(STEPS)
@@ -255,4 +255,4 @@ BACKWARD: dict[str, Callable[[str], Verdict]] = {
     "approximates": approximates,
     "convergence": convergence,
 }
-"""Row to the function that judges its printed form, where it is more than one equation."""
+"""Functions that judge the printed form of a row that is more than one equation, by the row's id."""

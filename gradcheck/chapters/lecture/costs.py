@@ -1,6 +1,6 @@
-"""Judging what the lecture says about costs, by the counted polynomials of the shipped rules.
+"""Verdicts on the lecture's sentences about costs, by the counted polynomials of the shipped rules.
 
-A statement without D and K is taken to mean as many inputs and outputs as units.
+A statement without D and K is read with as many inputs and outputs as units.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ BLOCKS_OF_I = {**ALL_ALIKE, "block": parse("I")}
 
 
 def _counted(growth: Growth) -> Polynomial:
-    """The polynomial; 0 where the count is none, which nothing below takes for what was claimed."""
+    """Return the counted polynomial, or 0 where the count is none, which satisfies no claim below."""
     return growth.fitted.polynomial if growth.fitted else Polynomial({})
 
 
 def _judged(claim: str, seen: Growth, held: bool, text: str, refuted: bool = False) -> Verdict:
-    """HOLDS or, where `refuted`, REFUTED by what was counted; INCONCLUSIVE where the count does not show it."""
+    """Return HOLDS, or REFUTED where `refuted`, if the count shows it, else INCONCLUSIVE."""
     if seen.fitted is None or not seen.steady or not held:
         text = f"this could not be shown: {text}"
         return Verdict(
@@ -37,7 +37,7 @@ def _judged(claim: str, seen: Growth, held: bool, text: str, refuted: bool = Fal
 
 
 def bptt_storage(claim: str) -> Verdict:
-    """All activations of all steps, and no more than a few times that."""
+    """Judge whether storage is all activations of all steps, up to a constant."""
     kept = costs_of(bptt).storage
     held = kept.reaches(_monomial("T*I")) and kept.outgrows(parse("T*(I + K) + I*(I + D + K)")) is None
     return _judged(
@@ -47,14 +47,14 @@ def bptt_storage(claim: str) -> Verdict:
 
 
 def bptt_time(claim: str) -> Verdict:
-    """O(T I (I + K + D))."""
+    """Judge whether time is O(T I (I + K + D))."""
     time = costs_of(bptt).time
     held = time.outgrows(parse("T*I*(I + K + D)")) is None
     return _judged(claim, time, held, f"the shipped BPTT takes {_counted(time)} operations")
 
 
 def bptt_space(claim: str) -> Verdict:
-    """Operations per step and weight, for any number of weights."""
+    """Judge whether operations per step and weight are bounded for any number of weights."""
     time = costs_of(bptt).time
     held = time.outgrows(parse("T*(I*(I + D + K))")) is None
     most = max(_counted(time).leading().terms.values(), default=0)
@@ -66,12 +66,12 @@ def bptt_space(claim: str) -> Verdict:
 
 
 def truncated_time(claim: str) -> Verdict:
-    """The printed bound has no T."""
+    """Judge the printed bound, which has no T."""
     return _truncated(claim, "tau*I*(I + K + D)", refuted=True)
 
 
 def truncated_time_per_step(claim: str) -> Verdict:
-    """The same, for each step with a loss."""
+    """Judge the printed bound for each step with a loss."""
     return _truncated(claim, "T*tau*I*(I + K + D)", refuted=False)
 
 
@@ -80,14 +80,14 @@ def _truncated(claim: str, bound: str, refuted: bool) -> Verdict:
     outgrown = time.outgrows(parse(bound))
     text = f"with a loss at every step the shipped truncated BPTT takes {_counted(time)} operations"
     if outgrown is not None:
-        text += f": {time.named(outgrown)} outgrows {bound}"
+        text += f": {time.named(outgrown)} outgrows {_printed(bound)}"
     else:
         text += ", for each of the T losses no more than tau I (I + K + D) times a constant"
     return _judged(claim, time, (outgrown is not None) is refuted, text, refuted)
 
 
 def rtrl_time_local(claim: str) -> Verdict:
-    """Work per step and storage without T."""
+    """Judge whether the work of a step and the storage are without T."""
     time, kept = costs_of(RTRL).time, costs_of(RTRL).storage
     held = _counted(time).degree("T") == 1 and _counted(kept).degree("T") == 0
     return _judged(
@@ -98,7 +98,7 @@ def rtrl_time_local(claim: str) -> Verdict:
 
 
 def rtrl_long(claim: str) -> Verdict:
-    """A T from which on RTRL keeps less than BPTT, with one input and one output; BPTT's count is for T > 4 I."""
+    """Find the T from which on RTRL keeps less than BPTT, with one input and output; BPTT's count is for T > 4 I."""
     mine, other = costs_of(RTRL).storage, costs_of(bptt).storage
     if not (mine.fitted and other.fitted):
         return _judged(claim, mine, False, "storage of RTRL and BPTT as polynomials")
@@ -116,7 +116,7 @@ def rtrl_long(claim: str) -> Verdict:
 
 
 def rtrl_time(claim: str) -> Verdict:
-    """At least I^4 per step."""
+    """Judge whether time is at least I^4 per step."""
     time = costs_of(RTRL).time
     return _judged(
         claim, time, time.reaches(_monomial("T*I**4")), f"the shipped RTRL takes {_counted(time)} operations in T steps"
@@ -124,7 +124,7 @@ def rtrl_time(claim: str) -> Verdict:
 
 
 def rtrl_update(claim: str) -> Verdict:
-    """The leading operations, for each derivative."""
+    """Judge the leading operations for each derivative."""
     time = costs_of(RTRL).time
     held = _counted(time).leading() == parse("2*I*T*I**2*(I + D)") + _readout(time)
     return _judged(
@@ -135,12 +135,12 @@ def rtrl_update(claim: str) -> Verdict:
 
 
 def _readout(time: Growth) -> Polynomial:
-    """The leading terms in K, which have nothing to do with derivatives."""
+    """Return the leading terms in K, which have nothing to do with derivatives."""
     return Polynomial({m: c for m, c in _counted(time).leading().terms.items() if "K" in dict(m)})
 
 
 def rtrl_storage(claim: str) -> Verdict:
-    """No T."""
+    """Judge whether storage is without T."""
     kept = costs_of(RTRL).storage
     return _judged(
         claim, kept, _counted(kept).degree("T") == 0, f"the shipped RTRL keeps {_counted(kept)} numbers at once"
@@ -148,24 +148,24 @@ def rtrl_storage(claim: str) -> Verdict:
 
 
 def _schmidhuber(bound: str, claim: str, refuted: bool = False) -> Verdict:
-    """Time with blocks of I steps against a bound in T and I."""
+    """Compare the time with blocks of I steps with a bound in T and I."""
     time = costs_of(Schmidhuber).time
     alike = _counted(time).substitute(BLOCKS_OF_I)
     outgrown = outgrowing(alike, parse(bound))
     text = f"with blocks of I steps, D = K = I, the shipped algorithm takes {alike} operations"
     if refuted and outgrown is not None:
         term = Polynomial({outgrown: alike.terms[outgrown]})
-        text += f": the term {term} outgrows {bound}"
+        text += f": the term {term} outgrows {_printed(bound)}"
     return _judged(claim, time, (outgrown is not None) is refuted, text, refuted)
 
 
 def schmidhuber_time(claim: str) -> Verdict:
-    """O(I^3) per step, on average."""
+    """Judge whether time is O(I^3) per step on average."""
     return _schmidhuber("T*I**3", claim)
 
 
 def schmidhuber_block(claim: str) -> Verdict:
-    """BPTT of I steps."""
+    """Judge the time of BPTT over I steps."""
     time = costs_of(bptt).time
     alike = _counted(time).substitute({**ALL_ALIKE, "T": parse("I")})
     held = outgrowing(alike, parse("I**3")) is None
@@ -173,7 +173,7 @@ def schmidhuber_block(claim: str) -> Verdict:
 
 
 def schmidhuber_step(claim: str) -> Verdict:
-    """What is done once in a block."""
+    """Judge the operations that are done once in a block."""
     time = costs_of(Schmidhuber).time
     once = Polynomial({m: c for m, c in _counted(time).terms.items() if dict(m).get("block", 0) < 0})
     alike = once.substitute(BLOCKS_OF_I)
@@ -186,22 +186,22 @@ def schmidhuber_step(claim: str) -> Verdict:
 
 
 def schmidhuber_all(claim: str) -> Verdict:
-    """Against the time of BPTT, T I^2 with D = K = I."""
+    """Compare with the time of BPTT, T I^2 with D = K = I."""
     return _schmidhuber("T*I**2", claim, refuted=True)
 
 
 def schmidhuber_in_all(claim: str) -> Verdict:
-    """What it is instead."""
+    """Compare with T I^3, the corrected bound."""
     return _schmidhuber("T*I**3", claim)
 
 
 def schmidhuber_storage(claim: str) -> Verdict:
-    """Against the activations of I steps."""
+    """Compare storage with the activations of I steps."""
     return _kept(claim, "I*I", refuted=True)
 
 
 def schmidhuber_stored(claim: str) -> Verdict:
-    """Against those and the derivatives."""
+    """Compare storage with the activations of I steps and the derivatives."""
     return _kept(claim, "I*I + I**2*(I + I)", refuted=False)
 
 
@@ -211,8 +211,12 @@ def _kept(claim: str, bound: str, refuted: bool) -> Verdict:
     outgrown = outgrowing(alike, parse(bound))
     text = f"the shipped algorithm keeps {_counted(kept)} numbers at once, with blocks of I steps, D = K = I, {alike}"
     if refuted and outgrown is not None:
-        text += f": the term {Polynomial({outgrown: alike.terms[outgrown]})} outgrows the I I activations"
+        text += f": the term {Polynomial({outgrown: alike.terms[outgrown]})} outgrows the I^2 activations"
     return _judged(claim, kept, (outgrown is not None) is refuted, text, refuted)
+
+
+def _printed(bound: str) -> str:
+    return str(parse(bound))
 
 
 def _monomial(text: str) -> Any:
@@ -240,4 +244,4 @@ CORRECTED: dict[str, Callable[[str], Verdict]] = {
     "cost-schmidhuber-all": schmidhuber_in_all,
     "cost-schmidhuber-storage": schmidhuber_stored,
 }
-"""Of rows that do not hold as printed, what does."""
+"""Functions that judge the corrected form of a row, by the row's id."""

@@ -1,4 +1,4 @@
-"""Judging the lecture's sentences on RTRL and on Schmidhuber's approach, as `backward` does the others."""
+"""Verdicts on the lecture's sentences about RTRL and Schmidhuber's approach."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...reference.claims import Chunked, Exact
 from ...reference.networks.activations import ACTIVATIONS
 from ...reference.networks.base import Network, Sizes
 from ...reference.scalars.ball import BallField
-from .judging import BITS, DISTINCT, SQUARE, quantities, shown
-from .showing import (
+from .equations import BITS, DISTINCT, SQUARE, quantities, shown
+from .sentences import (
     EVERY,
     RULE_SIZES,
     UNDEFINED,
@@ -31,7 +31,7 @@ from .showing import (
 
 
 def during_forward(claim: str) -> Verdict:
-    """What RTRL has contributed after t steps is the gradient of the losses so far."""
+    """Compare RTRL's contributions up to each step with the gradient of the losses so far."""
     ref, T = reference(), RULE_SIZES.T
     problem, rule = ref.problem(T), RTRL()
     state = rule.start(problem.network, problem.parameters, problem.initial_state)
@@ -47,7 +47,7 @@ def during_forward(claim: str) -> Verdict:
 
 
 def _influences(sizes: Sizes) -> Iterable[tuple[int, Any, Any]]:
-    """(t, RTRL's state, the quantities) after each step."""
+    """Yield (t, RTRL's state, the quantities) after each step."""
     q, rule = quantities(sizes), RTRL()
     state = rule.start(UNDEFINED, q.problem.parameters, q.problem.initial_state)
     for t in q.times:
@@ -56,7 +56,7 @@ def _influences(sizes: Sizes) -> Iterable[tuple[int, Any, Any]]:
 
 
 def tracked(claim: str) -> Verdict:
-    """RTRL's influence matrix against SymPy's derivative of every unit in every weight."""
+    """Compare RTRL's influence matrix with SymPy's derivative of every unit in every weight."""
     held = []
     for sizes in (DISTINCT, SQUARE):
         for t, state, q in _influences(sizes):
@@ -70,7 +70,7 @@ def tracked(claim: str) -> Verdict:
 
 
 def not_stored(claim: str) -> Verdict:
-    """What RTRL carries from step to step, counted."""
+    """Count the numbers that RTRL carries from step to step."""
     sizes, rule = Sizes(12, 3, 2, 2), RTRL()
     rng = np.random.default_rng(0)
     shapes = Network().parameter_shapes(sizes)
@@ -90,7 +90,7 @@ def not_stored(claim: str) -> Verdict:
 
 
 def entries(claim: str) -> Verdict:
-    """The entries of ds(t)/dR that are not identically zero, for three sizes."""
+    """Count the entries of ds(t)/dR that are not identically zero, for three sizes."""
     counts = {}
     for units in (1, 2, 3):
         q = quantities(Sizes(2, units, 1, 1))
@@ -105,7 +105,7 @@ def entries(claim: str) -> Verdict:
 
 
 def depends(claim: str) -> Verdict:
-    """Every earlier pre-activation depends on every weight that came before it."""
+    """Show that every pre-activation depends on the weights used before it."""
     held = []
     for sizes in (DISTINCT, SQUARE):
         q = quantities(sizes)
@@ -116,7 +116,7 @@ def depends(claim: str) -> Verdict:
 
 
 def must_store(claim: str) -> Verdict:
-    """What the recursion gives where the derivatives of the step before are forgotten."""
+    """Show that the recursion fails without the derivatives of the step before."""
     held = []
     for sizes in (DISTINCT, SQUARE):
         q, iverson = quantities(sizes), np.eye(sizes.I)
@@ -132,7 +132,7 @@ def must_store(claim: str) -> Verdict:
 
 
 def start_of_activations(claim: str) -> Verdict:
-    """Which activations agree with s(0) = 0 and a(0) = 0 at once."""
+    """Judge s(0) = 0 and list the activations that agree with it and a(0) = 0 at once."""
     verdict, field = equation(claim, "start-s"), BallField(BITS)
     with field.working():
         values = {name: field.native(f(field.lift(np.zeros(1)))[0]) for name, f in ACTIVATIONS.items()}
@@ -144,12 +144,12 @@ def start_of_activations(claim: str) -> Verdict:
 
 
 def not_truncated(claim: str) -> Verdict:
-    """Schmidhuber's algorithm against SymPy's gradient, at every block length."""
+    """Compare Schmidhuber's algorithm with SymPy's gradient, at every block length."""
     return judge_rule(claim, Schmidhuber, Exact())
 
 
 def blocks(claim: str) -> Verdict:
-    """Blocks of length I with and without what RTRL carries between them."""
+    """Compare blocks of length I with the gradient, with and without the derivatives carried between them."""
     ref, sizes = reference(), RULE_SIZES
     result = run_rule(Schmidhuber, ref.problem(sizes.T), block=sizes.I)
     exact = ref.gradient(sizes.T, Exact())

@@ -1,6 +1,6 @@
-"""Truncated backpropagation, property by property: the report's chapter on what truncation loses, and when.
+"""Chapter on truncation, property by property.
 
-One property per module, its claim and its proof in the docstring, its verdict computed when the chapter is made:
+Each module has one property, with its claim and its proof in the docstring, and computes its verdict when called:
 `exactness`, `nilpotent` (where nothing is lost), `envelope` (where the loss decays), `signs`, `expectation` and
 `sampling` (where it is monotone), `monotony`, `chunks` (where it is not), `balancing` with `climbing` (what it can do
 to descent).
@@ -14,19 +14,22 @@ from ...records import Chapter
 
 _INTRODUCTION = """
 Truncation at $\\tau$ drops the lags $k \\ge \\tau$ of the gradient: $g(t,k)$, the contribution of the loss at time \
-$t$ through the parameters' use at time $t-k$. What is dropped is their sum, $\\mathrm{error}(\\tau)$. How large is \
-it, and does it fall as $\\tau$ grows? "Longer is better" is the usual answer, and it is false. This chapter says what \
-is true instead, and shows each statement in the way it can be shown: as an identity of polynomials, in exact \
-rationals, in balls that contain the true value, by exhaustion, or, where only the mean over networks is claimed, by a \
-test with a stated error rate.
+$t$ through the parameters' use at time $t-k$. The sum of the dropped lags is $\\mathrm{error}(\\tau)$. How large is \
+it, and does it fall as $\\tau$ grows? The usual answer, "a longer horizon is better", is false. This chapter states \
+what is true, and shows each statement as an identity of polynomials, in exact rationals, in balls that contain the \
+true value, by exhaustion, or, where only the mean over networks is claimed, by a test with a stated error rate.
 
-A statement that fails as it is usually made stands beside the one that holds, with a counterexample in exact \
-numbers and a NumPy program that shows it. All numbers were computed when this page was made.
+A statement that fails in its usual form stands beside the form that holds, with a counterexample in exact numbers \
+and a NumPy program that shows it. All numbers are computed when this page is made.
 """
 
 
 def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
-    """The chapter on truncation; `progress` is told what is being judged."""
+    """Return the chapter on truncation.
+
+    Args:
+        progress: Called with a line of text before each property.
+    """
     from . import chunks, climbing, envelope, exactness, expectation, figures, monotony, nilpotent, signs
 
     judged = []
@@ -45,7 +48,7 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
 
 
 def influence_table() -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The influence at the horizons that tell the story, exactly."""
+    """Return the table of the exact influence at telling horizons."""
     from .balancing import STEPS, factor, influence, turning_horizon
 
     turn = turning_horizon()

@@ -47,12 +47,12 @@ STEPS = 48
 
 
 def recurrence() -> Array:
-    """A, (23, 23), as floats, all of them exact."""
+    """Return A, (23, 23), as floats, all of them exact."""
     return (np.eye(UNITS) + np.eye(UNITS, k=1)) / 2
 
 
 def signs() -> Array:
-    """b, (23,): +1 where the parameter enters with plus, -1 elsewhere."""
+    """Return b, (23,): +1 where the parameter enters with plus, -1 elsewhere."""
     return np.where(np.arange(UNITS) < POSITIVE, 1.0, -1.0)
 
 
@@ -67,9 +67,10 @@ def _influences(longest: int = 512) -> tuple[Fraction, ...]:
 
 
 def influence(horizon: int) -> Fraction:
-    """m(horizon): the influence of the parameter on unit 1 through its last `horizon` uses, exactly.
+    """Return m(horizon), the exact influence of the parameter on unit 1 through its last `horizon` uses.
 
-    Raises `GradcheckError` unless 1 <= horizon <= 512.
+    Raises:
+        GradcheckError: `horizon` is not between 1 and 512.
     """
     if isinstance(horizon, bool) or not isinstance(horizon, int) or not 1 <= horizon <= 512:
         raise GradcheckError(f"the horizon must be a whole number from 1 to 512; got {horizon!r}")
@@ -77,18 +78,18 @@ def influence(horizon: int) -> Fraction:
 
 
 def turning_horizon() -> int:
-    """The first horizon at which the influence is negative."""
+    """Return the first horizon at which the influence is negative."""
     return next(horizon for horizon in range(1, 513) if influence(horizon) < 0)
 
 
 def unimodal(values: list[Fraction]) -> bool:
-    """Whether the values rise, may rest, and then only fall: after a fall never a rise."""
+    """Return True where values rise, may rest, and then only fall."""
     steps = [b - a for a, b in zip(values, values[1:], strict=False)]
     return all(later <= 0 for i, step in enumerate(steps) if step < 0 for later in steps[i:])
 
 
 def limit() -> Fraction:
-    """e_1^T (I - A)^-1 b, by back substitution in (I - S) z = 2 b, S the superdiagonal."""
+    """Return e_1^T (I - A)^-1 b, by back substitution in (I - S) z = 2 b, S the superdiagonal."""
     z = Fraction(0)
     for sign in reversed(signs().tolist()):
         z += 2 * int(sign)
@@ -97,7 +98,7 @@ def limit() -> Fraction:
 
 @dataclass(frozen=True)
 class TiedNetwork:
-    """The example as a network of its own: one parameter, shared by all units with the signs b.
+    """Influence balancing as a network of its own: one parameter, shared by all units with the signs b.
 
     Parameter: theta (1,). State: a, (23,). It inherits nothing; `reference` runs its equations as they are.
     """
@@ -133,7 +134,7 @@ class TiedNetwork:
 
 
 def problem(T: int = STEPS, theta: float = 1.0, target: float = 0.0) -> Problem:
-    """The tied network over T steps of input 1, the loss at T alone, in exact rationals."""
+    """Return the tied network over T steps of input 1, the loss at T alone, in exact rationals."""
     last = np.zeros(T)
     last[-1] = 1
     made = Problem(
@@ -143,7 +144,7 @@ def problem(T: int = STEPS, theta: float = 1.0, target: float = 0.0) -> Problem:
 
 
 def untied(T: int = STEPS, theta: float = 1.0, target: float = 0.0) -> Problem:
-    """The same with the lecture's network: W = theta b^T, R = A^T, V = e_1, identity activation."""
+    """Return the same problem on the lecture's network: W = theta b^T, R = A^T, V = e_1, identity activation."""
     last = np.zeros(T)
     last[-1] = 1
     parameters = {"W": theta * signs()[None, :], "R": recurrence().T, "V": np.eye(UNITS)[:, :1]}
@@ -152,35 +153,35 @@ def untied(T: int = STEPS, theta: float = 1.0, target: float = 0.0) -> Problem:
 
 
 def truncated_gradient(problem: Problem, *, tau: int) -> Gradient:
-    """The lags below tau of the last loss, the only one with a weight: what truncated BPTT is judged on."""
+    """Return the lags below tau of the last loss, the only one with a weight: the target of truncated BPTT."""
     claim = Truncated(tau)
     return lags.gradient(problem, lambda t, k, T: t == T and claim.keeps(t, k, T))
 
 
 def slope(tau: int, T: int = STEPS) -> Any:
-    """dL/dtheta truncated at tau, by `reference.lags` on the tied network, a native rational."""
+    """Return dL/dtheta truncated at tau, by `reference.lags` on the tied network, a native rational."""
     return RATIONAL.natives(truncated_gradient(problem(T), tau=tau)["theta"])[0]
 
 
 def untied_slope(tau: int, T: int = STEPS) -> Any:
-    """The same by the shipped rule on the lecture's network, its dL/dW carried to theta by W = theta b^T."""
+    """Return dL/dtheta truncated at tau, by the shipped rule on the lecture's network, with W = theta b^T."""
     found = truncated_bptt(untied(T), tau=tau)["W"]
     return sum(v * int(sign) for v, sign in zip(RATIONAL.natives(found), signs().tolist(), strict=True))
 
 
 def risks(tau: int, *, T: int = STEPS, learning_rate: float = 2.0**-7, steps: int = 8) -> list[Any]:
-    """The loss before and after each step of descent with the gradient truncated at tau, exact rationals."""
+    """Return the loss before and after each step of descent with the gradient truncated at tau, in rationals."""
     walked = descend(truncated_gradient, [problem(T)], learning_rate=learning_rate, steps=steps, tau=tau)
     return [RATIONAL.native(risk) for risk in walked.risks]
 
 
 def climbs(values: list[Any]) -> bool:
-    """Whether each value is larger than the one before."""
+    """Return True where each value is larger than the one before."""
     return all(b > a for a, b in zip(values, values[1:], strict=False))
 
 
 def falls(values: list[Any]) -> bool:
-    """Whether each value is smaller than the one before."""
+    """Return True where each value is smaller than the one before."""
     return all(b < a for a, b in zip(values, values[1:], strict=False))
 
 
@@ -189,20 +190,20 @@ HORIZONS = (1, 20, 40, 41, STEPS)
 
 
 def factor(tau: int, *, T: int = STEPS, learning_rate: Fraction = Fraction(1, 128)) -> Fraction:
-    """What a step of descent multiplies the loss by: (1 - eta m(tau) m(T))^2."""
+    """Return the factor of the loss in a step of descent: (1 - eta m(tau) m(T))^2."""
     return (1 - learning_rate * influence(tau) * influence(T)) ** 2
 
 
 def walks(horizons: Sequence[int] = HORIZONS, steps: int = 2) -> dict[int, list[Fraction]]:
-    """The losses of descent at each horizon."""
+    """Return the losses of descent at each horizon."""
     return {tau: [fraction(risk) for risk in risks(tau, steps=steps)] for tau in horizons}
 
 
 def fraction(native: Any) -> Fraction:
-    """A native rational as Python's."""
+    """Return a native rational as a Fraction."""
     return Fraction(int(native.p), int(native.q))
 
 
 def as_predicted(walked: list[Fraction], tau: int) -> bool:
-    """Whether every step multiplied the loss by `factor(tau)`, exactly."""
+    """Return True where every step multiplied the loss by `factor(tau)`, exactly."""
     return all(after == factor(tau) * before for before, after in zip(walked, walked[1:], strict=False))

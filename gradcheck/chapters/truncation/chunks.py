@@ -1,4 +1,4 @@
-"""Chunked truncation: what does not hold of it, and what does.
+"""Chunked truncation: not monotone in the length of chunks, monotone along divisors.
 
 Chunks of C steps keep, of the loss at t, the lags k <= (t-1) mod C.
 
@@ -36,7 +36,7 @@ KEPT = "k <= (t - 1) % {}"
 
 
 def positive_problem(activation: str = "identity", T: int = 4) -> Problem:
-    """A scalar network with positive numbers throughout and the loss at T alone."""
+    """Return a scalar network with positive numbers throughout and the loss at T alone."""
     one = np.ones((1, 1))
     weights = np.array([0.0] * (T - 1) + [1.0])
     return Problem(
@@ -45,20 +45,20 @@ def positive_problem(activation: str = "identity", T: int = 4) -> Problem:
 
 
 def chunk_errors(problem: Problem, field: Any) -> list[Any]:
-    """||error||^2 of chunks of C = 1..T steps, W, R and V; the caller enters `field.working()`."""
+    """Return ||error||^2 of chunks of C = 1..T steps, W, R and V; the caller enters `field.working()`."""
     lifted = problem.over(field)
     return [squared_norm(field, dropped(lifted, Chunked(C))) for C in range(1, problem.T + 1)]
 
 
 def kept(claim: LagClaim, T: int) -> frozenset[tuple[int, int]]:
-    """The (t, k) that the claim keeps of a sequence of T steps."""
+    """Return the (t, k) that the claim keeps of a sequence of T steps."""
     return frozenset((t, k) for t in range(1, T + 1) for k in range(t) if claim.keeps(t, k, T))
 
 
 def nested_along_divisors(
     claim_at: Callable[[int], LagClaim] = Chunked, *, divides: Callable[[int, int], bool] = lambda a, b: b % a == 0
 ) -> bool:
-    """Whether C dividing C' implies that the lags kept at C are among those kept at C', for C' <= T <= `LONGEST`."""
+    """Return True where the lags kept at C are among those kept at C' if C divides C', for C' <= T <= `LONGEST`."""
     lengths = (12, 13, LONGEST)
     for T in lengths:
         sets = {C: kept(claim_at(C), T) for C in range(1, T + 1)}
@@ -70,7 +70,7 @@ def nested_along_divisors(
 def windowed_is_chunked(
     condition: Callable[[int, int], bool] = lambda h, T: T % h == 0 or h >= T, longest: int = 24
 ) -> bool:
-    """Whether BPTT(h; h) keeps the lags of `Chunked(h)` exactly where `condition(h, T)`, for all h and T <= longest."""
+    """Return True where BPTT(h; h) keeps the lags of `Chunked(h)` exactly if `condition(h, T)`, h and T <= longest."""
     return all(
         (kept(Windowed(h, h), T) == kept(Chunked(h), T)) == condition(h, T)
         for T in range(1, longest + 1)
@@ -79,7 +79,7 @@ def windowed_is_chunked(
 
 
 def tail_identities(rule: Callable[..., Any] = chunked_bptt) -> tuple[int, int]:
-    """Formal comparisons of `rule` with the chunked target at every C that does not divide T <= 4: (equal, all)."""
+    """Return (equal, all) formal comparisons of `rule` with the chunked target, C not dividing T <= 4."""
     ref = formal.reference(Network().undefined(), Sizes(4, 2, 1, 1), True)
     equal = total = 0
     for T in range(3, 5):
@@ -92,7 +92,7 @@ def tail_identities(rule: Callable[..., Any] = chunked_bptt) -> tuple[int, int]:
 
 
 def windows_differ_formally() -> bool:
-    """Whether BPTT(2; 2) and chunks of 2 differ as polynomials at T = 3 and agree at T = 4."""
+    """Return True where BPTT(2; 2) and chunks of 2 differ as polynomials at T = 3 and agree at T = 4."""
     ref = formal.reference(Network().undefined(), Sizes(4, 2, 1, 1), True)
     same = {T: _flat(ref.gradient(T, Windowed(2, 2))) == _flat(ref.gradient(T, Chunked(2))) for T in (3, 4)}
     return same == {3: False, 4: True}
@@ -103,7 +103,7 @@ def _flat(gradient: dict[str, Any]) -> list[Any]:
 
 
 def statements() -> list[Statement]:
-    """The rows of the chapter."""
+    """Return the rows of the chapter."""
     return [_monotone(), _tail(), _windows()]
 
 

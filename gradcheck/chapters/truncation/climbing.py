@@ -1,4 +1,4 @@
-"""What influence balancing does to descent: the rows of the chapter, and NumPy programs that show them."""
+"""Effect of influence balancing on descent: rows of the chapter, and NumPy programs that show them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _example(entry: str, *, expected: str, got: str, gap: str, shown: str) -> Co
 
 
 def statements() -> list[Statement]:
-    """The rows of the chapter."""
+    """Return the rows of the chapter."""
     return [_influence(), _descent()]
 
 

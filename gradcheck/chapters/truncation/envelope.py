@@ -1,4 +1,4 @@
-"""The geometric envelope of the error under contraction, in balls.
+"""Geometric envelope of the error under contraction, in balls.
 
 Claim. Lecture's network, any f, g and L, Theta = [W; R], u(t) = [x(t); a(t-1)]. Let rho >= ||J(t)||_2 for t = 2..T,
 J(t) = R^T diag f'(s(t-1)), and U >= ||u(t)|| for all t. Then ||g(t, k)||_F <= ||d(t)|| U rho^k, and, if rho < 1,
@@ -38,7 +38,7 @@ SLACK = 2.0**-30
 
 @dataclass(frozen=True)
 class Contraction:
-    """What the envelope is made of: rho, U and ||d(t)||, t = 1..T, as balls."""
+    """Parts of the envelope: rho, U and ||d(t)||, t = 1..T, as balls."""
 
     rho: Any
     U: Any
@@ -46,7 +46,7 @@ class Contraction:
 
 
 def _above(value: Any) -> Any:
-    """An exact number above the whole ball."""
+    """Return an exact number above the whole ball."""
     return value.upper() * (1 + SLACK) + SLACK
 
 
@@ -56,7 +56,7 @@ def _norm(field: Any, array: Array) -> Any:
 
 
 def spectral_bound(matrix: Array) -> Any:
-    """A ball no smaller than the spectral norm of a matrix of balls."""
+    """Return a ball no smaller than the spectral norm of a matrix of balls."""
     n = matrix.shape[0]
     sizes = [abs(v).abs_upper() for v in BALL.natives(matrix)]
     rows = max(sum(sizes[i * n : (i + 1) * n], flint.arb(0)).abs_upper() for i in range(n))
@@ -66,7 +66,7 @@ def spectral_bound(matrix: Array) -> Any:
 
 
 def contraction(problem: Problem) -> Contraction:
-    """rho, U and ||d(t)|| of a problem of the lecture's network on balls; the caller enters `BALL.working()`."""
+    """Return rho, U and ||d(t)|| of a problem of the lecture's network on balls; the caller enters `BALL.working()`."""
     network: Any = problem.network
     W, R, V = (problem.parameters[name] for name in "WRV")
     states, _ = forward(problem)
@@ -80,7 +80,7 @@ def contraction(problem: Problem) -> Contraction:
 
 
 def envelope(found: Contraction, tau: int, power: Callable[[int], int] = lambda tau: tau) -> Any:
-    """The bound on ||error(tau)||, a ball; `power` is for the planted bug."""
+    """Return the bound on ||error(tau)||, a ball; `power` is for the planted bug."""
     rho, total = found.rho, flint.arb(0)
     for t in range(tau + 1, len(found.d) + 1):
         total += found.d[t - 1] * found.U * (rho ** power(tau) - rho**t) / (1 - rho)
@@ -89,7 +89,7 @@ def envelope(found: Contraction, tau: int, power: Callable[[int], int] = lambda 
 
 @dataclass(frozen=True)
 class Checked:
-    """rho as a float; norms and bounds of the error at tau = 1..T as balls; failures: what was not certified."""
+    """Outcome of `check`: rho, norms and bounds of the error at tau = 1..T as balls, and what was not certified."""
 
     rho: float
     errors: tuple[Any, ...]
@@ -129,7 +129,7 @@ def check(problem: Problem, *, power: Callable[[int], int] = lambda tau: tau) ->
 
 
 def example(scale: float, *, T: int = 12, I: int = 4, seed: int = 3, cyclic: bool = True) -> Problem:
-    """A random tanh net on dyadic numbers, its R of spectral norm at most about `scale`.
+    """Return a random tanh net on dyadic numbers, its R of spectral norm at most about `scale`.
 
     `cyclic`: R is a signed cyclic permutation times `scale` and inputs are small, so that the bound is close; else R is
     dense, of Frobenius norm `scale`, and inputs are of order 1.
@@ -148,7 +148,7 @@ def _dyadic(values: Array) -> Array:
 
 
 def attained(power: Callable[[int], int] = lambda tau: tau, T: int = 6) -> bool:
-    """Whether error and envelope are equal, squared and in exact rationals, on a scalar linear network at rest.
+    """Return True where error and envelope are equal, in exact rationals, on a scalar linear network at rest.
 
     w = x = 1, r = 1/2, a = 2 throughout, so u = (1, 2), rho = 1/2 and U^2 = 5; v = 1, the loss at T alone.
     """
@@ -167,7 +167,7 @@ SCALES = (0.5, 0.8, 0.95)
 
 
 def statements() -> list[Statement]:
-    """The row of the chapter."""
+    """Return the row of the chapter."""
     found = [check(example(scale, seed=n, cyclic=n < 2)) for scale in SCALES for n in range(4)]
     tight, wrong = attained(), attained(lambda tau: tau + 1)
     verdict = judged(

@@ -1,4 +1,4 @@
-"""Nothing is dropped at tau >= T.
+"""Exactness of truncation at tau >= T.
 
 The gradient is the sum over t = 1..T and k = 0..t-1 of g(t, k). Truncation at tau keeps k < tau. As
 k <= t - 1 <= T - 1 < tau where tau >= T, it keeps every term: the error is the empty sum, for every network,
@@ -29,7 +29,7 @@ LARGEST_T = 4
 
 @dataclass(frozen=True)
 class Identities:
-    """How many entries were compared as polynomials, and where they were not what was claimed."""
+    """Number of entries compared as polynomials, and the places where the claim failed."""
 
     compared: int
     failures: tuple[str, ...]
@@ -40,7 +40,7 @@ class Identities:
 
 
 def keeps_every_lag(claim: LagClaim, T: int) -> bool:
-    """Whether the claim keeps each (t, k) of a sequence of T steps."""
+    """Return True where the claim keeps each (t, k) of a sequence of T steps."""
     return all(claim.keeps(t, k, T) for t in range(1, T + 1) for k in range(t))
 
 
@@ -77,7 +77,7 @@ def complete(
 
 
 def statements() -> list[Statement]:
-    """The row of the chapter."""
+    """Return the row of the chapter."""
     proof = complete()
     lengths = range(1, 65)
     all_kept = all(keeps_every_lag(Truncated(tau), T) for T in lengths for tau in (T, T + 1, 2 * T))

@@ -1,4 +1,4 @@
-"""The expected squared error over random linear networks grows as tau shrinks: an identity, no statistics.
+"""Growth of the expected squared error over random linear networks as tau shrinks: an identity, no statistics.
 
 Claim. Identity activation and output, squared error. Parameters, inputs, initial state and targets independent with
 finite moments; every target symmetric about 0; every other entry symmetric about 0, or never negative. Then
@@ -42,7 +42,7 @@ SIZES = (Sizes(4, 1, 1, 1), Sizes(3, 2, 1, 1))
 
 @lru_cache(maxsize=8)
 def _lag_sums(sizes: Sizes) -> tuple[tuple[str, ...], tuple[list[Any], ...]]:
-    """The generators' labels, and G(0), ..., G(T-1) of W and R as lists of polynomials, from SymPy's own lag terms."""
+    """Return the generators' labels, and G(0), ..., G(T-1) of W and R as lists of polynomials, from SymPy."""
     ref = formal.reference(LINEAR, Sizes(4, sizes.I, sizes.D, sizes.K), False)
     sums = []
     for k in range(sizes.T):
@@ -56,14 +56,14 @@ def _lag_sums(sizes: Sizes) -> tuple[tuple[str, ...], tuple[list[Any], ...]]:
 
 
 def surviving(polynomial: Any, labels: Sequence[str], symmetric: Iterable[str]) -> list[tuple[tuple[int, ...], Any]]:
-    """The monomials whose expectation is not zero: even in every entry of the arrays named `symmetric`."""
+    """Return the monomials whose expectation is not zero: even in every entry of the arrays named `symmetric`."""
     names = tuple(symmetric)
     odd = [i for i, label in enumerate(labels) if label.partition("[")[0] in names]
     return [(m, c) for m, c in polynomial.terms() if not any(m[i] % 2 for i in odd)]
 
 
 def cross_terms(sizes: Sizes, symmetric: Iterable[str] = ("targets",)) -> dict[tuple[int, int], tuple[int, int]]:
-    """(j, k), 1 <= j <= k < T, to how many monomials of <G(j), G(k)> survive, and how many of them are negative."""
+    """Return by (j, k), 1 <= j <= k < T, the number of surviving monomials of <G(j), G(k)> and of negative ones."""
     labels, sums = _lag_sums(sizes)
     found = {}
     for j, k in itertools.combinations_with_replacement(range(1, sizes.T), 2):
@@ -74,13 +74,13 @@ def cross_terms(sizes: Sizes, symmetric: Iterable[str] = ("targets",)) -> dict[t
 
 
 def proved(sizes: Sizes, symmetric: Iterable[str] = ("targets",)) -> bool:
-    """Whether no cross term has a negative monomial, and every square has a positive one."""
+    """Return True where no cross term has a negative monomial, and every square has a positive one."""
     found = cross_terms(sizes, symmetric)
     return all(negative == 0 and (j < k or kept > 0) for (j, k), (kept, negative) in found.items())
 
 
 def predicted(problem: Problem, symmetric: Iterable[str]) -> list[Fraction]:
-    """E ||error(tau)||^2, tau = 1..T, from the surviving monomials.
+    """Return E ||error(tau)||^2, tau = 1..T, from the surviving monomials.
 
     The entries have the magnitudes of `problem`, whose loss weights must be ones; those of the arrays named have
     random signs.
@@ -104,7 +104,7 @@ def predicted(problem: Problem, symmetric: Iterable[str]) -> list[Fraction]:
 
 
 def enumerated(problem: Problem, symmetric: Iterable[str]) -> list[Fraction]:
-    """The same by going through every sign vector: the mean of the errors that `reference.lags` gives."""
+    """Return E ||error(tau)||^2 as the mean of the errors of `reference.lags` over every sign vector."""
     names = tuple(symmetric)
     places = [(name, index) for name in names for index in np.ndindex(*problem.arrays()[name].shape)]
     totals = [Fraction(0)] * problem.T
@@ -120,12 +120,12 @@ def enumerated(problem: Problem, symmetric: Iterable[str]) -> list[Fraction]:
 
 
 def climbing(means: list[Fraction]) -> bool:
-    """Whether the errors at tau = 1, 2, ... strictly fall, that is, grow as tau shrinks."""
+    """Return True where the errors at tau = 1, 2, ... strictly fall, that is, grow as tau shrinks."""
     return all(a > b for a, b in zip(means, means[1:], strict=False))
 
 
 def example() -> Problem:
-    """The magnitudes at which the two ways are compared: T = 3, I = 2."""
+    """Return the magnitudes at which the two ways are compared: T = 3, I = 2."""
     parameters = {"W": [[1.0, 2.0]], "R": [[1.0, 0.5], [2.0, 1.0]], "V": [[1.0], [0.5]]}
     arrays = {name: np.array(value) for name, value in parameters.items()}
     inputs, targets = np.array([[1.0], [0.5], [2.0]]), np.array([[1.0], [3.0], [0.5]])
@@ -133,7 +133,7 @@ def example() -> Problem:
 
 
 def statements() -> list[Statement]:
-    """The rows of the chapter: the exact one here, the statistical one of `sampling`."""
+    """Return the rows of the chapter: the exact one here, the statistical one of `sampling`."""
     return [_linear(), _tanh()]
 
 

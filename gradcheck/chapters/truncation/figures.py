@@ -1,4 +1,4 @@
-"""The chapter's figures: numbers from balls and exact rationals, drawn by `gradcheck.report`."""
+"""Figures of the chapter: numbers from balls and exact rationals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LENGTH = 20
 
 
 def figures() -> list[Figure]:
-    """All of them, in the order of the chapter."""
+    """Return all figures, in the order of the chapter."""
     return [contracting(), expanding(), lengths(), influences()]
 
 
@@ -27,7 +27,7 @@ def _errors(checked: envelope.Checked) -> tuple[list[float], list[float]]:
 
 
 def contracting() -> Figure:
-    """Error and envelope of a net with rho near 0.8."""
+    """Return error and envelope of a net with rho near 0.8."""
     checked = envelope.check(envelope.example(0.8, T=LENGTH))
     taus, errors = _errors(checked)
     return Figure(
@@ -44,7 +44,7 @@ def contracting() -> Figure:
 
 
 def expanding() -> Figure:
-    """Errors of nets whose Jacobians do not contract."""
+    """Return the errors of nets whose Jacobians do not contract."""
     series, worse = {}, 0
     for scale, seed, cyclic in ((1.5, 3, True), (1.5, 1, False), (4.0, 1, False)):
         checked = envelope.check(envelope.example(scale, T=LENGTH, seed=seed, cyclic=cyclic))
@@ -69,7 +69,7 @@ def _square_roots(problem: Problem) -> tuple[list[float], list[float]]:
 
 
 def lengths() -> Figure:
-    """Error against the length of chunks."""
+    """Return the error against the length of chunks."""
     alive = envelope.example(0.95, T=12)
     return Figure(
         "truncation-chunks",
@@ -87,7 +87,7 @@ def lengths() -> Figure:
 
 
 def influences() -> Figure:
-    """The influence against the horizon, through its change of sign."""
+    """Return the influence against the horizon, through its change of sign."""
     turn = balancing.turning_horizon()
     horizons = list(range(1, 81))
     return Figure(

@@ -1,4 +1,4 @@
-"""The naive claim, "a longer horizon is never worse", and the smallest network on which it is false.
+"""Naive claim that "a longer horizon is never worse", and the smallest network on which it is false.
 
 At T = 1 nothing can be dropped. At T = 2 the error is g(2, 1) at tau = 1 and 0 at tau = 2. So T = 3 is the first
 length at which the error can grow with tau, for any network. There the search goes through every scalar linear
@@ -33,7 +33,7 @@ LARGEST_SUM = 8
 
 @dataclass(frozen=True)
 class Scalar:
-    """A scalar linear network on integers: losses is the steps that have one; y is 0 at the others."""
+    """Scalar linear network on integers. losses: the steps that have one; y is 0 at the others."""
 
     w: int
     r: int
@@ -46,7 +46,7 @@ class Scalar:
         return len(self.x)
 
     def lag(self, t: int, k: int) -> tuple[int, int]:
-        """g(t, k) of (w, r), by hand: e(t) r^k times x(t-k) and a(t-k-1)."""
+        """Return g(t, k) of (w, r), by hand: e(t) r^k times x(t-k) and a(t-k-1)."""
         if t not in self.losses:
             return 0, 0
         a = [0]
@@ -56,7 +56,7 @@ class Scalar:
         return error * self.x[t - k - 1], error * a[t - k - 1]
 
     def problem(self) -> Problem:
-        """The same as a problem of the library, on floats."""
+        """Return the network as a problem of the library, on floats."""
         weights = np.array([float(t in self.losses) for t in range(1, self.T + 1)])
         parameters = {"W": [[self.w]], "R": [[self.r]], "V": [[1]]}
         x, y = (np.array(values, dtype=float)[:, None] for values in (self.x, self.y))
@@ -65,7 +65,7 @@ class Scalar:
 
 
 def vectors(length: int, total: int) -> Iterator[Entries]:
-    """Every integer vector of that length whose absolute values sum to `total`."""
+    """Yield every integer vector of that length whose absolute values sum to `total`."""
     if length == 0:
         if total == 0:
             yield ()
@@ -81,12 +81,12 @@ Horizons = Callable[[Scalar, Names], list[int]]
 
 
 def windowed(net: Scalar, names: Names = (0, 1)) -> list[int]:
-    """||error(tau)||^2 for tau = 1..T, over the entries (0 is w, 1 is r) in `names`."""
+    """Return ||error(tau)||^2 for tau = 1..T, over the entries (0 is w, 1 is r) in `names`."""
     return _squared_errors(net, names, lambda t, k, tau: k < tau)
 
 
 def chunked(net: Scalar, names: Names = (0, 1)) -> list[int]:
-    """The squared error of chunks of C = 1..T steps."""
+    """Return the squared error of chunks of C = 1..T steps."""
     return _squared_errors(net, names, lambda t, k, C: k <= (t - 1) % C)
 
 
@@ -99,13 +99,13 @@ def _squared_errors(net: Scalar, names: Names, keeps: Callable[[int, int, int], 
 
 
 def never_grows(values: Sequence[Any]) -> bool:
-    """The naive claim about errors at horizons 1, 2, ...: none is larger than the one before it."""
+    """Return True where no error at horizons 1, 2, ... is larger than the one before it."""
     return all(bool(b <= a) for a, b in zip(values, values[1:], strict=False))
 
 
 @dataclass(frozen=True)
 class Search:
-    """found: the smallest network on which the claim is false, if any. before: how many smaller ones were tried."""
+    """Outcome of a search. found: the smallest network on which the claim is false. before: the number tried before."""
 
     found: Scalar | None
     before: int
@@ -116,7 +116,7 @@ def smallest(
     T: int, losses: Entries, errors: Horizons = windowed, *, claim: Callable[[list[int]], bool] = never_grows,
     names: Names = (0, 1), plain: bool = False, most: int = LARGEST_SUM,
 ) -> Search:  # fmt: skip
-    """Go through the networks in order, up to a sum of `most`. `plain`: with x = 1 and y = 0 throughout."""
+    """Search the networks in order, up to a sum of `most`. `plain`: with x = 1 and y = 0 throughout."""
     before = 0
     free = 2 if plain else 2 + T + len(losses)
     for total in range(most + 1):
@@ -139,20 +139,20 @@ def _scalar(entries: Entries, T: int, losses: Entries, plain: bool) -> Scalar:
 
 
 def truncated(net: Scalar, tau: int) -> tuple[int, int]:
-    """The gradient of (w, r) truncated at tau."""
+    """Return the gradient of (w, r) truncated at tau."""
     terms = [net.lag(t, k) for t in net.losses for k in range(min(t, tau))]
     return sum(w for w, _ in terms), sum(r for _, r in terms)
 
 
 def confirmed(net: Scalar, errors: Sequence[int], claims: Sequence[LagClaim]) -> bool:
-    """Whether `reference.lags`, in exact rationals, gives the same squared errors of W and R for these claims."""
+    """Return True where `reference.lags`, in exact rationals, gives these squared errors of W and R for the claims."""
     problem = net.problem().over(RATIONAL)
     found = [squared_norm(RATIONAL, dropped(problem, claim), THETA) for claim in claims]
     return all(a == b for a, b in zip(found, errors, strict=True))
 
 
 def show(net: Scalar) -> str:
-    """The network's numbers on a line."""
+    """Return the network's numbers on a line."""
     inputs, targets = ", ".join(map(str, net.x)), ", ".join(f"y({t}) = {net.y[t - 1]}" for t in net.losses)
     return f"w = {net.w}, r = {net.r}, x = ({inputs}), {targets}"
 
@@ -167,7 +167,7 @@ SEARCHES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 def table() -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The smallest counterexample of each family of `SEARCHES`."""
+    """Return the table of the smallest counterexample of each family of `SEARCHES`."""
     rows = []
     for words, arguments in SEARCHES:
         search = smallest(3, **arguments)
@@ -181,9 +181,9 @@ def table() -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
     header = (
         "networks",
         "smallest counterexample",
-        "$\\tau = 1$",
-        "$\\tau = 2$",
-        "$\\tau = 3$",
+        "tau = 1",
+        "tau = 2",
+        "tau = 3",
         "smaller ones, all monotone",
     )
     return (
@@ -195,7 +195,7 @@ def table() -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:
 
 
 def statements() -> list[Statement]:
-    """The row of the chapter."""
+    """Return the row of the chapter."""
     search = smallest(3, (3,))
     net = search.found
     short = all(smallest(T, losses, most=5).found is None for T, losses in ((1, (1,)), (2, (2,)), (2, (1, 2))))

@@ -1,4 +1,4 @@
-"""A recurrence that forgets after p steps, and when that makes truncation at p exact.
+"""Recurrence that forgets after p steps, and the conditions under which truncation at p is exact.
 
 g(t, k) holds the product J(t) ... J(t-k+1) of k factors J(s) = R^T diag f'(s(s-1)), so it vanishes for k >= p if
 every product of p of them does. When does that follow from R?
@@ -34,7 +34,7 @@ from .tails import BALL, RATIONAL, dropped, entries, squared_norm
 
 
 def index_of(R: Array) -> int | None:
-    """The smallest p with R^p = 0, R of floats that are integers; None if there is none."""
+    """Return the smallest p with R^p = 0, R of floats that are integers; None if there is none."""
     power, units = np.eye(len(R)), len(R)
     for p in range(1, units + 1):
         power = power @ R
@@ -44,18 +44,18 @@ def index_of(R: Array) -> int | None:
 
 
 def longest_path(R: Array) -> int | None:
-    """How many units the longest path along nonzero weights has; None if there is a cycle."""
+    """Return the number of units on the longest path along nonzero weights, or None if there is a cycle."""
     return index_of((R != 0).astype(float))
 
 
 def _lags_seen(problem: Problem) -> set[int]:
-    """The lags at which some g(t, k) is not the zero polynomial (or number)."""
+    """Return the lags at which some g(t, k) is not the zero polynomial (or number)."""
     field: Any = problem.inputs.field  # type: ignore[attr-defined]
     return {k for (_, k), part in lags.by_lag(problem).items() if any(v != 0 for v in entries(field, part))}
 
 
 def acyclic_lags(units: int, T: int = 5) -> set[int]:
-    """The live lags with f, g and L undefined and R strictly upper triangular, generic above the diagonal."""
+    """Return the live lags with f, g and L undefined and R strictly upper triangular, generic above the diagonal."""
     ref = FormalReference(Network().undefined(), Sizes(T, units, 1, 1))
     problem = ref.problem(T)
     R = problem.parameters["R"] * np.triu(np.ones((units, units)), 1)
@@ -63,7 +63,7 @@ def acyclic_lags(units: int, T: int = 5) -> set[int]:
 
 
 def linear_lags(units: int, p: int, T: int = 4) -> set[int]:
-    """The live lags with f the identity and R = z S N adj(S), z, S generic, N with p - 1 ones above its diagonal."""
+    """Return the live lags with f the identity, R = z S N adj(S), z, S generic, N with p - 1 ones off its diagonal."""
     ref = FormalReference(Network("identity"), Sizes(T, units, 1, 1))
     problem, S, z = ref.problem(T), ref.field.symbols("S", (units, units)), ref.field.symbols("z", ())
     N = np.diag(np.arange(units - 1) < p - 1, 1).astype(float)
@@ -71,7 +71,7 @@ def linear_lags(units: int, p: int, T: int = 4) -> set[int]:
 
 
 def _adjugate(S: Array) -> Array:
-    """adj(S) with S adj(S) = det(S) I, by cofactors; S is (1, 1), (2, 2) or (3, 3)."""
+    """Return adj(S) with S adj(S) = det(S) I, by cofactors; S is (1, 1), (2, 2) or (3, 3)."""
     n = len(S)
     if n == 1:
         return S * 0 + 1
@@ -85,12 +85,12 @@ def _adjugate(S: Array) -> Array:
 
 
 def exact_from(problem: Problem, tau: int, field: Any) -> bool:
-    """Whether truncation at tau drops exactly nothing; the caller enters `field.working()`."""
+    """Return True where truncation at tau drops exactly nothing; the caller enters `field.working()`."""
     return all(v == 0 for v in entries(field, dropped(problem, Truncated(tau))))
 
 
 def cancelling(activation: str = "relu") -> Problem:
-    """R = [[1, -1], [1, -1]], R^2 = 0, inputs 1, 1, 0, the loss at 3: relu's slopes at step 2 are 1 and 0."""
+    """Return a problem with R = [[1, -1], [1, -1]], R^2 = 0, and the loss at 3: relu's slopes at step 2 are 1 and 0."""
     parameters = {"W": [[1.0, 1.0]], "R": [[1.0, -1.0], [1.0, -1.0]], "V": [[1.0], [0.0]]}
     return Problem(
         {name: np.array(value) for name, value in parameters.items()}, np.array([[1.0], [1.0], [0.0]]), np.zeros((3,
@@ -99,7 +99,7 @@ def cancelling(activation: str = "relu") -> Problem:
 
 
 def statements() -> list[Statement]:
-    """The row of the chapter."""
+    """Return the row of the chapter."""
     problem = cancelling()
     lost = squared_norm(RATIONAL, dropped(problem.over(RATIONAL), Truncated(2)))
     with BALL.working():

@@ -1,4 +1,4 @@
-"""Counterexamples about truncation errors: as records, and as NumPy programs that need nothing else.
+"""Counterexamples about truncation errors, as records and as NumPy programs that need nothing else.
 
 The program takes each lag term from the forward pass alone, by the complex step (Squire and Trapp 1998): the
 parameters' use at time t - k is moved by 1e-30 i and the imaginary part of the loss at t is read off.
@@ -21,7 +21,7 @@ _ACTIVATIONS = {"identity": "s", "tanh": "np.tanh(s)", "relu": "np.where(s.real 
 def counterexample(
     problem: Problem, claim: str, *, entry: str, expected: str, got: str, gap: str, certified: str, snippet: str
 ) -> Counterexample:
-    """A record of a small float problem on the lecture's network on which `claim` is false."""
+    """Return the record of a small float problem on the lecture's network on which `claim` is false."""
     arrays = {name: np.asarray(array).tolist() for name, array in problem.arrays().items()}
     return Counterexample(
         {
@@ -35,7 +35,7 @@ def counterexample(
 
 
 def error_program(problem: Problem, keeps: dict[str, str]) -> str:
-    """A program that prints the error's norm for each label of `keeps`, the text of a rule in t, k and T.
+    """Return a program that prints the error's norm for each label of `keeps`, the text of a rule in t, k and T.
 
     The network must be the lecture's with identity, tanh or relu, identity output and squared error.
     """

@@ -1,4 +1,4 @@
-"""Turning a computed outcome into the records of the report."""
+"""Records of the report from computed outcomes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,30 @@ def judged(
     more: Sequence[Evidence] = (),
     **details: Any,
 ) -> Verdict:
-    """A verdict on `claim` from one outcome: `statement` where it holds, `otherwise` where it does not."""
+    """Return the verdict on a claim from one outcome.
+
+    Args:
+        claim: The claim.
+        holds: The outcome.
+        statement: The sentence where it holds.
+        kind: The way of knowing.
+        strength: The strength where it holds.
+        scope: Sizes and settings.
+        blind: Faults that cannot be seen.
+        otherwise: The sentence where it does not hold.
+        counterexample: A counterexample, if any.
+        more: Further evidence.
+        **details: Numbers for the report.
+    """
     status = Status.HOLDS if holds else Status.REFUTED
-    said = statement if holds else otherwise or f"not so: {claim}"
+    text = statement if holds else otherwise or f"false: {claim}"
     graded = strength if holds else Strength.NONE
-    evidence = Evidence(kind, status, graded, said, scope, blind, details)
-    return Verdict(claim, status, graded, said, (evidence, *more), counterexample)
+    evidence = Evidence(kind, status, graded, text, scope, blind, details)
+    return Verdict(claim, status, graded, text, (evidence, *more), counterexample)
 
 
 def number(value: Any) -> str:
-    """An exact rational, or a ball's midpoint to 17 digits, as text."""
+    """Return an exact rational, or a ball's midpoint to 17 digits, as text."""
     if isinstance(value, (int, str, Fraction)):
         return str(value)
     if hasattr(value, "mid"):

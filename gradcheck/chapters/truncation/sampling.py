@@ -1,4 +1,4 @@
-"""The expected squared error over random tanh networks grows as tau shrinks: a statistical statement.
+"""Growth of the expected squared error over random tanh networks as tau shrinks: a statistical statement.
 
 tanh mixes signs, so `expectation` does not reach it. Draws D_1, D_2, ... of
     D = ||error(tau)||^2 - ||error(tau + 1)||^2
@@ -37,7 +37,7 @@ BLOCKS = 50
 
 @dataclass(frozen=True)
 class Networks:
-    """`count` random networks: the leading axis of every array runs over them. D = K = 1, V is (count, I)."""
+    """Batch of `count` random networks: the leading axis of every array runs over them. D = K = 1, V is (count, I)."""
 
     W: Array
     R: Array
@@ -46,13 +46,13 @@ class Networks:
     y: Array
 
     def problem(self, n: int) -> Problem:
-        """Network n as a problem."""
+        """Return network n as a problem."""
         parameters = {"W": self.W[n][None, :], "R": self.R[n], "V": self.V[n][:, None]}
         return Problem(parameters, self.x[n][:, None], self.y[n][:, None])
 
 
 def draw(count: int, *, seed: int = SEED, T: int = STEPS, I: int = UNITS) -> Networks:
-    """Entries independent: W uniform in [-1, 1], R in [-1/2, 1/2]; x and y are random signs, V such signs halved."""
+    """Draw networks with independent entries: W in [-1, 1], R in [-1/2, 1/2], x and y random signs, V signs halved."""
     rng = np.random.default_rng(seed)
     W, R = rng.uniform(-1, 1, (count, I)), rng.uniform(-0.5, 0.5, (count, I, I))
     V, x, y = (rng.choice([-1.0, 1.0], (count, length)) for length in (I, T, T))
@@ -60,7 +60,7 @@ def draw(count: int, *, seed: int = SEED, T: int = STEPS, I: int = UNITS) -> Net
 
 
 def squared_errors(nets: Networks) -> Array:
-    """||error(tau)||^2 over W and R, tau = 1..T, shape (count, T), in float64."""
+    """Return ||error(tau)||^2 over W and R, tau = 1..T, shape (count, T), in float64."""
     count, T = nets.x.shape
     I = nets.W.shape[1]
     a, d = np.zeros((T + 1, count, I)), np.zeros((T, count, I))
@@ -83,16 +83,17 @@ def squared_errors(nets: Networks) -> Array:
 
 
 def bounds(T: int = STEPS, I: int = UNITS) -> Array:
-    """What ||error(tau)||^2 never exceeds, tau = 1..T."""
+    """Return upper bounds of ||error(tau)||^2, tau = 1..T."""
     entry = [(I / 2) ** k * (1 + I / 2) / 2 for k in range(T)]
     sums = [sum((T - k) * entry[k] for k in range(tau, T)) for tau in range(1, T + 1)]
     return np.array([(1 + I) * I * s * s for s in sums])
 
 
 def capital(draws: Array, bound: float, *, blocks: int = BLOCKS) -> float:
-    """log10 of the largest capital reached by betting that E D > 0; each block's bet comes from the blocks before.
+    """Return log10 of the largest capital reached by betting that E D > 0, each bet made from earlier blocks.
 
-    Raises `GradcheckError` for a draw below -bound: the guarantee would be void.
+    Raises:
+        GradcheckError: A draw is below -bound, which would void the guarantee.
     """
     if draws.min() < -bound:
         raise GradcheckError(f"a draw is {draws.min():.3g}, below the lower bound {-bound:.3g} that the bet relies on")
@@ -110,7 +111,9 @@ def capital(draws: Array, bound: float, *, blocks: int = BLOCKS) -> float:
 
 @dataclass(frozen=True)
 class Growth:
-    """means: of ||error(tau)||^2, tau = 1..T. capitals: log10 of the capital of each test; needed: of a rejection.
+    """Outcome of the test.
+
+    means: of ||error(tau)||^2, tau = 1..T. capitals: log10 of the capital of each test. needed: that of a rejection.
 
     monotone: the share of networks whose own error never grows with tau.
     """
@@ -122,7 +125,7 @@ class Growth:
 
     @property
     def shown(self) -> bool:
-        """Whether E||error||^2 is shown to grow at every tau."""
+        """Return True where E||error||^2 is shown to grow at every tau."""
         return all(c >= self.needed for c in self.capitals)
 
 
@@ -140,5 +143,5 @@ def judge(errors: Array, *, alpha: float = ALPHA) -> Growth:
 
 @lru_cache(maxsize=1)
 def growth() -> Growth:
-    """The test on the draws of the chapter's own seed."""
+    """Return the test on the draws of the chapter's own seed."""
     return judge(squared_errors(draw(DRAWS)))

@@ -1,4 +1,4 @@
-"""Where lag contributions share a sign, the error strictly grows as tau shrinks.
+"""Strict growth of the error as tau shrinks, where lag contributions share a sign.
 
 Claim. Suppose that no entry of the gradient receives lag contributions of both signs, and that G(tau) = sum over t
 of g(t, tau) is not zero. Then ||error(tau)|| > ||error(tau + 1)||, and no entry's error is larger in absolute
@@ -35,13 +35,13 @@ LARGEST_T = 4
 
 
 def share_a_sign(problem: Problem, field: Field) -> bool:
-    """Whether no entry receives lag contributions of both signs, certainly; the caller enters `field.working()`."""
+    """Return True where certainly no entry receives lag contributions of both signs; call in `field.working()`."""
     parts = [entries(field, part) for part in lags.by_lag(problem).values()]
     return all(all(v >= 0 for v in column) or all(v <= 0 for v in column) for column in zip(*parts, strict=True))
 
 
 def strictly_grows(problem: Problem, field: Field) -> bool:
-    """Whether ||error(tau)|| > ||error(tau + 1)|| certainly, at every tau < T."""
+    """Return True where ||error(tau)|| > ||error(tau + 1)|| certainly, at every tau < T."""
     sizes = [squared_norm(field, error) for error in errors(sums_by_lag(problem))]
     return all(bool(a > b) for a, b in zip(sizes, sizes[1:], strict=False))
 
@@ -49,7 +49,7 @@ def strictly_grows(problem: Problem, field: Field) -> bool:
 def positive_lags(
     network: Any = None, *, T: int = LARGEST_T, shape: tuple[int, int, int] = (2, 1, 1), flip: str = ""
 ) -> tuple[int, list[str]]:
-    """How many entries of lag terms have positive coefficients only, and the names of those that have not.
+    """Return the number of entries of lag terms with positive coefficients only, and the names of the others.
 
     `network`, f, g and L undefined if left out, in SymPy's own lag terms. `flip`: generators whose name starts so
     count with a minus sign, as targets do in yhat - y. For k >= 1 the entries of V are zero, and so not counted.
@@ -72,7 +72,7 @@ def positive_lags(
 
 
 def positive_example(activation: str, T: int = 6) -> Problem:
-    """Positive parameters, inputs and initial state, targets below every output: all lag contributions positive."""
+    """Return a problem whose lag contributions are all positive: positive numbers, targets below every output."""
     parameters = {"W": [[1.0, 0.5]], "R": [[0.5, 0.25], [0.125, 0.5]], "V": [[1.0], [0.5]]}
     arrays = {name: np.array(value) for name, value in parameters.items()}
     inputs, targets = np.arange(1.0, T + 1)[:, None] / 4, -np.ones((T, 1))
@@ -80,7 +80,7 @@ def positive_example(activation: str, T: int = 6) -> Problem:
 
 
 def statements() -> list[Statement]:
-    """The row of the chapter."""
+    """Return the row of the chapter."""
     counts = [positive_lags(shape=shape) for shape in SHAPES]
     on = {
         name: (RATIONAL if name in ("identity", "relu") else BALL) for name in ("identity", "relu", "tanh", "logistic")

@@ -1,4 +1,4 @@
-"""What truncation drops, on any scalar: the lags at and beyond the horizon, and the size of their sum.
+"""Lags that truncation drops, on any scalar, and the size of their sum.
 
     G(k) = sum over t of g(t, k)                   the gradient's part of lag k
     error(tau) = gradient - truncated(tau) = G(tau) + G(tau + 1) + ... + G(T - 1)
@@ -27,7 +27,7 @@ THETA = ("W", "R")
 
 
 def sums_by_lag(problem: Problem) -> list[Gradient]:
-    """G(0), ..., G(T-1)."""
+    """Return G(0), ..., G(T-1)."""
     totals: list[Gradient] = [{} for _ in range(problem.T)]
     for (_, k), part in lags.by_lag(problem).items():
         totals[k] = {name: totals[k][name] + part[name] for name in part} if totals[k] else dict(part)
@@ -35,7 +35,7 @@ def sums_by_lag(problem: Problem) -> list[Gradient]:
 
 
 def errors(sums: list[Gradient]) -> list[Gradient]:
-    """error(1), ..., error(T) from G(0), ..., G(T-1); the last is zero."""
+    """Return error(1), ..., error(T) from G(0), ..., G(T-1); the last is zero."""
     tail = {name: part * 0 for name, part in sums[0].items()}
     found = [tail]
     for part in reversed(sums[1:]):
@@ -45,20 +45,20 @@ def errors(sums: list[Gradient]) -> list[Gradient]:
 
 
 def dropped(problem: Problem, claim: LagClaim) -> Gradient:
-    """The sum of the lags that `claim` does not keep."""
+    """Return the sum of the lags that `claim` does not keep."""
     return lags.gradient(problem, lambda t, k, T: not claim.keeps(t, k, T))
 
 
 def entries(field: Field, gradient: Gradient, names: Iterable[str] | None = None) -> list[Any]:
-    """The native values of the parameters named, all of them if none are, in one list."""
+    """Return the native values of the parameters named, all of them if none are, in one list."""
     return [v for name in (gradient if names is None else names) for v in field.natives(gradient[name])]
 
 
 def squared_norm(field: Field, gradient: Gradient, names: Iterable[str] | None = None) -> Any:
-    """The squared Frobenius norm, a native value of the field."""
+    """Return the squared Frobenius norm, a native value of the field."""
     return sum((v * v for v in entries(field, gradient, names)), field.convert(0))
 
 
 def squared_errors(problem: Problem, field: Field, names: Iterable[str] | None = None) -> list[Any]:
-    """||error(tau)||^2 for tau = 1..T; the caller enters `field.working()`."""
+    """Return ||error(tau)||^2 for tau = 1..T; the caller enters `field.working()`."""
     return [squared_norm(field, error, names) for error in errors(sums_by_lag(problem))]

@@ -1,4 +1,4 @@
-"""What the judging of sentences shares: verdicts from a computation's outcome, and comparisons of polynomials."""
+"""Helpers to judge sentences: verdicts from the outcome of a computation, and comparisons of polynomials."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ...reference.lecture.formulas import FORMULAS
 from ...reference.networks.base import Network, Sizes
 from ...reference.ring import FormalReference
 from ...rules.adapt import as_rule
-from .judging import judge
+from .equations import judge
 
 UNDEFINED: Any = Network().undefined()
 EVERY = "every differentiable activation, every output and every loss"
 ELEMENTWISE = "every differentiable activation, every elementwise output and every loss"
 RULE_SHAPES = ((1, 1, 1), (2, 2, 1), (2, 1, 2))
-"""(I, D, K) at which the shipped rules are run on polynomials here; their own reports go further."""
+"""(I, D, K) of the runs of shipped rules on polynomials; the rules' own reports go further."""
 RULE_SIZES = Sizes(3, 2, 2, 1)
-"""Where sums of SymPy's lags are compared."""
+"""Sizes at which sums of SymPy's lags are compared."""
 
 
 def proved(
     claim: str, held: bool, statement: str, scope: str, more: Iterable[Evidence] = (), kind: str = "formal"
 ) -> Verdict:
-    """HOLDS where the computation showed the statement; INCONCLUSIVE where it did not."""
+    """Return HOLDS where a computation showed the statement, INCONCLUSIVE where it did not."""
     status = Status.HOLDS if held else Status.INCONCLUSIVE
     strength = Strength.PROVED if held else Strength.NONE
     text = statement if held else f"this could not be shown: {statement}"
@@ -41,33 +41,33 @@ def proved(
 
 
 def control(kind: str, seen: bool, statement: str, strength: Strength) -> Evidence:
-    """A second observation: why a hypothesis is needed, or how far a statement goes."""
+    """Return evidence beside a verdict: the need of a hypothesis, or the limit of a statement."""
     status = Status.HOLDS if seen else Status.INCONCLUSIVE
     return Evidence(kind, status, strength if seen else Strength.NONE, statement if seen else f"not shown: {statement}")
 
 
 def same(field: Any, a: Any, b: Any) -> bool:
-    """Whether two arrays of polynomials are equal, entry by entry."""
+    """Return True where two arrays of polynomials are equal, entry by entry."""
     return np.shape(a) == np.shape(b) and all(p == q for p, q in zip(field.natives(a), field.natives(b), strict=True))
 
 
 def nowhere_zero(field: Any, array: Any) -> bool:
-    """Whether no entry is the zero polynomial."""
+    """Return True where no entry is the zero polynomial."""
     return all(p != 0 for p in field.natives(array))
 
 
 def equation(claim: str, row: str) -> Verdict:
-    """The printed form of one of `FORMULAS`, judged."""
+    """Return the verdict on the printed form of one of `FORMULAS`."""
     return judge(claim, FORMULAS[row], FORMULAS[row].printed)
 
 
 def joined(verdict: Verdict, *more: Evidence) -> Verdict:
-    """The verdict with further evidence."""
+    """Return the verdict with further evidence."""
     return replace(verdict, evidence=(*verdict.evidence, *more))
 
 
 def judge_rule(claim: str, rule: Any, promise: Claim) -> Verdict:
-    """A shipped rule against SymPy's lags."""
+    """Return the verdict on a shipped rule, compared with SymPy's lags."""
     audited = as_rule(rule)
     found = formal.judge(Case(audited, promise, Network()), largest_T=3, shapes=RULE_SHAPES).evidence
     if found.status is not Status.HOLDS:
@@ -78,10 +78,10 @@ def judge_rule(claim: str, rule: Any, promise: Claim) -> Verdict:
 
 @cache
 def reference() -> FormalReference:
-    """SymPy's lags at `RULE_SIZES`, loss weights among the generators, made once per process."""
+    """Return SymPy's lags at `RULE_SIZES`, loss weights among the generators, made once per process."""
     return FormalReference(UNDEFINED, RULE_SIZES, weighted=True)
 
 
 def gradients_equal(a: Any, b: Any) -> bool:
-    """Whether two gradients of native polynomials are equal."""
+    """Return True where two gradients of native polynomials are equal."""
     return all(p == q for name in a for p, q in zip(a[name].reshape(-1), b[name].reshape(-1), strict=True))

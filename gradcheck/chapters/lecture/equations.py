@@ -1,4 +1,4 @@
-"""Judging an equation of the lecture: proved as polynomials, or refuted by a small problem, certified in balls."""
+"""Verdicts on equations of the lecture: proved as polynomials, or refuted by a small problem, certified in balls."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Side = Callable[[Any], Sides]
 
 DISTINCT, SQUARE = Sizes(3, 2, 4, 1), Sizes(3, 2, 2, 2)
 SIZES = (DISTINCT, SQUARE, Sizes(2, 3, 1, 1), Sizes(1, 2, 3, 4))
-"""Of every proof: two where no two sizes coincide, so that a transpose cannot hide, and one where it can."""
+"""Sizes of every proof: two where no two sizes coincide, so that a transpose cannot hide, and one where it can."""
 READOUT_SIZES = (Sizes(3, 2, 3, 2), Sizes(2, 3, 2, 3))
-"""Where the activations are the outputs, K = I."""
+"""Sizes for networks whose activations are the outputs, K = I."""
 
 BITS = 128
 NETWORKS = (
     Network("identity"), Network("identity", "tanh"), Network("tanh"), Network("tanh", "tanh"), Network("logistic"),
 )  # fmt: skip
-"""Where a counterexample is looked for, at each size the simplest first: a linear network's numbers are exact."""
+"""Networks of the search for a counterexample, the simplest first: a linear network's numbers are exact."""
 SMALL = sorted(
     (Sizes(*n) for n in itertools.product((1, 2, 3), (1, 2), (1, 2), (1, 2))), key=lambda s: sum(dataclasses.astuple(s))
 )
@@ -41,25 +41,25 @@ SMALL = sorted(
 
 @lru_cache(maxsize=64)
 def quantities(sizes: Sizes, family: str = "undefined") -> FormalQuantities:
-    """The quantities of the proofs at these sizes, made once per process."""
+    """Return the quantities of the proofs at these sizes, made once per process."""
     return FormalQuantities(sizes, family)
 
 
 def sizes_of(formula: Formula) -> tuple[Sizes, ...]:
-    """The sizes at which a formula is judged."""
+    """Return the sizes at which a formula is judged."""
     return READOUT_SIZES if formula.family == "activations as outputs" else SIZES
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How two sides differ: in shape, or in an entry."""
+    """Difference of two sides, in shape or in an entry."""
 
     shape: bool
     text: str
 
 
 def compare(formula: Formula, side: Side, q: FormalQuantities) -> Difference | None:
-    """The first difference between the true value and a right side, as polynomials; None where they are equal."""
+    """Return the first difference between the true value and a right side, as polynomials, or None."""
     try:
         right = side(q)
     except (IndexError, ValueError) as error:
@@ -76,9 +76,15 @@ def compare(formula: Formula, side: Side, q: FormalQuantities) -> Difference | N
 
 
 def judge(claim: str, formula: Formula, side: Side) -> Verdict:
-    """PROVED where the two sides are the same polynomials at every size; REFUTED with a certified counterexample.
+    """Return the verdict on an equation.
 
-    A difference without a certified counterexample is INCONCLUSIVE.
+    PROVED: the two sides are the same polynomials at every size. REFUTED: there is a certified counterexample.
+    INCONCLUSIVE: the sides differ and no counterexample was found.
+
+    Args:
+        claim: The title of the row.
+        formula: The equation, with the true value of its left side.
+        side: The right side to judge.
     """
     found = [(sizes, compare(formula, side, quantities(sizes, formula.family))) for sizes in sizes_of(formula)]
     different = [(sizes, seen) for sizes, seen in found if seen is not None]
@@ -105,7 +111,7 @@ def judge(claim: str, formula: Formula, side: Side) -> Verdict:
 
 
 def _orientation(formula: Formula, side: Side) -> str | None:
-    """What transposing the right side does, where it is one matrix: nothing can be said of other shapes."""
+    """Return what transposing the right side does where it is one matrix, else None."""
 
     def transposed(q: Any) -> Sides:
         return {name: value.T for name, value in side(q).items()}
@@ -127,7 +133,7 @@ def _orientation(formula: Formula, side: Side) -> str | None:
 
 @dataclass(frozen=True)
 class Violation:
-    """A problem and an entry where the true value's ball and that of the right side are disjoint."""
+    """Problem and entry where the balls of the true value and of the right side are disjoint."""
 
     problem: Problem
     name: str
@@ -145,7 +151,7 @@ class Violation:
 
 
 def search(formula: Formula, side: Side) -> Violation | None:
-    """A certified violation on a problem of small integers, reduced to zeros and ones where that keeps it."""
+    """Return a certified violation on a problem of small integers, reduced to zeros and ones where possible."""
     for sizes, network in itertools.product(SMALL, NETWORKS):
         for problem in _small_problems(network, sizes):
             found = violation(formula, side, problem)
@@ -155,7 +161,7 @@ def search(formula: Formula, side: Side) -> Violation | None:
 
 
 def violation(formula: Formula, side: Side, problem: Problem) -> Violation | None:
-    """The first entry of this problem where the two sides are apart, or None. Other shapes are no violation here."""
+    """Return the first entry of a problem where the two sides are apart, or None; other shapes are no violation."""
     field = BallField(BITS)
     with field.working():
         q = numeric(problem, field)
@@ -175,7 +181,7 @@ def violation(formula: Formula, side: Side, problem: Problem) -> Violation | Non
 
 
 def _small_problems(network: Network, sizes: Sizes) -> Iterator[Problem]:
-    """Problems with a(0) = 0, as the lecture has it, and small integers elsewhere."""
+    """Yield problems with a(0) = 0, as the lecture has it, and small integers elsewhere."""
     rng = np.random.default_rng([7, *dataclasses.astuple(sizes)])
     for _ in range(2):
         shapes = {**network.parameter_shapes(sizes), "x": (sizes.T, sizes.D), "y": (sizes.T, sizes.K)}
@@ -185,7 +191,7 @@ def _small_problems(network: Network, sizes: Sizes) -> Iterator[Problem]:
 
 
 def _reduced(formula: Formula, side: Side, found: Violation) -> Violation:
-    """The same with every number at 0, else at 1, where the two sides stay apart."""
+    """Return the violation with every number set to 0, or to 1, where the two sides stay apart."""
     for name in (*found.problem.parameters, "inputs", "targets"):
         for index in np.ndindex(*found.problem.arrays()[name].shape):
             for value in (0.0, 1.0):
@@ -205,13 +211,13 @@ def _with(problem: Problem, name: str, index: tuple[int, ...], value: float) -> 
 
 
 def shown(ball: Any, digits: int = 20) -> str:
-    """A ball's midpoint in decimals, without the zeros that a whole number does not need."""
+    """Return a ball's midpoint in decimals, without trailing zeros."""
     text = str(ball.str(digits, radius=False))
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def counterexample(claim: str, formula: Formula, side: Side, found: Violation) -> Counterexample:
-    """The violation as a record for the report, with its NumPy program."""
+    """Return the violation as a record for the report, with its NumPy program."""
     exact = found.expected.is_exact() and found.got.is_exact()
     problem = found.problem
     return Counterexample(
