@@ -12,7 +12,7 @@ True of it: it is the gradient. delta(t) is dL/ds(t), so it needs the losses aft
 from __future__ import annotations
 
 from gradcheck.reference.claims import Cost, Exact, rule
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
 

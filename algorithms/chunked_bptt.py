@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.reference.claims import Chunked, Cost, every, rule
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Exact, Online, rule
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Exact, Online, every, rule
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .bptt import backpropagate

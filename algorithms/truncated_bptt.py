@@ -15,7 +15,7 @@ Its error need not fall as tau grows.
 from __future__ import annotations
 
 from gradcheck.reference.claims import Cost, Truncated, every, rule
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from gradcheck.reference.claims import Cost, Windowed, rule
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 

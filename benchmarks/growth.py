@@ -24,7 +24,7 @@ from gradcheck.evidence.cost.counts.polynomial import Polynomial
 from gradcheck.problems.lively import lively_problem, residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact, rule
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.typing import Gradient

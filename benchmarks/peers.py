@@ -14,7 +14,7 @@ from typing import Any
 
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.enclosure import FLOAT_BITS, Enclosure, enclose, midpoints
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
 
 from . import threads

@@ -21,7 +21,7 @@ from gradcheck.engine.isolation.parent import DEFAULT_LIMITS
 from gradcheck.engine.units import VERDICT, Asked, Task, Unit
 from gradcheck.records import Report
 from gradcheck.reference.claims import Exact
-from gradcheck.reference.networks.base import DEFAULT_NETWORK
+from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.store.ledger import Ledger
 
 from .rows import Outcome, Row, at_most, in_turn, quartiles

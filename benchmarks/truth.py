@@ -14,7 +14,7 @@ from gradcheck.algorithms import RTRL, Schmidhuber, bptt, run_online
 from gradcheck.evidence.preconditions import oracles
 from gradcheck.problems.lively import lively_problem, residue_problem
 from gradcheck.reference import lags
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.residues.array import ResidueField
 

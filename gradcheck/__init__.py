@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from .reference.claims import rule as rule
     from .reference.errors import GradcheckError as GradcheckError
     from .reference.errors import UnsupportedOperation as UnsupportedOperation
-    from .reference.networks.base import ALL_CONTEXT_NETWORKS as ALL_CONTEXT_NETWORKS
-    from .reference.networks.base import ALL_NETWORKS as ALL_NETWORKS
-    from .reference.networks.base import ContextNetwork as ContextNetwork
-    from .reference.networks.base import Network as Network
+    from .reference.network import ALL_CONTEXT_NETWORKS as ALL_CONTEXT_NETWORKS
+    from .reference.network import ALL_NETWORKS as ALL_NETWORKS
+    from .reference.network import ContextNetwork as ContextNetwork
+    from .reference.network import Network as Network
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
     from .rules import torch as torch

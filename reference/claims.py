@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from .errors import GradcheckError
-from .networks.base import DEFAULT_NETWORK, RecurrentNetwork, not_a_network
+from .network import DEFAULT_NETWORK, RecurrentNetwork
+from .networks.base import not_a_network
 
 Settings = Mapping[str, int]
 R = TypeVar("R")

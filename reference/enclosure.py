@@ -14,7 +14,7 @@ import numpy as np
 from . import lags
 from .claims import Exact, LagClaim
 from .errors import GradcheckError, Undecided, UnsupportedOperation
-from .networks.base import ContextNetwork, Network
+from .networks.registry import is_shipped
 from .problem import Problem
 from .scalars.ball import BallField
 from .scalars.float_ball import FloatBallArray, FloatBallField
@@ -95,7 +95,7 @@ def enclose(
 def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) -> Enclosure | None:
     """The same with balls of float64; None where they do not know an operation, or are too wide."""
     # A user's network may take single numbers out of its arrays and compute with those.
-    if type(problem.network) not in (Network, ContextNetwork):
+    if not is_shipped(problem.network):
         return None
     field = FloatBallField()
     try:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .errors import GradcheckError
+from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .networks import base as networks
-from .networks.base import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .scalars.base import FieldArray
 from .scalars.float_ball import FloatBallArray
 from .scalars.scalar import NUMBERS, Scalar
@@ -123,9 +123,7 @@ class Problem:
             put("loss_weights", _as_array(self.loss_weights, "loss_weights"))
         if self.loss_weights.shape != (self.T,):
             raise GradcheckError(f"loss_weights must have shape ({self.T},); got {self.loss_weights.shape}")
-        head = getattr(self.network, "head", None)
-        if head is not None:
-            head.validate_targets(self.targets)
+        networks.ask(self.network, networks.Capabilities.validate_targets, self.targets)
 
     def _check_parameters(self) -> None:
         try:

@@ -19,7 +19,8 @@ import numpy as np
 from . import lags
 from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
-from .networks.base import ContextNetwork, Network, RecurrentNetwork, Sizes
+from .networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
+from .networks.registry import is_shipped
 from .problem import Problem, named_state
 from .scalars.formal import FormalField, entry_name
 from .typing import Array
@@ -40,7 +41,7 @@ class Store(Protocol):
 
 def keepable(network: RecurrentNetwork) -> bool:
     """Whether circuits for this network can be kept: its equations are this package's own, whatever f and L are."""
-    return type(network) in (Network, ContextNetwork)
+    return is_shipped(network)
 
 
 class FormalReference:
@@ -56,12 +57,11 @@ class FormalReference:
     ) -> None:
         self.network, self.sizes, self.weighted = network, sizes, weighted
         self.field = FormalField(_capacity(network, sizes))
-        undefined = getattr(network, "undefined", None)
-        self._source: RecurrentNetwork = undefined() if undefined else network
-        self._instance = network if undefined and network != self._source else None
+        self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
+        self._instance = network if network != self._source else None
         self._store = store
         self._targets: dict[str, Any] = {}
-        if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
+        if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
             self._make_targets_probabilities()
         self._terms: dict[tuple[int, int], dict[str, Array]] = {}
         self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
@@ -107,8 +107,7 @@ class FormalReference:
 def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
     """g(t, 0), ..., g(t, t-1), unweighted: from the store where it has them and they are right; else SymPy's."""
     sizes = Sizes(t, I, D, K)
-    undefined = getattr(network, "undefined", lambda: None)
-    if store is None or not keepable(network) or network != undefined():
+    if store is None or not keepable(network) or network != ask(network, Capabilities.undefined):
         return _derived(network, sizes)
     key = f"the lags of the loss at T for {network.name}, {network}, at {sizes}"
     try:

@@ -180,7 +180,7 @@ def networks(texts: Sequence[str] | None) -> list[Any] | None:
         GradcheckError: A text names no network.
     """
     from ..reference.errors import GradcheckError
-    from ..reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
+    from ..reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
 
     networks: list[Any] = []
     for text in texts or ():

@@ -22,8 +22,8 @@ import numpy as np
 
 from ..evidence.base import Case
 from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
+from ..reference.network import ContextNetwork, Network, RecurrentNetwork
 from ..reference.networks.activations import ACTIVATIONS
-from ..reference.networks.base import ContextNetwork, Network, RecurrentNetwork
 from ..reference.problem import Problem
 
 _ACTIVATIONS = {

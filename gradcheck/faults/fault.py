@@ -13,7 +13,7 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import lags
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
-from ..reference.networks.base import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork
+from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork
 from ..reference.problem import Problem, loss
 from ..reference.typing import Array, Gradient
 from . import patched, sequences

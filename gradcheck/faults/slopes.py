@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..reference.networks.base import Network, RecurrentNetwork
+from ..reference.network import Network, RecurrentNetwork
 from .fault import Fault
 from .patched import Change
 

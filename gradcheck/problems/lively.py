@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import RecurrentNetwork, Sizes, step
+from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask, step
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.scalars.base import Field
 from ..reference.typing import Array
 
 _GRID = 2.0**-12
-_RESTS = {"logistic": (0.0, 0.5, 0.25), "softplus": (0.0, float(np.log(2)), 0.5)}
-"""Activations with f(0) != 0 or f'(0) != 1, and where their units are kept: (s, f(s), f'(s))."""
 
 
 def _dyadic(values: Array) -> Array:
@@ -26,11 +24,10 @@ def _dyadic(values: Array) -> Array:
 
 def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Generator) -> Array:
     """Float targets (T, K) that the network's loss is defined on."""
-    loss = getattr(getattr(network, "head", None), "loss", None)
-    name = getattr(loss, "name", "squared_error")
-    if name == "binary_cross_entropy":
+    domain = ask(network, Capabilities.target_domain)
+    if domain is TargetDomain.UNIT:
         return _dyadic(rng.uniform(0.05, 0.95, (T, K)))
-    if name == "categorical_cross_entropy":
+    if domain is TargetDomain.SHARES:
         shares = np.floor(rng.dirichlet(np.ones(K), T) / _GRID) * _GRID
         shares[:, 0] += 1 - shares.sum(axis=1)
         return shares
@@ -75,12 +72,12 @@ def lively_problem(
     inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
     if one_hot:
         inputs = np.eye(sizes.T)
-    activation = _activation(network)
-    if activation == "relu":
+    if ask(network, Capabilities.has_kinks):
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
         state, inputs = map_state(np.abs, state), np.abs(inputs)
-    if activation in _RESTS and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (sizes.D, sizes.I):
-        s, a, slope = _RESTS[activation]
+    rest = ask(network, Capabilities.resting_point)
+    if rest and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (sizes.D, sizes.I):
+        s, a, slope = rest
         R = parameters["R"] = parameters["R"] / slope
         kept = _dyadic(s - R.sum(axis=0) * a)
         if one_hot:
@@ -98,8 +95,7 @@ def lively_problem(
 
 def living_sizes(network: RecurrentNetwork, sizes: Sizes) -> Sizes:
     """These sizes, but two outputs where one says nothing: the softmax of one number is 1, and its gradient 0."""
-    output = getattr(getattr(getattr(network, "head", None), "output", None), "name", "")
-    return Sizes(sizes.T, sizes.I, sizes.D, 2) if output == "softmax" and sizes.K == 1 else sizes
+    return Sizes(sizes.T, sizes.I, sizes.D, max(sizes.K, ask(network, Capabilities.least_outputs)))
 
 
 def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
@@ -140,7 +136,7 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     parameters = {
         n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
     }
-    rests = _activation(network) in _RESTS and network.parameter_shapes(base.sizes).get("W") == (2, 4)
+    rests = ask(network, Capabilities.resting_point) and network.parameter_shapes(base.sizes).get("W") == (2, 4)
     if rests:  # the first input's weights keep the other units there
         parameters["W"][0] = base.parameters["W"][0]
     found["saturated and inactive units"] = base.replace(parameters=parameters)
@@ -165,12 +161,8 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     return found
 
 
-def _activation(network: RecurrentNetwork) -> str:
-    return getattr(getattr(network, "activation", None), "name", "")
-
-
 def _free_targets(network: RecurrentNetwork) -> bool:
-    return "cross_entropy" not in getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
+    return ask(network, Capabilities.target_domain) is TargetDomain.REAL
 
 
 def _by_unit(array: Array, factors: Array) -> Array:
@@ -228,7 +220,7 @@ def residue_problem(
         return field.random(shape, rng)
 
     targets = random((sizes.T, sizes.K))
-    if getattr(getattr(getattr(network, "head", None), "loss", None), "name", "") == "categorical_cross_entropy":
+    if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
         targets = _summing_to_one(targets)
     return Problem(
         {name: random(s) for name, s in network.parameter_shapes(sizes).items()},

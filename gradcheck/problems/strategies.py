@@ -11,7 +11,8 @@ import dataclasses
 import numpy as np
 from hypothesis import strategies as st
 
-from ..reference.networks.base import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from ..reference.network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from ..reference.networks.base import Capabilities, TargetDomain, ask
 from ..reference.problem import Problem, map_shape
 from ..reference.typing import Array
 from .lively import lively_problem
@@ -37,10 +38,10 @@ def sizes(most: Sizes, least: Sizes = LEAST) -> st.SearchStrategy[Sizes]:
 
 
 def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Array]:
-    name = getattr(getattr(getattr(network, "head", None), "loss", None), "name", "")
-    if name == "binary_cross_entropy":
+    domain = ask(network, Capabilities.target_domain)
+    if domain is TargetDomain.UNIT:
         return arrays((T, K), st.sampled_from([0.0, 1.0, 0.5, 0.25]))
-    if name == "categorical_cross_entropy":
+    if domain is TargetDomain.SHARES:
         labels = st.lists(st.integers(0, K - 1), min_size=T, max_size=T)
         return labels.map(lambda chosen: np.eye(K)[chosen])
     return arrays((T, K))

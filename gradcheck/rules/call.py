@@ -16,8 +16,8 @@ import numpy as np
 
 from ..reference.claims import Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
-from ..reference.networks.activations import UNDEFINED_ACTIVATION
-from ..reference.networks.base import DEFAULT_NETWORK
+from ..reference.network import DEFAULT_NETWORK
+from ..reference.networks.base import Capabilities, ask
 from ..reference.problem import Problem
 from ..reference.scalars.scalar import Scalar
 from ..reference.typing import Gradient
@@ -163,7 +163,8 @@ def _network(problem: Problem) -> str:
     """For a sentence: the network, unless it is the one that is tried first, or one of undefined functions."""
     network = problem.network
     try:
-        if network == DEFAULT_NETWORK or getattr(network, "activation", None) == UNDEFINED_ACTIVATION:
+        undefined = ask(network, Capabilities.undefined, head=False)
+        if network == DEFAULT_NETWORK or undefined is not None and undefined == network:
             return ""
         return f", on {_cut(f'{network.name}: {network}', 80)}"
     except Exception:  # it is of a user's making

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..reference.errors import GradcheckError
 from ..reference.networks.activations import Activation, activation_named
-from ..reference.networks.base import Sizes
+from ..reference.networks.base import Capabilities, Sizes
 from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
@@ -19,7 +19,7 @@ _SUPPORTED = "supported are nn.RNN (tanh or relu) with one layer in one directio
 
 
 @dataclass(frozen=True)
-class TorchRNN:
+class TorchRNN(Capabilities):
     """The network of `torch.nn.RNN` and a `torch.nn.Linear` readout, with half the squared error.
 
     a(t) = f(W x(t) + b + R a(t-1) + c), u(t) = V a(t) + d, where W, R, b and c are weight_ih_l0 (I, D),
@@ -40,6 +40,9 @@ class TorchRNN:
     @property
     def activation(self) -> Activation:
         return activation_named(self.nonlinearity)
+
+    def has_kinks(self) -> bool:
+        return self.activation.has_kink
 
     def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         D, I, K = sizes.D, sizes.I, sizes.K

@@ -18,7 +18,7 @@ import numpy as np
 from ..algorithms import CATALOGUE
 from ..reference.claims import CLAIMS, Claim, Equals, LagClaim
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import ContextNetwork, Network, RecurrentNetwork, Sizes
+from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.problem import Problem, named_state
 from ..reference.typing import Array
 from ..rules.adapt import as_rule

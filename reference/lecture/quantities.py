@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..functions import DERIVATIVES
+from ..network import Network, Sizes
 from ..networks.activations import UNDEFINED_ACTIVATION
-from ..networks.base import Network, Sizes
 from ..networks.losses import LOSSES, UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head
 from ..problem import Problem
 from ..scalars.base import Field

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..errors import GradcheckError
 from ..functions import DERIVATIVES, apply
 from ..typing import Array
+from .base import Rest
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,21 @@ class Activation:
         """The largest |f'| anywhere: 1, or 1/4 for the logistic function."""
         return 0.25 if self.name == "logistic" else 1.0
 
+    @property
+    def has_kink(self) -> bool:
+        """Whether f has no derivative at 0."""
+        return self.name == "relu"
+
+    @property
+    def odd(self) -> bool:
+        """Whether f(-s) = -f(s)."""
+        return self.name in ("tanh", "identity")
+
+    @property
+    def resting_point(self) -> Rest | None:
+        """Where units keep their slope, or None if that is s = 0 with f(0) = 0 and f'(0) = 1."""
+        return {"logistic": Rest(0.0, 0.5, 0.25), "softplus": Rest(0.0, math.log(2), 0.5)}.get(self.name)
+
 
 ACTIVATIONS = {name: Activation(name) for name in ("tanh", "identity", "logistic", "relu", "softplus")}
 UNDEFINED_ACTIVATION = Activation("f")
@@ -36,7 +53,14 @@ UNDEFINED_ACTIVATION = Activation("f")
 
 
 def activation_named(activation: str | Activation) -> Activation:
-    """The activation of that name; raises `GradcheckError` naming those that exist."""
+    """Return the activation of that name.
+
+    Args:
+        activation: A name, or an `Activation`, which is returned as it is.
+
+    Raises:
+        GradcheckError: There is none of that name.
+    """
     if isinstance(activation, Activation):
         return activation
     if activation not in ACTIVATIONS:

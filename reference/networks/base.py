@@ -1,26 +1,24 @@
-"""What is differentiated: a recurrent network, given by its forward equations.
+"""What a recurrent network is: its forward equations, and what it may say about itself besides.
 
-A network is `step`, `readout`, an output and a loss, and the names and shapes of its parameters,
-all in plain NumPy. Everything else in `reference` runs these equations on other scalars, so a new
-network is a new class with the methods of `RecurrentNetwork` and nothing more.
-
-The lecture's network (`Network`):
-    s(t) = W^T x(t) + R^T a(t-1),  a(t) = f(s(t)),  u(t) = V^T a(t),  yhat(t) = g(u(t)).
-Mozer's network of context units (`ContextNetwork`; Mozer 1989, "A focused backpropagation algorithm
-for temporal pattern recognition"):
-    c(t) = w * c(t-1) + f(W^T x(t)),  u(t) = V^T c(t),  yhat(t) = g(u(t)).
+A network is `step`, `readout`, an output and a loss, and the names and shapes of its parameters, in plain NumPy.
+Everything else in `reference` runs these equations on other scalars. A class that has the methods of
+`RecurrentNetwork` is a network; there is nothing to inherit. `Capabilities` lists what a network may add, each with
+its default, and `ask` is the one way to ask for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from enum import Enum
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from ..errors import GradcheckError, UnsupportedOperation
+from ..tree import children, is_shape, map_nest, rebuilt
 from ..typing import Array, Parameters, State
-from .activations import ACTIVATIONS, UNDEFINED_ACTIVATION, Activation, activation_named
-from .losses import UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head, Loss, Output
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, order=True)
@@ -38,7 +36,7 @@ class Sizes:
 
 @runtime_checkable
 class RecurrentNetwork(Protocol):
-    """What `reference` needs of a network. Match it; there is nothing to inherit."""
+    """Forward equations that `reference` can differentiate. Match it; there is nothing to inherit."""
 
     @property
     def name(self) -> str:
@@ -48,123 +46,132 @@ class RecurrentNetwork(Protocol):
         """Networks are keys of caches; a frozen dataclass has this."""
 
     def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        """Parameter name to shape, in the order of reports."""
+        """Return parameter name to shape, in the order of reports; () is the shape of a single number."""
 
     def state_shape(self, sizes: Sizes) -> Any:
-        """The state's shape, or a tuple of shapes where the state is a tuple of arrays."""
+        """Return the state's shape, or a tuple, list or dict of shapes, nested as the state is."""
 
     def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
-        """The sizes that these parameters imply; T is given."""
+        """Return the sizes that these parameters imply; T is given."""
 
     def step(self, parameters: Parameters, state: State, x: Array) -> State:
-        """The state after reading the input x, shape (D,)."""
+        """Return the state after reading the input x, shape (D,)."""
 
     def readout(self, parameters: Parameters, state: State) -> Array:
-        """u, shape (K,), from the state."""
+        """Return u, shape (K,), from the state."""
 
     def output(self, u: Array) -> Array:
-        """yhat = g(u), shape (K,)."""
+        """Return yhat = g(u), shape (K,)."""
 
     def loss_value(self, u: Array, y: Array) -> Any:
-        """L_t = L(y, g(u)), one number."""
+        """Return L_t = L(y, g(u)), one number."""
 
     def output_error(self, u: Array, y: Array) -> Array:
-        """dL_t/du, shape (K,)."""
+        """Return dL_t/du, shape (K,)."""
 
 
-@dataclass(frozen=True)
-class _Headed:
-    """Activation, output and loss of the two networks of the lecture's world."""
+class TargetDomain(Enum):
+    """Targets that a loss is defined on."""
 
-    activation: Activation = ACTIVATIONS["tanh"]
-    head: Head = Head.named("identity", "squared_error")
+    REAL = "any real numbers"
+    UNIT = "numbers in [0, 1]"
+    SHARES = "numbers in [0, 1] that sum to 1 at every step"
 
-    def __init__(
-        self,
-        activation: str | Activation = "tanh",
-        output: str | Output = "identity",
-        loss: str | Loss = "squared_error",
-    ) -> None:
-        object.__setattr__(self, "activation", activation_named(activation))
-        object.__setattr__(self, "head", Head.named(output, loss))
 
-    @property
-    def loss(self) -> Loss:
-        return self.head.loss
+class Rest(NamedTuple):
+    """A pre-activation at which a unit keeps its slope: s, f(s) and f'(s)."""
 
-    @property
-    def output(self) -> Output:
-        """g as an object that can be called: `net.output(u)` is yhat."""
-        return self.head.output
+    s: float
+    value: float
+    slope: float
 
-    def loss_value(self, u: Array, y: Array) -> Any:
-        """L(y, g(u)), one number; u and y have shape (K,)."""
-        return self.head.value(u, y)
 
-    def output_error(self, u: Array, y: Array) -> Array:
-        """dL_t/du, shape (K,), from u = V^T a and the target y, both (K,)."""
-        return self.head.error(u, y)
+class Capabilities:
+    """Optional methods of a network, with their defaults.
+
+    Inherit it and override what the network knows; a network that only matches `RecurrentNetwork` may have any of
+    these methods too, and has the defaults of the others. Ask by `ask(network, Capabilities.has_kinks)`.
+    """
 
     def undefined(self, *, head: bool = True) -> Any:
-        """This network with f left undefined, and with `head` output and loss too."""
-        if head:
-            return type(self)(UNDEFINED_ACTIVATION, UNDEFINED_OUTPUT, UNDEFINED_LOSS)
-        return type(self)(UNDEFINED_ACTIVATION, self.head.output, self.head.loss)
+        """Return this network with f left undefined, and with `head` output and loss too; None where it cannot."""
+        return None
 
-    def __str__(self) -> str:
-        return f"{self.activation.name}, {self.head.output.name} output, {self.head.loss.name.replace('_', ' ')}"
+    def target_domain(self) -> TargetDomain:
+        """Return the targets that the loss is defined on."""
+        return TargetDomain.REAL
+
+    def validate_targets(self, targets: Array) -> None:
+        """Raise `GradcheckError` for float targets (T, K) that the loss is not defined on."""
+
+    def has_kinks(self) -> bool:
+        """Return whether f has a kink at 0, so that units with positive pre-activations are the ones with slope."""
+        return False
+
+    def resting_point(self) -> Rest | None:
+        """Return where units keep their slope, or None if f(0) = 0 and f'(0) = 1 will do."""
+        return None
+
+    def least_outputs(self) -> int:
+        """Return the smallest K whose gradient is not zero throughout; 2 for softmax."""
+        return 1
+
+    def unit_axes(self) -> Mapping[str, tuple[int, ...]]:
+        """Return parameter name to the axes that run over the units, if units may be permuted; else nothing.
+
+        The state must be one array with one entry per unit.
+        """
+        return {}
+
+    def odd_activation(self) -> bool:
+        """Return whether f(-s) = -f(s), so that units may change their signs."""
+        return False
+
+    def scales_with_readout(self) -> bool:
+        """Return whether the loss is c^2 times itself when V and the targets are c times themselves."""
+        return False
+
+    def acts_by_component(self) -> bool:
+        """Return whether two networks side by side, with both inputs and outputs, have the sum of their losses."""
+        return False
 
 
-class Network(_Headed):
-    """The lecture's fully recurrent network.
+def ask(
+    network: RecurrentNetwork, capability: Callable[Concatenate[Any, _P], _R], /, *args: _P.args, **kwargs: _P.kwargs
+) -> _R:
+    """Call an optional method of a network, or its default where the network has none.
 
-    `activation`: identity, tanh, logistic, relu or softplus. `output`: identity, tanh, logistic or
-    softmax. `loss`: squared_error (with its factor 1/2), binary_cross_entropy (logistic output) or
-    categorical_cross_entropy (softmax output). Raises `GradcheckError` for anything else.
-    Parameters: W (D, I), R (I, I), V (I, K). State: a, shape (I,).
+    Args:
+        network: Any network.
+        capability: A method of `Capabilities`, such as `Capabilities.has_kinks`.
+        args: Arguments of the method.
+        kwargs: Keyword arguments of the method.
     """
-
-    name = "fully recurrent"
-
-    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        return {"W": (sizes.D, sizes.I), "R": (sizes.I, sizes.I), "V": (sizes.I, sizes.K)}
-
-    def state_shape(self, sizes: Sizes) -> tuple[int, ...]:
-        return (sizes.I,)
-
-    def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
-        return Sizes(T, parameters["R"].shape[0], parameters["W"].shape[0], parameters["V"].shape[-1])
-
-    def step(self, parameters: Parameters, state: State, x: Array) -> State:
-        return self.activation(parameters["W"].T @ x + parameters["R"].T @ state)
-
-    def readout(self, parameters: Parameters, state: State) -> Array:
-        return parameters["V"].T @ state  # type: ignore[no-any-return]
+    own = getattr(network, capability.__name__, None)
+    return own(*args, **kwargs) if callable(own) else capability(network, *args, **kwargs)
 
 
-class ContextNetwork(_Headed):
-    """Mozer's network: context units that feed back only to themselves.
+def sizes_of(network: RecurrentNetwork, parameters: Parameters, T: int) -> Sizes:
+    """Return the sizes that parameters imply; a tuple (T, I, D, K) counts as `Sizes`.
 
-    Parameters: W (D, I), w (I,) the self-recurrent weights, V (I, K). State: c, shape (I,).
-    Activation, output and loss as for `Network`.
+    Args:
+        network: Any network.
+        parameters: Its parameters by name.
+        T: The number of steps.
+
+    Raises:
+        GradcheckError: `network.sizes_of` returned anything else.
     """
-
-    name = "context units"
-
-    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        return {"W": (sizes.D, sizes.I), "w": (sizes.I,), "V": (sizes.I, sizes.K)}
-
-    def state_shape(self, sizes: Sizes) -> tuple[int, ...]:
-        return (sizes.I,)
-
-    def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
-        return Sizes(T, parameters["w"].shape[0], parameters["W"].shape[0], parameters["V"].shape[-1])
-
-    def step(self, parameters: Parameters, state: State, x: Array) -> State:
-        return parameters["w"] * state + self.activation(parameters["W"].T @ x)
-
-    def readout(self, parameters: Parameters, state: State) -> Array:
-        return parameters["V"].T @ state  # type: ignore[no-any-return]
+    found: Any = network.sizes_of(parameters, T)
+    if isinstance(found, Sizes):
+        return found
+    try:
+        return Sizes(*(part.__index__() for part in found))
+    except (TypeError, AttributeError):
+        raise GradcheckError(
+            f"sizes_of(parameters, T) of the network {network.name} returned {found!r:.60}; return "
+            "Sizes(T, I, D, K), four whole numbers"
+        ) from None
 
 
 _METHODS = {
@@ -180,13 +187,13 @@ _METHODS = {
 
 
 def not_a_network(network: Any) -> str:
-    """Why that is not a network, and what to write instead; empty for a network."""
+    """Return why `network` is none and what to write instead; empty for a network."""
     such_as = 'use gradcheck.Network("tanh", "identity", "squared_error"), ...'
     if isinstance(network, type):
         return f"{network!r} is not a network (write it with parentheses); {such_as}"
-    if isinstance(network, (_Headed, RecurrentNetwork)):
-        return ""
     missing = [spoken for name, spoken in {"name": "name", **_METHODS}.items() if not hasattr(network, name)]
+    if not missing and type(network).__hash__ is not None:
+        return ""
     if len(missing) == len(_METHODS) + 1:
         return f"{network!r} is not a network; {such_as}"
     if missing:
@@ -195,28 +202,66 @@ def not_a_network(network: Any) -> str:
 
 
 def step(network: RecurrentNetwork, parameters: Parameters, state: State, x: Array) -> State:
-    """`network.step`; raises `GradcheckError` where it fails, or returns no state of the shape that came."""
+    """Return `network.step(parameters, state, x)`.
+
+    Args:
+        network: Any network.
+        parameters: Its parameters by name.
+        state: The state before the step, an array or a nest of arrays.
+        x: The input, shape (D,).
+
+    Raises:
+        GradcheckError: It fails, or returns a state of another structure or shape.
+    """
     after = _called(network, "step", network.step, parameters, state, x)
-    _check_shape(network, "step", _shape(after), _shape(state))
+    _check_shape(network, "step", shapes(after), shapes(state))
     return after
 
 
 def readout(network: RecurrentNetwork, parameters: Parameters, state: State, K: int) -> Array:
-    """`network.readout`; raises `GradcheckError` where it fails, or returns anything but shape (K,)."""
+    """Return `network.readout(parameters, state)`.
+
+    Args:
+        network: Any network.
+        parameters: Its parameters by name.
+        state: The state after the step.
+        K: The number of outputs.
+
+    Raises:
+        GradcheckError: It fails, or returns anything but an array of shape (K,).
+    """
     u = _called(network, "readout", network.readout, parameters, state)
-    _check_shape(network, "readout", _shape(u), (K,))
+    _check_shape(network, "readout", shapes(u), (K,))
     return u  # type: ignore[no-any-return]
 
 
 def output_error(network: RecurrentNetwork, u: Array, y: Array) -> Array:
-    """`network.output_error`; raises `GradcheckError` where it fails, or returns anything but the shape of u."""
+    """Return `network.output_error(u, y)`.
+
+    Args:
+        network: Any network.
+        u: The readout, shape (K,).
+        y: The target, shape (K,).
+
+    Raises:
+        GradcheckError: It fails, or returns anything but an array of the shape of u.
+    """
     error = _called(network, "output_error", network.output_error, u, y)
-    _check_shape(network, "output_error", _shape(error), _shape(u))
+    _check_shape(network, "output_error", shapes(error), shapes(u))
     return error  # type: ignore[no-any-return]
 
 
 def loss_value(network: RecurrentNetwork, u: Array, y: Array) -> Any:
-    """`network.loss_value`; raises `GradcheckError` where it fails."""
+    """Return `network.loss_value(u, y)`.
+
+    Args:
+        network: Any network.
+        u: The readout, shape (K,).
+        y: The target, shape (K,).
+
+    Raises:
+        GradcheckError: It fails.
+    """
     return _called(network, "loss_value", network.loss_value, u, y)
 
 
@@ -237,29 +282,22 @@ def _called(network: RecurrentNetwork, method: str, function: Callable[..., Any]
         ) from error
 
 
-def _shape(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_shape(part) for part in value)
-    # Asked at every step: a value is shown only where it has no shape.
-    return value.shape if hasattr(value, "shape") else f"no array but {value!r:.60}"
+def shapes(value: Any) -> Any:
+    """Return the shape of an array, or the shapes of a nest of arrays, nested alike."""
+    if hasattr(value, "shape"):
+        return value.shape
+    found = children(value)
+    if found is None:
+        return f"no array but {value!r:.60}"
+    return rebuilt(value, [shapes(part) for _, part in found])
+
+
+def plain_shapes(shape: Any) -> Any:
+    """Return a state's shape with each shape a tuple of ints, nested as it came."""
+    return map_nest(lambda part: tuple(int(n) for n in part), shape, is_leaf=is_shape)
 
 
 def _check_shape(network: RecurrentNetwork, method: str, came: Any, wanted: Any) -> None:
     if came != wanted:
         what = came if isinstance(came, str) else f"shape {came}"
         raise GradcheckError(f"{_METHODS[method]} of the network {network.name} returned {what}; wanted shape {wanted}")
-
-
-_HEADS = (
-    ("identity", "squared_error"),
-    ("tanh", "squared_error"),
-    ("logistic", "squared_error"),
-    ("softmax", "squared_error"),
-    ("logistic", "binary_cross_entropy"),
-    ("softmax", "categorical_cross_entropy"),
-)
-
-DEFAULT_NETWORK = Network()
-ALL_NETWORKS = tuple(Network(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)
-"""Every activation with every output and loss that go together."""
-ALL_CONTEXT_NETWORKS = tuple(ContextNetwork(a, g, loss) for g, loss in _HEADS for a in ACTIVATIONS)

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import GradcheckError
 from ..functions import DERIVATIVES, apply
 from ..typing import Array
+from .base import TargetDomain
 
 
 def _softmax(u: Array) -> Array:
@@ -101,6 +102,16 @@ LOSSES = {name: Loss(name) for name in _LOSSES}
 UNDEFINED_OUTPUT, UNDEFINED_LOSS = Output("g"), Loss("L")
 
 _NEEDS = {"binary_cross_entropy": "logistic", "categorical_cross_entropy": "softmax"}
+_DOMAINS = {"binary_cross_entropy": TargetDomain.UNIT, "categorical_cross_entropy": TargetDomain.SHARES}
+HEADS = (
+    ("identity", "squared_error"),
+    ("tanh", "squared_error"),
+    ("logistic", "squared_error"),
+    ("softmax", "squared_error"),
+    ("logistic", "binary_cross_entropy"),
+    ("softmax", "categorical_cross_entropy"),
+)
+"""The outputs and losses that go together, by name."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,11 @@ class Head:
         if self.loss.name in _NEEDS:
             return yhat - y
         return self.output.pull(u, self.loss.derivative(y, yhat))
+
+    @property
+    def target_domain(self) -> TargetDomain:
+        """The targets that the loss is defined on."""
+        return _DOMAINS.get(self.loss.name, TargetDomain.REAL)
 
     def validate_targets(self, targets: Array) -> None:
         """Raise `GradcheckError` where float targets (T, K) are not what the loss is defined on."""

@@ -121,7 +121,9 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
 def test_the_names_of_shipped_rules_are_targets() -> None:
     result = audit("bptt", "--network", "tanh", "--quiet")
     assert result.exit_code == 0, result.output
-    assert re.fullmatch(r"bptt: exact PROVED, cost\(time=.*\) ROUNDING-FREE, pure SUPPORTED\n", result.stdout), result.output
+    assert re.fullmatch(r"bptt: exact PROVED, cost\(time=.*\) ROUNDING-FREE, pure SUPPORTED\n", result.stdout), (
+        result.output
+    )
 
 
 def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:

@@ -26,7 +26,7 @@ from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem, living_sizes
 from gradcheck.records import Counterexample, Report, Status, Strength, Verdict
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ContextNetwork, Sizes
+from gradcheck.reference.network import ContextNetwork, Sizes
 from gradcheck.report import from_json
 from gradcheck.rules.adapt import as_rule
 from gradcheck.store import case as cases

@@ -22,7 +22,7 @@ from gradcheck.evidence.target import TargetFailed
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.rules.adapt import as_rule
 

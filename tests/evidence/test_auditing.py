@@ -9,7 +9,7 @@ import wrong_rules
 from gradcheck import Exact, Network, audit, rule
 from gradcheck.algorithms import bptt
 from gradcheck.records import Status, Strength
-from gradcheck.reference.networks.base import DEFAULT_NETWORK
+from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.rules.adapt import as_rule
 

@@ -20,7 +20,7 @@ from gradcheck.judge import costs as costing
 from gradcheck.records import Status, Strength, Verdict
 from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import Network
+from gradcheck.reference.network import Network
 from gradcheck.rules.adapt import as_rule
 
 

@@ -20,7 +20,7 @@ from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.reference.claims import Claim, Exact, Truncated
-from gradcheck.reference.networks.base import Network, Sizes
+from gradcheck.reference.network import Network, Sizes
 from gradcheck.rules.adapt import as_rule
 
 SEEN = Sizes(4, 2, 1, 1)

@@ -27,7 +27,7 @@ from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Report, Status
 from gradcheck.reference.claims import Exact, Truncated
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.rules.adapt import Rule, as_rule
 from gradcheck.rules.call import RuleFailed, WrongResult
 from gradcheck.rules.load import load_module
@@ -164,7 +164,7 @@ from dataclasses import dataclass
 import gradcheck
 import numpy as np
 from gradcheck.reference import lags
-from gradcheck.reference.networks.base import Network, Sizes
+from gradcheck.reference.network import Network, Sizes
 
 def wrong(problem, *, by=2):
     gradient = lags.gradient(problem)

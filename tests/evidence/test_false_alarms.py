@@ -37,7 +37,7 @@ from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_NETWORKS, Network, Sizes
+from gradcheck.reference.network import ALL_NETWORKS, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.precise import PreciseField

@@ -13,7 +13,7 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import float_ladder
 from gradcheck.records import Status
 from gradcheck.reference.claims import Exact, Truncated
-from gradcheck.reference.networks.base import Network
+from gradcheck.reference.network import Network
 from gradcheck.rules.adapt import as_rule
 
 RIGHT = made("right")

@@ -20,7 +20,7 @@ from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Exact
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.rules.adapt import as_rule
 

@@ -8,7 +8,7 @@ from gradcheck.evidence.budget import Budget
 from gradcheck.evidence.exact import formal
 from gradcheck.records import Status, Strength
 from gradcheck.reference.errors import UnsupportedOperation
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
+from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.rules.adapt import as_rule
 
 SMALL = {"largest_T": 2, "shapes": [(1, 1, 1), (2, 1, 1)]}

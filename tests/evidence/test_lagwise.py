@@ -15,7 +15,7 @@ from gradcheck.explain import counterexample
 from gradcheck.records import Status
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.rules.adapt import as_rule
 
 SIZE = Sizes(24, 5, 24, 2)

@@ -18,7 +18,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status
 from gradcheck.reference import functions, precise, symbolic
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.precise import PreciseField
 

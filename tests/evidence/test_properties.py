@@ -18,7 +18,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, Windowed
-from gradcheck.reference.networks.base import ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.rules.adapt import as_rule
 
 BY_NAME = {each.name: each for each in PROPERTIES}

@@ -14,7 +14,7 @@ from gradcheck.evidence.base import Case, Witness
 from gradcheck.explain import counterexample
 from gradcheck.explain.shrink import simplest
 from gradcheck.problems.lively import lively_problem
-from gradcheck.reference.networks.base import ContextNetwork, Sizes
+from gradcheck.reference.network import ContextNetwork, Sizes
 from gradcheck.rules.adapt import as_rule
 
 SKIPPED_BY_PURITY = ("reads the state of the last call", "returns a kept buffer", "changes its input")

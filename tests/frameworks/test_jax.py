@@ -17,7 +17,7 @@ from gradcheck.evidence.preconditions import purity
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.call import WrongResult, run

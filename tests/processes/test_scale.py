@@ -23,7 +23,7 @@ from gradcheck.engine.course import Course
 from gradcheck.engine.units import STAGES, VERDICT, Asked, Unit
 from gradcheck.evidence.pieces import Part, made
 from gradcheck.records import Report, Status
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, ContextNetwork, Network
+from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json
 
 pytestmark = pytest.mark.usefixtures("brief")

@@ -24,7 +24,7 @@ from gradcheck.algorithms import bptt
 from gradcheck.engine import pools, running
 from gradcheck.engine.units import Asked
 from gradcheck.records import Status
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Network
+from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.report import to_json
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")

@@ -37,7 +37,7 @@ from gradcheck.algorithms import (
 )
 from gradcheck.reference.claims import Exact, rule
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.base import Field

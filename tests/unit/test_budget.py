@@ -6,7 +6,7 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.budget import Budget
 from gradcheck.evidence.exact import enclosure
 from gradcheck.reference.claims import Exact
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.rules.adapt import as_rule
 
 FIRST, SECOND, LARGE = Sizes(9, 5, 2, 2), Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2)

@@ -19,7 +19,7 @@ from gradcheck.evidence.exact import formal
 from gradcheck.reference import ring, symbolic
 from gradcheck.reference.circuit import Evaluation, LagCircuit
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.ring import FormalReference
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.store import cache

@@ -11,7 +11,7 @@ from made_up import GatedLeaky
 
 from gradcheck.reference import symbolic
 from gradcheck.reference.derivative import Derivative
-from gradcheck.reference.networks.base import ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.scalars.formal import FormalField
 
 x, y = sp.symbols("x y", real=True)

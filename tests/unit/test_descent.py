@@ -11,7 +11,7 @@ from rule_cases import natives, problem_on
 
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt, descend, risk_gradient, truncated_bptt, windowed_bptt
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import Network, Sizes
+from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.problem import Problem, empirical_risk
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.residues.array import ResidueField

@@ -12,7 +12,7 @@ from gradcheck.reference import precise
 from gradcheck.reference.claims import Truncated
 from gradcheck.reference.enclosure import enclose, midpoints
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import DEFAULT_NETWORK, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
 
 

@@ -15,7 +15,7 @@ from gradcheck.reference import lags
 from gradcheck.reference.claims import Truncated
 from gradcheck.reference.enclosure import enclose, midpoints
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
-from gradcheck.reference.networks.base import ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.scalars import float_ball
 from gradcheck.reference.scalars.float_ball import FloatBallArray, FloatBallField, ball
 from gradcheck.reference.tape import vjp

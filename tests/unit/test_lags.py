@@ -17,7 +17,7 @@ from gradcheck.reference.claims import Chunked, Exact, LagClaim, Truncated, Wind
 from gradcheck.reference.cotangents import CotangentSum
 from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.functions import apply
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.networks.losses import Head
 from gradcheck.reference.problem import Problem, loss, map_state
 from gradcheck.reference.scalars.ball import BallField

@@ -21,7 +21,7 @@ from gradcheck.reference.lecture import backward_formulas as bptt
 from gradcheck.reference.lecture.costs import COSTS
 from gradcheck.reference.lecture.formulas import FORMULAS, Formula
 from gradcheck.reference.lecture.quantities import FormalQuantities, derivative, family, numeric, point_of, run, timed
-from gradcheck.reference.networks.base import Network, Sizes
+from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.dual import DualField

@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_NETWORKS
+from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.networks.losses import LOSSES, OUTPUTS, Head
 from gradcheck.reference.scalars.expression import ExpressionField
 from gradcheck.reference.scalars.precise import PreciseField

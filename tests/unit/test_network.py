@@ -17,7 +17,7 @@ from gradcheck.reference import lags, precise, symbolic
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.enclosure import enclose
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import (
+from gradcheck.reference.network import (
     ALL_CONTEXT_NETWORKS,
     ALL_NETWORKS,
     ContextNetwork,

@@ -11,7 +11,7 @@ import pytest
 from gradcheck.problems.lively import lively_problem, living_sizes, telling_problems
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
 from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.rational import RationalField
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck.reference.lags import gradient
-from gradcheck.reference.networks.base import DEFAULT_NETWORK
+from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.problem import Problem, loss
 from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.scalars.residues.modular import ModularField

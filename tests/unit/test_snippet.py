@@ -14,7 +14,7 @@ import gradcheck
 from gradcheck.evidence.base import Case
 from gradcheck.explain import program as snippet
 from gradcheck.problems.lively import lively_problem
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
 from gradcheck.rules.adapt import as_rule
 
 

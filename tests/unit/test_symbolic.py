@@ -11,7 +11,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags, symbolic
 from gradcheck.reference.claims import Chunked, Exact, Truncated
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_NETWORKS, ContextNetwork, Network, Sizes
 from gradcheck.reference.ring import FormalReference
 from gradcheck.reference.symbolic import Lowering
 

@@ -46,7 +46,7 @@ from gradcheck.records import Collection, Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Truncated, Windowed
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import Network, RecurrentNetwork, Sizes
+from gradcheck.reference.network import Network, RecurrentNetwork, Sizes
 from gradcheck.reference.problem import Problem
 
 LINEAR = Network("identity")

@@ -19,7 +19,7 @@ from ...reference.claims import Exact, Truncated
 from ...reference.lecture.backward_formulas import left_error
 from ...reference.lecture.formulas import FORMULAS
 from ...reference.lecture.quantities import family, numeric, point_of, run, timed
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem, empirical_risk, forward, loss
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.dual import DualField

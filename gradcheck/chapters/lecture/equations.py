@@ -15,7 +15,7 @@ from ...records import Counterexample, Evidence, Status, Strength, Verdict
 from ...reference.lecture.formulas import Formula
 from ...reference.lecture.printed import Sides
 from ...reference.lecture.quantities import FAMILIES, FormalQuantities, numeric
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name

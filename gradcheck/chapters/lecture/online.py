@@ -10,8 +10,8 @@ import numpy as np
 from ...algorithms import RTRL, Schmidhuber, run_rule
 from ...records import Strength, Verdict
 from ...reference.claims import Chunked, Exact
+from ...reference.network import Network, Sizes
 from ...reference.networks.activations import ACTIVATIONS
-from ...reference.networks.base import Network, Sizes
 from ...reference.scalars.ball import BallField
 from .equations import BITS, DISTINCT, SQUARE, quantities, shown
 from .sentences import (

@@ -14,7 +14,7 @@ from ...evidence.exact import formal
 from ...records import Evidence, Status, Strength, Verdict
 from ...reference.claims import Claim
 from ...reference.lecture.formulas import FORMULAS
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.ring import FormalReference
 from ...rules.adapt import as_rule
 from .equations import judge

@@ -35,7 +35,7 @@ from ...algorithms.truncated_bptt import truncated_bptt
 from ...reference import lags
 from ...reference.claims import Truncated
 from ...reference.errors import GradcheckError
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.networks.losses import Head
 from ...reference.problem import Problem
 from ...reference.typing import Array, Gradient, Parameters, State

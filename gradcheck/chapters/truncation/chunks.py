@@ -23,7 +23,7 @@ from ...algorithms.chunked_bptt import chunked_bptt
 from ...evidence.exact import formal
 from ...records import Statement, Strength
 from ...reference.claims import Chunked, LagClaim, Windowed
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from .monotony import chunked, show, smallest
 from .programs import counterexample, error_program

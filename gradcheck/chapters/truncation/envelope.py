@@ -27,7 +27,7 @@ import numpy as np
 
 from ...records import Statement, Strength
 from ...reference import lags
-from ...reference.networks.base import Network
+from ...reference.network import Network
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 from .records import judged

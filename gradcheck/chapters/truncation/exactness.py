@@ -19,7 +19,7 @@ from ...evidence.exact import formal
 from ...records import Statement, Strength
 from ...reference import symbolic
 from ...reference.claims import LagClaim, Truncated
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from .records import judged
 
 SHAPES = ((1, 1, 1), (2, 1, 1), (1, 2, 2))

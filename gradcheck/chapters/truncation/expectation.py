@@ -29,7 +29,7 @@ import numpy as np
 
 from ...evidence.exact import formal
 from ...records import Statement, Strength
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
 from . import sampling

@@ -20,7 +20,7 @@ import numpy as np
 
 from ...records import Statement, Strength
 from ...reference.claims import LagClaim, Truncated
-from ...reference.networks.base import Network
+from ...reference.network import Network
 from ...reference.problem import Problem
 from .programs import counterexample, error_program
 from .records import judged

@@ -24,7 +24,7 @@ import numpy as np
 from ...records import Statement, Strength
 from ...reference import lags
 from ...reference.claims import Truncated
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.ring import FormalReference
 from ...reference.typing import Array

@@ -24,7 +24,7 @@ import numpy as np
 from ...evidence.exact import formal
 from ...records import Statement, Strength
 from ...reference import lags
-from ...reference.networks.base import Network, Sizes
+from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.base import Field
 from .records import judged

@@ -19,7 +19,7 @@ import numpy as np
 from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
-from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
 from ...reference.ring import FormalReference, keepable
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
@@ -71,14 +71,17 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
 
 def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
     """(for what it holds, network) from the widest family to the network itself."""
-    undefined = getattr(network, "undefined", None)
+    undefined = ask(network, Capabilities.undefined)
     own = str(network)
     if undefined is None:
         return [(f"the network {network.name}", network)]
     activation, head = own.split(", ", 1)
     return [
-        ("every differentiable activation, every output and every loss", undefined()),
-        (f"every differentiable activation, with {head.replace(', ', ' and ')}", undefined(head=False)),
+        ("every differentiable activation, every output and every loss", undefined),
+        (
+            f"every differentiable activation, with {head.replace(', ', ' and ')}",
+            ask(network, Capabilities.undefined, head=False),
+        ),
         (f"{activation}, with {head.replace(', ', ' and ')}", network),
     ]
 
@@ -129,7 +132,8 @@ def _judge_families(
     said = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
     # One ring for every T, unless time may end before the largest.
-    largest = Sizes(largest_T if hasattr(case.network, "undefined") else size.T, size.I, size.D, size.K)
+    shared = ask(case.network, Capabilities.undefined) is not None
+    largest = Sizes(largest_T if shared else size.T, size.I, size.D, size.K)
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
         tally = _Tally()
@@ -160,7 +164,7 @@ def _concluded(
         return not_run(KIND, "SymPy's derivative takes too long here")
     family = max(each["family"] for each in shown)
     holds_for = families(case.network)[family][0]
-    general = family == 0 and hasattr(case.network, "undefined")
+    general = family == 0 and ask(case.network, Capabilities.undefined) is not None
     reached: dict[tuple[int, int, int], int] = {}
     more = []
     for each in shown:

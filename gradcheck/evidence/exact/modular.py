@@ -39,7 +39,7 @@ from ...problems.lively import residue_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation
-from ...reference.networks.base import Sizes
+from ...reference.networks.base import Capabilities, Sizes, ask
 from ...reference.problem import Problem, forward
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.residues.array import ResidueArray, ResidueField
@@ -152,7 +152,7 @@ def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
     for size, each in zip(reached, shown, strict=True):
         bits[size] = bits.get(size, 0.0) + each["bits"]  # points of the same size are drawn independently
     least = min(bits.values())
-    relu = getattr(getattr(case.network, "activation", None), "name", "") == "relu"
+    relu = ask(case.network, Capabilities.has_kinks)
     return Finding(
         Evidence(
             KIND,

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...reference import lags
 from ...reference.claims import Claim, LagClaim
-from ...reference.networks.base import ContextNetwork, Network
+from ...reference.networks.base import Capabilities, ask
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 
@@ -60,16 +59,9 @@ class Property:
     laws: Callable[[Claim, Problem, bool], Iterator[Law]]
 
 
-_UNIT_AXES: dict[type, dict[str, tuple[int, ...]]] = {
-    Network: {"W": (1,), "R": (0, 1), "V": (0,)},
-    ContextNetwork: {"W": (1,), "w": (0,), "V": (0,)},
-}
-"""Which axes of each parameter run over the units, in the two networks of the lecture."""
-
-
 def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move]:
     """The same network with its units in another order and with other signs, and what becomes of its gradient."""
-    axes = _UNIT_AXES[type(problem.network)]
+    axes = ask(problem.network, Capabilities.unit_axes)
 
     def move(name: str, array: Array) -> Array:
         for axis in axes[name]:
@@ -87,26 +79,23 @@ def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move
 
 def _permutation(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     I = problem.sizes.I
-    if type(problem.network) in _UNIT_AXES and I > 1:
+    if ask(problem.network, Capabilities.unit_axes) and I > 1:
         turned, move = _turned(problem, np.roll(np.arange(I), 1), np.ones(I))
         yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
 
 
 def _sign_flip(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     I = problem.sizes.I
-    if type(problem.network) in _UNIT_AXES and _activation(problem.network) in ("tanh", "identity"):
+    odd = ask(problem.network, Capabilities.odd_activation)
+    if odd and ask(problem.network, Capabilities.unit_axes):
         for signs in (-np.ones(I), np.where(np.arange(I) % 2, 1.0, -1.0)):
             turned, move = _turned(problem, np.arange(I), signs)
             yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
 
 
-def _activation(network: Any) -> str:
-    return str(network.activation.name)
-
-
 def _loss_scaling(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
-    network: Any = problem.network
-    if type(network) not in _UNIT_AXES or str(network.head.output.name) != "identity":
+    axes = ask(problem.network, Capabilities.unit_axes)
+    if not axes or not ask(problem.network, Capabilities.scales_with_readout):
         return
     for c in (4.0, 0.125):
         scaled = problem.replace(
@@ -124,8 +113,8 @@ def _loss_subsets(claim: Claim, problem: Problem, weighted: bool) -> Iterator[La
 
 
 def _sequences(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
-    network: Any = problem.network
-    if type(network) not in _UNIT_AXES or network.head.output.name == "softmax":
+    network = problem.network
+    if not ask(network, Capabilities.unit_axes) or not ask(network, Capabilities.acts_by_component):
         return
     other = problem.replace(inputs=problem.inputs[::-1] * 0.5, targets=problem.targets[::-1].copy())
     both = Problem(

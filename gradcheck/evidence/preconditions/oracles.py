@@ -17,7 +17,7 @@ from ...problems.lively import lively_problem
 from ...reference import precise
 from ...reference.enclosure import enclose
 from ...reference.errors import UnsupportedOperation
-from ...reference.networks.base import ContextNetwork, Network, RecurrentNetwork, Sizes
+from ...reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
 from ...reference.problem import Problem, loss
 from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField

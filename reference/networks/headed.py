@@ -1,0 +1,89 @@
+"""Networks that are made of an activation, an output and a loss, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..typing import Array
+from .activations import ACTIVATIONS, UNDEFINED_ACTIVATION, Activation, activation_named
+from .base import Capabilities, Rest, TargetDomain
+from .losses import UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head, Loss, Output
+
+
+@dataclass(frozen=True)
+class HeadedNetwork(Capabilities):
+    """Base of networks with one activation f, one output g and one loss L.
+
+    A subclass adds `name`, shapes, `step` and `readout`, and `unit_axes` if its units may be permuted.
+
+    Args:
+        activation: identity, tanh, logistic, relu or softplus, or an `Activation`.
+        output: identity, tanh, logistic or softmax, or an `Output`.
+        loss: squared_error (with its factor 1/2), binary_cross_entropy (logistic output) or
+            categorical_cross_entropy (softmax output), or a `Loss`.
+
+    Raises:
+        GradcheckError: A name is unknown, or a cross-entropy has an output that is no probability.
+    """
+
+    activation: Activation = ACTIVATIONS["tanh"]
+    head: Head = Head.named("identity", "squared_error")
+
+    def __init__(
+        self,
+        activation: str | Activation = "tanh",
+        output: str | Output = "identity",
+        loss: str | Loss = "squared_error",
+    ) -> None:
+        object.__setattr__(self, "activation", activation_named(activation))
+        object.__setattr__(self, "head", Head.named(output, loss))
+
+    @property
+    def loss(self) -> Loss:
+        return self.head.loss
+
+    @property
+    def output(self) -> Output:
+        """The output function g as a callable: `net.output(u)` is yhat."""
+        return self.head.output
+
+    def loss_value(self, u: Array, y: Array) -> Any:
+        """Return L(y, g(u)), one number; u and y have shape (K,)."""
+        return self.head.value(u, y)
+
+    def output_error(self, u: Array, y: Array) -> Array:
+        """Return dL_t/du, shape (K,), from u = V^T a and the target y, both (K,)."""
+        return self.head.error(u, y)
+
+    def undefined(self, *, head: bool = True) -> Any:
+        if head:
+            return type(self)(UNDEFINED_ACTIVATION, UNDEFINED_OUTPUT, UNDEFINED_LOSS)
+        return type(self)(UNDEFINED_ACTIVATION, self.head.output, self.head.loss)
+
+    def target_domain(self) -> TargetDomain:
+        return self.head.target_domain
+
+    def validate_targets(self, targets: Array) -> None:
+        self.head.validate_targets(targets)
+
+    def has_kinks(self) -> bool:
+        return self.activation.has_kink
+
+    def resting_point(self) -> Rest | None:
+        return self.activation.resting_point
+
+    def least_outputs(self) -> int:
+        return 2 if self.head.output.name == "softmax" else 1
+
+    def odd_activation(self) -> bool:
+        return self.activation.odd
+
+    def scales_with_readout(self) -> bool:
+        return self.head.output.name == "identity"
+
+    def acts_by_component(self) -> bool:
+        return self.head.output.name != "softmax"
+
+    def __str__(self) -> str:
+        return f"{self.activation.name}, {self.head.output.name} output, {self.head.loss.name.replace('_', ' ')}"
