@@ -1,8 +1,7 @@
-"""Transcripts in README.md and docs/: commands with what they print. Run this file to write them anew from real runs.
+"""Transcripts in README.md and docs/: commands with what they print. Run this file to write them anew.
 
-A transcript is a block of ```console. Each command begins with `$`, and what follows are the first lines that it prints on
-standard output; a line `...` stands for the rest. Commands of one page run in one folder, with the page's rules beside
-them.
+A transcript is a block of ```console. A command begins with `$`; the first lines that it prints on standard output
+follow, and a line `...` stands for the rest. Commands of one page run in one folder, with the page's rules beside them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ import typer
 
 from .. import __version__
 from . import options
-from .entry import INTERRUPTED
 from .options import (
     BudgetOption,
     CallSecondsOption,
@@ -36,6 +35,7 @@ from .options import (
     SeedOption,
 )
 from .session import Session, complain, console
+from .status import INTERRUPTED, USAGE
 
 app = typer.Typer(
     name="gradcheck",
@@ -288,4 +288,4 @@ def _usage_errors() -> Iterator[None]:
         yield
     except GradcheckError as error:
         complain(str(error))
-        raise typer.Exit(2) from None
+        raise typer.Exit(USAGE) from None

@@ -13,8 +13,8 @@ import signal
 import sys
 from typing import Any, NoReturn, TextIO
 
-INTERRUPTED = 130
-USAGE = 2
+from .status import INTERRUPTED, USAGE
+
 _COUNTS_BEFORE_USAGE = (1, INTERRUPTED)
 
 

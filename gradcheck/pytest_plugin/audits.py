@@ -17,7 +17,7 @@ from .time_limits import ending_the_audit
 if TYPE_CHECKING:
     from ..records import Report, Verdict
     from ..reference.claims import Claim
-    from .tests import ClaimTest, Request
+    from .requests import ClaimTest, Request
 
 _TITLE = "Audits of a pytest session"
 _PURE = "pure"

@@ -1,0 +1,6 @@
+"""Exit statuses."""
+
+from __future__ import annotations
+
+USAGE = 2
+INTERRUPTED = 130
