@@ -34,7 +34,7 @@ class Request:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What two requests share if one audit answers both."""
+        """The key under which requests that one audit answers are equal."""
         return (id(self.rule), self.claims, self.networks, self.effort, self.expected)
 
 
