@@ -23,12 +23,18 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def fault_named(id: str) -> Fault:
-    """The fault of that id. Raises `GradcheckError` for an id that is not in the gallery, with the closest one."""
+    """Return the fault with this id.
+
+    Raises:
+        GradcheckError: The gallery has no such fault; the message names those that come closest.
+    """
     for fault in FAULTS:
         if fault.id == id:
             return fault
-    close = difflib.get_close_matches(id, [fault.id for fault in FAULTS], 1)
-    meant = f"did you mean {close[0]}?" if close else "gradcheck faults lists them"
+    ids = [fault.id for fault in FAULTS]
+    wanted = id.lower()
+    close = [each for each in ids if wanted and wanted in each] or difflib.get_close_matches(wanted, ids, 1)
+    meant = f"did you mean {' or '.join(close[:3])}?" if close else "list them with: gradcheck faults"
     raise GradcheckError(f"there is no fault {id!r}; {meant}")
 
 

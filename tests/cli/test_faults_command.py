@@ -52,3 +52,17 @@ def test_the_matrix_is_printed_and_written(tmp_path: Path) -> None:
 def test_a_mistake_in_the_command_is_met_in_words(arguments: list[str], said: str) -> None:
     status, text = run(*arguments)
     assert status == 2 and said in text, text
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("r-transposed", "r-transposed-in-recursion"),
+        ("R-Transposed-In-Recursion", "r-transposed-in-recursion"),
+        ("scale-3", "scale-2"),
+        ("nothing like it", "gradcheck faults"),
+    ],
+)
+def test_a_fault_that_does_not_exist_is_told_from_those_that_do(given: str, meant: str) -> None:
+    status, text = run(given)
+    assert status == 2 and meant in " ".join(text.split())
