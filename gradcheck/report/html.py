@@ -234,7 +234,7 @@ def _chapter(chapter: Chapter, names: Anchors, rules: Mapping[str, str]) -> dict
 
 
 def _counts(statements: Iterable[Statement]) -> str:
-    """Return how a section came out: "3 hold as printed, 1 holds as corrected"."""
+    """Return how a section came out: "3 hold as stated, 1 holds as corrected"."""
     phrases = [statement_outcome(s) for s in statements]
     parts = []
     for phrase in dict.fromkeys(phrases):

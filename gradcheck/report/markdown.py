@@ -181,7 +181,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
 
 def _statement(statement: Statement) -> Iterator[str]:
     yield from ("", f"#### {prose(statement.title)} ({prose(statement.id)}): {statement_outcome(statement)}", "")
-    yield from (f"As printed, {word(statement.verdict)}:",)
+    yield from (f"As stated, {word(statement.verdict)}:",)
     yield from _formula(statement.printed)
     yield from (prose(statement.verdict.statement), "")
     yield from _grounds(statement.verdict)

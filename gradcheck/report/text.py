@@ -339,7 +339,7 @@ def _statement(statement: Statement, width: int, verbose: bool) -> Lines:
         return
     yield Text()
     yield from _entry(word(statement.verdict), f"{text} [{statement.id}]", width)
-    yield from _filled(f"printed: {statement.printed}", width, _INDENT)
+    yield from _filled(f"stated: {statement.printed}", width, _INDENT)
     yield from list(_verdict(statement.verdict, width, verbose))[1:]
     if statement.corrected:
         yield from _filled(f"what holds: {statement.corrected}", width, _INDENT)

@@ -224,7 +224,7 @@ def sections(chapter: Chapter) -> tuple[list[tuple[str, list[Statement], list[Fi
 def statement_outcome(statement: Statement) -> str:
     """Return the outcome of a judged statement in one phrase."""
     if statement.verdict.status is Status.HOLDS:
-        return "holds as printed"
+        return "holds as stated"
     if _holds_corrected(statement):
         return "holds as corrected"
     return {Status.REFUTED: "does not hold", Status.NOT_RUN: "not judged"}.get(statement.verdict.status, "undecided")
