@@ -75,14 +75,14 @@ def remarks(figure: Figure) -> list[str]:
     """Return what the drawing cannot show, in sentences for the caption."""
     values = [y for _, ys in figure.series.values() for y in ys]
     lost = sum(not math.isfinite(y) for y in values)
-    said = []
+    sentences = []
     if _floor(figure) is not None and any(y == 0 for y in values):
-        said.append("Hollow marks on the line 0 are exact zeros, which a logarithmic axis has no place for.")
+        sentences.append("Hollow marks on the line 0 are exact zeros, which a logarithmic axis has no place for.")
     if any(_beneath(figure)):
-        said.append("Of lines that coincide, the earlier ones are drawn wider.")
+        sentences.append("Of lines that coincide, the earlier ones are drawn wider.")
     if lost:
-        said.append(f"{lost} {'value is' if lost == 1 else 'values are'} not finite and not drawn.")
-    return said
+        sentences.append(f"{lost} {'value is' if lost == 1 else 'values are'} not finite and not drawn.")
+    return sentences
 
 
 def _floor(figure: Figure) -> float | None:

@@ -46,8 +46,10 @@ def check_path(path: str | Path) -> Callable[[Report | Collection], str]:
     path = Path(path)
     render = FORMATS.get(path.suffix.lower())
     if render is None and not path.is_dir():
-        came = f"the suffix {path.suffix!r} of {str(path)!r}" if path.suffix else f"{str(path)!r}, which has no suffix,"
-        raise GradcheckError(f"{came} names no format of report; use one of {', '.join(FORMATS)}")
+        named = (
+            f"the suffix {path.suffix!r} of {str(path)!r}" if path.suffix else f"{str(path)!r}, which has no suffix,"
+        )
+        raise GradcheckError(f"{named} names no format of report; use one of {', '.join(FORMATS)}")
     check_place(path)
     assert render is not None
     return render

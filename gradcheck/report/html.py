@@ -1,4 +1,4 @@
-"""The report as one self-contained page: no script, no request to anywhere, light and dark."""
+"""HTML rendering: one self-contained page, no script, no request to anywhere, light and dark."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .words import (
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the matrix: the weakest word of one kind of evidence for one rule, and where that stands."""
+    """Cell of the matrix: the weakest word of one kind of evidence for one rule, and where that stands."""
 
     word: str
     count: int
@@ -49,7 +49,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Judged:
-    """A verdict, its place on the page, and its evidence with the place of each."""
+    """Verdict, its place on the page, and its evidence with the place of each."""
 
     verdict: Verdict
     anchor: str
@@ -69,7 +69,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, drawn, with its table."""
+    """Figure, drawn, with its table."""
 
     figure: Figure
     anchor: str
@@ -81,7 +81,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a chapter. Each row has its place on the page, and a link for its first cell."""
+    """Table of a chapter. Each row has its place on the page, and a link for its first cell."""
 
     caption: str
     anchor: str
@@ -126,8 +126,8 @@ def to_fragment(record: Report | Collection) -> str:
         state, phrase = headline(report)
         rows.append(f"<tr><th colspan='2' style='text-align:left'>{_text(report.rule)}: {_text(phrase)}</th></tr>")
         for v in ordered(report.verdicts):
-            said = f"<code>{_text(v.claim)}</code><br>{inline(v.statement)}"
-            rows.append(f"<tr><td><b>{_text(word(v))}</b></td><td style='text-align:left'>{said}</td></tr>")
+            cell = f"<code>{_text(v.claim)}</code><br>{inline(v.statement)}"
+            rows.append(f"<tr><td><b>{_text(word(v))}</b></td><td style='text-align:left'>{cell}</td></tr>")
     details = escape(to_text(record))
     return f"<table>{''.join(rows)}</table><details><summary>All evidence</summary><pre>{details}</pre></details>"
 

@@ -1,4 +1,4 @@
-"""What is shipped, and what can be claimed."""
+"""List of the shipped rules and of the claims, for a terminal."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def print_listing(console: Console) -> None:
     console.print(Text("Shipped rules", style="bold").append("  (gradcheck audit NAME)", style="dim"))
     for target in CATALOGUE:
         rule = as_rule(target)
-        said = [", ".join(map(str, rule.declaration.claims)) + "; " + _networks(rule.declaration.networks)]
-        _entry(console, rule.name, [rule.summary, *said])
+        declared = [", ".join(map(str, rule.declaration.claims)) + "; " + _networks(rule.declaration.networks)]
+        _entry(console, rule.name, [rule.summary, *declared])
     console.print()
     console.print(Text("Claims", style="bold").append("  (--claim CLAIM, with numbers for names)", style="dim"))
     for claim in CLAIMS.values():

@@ -1,4 +1,4 @@
-"""The report as Markdown: formulas as LaTeX between dollar signs, snippets fenced, figures as tables."""
+"""Markdown rendering: formulas as LaTeX between dollar signs, snippets fenced, figures as tables."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
     if report.stages:
         yield from ("", f"{level}# Stages, in order")
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
-        yield from _table(["stage", "status", "what came of it"], stages)
+        yield from _table(["stage", "status", "outcome"], stages)
     yield from (f"- {prose(note)}" for note in report.notes)
     duration = f" Judged in {took(report.seconds)}." if report.seconds else ""
     yield from ("", f"Seed {report.seed}.{duration}", "")
@@ -123,8 +123,8 @@ def _grounds(verdict: Verdict) -> Iterator[str]:
 
 
 def _evidence(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
-    said = "" if evidence.statement == verdict.statement else f": {prose(evidence.statement)}"
-    yield f"- **{prose(evidence.kind)}**, {word(evidence)}{said}"
+    sentence = "" if evidence.statement == verdict.statement else f": {prose(evidence.statement)}"
+    yield f"- **{prose(evidence.kind)}**, {word(evidence)}{sentence}"
     if evidence.scope:
         yield f"  - shown for: {prose(evidence.scope)}"
     if evidence.blind:

@@ -55,7 +55,7 @@ def formula(latex: str, *, display: bool = True) -> str:
     try:
         math = converter.convert_to_element(clean(latex), display="block" if display else "inline")
         _mend(math)
-    except Exception:  # an unreadable formula is shown as it came; the report is not lost for it
+    except Exception:  # an unreadable formula is shown as its source; the report is not lost for it
         return f'<code class="latex">{html.escape(clean(latex))}</code>'
     math.attrib.pop("xmlns", None)
     # Read aloud, and copied, as the source; the structure stays readable to software that knows MathML.

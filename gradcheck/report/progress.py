@@ -1,10 +1,10 @@
-"""What an audit is doing right now, on standard error: lines that come and go, or a line now and then.
+"""Progress of an audit on standard error.
 
-In a terminal the last line says what is being done, and above it stands what each kind of evidence came to; all of it
-is gone when the report is printed, which says it better.
+In a terminal the last line names the current step, and the lines above it show the evidence so far; all of them are
+erased before the report is printed. Elsewhere a line is printed now and then.
 
-The stream is taken when the progress is made: while a rule runs, what is called `sys.stderr` catches what
-the rule prints, and our lines must not be taken for the rule's.
+The stream is taken when the progress is created: while a rule runs, `sys.stderr` is replaced to catch what the rule
+prints, and our lines must not be taken for the rule's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ WIDTH = 80
 
 
 class Progress:
-    """A context to work in. Called with a line of text at each step; prints nothing where `quiet`."""
+    """Context manager that shows progress. Call it with a line of text at each step.
+
+    Args:
+        stream: Where to print.
+        quiet: Print nothing.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._stream, self._quiet = stream, quiet
@@ -49,11 +54,16 @@ class Progress:
         self._text = one_line(text)
 
     def found(self, claim: str, evidence: Evidence) -> None:
-        """Show what a kind of evidence came to; what could not be applied is not worth a line."""
+        """Show a piece of evidence, unless it could not be applied.
+
+        Args:
+            claim: The claim, as printed.
+            evidence: The evidence.
+        """
         if evidence.status is not Status.NOT_RUN:
             self._found[claim, evidence.kind] = evidence
             if self._live is not None:
-                self._live.refresh()  # it is what is waited for
+                self._live.refresh()
 
     def __enter__(self) -> Progress:
         self._start = time.monotonic()
@@ -85,7 +95,7 @@ class Progress:
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """A context in which others print."""
+        """Stop the live lines while others print."""
         if self._live is not None:
             self._live.stop()
         try:
@@ -96,7 +106,7 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Since the context was entered."""
+        """Seconds since the context was entered."""
         return time.monotonic() - self._start
 
     def __rich__(self) -> Group:
@@ -123,7 +133,7 @@ class Progress:
 
 
 def _line(claim: str, evidence: Evidence) -> Text:
-    """PROVED        exact, by formal evidence: equal as polynomials, ..."""
+    """Return a line such as "PROVED  exact, by formal evidence: equal as polynomials"."""
     found = word(evidence)
     line = Text(no_wrap=True, overflow="ellipsis").append(f"{found:<14}", style=STYLES.get(found, ""))
     return line.append(one_line(f"{claim}, by {evidence.kind} evidence: {evidence.statement}"))

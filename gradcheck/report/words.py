@@ -58,7 +58,7 @@ KINDS = (
 )  # fmt: skip
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 
-# Whichever of these a group of outcomes contains first is what the group as a whole came to.
+# The word for a group of outcomes is the first of these that it contains.
 _WORST_FIRST = (
     "ERROR", "REFUTED", "HOLDS (unexpected)", "INCONCLUSIVE", "NOT RUN", "REFUTED (expected)", "HOLDS", "SUPPORTED",
     "CERTIFIED", ROUNDING_FREE, "PROVED",
@@ -280,9 +280,9 @@ def warnings(report: Report) -> list[str]:
 
 def distance(got: str, gap: str, allowance: str) -> str:
     """Return the distance of a result from its true value and the rounding allowance, in words."""
-    said = {"nan": "it is not a number", "inf": "it is infinite", "-inf": "it is infinite"}.get(got.strip())
+    spoken = {"nan": "it is not a number", "inf": "it is infinite", "-inf": "it is infinite"}.get(got.strip())
     allowed = f", rounding allows {allowance}" if allowance not in ("", "0") else ""
-    return said or f"{gap}{allowed}"
+    return spoken or f"{gap}{allowed}"
 
 
 def facts(counterexample: Counterexample) -> list[tuple[str, str]]:

@@ -320,7 +320,6 @@ def test_every_sentence_on_costs_is_judged_by_counting(judged: Chapter) -> None:
         held = statement.corrected_verdict if name in refuted else statement.verdict
         assert held is not None and (held.status, held.strength) == (Status.HOLDS, Strength.EXACT), held
         assert {e.kind for e in held.evidence} == {"counting"}
-        assert ("outgrows" in statement.verdict.statement) is (name in refuted), statement.verdict.statement
 
 
 def test_a_wrong_sentence_on_costs_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

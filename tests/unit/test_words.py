@@ -31,7 +31,6 @@ NOT_YET = frozenset(
         "gradcheck/faults",
         "gradcheck/judge",
         "gradcheck/problems",
-        "gradcheck/report",
         "gradcheck/rules",
         "gradcheck/store",
         "reference",

@@ -1,6 +1,6 @@
-"""A counterexample to an equation of the lecture as a NumPy program that needs nothing else.
+"""Counterexamples to equations of the lecture as NumPy programs that need nothing else.
 
-Its two sides are the source of the very functions that were judged. Its derivatives come from the forward
+The two sides of a program are the source of the functions that were judged. Its derivatives come from the forward
 pass alone, by the complex step (Squire and Trapp 1998), without any difference to cancel.
 """
 
@@ -53,7 +53,7 @@ _NAMES = {
     "dg": "[None, *(dg(V.T @ now['a'][t]) for t in range(1, T + 1))]",
     "delta": "[None, *(d('L', 's', tau=t) for t in range(1, T + 1)), 0 * a0]",
 }  # fmt: skip
-"""What the two sides may read of `q`, as NumPy."""
+"""Attributes of `q` that the two sides may read, as NumPy."""
 
 
 def program(
@@ -64,7 +64,16 @@ def program(
     name: str,
     index: tuple[int, ...],
 ) -> str:
-    """The program that prints one entry by both sides, which must be functions of a module (of `np` and `q` only)."""
+    """Return the program that prints one entry by both sides.
+
+    Args:
+        claim: The title of the equation.
+        problem: The problem on which the sides differ.
+        left: The true side, a function of a module that reads `np` and `q` only.
+        side: The printed side, another such function.
+        name: The array that differs.
+        index: The entry in it.
+    """
     network: Any = problem.network
     (f, df), (g, dg) = _FUNCTIONS[network.activation.name], _FUNCTIONS[network.output.name]
     sides = [_source(left, "true_side"), _source(side, "printed_side")]
@@ -111,7 +120,7 @@ def program(
 
 
 def _source(function: Callable[[Any], Any], name: str) -> str:
-    """A function's source under another name, without docstring, annotations and comments."""
+    """Return a function's source under another name, without docstring, annotations and comments."""
     tree = ast.parse(inspect.getsource(function))
     outer = tree.body[0]
     if not isinstance(outer, ast.FunctionDef):
@@ -127,6 +136,6 @@ def _source(function: Callable[[Any], Any], name: str) -> str:
 
 
 def _attributes(text: str) -> set[str]:
-    """The names that the code reads of `q`."""
+    """Return the names that the code reads of `q`."""
     nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute)]
     return {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "q"}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...explain.counterexample import as_text
+from ...explain.program import array_lines, comment
 from ...records import Counterexample
 from ...reference.problem import Problem
 
@@ -40,16 +41,12 @@ def error_program(problem: Problem, keeps: dict[str, str]) -> str:
     The network must be the lecture's with identity, tanh or relu, identity output and squared error.
     """
     network: Any = problem.network
-    with np.printoptions(threshold=10_000, linewidth=100, floatmode="unique", precision=17):
-        numbers = [
-            f"{name} = np.{np.asarray(array, dtype=float)!r}".replace("\n", "\n   ")
-            for name, array in problem.arrays().items()
-        ]
+    numbers = [line for name, array in problem.arrays().items() for line in array_lines(f"{name} = ", array)]
     rules = [f"    {label!r}: lambda t, k: {text}," for label, text in keeps.items()]
     lines = [
         "import numpy as np",
         "",
-        f"# {network.name}: {network}. {problem.sizes}.",
+        *comment(f"{network.name}: {network}. {problem.sizes}."),
         *numbers,
         "parameters, T = {'W': W, 'R': R, 'V': V}, len(inputs)",
         f"f = lambda s: {_ACTIVATIONS[network.activation.name]}",
