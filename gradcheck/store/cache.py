@@ -55,7 +55,7 @@ class Folder:
             if not path.is_file() or path.stat().st_size > LARGEST:
                 return None
             digest, _, body = path.read_bytes().partition(b"\n")
-            kept = json.loads(body) if digest == _digest(body) else None
+            kept = json.loads(body.decode()) if digest == _digest(body) else None
         except (OSError, ValueError, RecursionError):
             return None
         return kept["data"] if isinstance(kept, dict) and kept.get("key") == key and "data" in kept else None

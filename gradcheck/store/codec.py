@@ -116,10 +116,10 @@ def convert(kind: Any, data: Any, what: str, **how: Any) -> Any:
     """Return `msgspec.convert(data, kind)`; raise `GradcheckError` that names the place where `data` does not fit."""
     try:
         return msgspec.convert(data, kind, **how)
-    except msgspec.ValidationError as error:
+    except ValueError as error:  # half a surrogate pair is one too
         reason, _, place = str(error).rpartition(" - at `$")
         where = f" at {place.strip('`.')}" if reason else ""
-        raise GradcheckError(f"this {what} is malformed{where}: {reason or error}") from None
+        raise GradcheckError(printable(f"this {what} is malformed{where}: {reason or error}")) from None
     except RecursionError:
         raise GradcheckError(f"this {what} is nested too deeply") from None
 
@@ -139,6 +139,11 @@ def loads(text: str | bytes, what: str) -> Any:
         raise GradcheckError(f"this {what} is not JSON: {error}") from None
 
 
+def printable(text: str) -> str:
+    """Return text from a file as a message may hold it: not too long, and without control characters."""
+    return (text if text.isprintable() else repr(text)[1:-1])[:1000]
+
+
 class _Head(msgspec.Struct):
     """The fields by which a document is recognised."""
 
@@ -152,8 +157,8 @@ def check_version(data: Any, what: str, kinds: typing.Iterable[str], version: st
     head: _Head = convert(_Head, data, what)
     if head.schema_version.split(".")[0] != version.split(".")[0]:
         raise GradcheckError(
-            f"this {what} follows schema version {head.schema_version:.20}, and this gradcheck reads {version}; it was "
-            f"written by gradcheck {head.gradcheck_version:.20}"
+            f"this {what} follows schema version {printable(head.schema_version):.20}, and this gradcheck reads "
+            f"{version}; it was written by gradcheck {printable(head.gradcheck_version):.20}"
         )
     if head.kind not in kinds:
         raise GradcheckError(f"the kind of a {what} is one of {', '.join(kinds)}; got {head.kind!r:.60}")
@@ -222,7 +227,7 @@ def _struct(name: str, document: str, fields: list[Any], *, strict: bool, **how:
 
 
 def _fields(kind: Any, written: bool) -> list[Any]:
-    hints, meanings = typing.get_type_hints(kind), _meanings(kind)
+    hints, meanings = _hints(kind), _meanings(kind)
     fields: list[Any] = []
     for each in dataclasses.fields(kind):
         made = _mirror(hints[each.name], written=written)
@@ -234,6 +239,11 @@ def _fields(kind: Any, written: bool) -> list[Any]:
         else:
             fields.append((each.name, made))
     return sorted(fields, key=len)
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _paragraph(kind: Any) -> str:
@@ -256,7 +266,7 @@ def _built(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return kind[value.name]
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
+        hints = _hints(kind)  # type: ignore[arg-type]
         read = {f.name: getattr(value, f.name) for f in dataclasses.fields(kind)}
         return kind(**{n: _built(hints[n], v) for n, v in read.items() if v is not msgspec.UNSET})  # type: ignore[operator]
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

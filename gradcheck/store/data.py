@@ -108,11 +108,11 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
             return Equals(found[0])
         if found:
             raise GradcheckError(
-                f"its claim is equality with {data.target!r}, and the rule declares {len(found)} targets of that name; "
-                "give each a name of its own"
+                f"its claim is equality with {data.target!r:.200}, and the rule declares {len(found)} targets of that "
+                "name; give each a name of its own"
             )
     raise GradcheckError(
-        f"its claim is equality with {data.target!r}, which is no shipped rule and is not declared by this one; "
+        f"its claim is equality with {data.target!r:.200}, which is no shipped rule and is not declared by this one; "
         "declare it: @gradcheck.rule(gradcheck.Equals(...)), or hand over claims=[gradcheck.Equals(...)]"
     )
 
@@ -147,13 +147,13 @@ def network_from(data: Any, declared: Iterable[RecurrentNetwork] = ()) -> Recurr
             found.append(each)
     if not found:
         raise GradcheckError(
-            f"its network is {data.repr:.100} of the class {data.qualname:.100}, which this rule does not declare; "
+            f"its network is {data.repr!r:.100} of the class {data.qualname!r:.100}, which this rule does not declare; "
             "declare it: @gradcheck.rule(..., networks=[...]), or hand over networks=[...]"
         )
     if len(found) > 1:
         raise GradcheckError(
-            f"its network is {data.repr:.100}, and the rule declares {len(found)} that look like that; give the class "
-            f"{data.qualname:.100} a repr that tells them apart"
+            f"its network is {data.repr!r:.100}, and the rule declares {len(found)} that look like that; give the "
+            f"class {data.qualname!r:.100} a repr that tells them apart"
         )
     return found[0]
 
@@ -231,4 +231,5 @@ def _floats(value: Any, name: str, axes: int) -> Any:
             return float.fromhex(value) if "x" in value else float(value)
     except OverflowError:
         raise GradcheckError(f"{name} holds {value:.40}, which no float holds") from None
-    raise GradcheckError(f"{name} holds {value!r:.40}; wanted lists of numbers as text, such as '0.5' or '0x1p-1'")
+    came = repr(value[:40]) if isinstance(value, str) else f"a {type(value).__name__}"
+    raise GradcheckError(f"{name} holds {came}; wanted lists of numbers as text, such as '0.5' or '0x1p-1'")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from ..reference.errors import GradcheckError
-from .codec import dumps, loads, package_version, to_data
+from .codec import dumps, loads, package_version, printable, to_data
 from .files import check_place
 
 FORMAT = 2
@@ -160,14 +160,14 @@ def _foreign(path: Path, number: int) -> GradcheckError:
 def _compare(head: _Head, fingerprint: Mapping[str, Any], path: Path) -> None:
     if (head.format, head.gradcheck) != (FORMAT, package_version()):
         raise GradcheckError(
-            f"{path} was written by gradcheck {head.gradcheck:.20} in format {head.format}, this is "
+            f"{path} was written by gradcheck {printable(head.gradcheck):.20} in format {head.format}, this is "
             f"{package_version()} with format {FORMAT}; name another file"
         )
     where, before, now = next(_differences(head.fingerprint, fingerprint, ""), ("", "", ""))
     if where:
         raise GradcheckError(
-            f"{path} holds results of another run: {where:.200} was {before}, and is {now}; name another file, or "
-            "delete that one"
+            f"{path} holds results of another run: {printable(where):.200} was {before}, and is {now}; name another "
+            "file, or delete that one"
         )
 
 

@@ -502,3 +502,17 @@ def test_a_rule_that_ends_its_process_is_not_fixed(name: str, halved: Counterexa
     command = [sys.executable, "-m", "gradcheck", "replay", str(case), f"{rule}:rule"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == status and fragment in done.stdout + done.stderr, done
+
+
+def test_data_that_is_nested_without_end_is_refused(halved: Counterexample) -> None:
+    deep: Any = "1"
+    for _ in range(100_000):
+        deep = [deep]
+    for at in ("arrays", "claim", "settings"):
+        with pytest.raises(GradcheckError, match="nested too deeply|malformed|wanted lists"):
+            replay({**json.loads(halved.to_json()), at: {"R": deep}}, plain_rules.good)
+    within: dict[str, Any] = {}
+    within["a"] = within
+    with pytest.raises(GradcheckError, match="missing required field"):
+        replay(within, plain_rules.good)
+    del deep
