@@ -24,7 +24,8 @@ from .rows import Outcome, Row, at_most
 REPEATS = 5
 _EVERY = """
 from gradcheck.chapters.catalogue import catalogue
-from gradcheck.evidence import Case, formal
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.exact import formal
 from gradcheck.reference.claims import Equals, LagClaim
 from gradcheck.rules.adapt import as_rule
 for rule in map(as_rule, catalogue()):

@@ -262,7 +262,8 @@ def test_whoever_can_derive_it_for_others_is_asked_where_it_is_not_kept(
 _PROVE = """
 import sys
 from gradcheck.algorithms import bptt
-from gradcheck.evidence import Case, formal
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.exact import formal
 from gradcheck.rules.adapt import as_rule
 rule = as_rule(bptt)
 case = Case(rule, rule.declaration.claims[0], rule.declaration.networks[0])
