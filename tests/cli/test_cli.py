@@ -64,6 +64,19 @@ def audit(*arguments: Any) -> Result:
     return run("audit", *arguments, "--effort", "quick")
 
 
+def judged(*arguments: Any) -> tuple[Result, Report]:
+    """One audit, and the report that it wrote."""
+    result = audit(*arguments, "--json", "judged.json")
+    record = from_json(Path("judged.json").read_text())
+    assert isinstance(record, Report)
+    return result, record
+
+
+def words(report: Report) -> dict[str, str]:
+    """The verdicts of a report by claim."""
+    return {verdict.claim: verdict.word for verdict in report.verdicts}
+
+
 def test_a_rule_that_holds_fits_on_a_screen() -> None:
     result = audit(f"{RULES}:good")
     assert result.exit_code == 0, result.output
@@ -82,8 +95,10 @@ def test_limits_end_a_call_and_in_process_there_are_none(tmp_path: Path) -> None
         "@gradcheck.rule()\ndef loops(problem):\n    while True: pass\n"
         "@gradcheck.rule()\ndef stays(problem):\n    assert os.getpid() == PID\n    return bptt(problem)\n"
     )
-    result = audit("here:loops", "--call-seconds", "0.5")
-    assert result.exit_code == 1 and "loops did not return within 0.5 s" in " ".join(result.stdout.split())
+    result, report = judged("here:loops", "--call-seconds", "0.5")
+    assert result.exit_code == 1, result.output
+    assert words(report) == {"pure": "ERROR", "exact": "NOT RUN"}
+    assert "0.5 s" in report.verdicts[0].statement
     assert audit("here:stays").exit_code == 1, "the rule ran in the process of the command"
     assert audit("here:stays", "--in-process").exit_code == 0
 
@@ -95,10 +110,9 @@ def test_verbose_says_what_could_not_be_seen() -> None:
 
 
 def test_a_refuted_rule_shows_a_program_that_runs() -> None:
-    result = audit(f"{RULES}:wrong")
+    result, report = judged(f"{RULES}:wrong")
     assert result.exit_code == 1, result.output
-    assert "wrong: 1 of 2 claims hold" in result.stdout
-    assert "wrong is not exact" in result.stdout
+    assert words(report) == {"pure": "SUPPORTED", "exact": "REFUTED"}
     program = result.stdout[result.stdout.index("import numpy as np") :].split("\n──", 1)[0]
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ran.returncode == 0 and "off by" in ran.stdout, f"{ran.stderr}\n{program}"
@@ -127,9 +141,10 @@ def test_the_names_of_shipped_rules_are_targets() -> None:
 
 
 def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
-    result = audit(f"{RULES}:good", "--claim", "truncated(2)", "--claim", "pure", "--network", "tanh", "--quiet")
+    result, report = judged(f"{RULES}:good", "--claim", "truncated(2)", "--claim", "pure", "--network", "tanh")
     assert result.exit_code == 1, result.output
-    assert "truncated(2) REFUTED, pure SUPPORTED" in result.stdout
+    assert words(report) == {"pure": "SUPPORTED", "truncated(2)": "REFUTED"}
+    assert len(report.networks) == 1
 
 
 def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
@@ -144,9 +159,9 @@ def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
 
 
 def test_a_claim_that_is_not_judged_is_no_pass() -> None:
-    result = audit(f"{RULES}:good", "--claim", "unbiased")
+    result, report = judged(f"{RULES}:good", "--claim", "unbiased")
     assert result.exit_code == 3, result.output
-    assert "NOT RUN         unbiased" in result.stdout
+    assert words(report)["unbiased"] == "NOT RUN"
 
 
 def test_what_a_rule_prints_does_not_reach_the_terminal() -> None:
@@ -219,19 +234,17 @@ def test_a_module_that_cannot_be_imported_is_named(name: str, tmp_path: Path) ->
 def test_one_bad_target_stops_no_other() -> None:
     result = audit("nowhere:rule", f"{RULES}:good", f"{RULES}:two_arguments", f"{RULES}:nothing", "--json", "all.json")
     assert result.exit_code == 1, f"a rule that failed counts before a bad target: {result.output}"
-    assert "there is no module 'nowhere'" in result.stderr
-    assert "two_arguments is two_arguments(problem" in result.stderr
-    assert "good: both claims hold" in result.stdout and "nothing: none of its 2 claims holds" in result.stdout
+    assert "'nowhere'" in result.stderr and "two_arguments" in result.stderr
     record = from_json(Path("all.json").read_text())
     assert isinstance(record, Collection)
-    words = {report.rule.rpartition(":")[2]: [v.word for v in report.verdicts] for report in record.reports}
-    assert words == {
+    found = {report.rule.rpartition(":")[2]: [v.word for v in report.verdicts] for report in record.reports}
+    assert found == {
         "rule": [],
         "good": ["SUPPORTED", "PROVED"],
         "two_arguments": [],
         "nothing": ["REFUTED", "NOT RUN"],
     }
-    assert "there is no module 'nowhere'" in record.reports[0].notes[0]
+    assert "'nowhere'" in record.reports[0].notes[0]
     assert not record.passed
 
 
@@ -275,16 +288,16 @@ def test_a_file_that_cannot_be_written_later_costs_no_other(tmp_path: Path, monk
     monkeypatch.setattr(targets, "resolve", after_the_check)
     result = audit(f"{RULES}:undeclared", "--json", folder / "a.json", "--md", tmp_path / "a.md")
     assert result.exit_code == 2, result.output
-    assert f"the folder {str(folder)!r} does not exist" in result.stderr
-    assert "undeclared: its one claim holds" in result.stdout, "what was computed was not printed"
-    assert "Its one claim holds" in (tmp_path / "a.md").read_text(), "the other file was not written"
+    assert repr(str(folder)) in result.stderr
+    assert "undeclared" in result.stdout, "what was computed was not printed"
+    assert "undeclared" in (tmp_path / "a.md").read_text(), "the other file was not written"
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that even root cannot write into")
 def test_a_folder_that_is_not_writable_has_a_message() -> None:
     result = audit(f"{RULES}:undeclared", "--json", "/proc/report.json")
     assert result.exit_code == 2, result.output
-    assert "'/proc/report.json'" in result.stderr and "cannot write" in result.stderr, result.stderr
+    assert "'/proc/report.json'" in result.stderr, result.stderr
     assert "Traceback" not in result.output
 
 
@@ -301,7 +314,6 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(auditing.Audit, "_judge", interrupted)
     result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
     assert result.exit_code == 130, result.output
-    assert "interrupted; what was judged by now is kept" in result.stderr
     record = from_json(Path("part.json").read_text())
     assert isinstance(record, Collection)
     assert [(r.rule, [v.word for v in r.verdicts]) for r in record.reports] == [
