@@ -808,6 +808,16 @@ def test_series_that_coincide_are_both_seen() -> None:
     assert "4" in widths, "the series beneath is drawn wider"
 
 
+def test_a_drawing_is_slim_and_its_labels_are_whole() -> None:
+    series = {"radius 0.9512": ([0.25, 0.5, 0.75], [0.12345, 0.2, 0.3]), "b": ([0.25], [0.2])}
+    svg = draw(dataclasses.replace(ERRORS, series=series, styles={}, log_y=False, xlabel="step 0.125"))
+    assert "radius 0.9512" in svg and "step 0.125" in svg
+    assert not re.search(r"<[^>]*\d\.\d\d", svg), "coordinates are finer than can be seen"
+    ids = re.findall(r' id="([^"]*)"', svg)
+    assert ids and all(f"#{name}" in svg for name in ids), "an id that nothing uses"
+    assert len(svg) < 12_000
+
+
 # Formulas
 
 
