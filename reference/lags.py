@@ -20,7 +20,8 @@ import numpy as np
 from .cotangents import CotangentSum
 from .networks import base as networks
 from .problem import Problem
-from .tape import Pullback, map_arrays, vjp
+from .tape import Pullback, vjp
+from .tree import map_nest
 from .typing import Array, Gradient, State
 
 Keeps: TypeAlias = Callable[[int, int, int], bool]
@@ -47,12 +48,12 @@ class Unrolled:
     def enter(self, t: int) -> tuple[Sums, Any]:
         """The loss at time t pulled back to the parameters of its readout and to a(t)."""
         parameters, state = self.readout_pulls[t - 1].terms(self.errors[t - 1])
-        return parameters, map_arrays(CotangentSum.array, state)
+        return parameters, map_nest(CotangentSum.array, state)
 
     def back(self, t: int, cotangent: State) -> tuple[Sums, State]:
         """A cotangent of a(t) pulled back to the parameters of step t and to a(t-1)."""
         parameters, state = self.steps[t - 1].terms(cotangent)
-        return parameters, map_arrays(CotangentSum.array, state)
+        return parameters, map_nest(CotangentSum.array, state)
 
     def zero(self) -> Sums:
         return {name: CotangentSum(array) for name, array in self.problem.parameters.items()}
@@ -126,7 +127,7 @@ def _whole(problem: Problem) -> Gradient:
 
 
 def _merge(group: dict[bytes, State], mask: bytes, cotangent: State) -> None:
-    group[mask] = map_arrays(lambda a, b: a + b, group[mask], cotangent) if mask in group else cotangent
+    group[mask] = map_nest(lambda a, b: a + b, group[mask], cotangent) if mask in group else cotangent
 
 
 def _add(total: Sums, terms: Sums) -> None:

@@ -7,7 +7,7 @@ a dyadic rational and is carried over as one.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from .networks import base as networks
 from .scalars.base import FieldArray
 from .scalars.float_ball import FloatBallArray
 from .scalars.scalar import NUMBERS, Scalar
+from .tree import flatten, is_shape, map_nest, path_name
 from .typing import Array, State
 
 _NUMBERS = (Scalar, *NUMBERS)
@@ -51,17 +52,41 @@ def _as_array(value: Any, what: str) -> Array:
 
 
 def map_state(function: Callable[..., Any], state: State, *others: State) -> State:
-    """Apply `function` to the state's array, or to each array of a tuple of them."""
-    if isinstance(state, tuple):
-        return tuple(function(*parts) for parts in zip(state, *others, strict=True))
-    return function(state, *others)
+    """Apply `function` to each array of a state.
+
+    Args:
+        function: Takes an array of `state`, and those at its place in `others`.
+        state: An array, or a nest of tuples, lists and dicts of arrays.
+        others: States of the same structure.
+
+    Returns:
+        The results, nested as the state is.
+    """
+    return map_nest(function, state, *others)
 
 
 def named_state(made: Callable[[str, tuple[int, ...]], Array], shape: Any) -> State:
-    """A state of that shape, each of its arrays made from its name and shape."""
-    if shape and isinstance(shape[0], tuple):
-        return tuple(made(f"initial_state[{i}]", part) for i, part in enumerate(shape))
-    return made("initial_state", shape)
+    """Make a state from its shape, array by array.
+
+    Args:
+        made: Takes the name of an array (initial_state, initial_state[0], initial_state[h]) and its shape.
+        shape: A shape, or a nest of shapes, as `network.state_shape` returns it.
+
+    Returns:
+        The arrays, nested as the shapes are.
+    """
+    names = state_names(shape)
+    return map_shape(lambda part: made(next(names), part), shape)
+
+
+def state_names(shape: Any) -> Iterator[str]:
+    """Yield the names of a state's arrays in order: initial_state, or initial_state[0], initial_state[h][1], ..."""
+    return (path_name("initial_state", path) for path, _ in flatten(shape, is_shape))
+
+
+def map_shape(function: Callable[[tuple[int, ...]], Any], shape: Any) -> Any:
+    """Apply `function` to a state's shape, or to each of a nest of shapes; return the results, nested alike."""
+    return map_nest(lambda part: function(tuple(part)), shape, is_leaf=is_shape)
 
 
 @dataclass(frozen=True)
@@ -115,8 +140,7 @@ class Problem:
             shape = self.network.state_shape(self.sizes)
             put("initial_state", map_shape(lambda s: _zeros(like, s), shape))
         else:
-            put("initial_state", map_state(lambda a: _as_array(a, "initial_state"), self.initial_state))
-        self._check_state()
+            put("initial_state", self._given_state(self.network.state_shape(self.sizes)))
         if self.loss_weights is None:
             put("loss_weights", _zeros(like, (self.inputs.shape[0],)) + 1)
         else:
@@ -163,11 +187,19 @@ class Problem:
         spoken = [letters.get(mark, str(n)) for mark, n in zip(marked, shape, strict=True)]
         return f"({', '.join(spoken)}{',' if len(spoken) == 1 else ''})"
 
-    def _check_state(self) -> None:
-        wanted = self.network.state_shape(self.sizes)
-        came = map_state(lambda a: a.shape, self.initial_state)
-        if came != wanted:
-            raise GradcheckError(f"initial_state has shape {came}; with {self.sizes} it needs {wanted}")
+    def _given_state(self, shape: Any) -> State:
+        """Return the initial state as arrays, nested as `shape` is."""
+        try:
+            state = map_nest(
+                lambda _, part: _as_array(part, "initial_state"), shape, self.initial_state, is_leaf=is_shape
+            )
+            if networks.shapes(state) == networks.plain_shapes(shape):
+                return state
+        except (ValueError, KeyError, TypeError):  # nested otherwise
+            pass
+        came = networks.shapes(map_nest(lambda part: _as_array(part, "initial_state"), self.initial_state))
+        wanted = networks.plain_shapes(shape)
+        raise GradcheckError(f"initial_state has shape {came}; with {self.sizes} it needs {wanted}")
 
     @property
     def T(self) -> int:
@@ -175,7 +207,7 @@ class Problem:
 
     @property
     def sizes(self) -> Sizes:
-        return self.network.sizes_of(self.parameters, self.T)
+        return networks.sizes_of(self.network, self.parameters, self.T)
 
     def map(self, function: Callable[[Array], Array], network: RecurrentNetwork | None = None) -> Problem:
         """This problem with `function` applied to each of its arrays, which must keep their shapes."""
@@ -201,13 +233,8 @@ class Problem:
         return self.map(lambda array: array.copy())
 
     def arrays(self) -> dict[str, Array]:
-        """Every array by name, parameters first; a tuple state as initial_state[0], [1], ..."""
-        state = self.initial_state
-        states = (
-            {f"initial_state[{i}]": s for i, s in enumerate(state)}
-            if isinstance(state, tuple)
-            else {"initial_state": state}
-        )
+        """Return every array by name, parameters first; a nested state as initial_state[0], initial_state[h], ..."""
+        states = {path_name("initial_state", path): array for path, array in flatten(self.initial_state)}
         return {
             **self.parameters,
             "inputs": self.inputs,
@@ -222,13 +249,6 @@ class Problem:
     def prefix(self, T: int) -> Problem:
         """The first T steps of the sequence."""
         return self.replace(inputs=self.inputs[:T], targets=self.targets[:T], loss_weights=self.loss_weights[:T])
-
-
-def map_shape(function: Callable[[tuple[int, ...]], Any], shape: Any) -> Any:
-    """Apply `function` to a state's shape, or to each of a tuple of shapes."""
-    if isinstance(shape, tuple) and shape and isinstance(shape[0], tuple):
-        return tuple(function(part) for part in shape)
-    return function(shape)
 
 
 def _zeros(like: Array, shape: tuple[int, ...]) -> Array:

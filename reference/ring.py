@@ -10,7 +10,8 @@ the truth.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Protocol
 
@@ -183,5 +184,13 @@ def _generic(
 def _summed(terms: Iterable[dict[str, Array]]) -> dict[str, Array]:
     total: dict[str, Array] = {}
     for term in terms:
-        total = {name: total[name] + term[name] for name in term} if total else dict(term)
+        total = {name: by_entry(operator.add, total[name], term[name]) for name in term} if total else dict(term)
     return total
+
+
+def by_entry(operation: Callable[[Any, Any], Any], a: Array, b: Array) -> Array:
+    """Return the sum, say, of two arrays of native polynomials of one shape, () included.
+
+    A polynomial outside an array is a sequence to NumPy, which would take it apart.
+    """
+    return np.asarray(operation(a.reshape(-1), b.reshape(-1)).reshape(a.shape))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from . import tape_rules as rules
 from .cotangents import CotangentSum, as_array
 from .errors import GradcheckError, UnsupportedOperation
 from .tape_composites import COMPOSITES
+from .tree import map_nest
 from .typing import Array
 
 _BUILD = "build the array with np.concatenate, np.stack or np.where"
@@ -282,24 +283,13 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
 _signature = cache(inspect.signature)
 
 
-def map_arrays(function: Callable[..., Any], structure: Any, *others: Any) -> Any:
-    """`function` of each array in a nest of tuples, lists and mappings, and of those in its place in `others`."""
-    if isinstance(structure, (np.ndarray, Traced, CotangentSum)):
-        return function(structure, *others)
-    if isinstance(structure, Mapping):
-        return {name: map_arrays(function, part, *(o[name] for o in others)) for name, part in structure.items()}
-    if isinstance(structure, (tuple, list)):
-        return type(structure)(map_arrays(function, *parts) for parts in zip(structure, *others, strict=True))
-    return function(structure, *others)
-
-
 def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Pullback]:
     """The function's outputs and its pullback.
 
     inputs, outputs: arrays of any scalar and shape, or tuples, lists and mappings of them. Arrays that
     the function closes over are constants. Raises `UnsupportedOperation` for an operation without a rule.
     """
-    leaves = map_arrays(lambda array: Traced(as_array(array), leaf=True), inputs)
+    leaves = map_nest(lambda array: Traced(as_array(array), leaf=True), inputs)
     try:
         traced = function(*leaves)
     except ValueError as error:
@@ -307,7 +297,7 @@ def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Pullback]:
         if isinstance(error.__cause__, UnsupportedOperation):
             raise error.__cause__ from None
         raise
-    return map_arrays(_output, traced), Pullback(traced, leaves)
+    return map_nest(_output, traced), Pullback(traced, leaves)
 
 
 def _output(result: Any) -> Array:
@@ -324,7 +314,7 @@ class Pullback:
         self._outputs, self._leaves = outputs, leaves
         reached: dict[int, Traced] = {}
         waiting: list[Traced] = []
-        map_arrays(lambda x: waiting.append(x) if isinstance(x, Traced) and x.active else None, outputs)
+        map_nest(lambda x: waiting.append(x) if isinstance(x, Traced) and x.active else None, outputs)
         while waiting:
             node = waiting.pop()
             if node.order not in reached:
@@ -337,16 +327,16 @@ class Pullback:
 
         Raises `GradcheckError` for a cotangent whose shape is not its output's.
         """
-        return map_arrays(CotangentSum.array, self.terms(cotangents))
+        return map_nest(CotangentSum.array, self.terms(cotangents))
 
     def terms(self, cotangents: Any) -> Any:
         """The same as sums that are not yet formed, to be joined over many calls."""
         sums = {node.order: CotangentSum(node.payload) for node in self._nodes}
-        map_arrays(lambda output, g: self._seed(sums, output, g), self._outputs, cotangents)
+        map_nest(lambda output, g: self._seed(sums, output, g), self._outputs, cotangents)
         for node in self._nodes:
             if node.parents and sums[node.order].terms:
                 self._spread(sums, node)
-        return map_arrays(lambda leaf: sums.get(leaf.order) or CotangentSum(leaf.payload), self._leaves)
+        return map_nest(lambda leaf: sums.get(leaf.order) or CotangentSum(leaf.payload), self._leaves)
 
     def _seed(self, sums: dict[int, CotangentSum], output: Any, g: Any) -> None:
         payload = _payload(output)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..reference import lags
 from ..reference.claims import Claim, Equals, Exact, LagClaim
+from ..reference.cotangents import as_array
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
@@ -51,7 +52,7 @@ def planted(claim: Claim, problem: Problem, promised: Gradient, lag: int | None 
     """`promised` without one lag of the last loss, the longest that it keeps if left out: wrong by exactly one path."""
     gone = longest_kept(claim, problem.T) if lag is None else lag
     missing = lags.gradient(problem, lambda t, k, T: t == T and k == gone)
-    return {name: promised[name] - missing[name] for name in promised}
+    return {name: as_array(promised[name] - missing[name], promised[name]) for name in promised}
 
 
 def entries(gradient: Gradient) -> list[tuple[str, tuple[int, ...], Any]]:
@@ -59,5 +60,5 @@ def entries(gradient: Gradient) -> list[tuple[str, tuple[int, ...], Any]]:
     return [
         (name, index, value)
         for name, array in gradient.items()
-        for index, value in zip(np.ndindex(*array.shape), np.asarray(array).reshape(-1).tolist(), strict=True)
+        for index, value in zip(np.ndindex(*np.shape(array)), np.asarray(array).reshape(-1).tolist(), strict=True)
     ]

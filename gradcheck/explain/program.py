@@ -25,6 +25,7 @@ from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windo
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork
 from ..reference.networks.activations import ACTIVATIONS
 from ..reference.problem import Problem
+from ..reference.tree import children
 
 _ACTIVATIONS = {
     "identity": "s",
@@ -103,7 +104,7 @@ def snippet(
     head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
-        *comment(f"What {case.rule.name}({called})[{name!r}][{index}] was:"),
+        *comment(f"What {case.rule.name}({called})[{name!r}][{index or '()'}] was:"),
         f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
         *_code(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
@@ -161,14 +162,23 @@ def _numbers(problem: Problem) -> list[str]:
         for key, value in parameters.items():
             lines += array_lines(f"    {key!r}: ", value, ",")
         lines.append("}")
-    if isinstance(problem.initial_state, tuple):
-        lines.append("initial_state = (")
-        for key in [key for key in arrays if key.startswith("initial_state[")]:
-            lines += array_lines("    ", arrays.pop(key), ",")
-        lines.append(")")
+    if children(problem.initial_state) is not None:
+        lines += _nest_lines("initial_state = ", problem.initial_state)
+        arrays = {key: array for key, array in arrays.items() if not key.startswith("initial_state")}
     for key, value in arrays.items():
         lines += array_lines(f"{key} = ", value)
     return [*lines, f"T = {problem.T}", ""]
+
+
+def _nest_lines(before: str, nest: Any, after: str = "") -> list[str]:
+    """Return lines that give a nest of arrays between two texts."""
+    parts = children(nest)
+    if parts is None:
+        return array_lines(before, nest, after)
+    named, indent = isinstance(nest, dict), " " * (len(before) - len(before.lstrip()) + 4)
+    first, last = ("{", "}") if named else ("[", "]") if isinstance(nest, list) else ("(", ")")
+    inner = [_nest_lines(f"{indent}{key!r}: " if named else indent, part, ",") for key, part in parts]
+    return [before + first, *(line for lines in inner for line in lines), indent[4:] + last + after]
 
 
 def shipped(network: RecurrentNetwork) -> bool:
@@ -196,18 +206,27 @@ def _of_network(problem: Problem) -> list[str]:
     ]
 
 
+_AS_COMPLEX = [
+    "def as_complex(a):",
+    "    if isinstance(a, dict):",
+    "        return {key: as_complex(part) for key, part in a.items()}",
+    "    return type(a)(map(as_complex, a)) if isinstance(a, (tuple, list)) else a.astype(complex)",
+    "",
+]
+
+
 def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
     name, index = _place(entry)
-    many = isinstance(problem.initial_state, tuple)
-    start = "tuple(part.astype(complex) for part in initial_state)" if many else "initial_state.astype(complex)"
+    nested = children(problem.initial_state) is not None
     return [
+        *(_AS_COMPLEX if nested else []),
         "# Does the loss at t count the use of the parameters at t - k?",
         f"def keeps(t, k): return {keeps}",
         "",
         "def true_entry(name, index):",
         "    total = 0.0",
         "    for t in range(1, T + 1):",
-        f"        a = {start}",
+        f"        a = {'as_complex(initial_state)' if nested else 'initial_state.astype(complex)'}",
         "        for s in range(1, t + 1):",
         "            p = {n: value.astype(complex) for n, value in parameters.items()}",
         "            if keeps(t, t - s):",

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
-from ..reference.problem import Problem, map_state
+from ..reference.problem import Problem, map_state, state_names
+from ..reference.tree import flatten, is_shape
 from ..reference.typing import Array
 
 Move: TypeAlias = Callable[[Problem], Problem]
@@ -118,11 +119,8 @@ def _without(problem: Problem, letter: str, index: int) -> Problem:
         return array
 
     shapes = network.parameter_shapes(marks)
-    state: Any = network.state_shape(marks)
-    if isinstance(problem.initial_state, tuple):
-        state = tuple(cut(a, s) for a, s in zip(problem.initial_state, state, strict=True))
-    else:
-        state = cut(problem.initial_state, state)
+    marked = iter(shape for _, shape in flatten(network.state_shape(marks), is_shape))
+    state = map_state(lambda array: cut(array, next(marked)), problem.initial_state)
     return problem.replace(
         parameters={name: cut(array, shapes[name]) for name, array in problem.parameters.items()},
         inputs=cut(problem.inputs, (1, marks.D)),
@@ -141,10 +139,8 @@ def _with(problem: Problem, name: str, part: slice, value: float) -> Problem:
 
     if name in problem.parameters:
         return problem.replace(parameters={**problem.parameters, name: put(problem.parameters[name])})
-    if name.startswith("initial_state["):
-        number = int(name.removeprefix("initial_state[").rstrip("]"))
-        parts = [put(part) if n == number else part for n, part in enumerate(problem.initial_state)]
-        return problem.replace(initial_state=tuple(parts))
-    if name == "initial_state":
-        return problem.replace(initial_state=map_state(put, problem.initial_state))
+    if name.startswith("initial_state"):
+        names = state_names(problem.network.state_shape(problem.sizes))
+        state = map_state(lambda array: put(array) if next(names) == name else array, problem.initial_state)
+        return problem.replace(initial_state=state)
     return problem.replace(**{name: put(getattr(problem, name))})

@@ -11,6 +11,7 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask, step
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.scalars.base import Field
+from ..reference.tree import leaves
 from ..reference.typing import Array
 
 _GRID = 2.0**-12
@@ -126,7 +127,7 @@ def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = F
     )
     base = lively(4, 3, 2, 2)
     found["a unit without weights"] = base.replace(
-        parameters={n: a * [1.0, 0.0, 1.0] if a.shape[-1] == 3 else a for n, a in base.parameters.items()}
+        parameters={n: a * [1.0, 0.0, 1.0] if a.shape[-1:] == (3,) else a for n, a in base.parameters.items()}
     )
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
@@ -168,6 +169,8 @@ def _free_targets(network: RecurrentNetwork) -> bool:
 def _by_unit(array: Array, factors: Array) -> Array:
     """The array with each unit's entries, along the axis that has the units once or several times, times its factor."""
     scaled, units = array, len(factors)
+    if not array.ndim:
+        return array
     if array.shape[-1] % units == 0:
         scaled = array * np.tile(factors, array.shape[-1] // units)
     elif array.shape[0] % units == 0:
@@ -193,7 +196,7 @@ def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -
         values = {n: np.full(s, parameter if n == name else 0.0) for n, s in network.parameter_shapes(sizes).items()}
         start = map_shape(lambda s: np.full(s, value if what == "state" else 0.0), network.state_shape(sizes))
         reached = step(network, values, start, np.full(sizes.D, value if what == "input" else 0.0))
-        return np.concatenate([part.reshape(-1) for part in (reached if isinstance(reached, tuple) else (reached,))])
+        return np.concatenate([np.asarray(part).reshape(-1) for part in leaves(reached)])
 
     try:
         with np.errstate(all="ignore"):

@@ -294,7 +294,7 @@ def shapes(value: Any) -> Any:
 
 def plain_shapes(shape: Any) -> Any:
     """Return a state's shape with each shape a tuple of ints, nested as it came."""
-    return map_nest(lambda part: tuple(int(n) for n in part), shape, is_leaf=is_shape)
+    return map_nest(lambda part: tuple(n.__index__() for n in part), shape, is_leaf=is_shape)
 
 
 def _check_shape(network: RecurrentNetwork, method: str, came: Any, wanted: Any) -> None:

@@ -28,6 +28,7 @@ from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.residues.array import ResidueArray, ResidueField
 from gradcheck.reference.tape import Traced, vjp
+from gradcheck.reference.tree import map_nest
 
 PRECISE, STEP, DIGITS = PreciseField(60), 1e-20, 30
 RATIONAL = RationalField()
@@ -187,7 +188,7 @@ def arrays_for(operation: Operation, seed: int = 0) -> list[np.ndarray]:
 
 def leaves(structure: Any) -> list[np.ndarray]:
     found: list[np.ndarray] = []
-    tape.map_arrays(lambda x: found.append(np.asarray(x)), structure)
+    map_nest(lambda x: found.append(np.asarray(x)), structure)
     return found
 
 
@@ -200,7 +201,7 @@ def pairing(a: Any, b: Any) -> Any:
 
 def cotangents_like(outputs: Any, lift: Callable[[Any], Any], seed: int = 1) -> Any:
     rng = np.random.default_rng(seed)
-    return tape.map_arrays(lambda o: lift(np.asarray(rng.integers(1, 9, size=np.shape(o)) / 4)), outputs)
+    return map_nest(lambda o: lift(np.asarray(rng.integers(1, 9, size=np.shape(o)) / 4)), outputs)
 
 
 def slope_both_ways(operation: Operation, field: Any, traced: tuple[bool, ...]) -> tuple[Any, Any]:
@@ -260,7 +261,7 @@ def test_floats_run_the_same_and_keep_their_value_and_dtype(operation: Operation
     for ours, theirs in zip(leaves(outputs), leaves(operation.function(*arrays)), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
-    found = pullback(tape.map_arrays(lambda o: np.ones(o.shape, o.dtype), outputs))
+    found = pullback(map_nest(lambda o: np.ones(o.shape, o.dtype), outputs))
     assert [(f.shape, f.dtype) for f in found] == [(a.shape, a.dtype) for a in arrays]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
-from ...reference.ring import FormalReference, keepable
+from ...reference.ring import FormalReference, by_entry, keepable
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
 from ...store import cache
@@ -233,7 +234,7 @@ def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progres
         if isinstance(claim, LagClaim):
             tally.planted += 1
             term = ref.term(T, longest_kept(claim, T))
-            fault = {n: a - term[n] for n, a in promised.items()}
+            fault = {n: by_entry(operator.sub, a, term[n]) for n, a in promised.items()}
             tally.rejected += _first_difference(ref, promised, fault) is not None
     return None
 

@@ -25,7 +25,7 @@ from ...reference import lags
 from ...reference.claims import Claim
 from ...reference.problem import Problem
 from ...reference.scalars.rounded import RoundedField
-from ...reference.tape import map_arrays
+from ...reference.tree import map_nest
 from ...reference.typing import Array, Gradient
 from ..target import expected
 
@@ -76,18 +76,18 @@ def _reach(problem: Problem) -> float:
 def _size(state: Any) -> float:
     """The sum of the absolute values of all entries."""
     sizes: list[float] = []
-    map_arrays(lambda array: sizes.append(float(np.abs(array).sum())), state)
+    map_nest(lambda array: sizes.append(float(np.abs(array).sum())), state)
     return sum(sizes)
 
 
 def _units(state: Any) -> list[Any]:
     """Every unit vector of a state's shape."""
     parts: list[Array] = []
-    map_arrays(parts.append, state)
+    map_nest(parts.append, state)
     made = []
     for chosen, index in ((k, index) for k, part in enumerate(parts) for index in np.ndindex(*part.shape)):
         zeros = [np.zeros(part.shape) for part in parts]
         zeros[chosen][index] = 1
         remaining = iter(zeros)
-        made.append(map_arrays(lambda _, r=remaining: next(r), state))
+        made.append(map_nest(lambda _, r=remaining: next(r), state))
     return made

@@ -156,7 +156,7 @@ def coarsest(result: Gradient, dtype: Any) -> Any:
 def midpoints(gradient: Gradient, field: BallField) -> Gradient:
     """Balls as the float64 nearest to their middle."""
     return {
-        name: np.array([float(ball.mid()) for ball in field.natives(array)]).reshape(array.shape)
+        name: np.array([float(ball.mid()) for ball in field.natives(array)]).reshape(np.shape(array))
         for name, array in gradient.items()
     }
 

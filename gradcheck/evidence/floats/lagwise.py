@@ -63,7 +63,7 @@ def owners(problem: Problem) -> Owners:
     active: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for k in range(T):
         for name, array in terms[T, k].items():
-            for index in zip(*np.nonzero(array), strict=True):
+            for index in np.argwhere(array):
                 active.setdefault((name, tuple(map(int, index))), []).append(k)
     found: Owners = {}
     for entry, ks in active.items():

@@ -38,7 +38,7 @@ def liveness(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) 
     size = living_sizes(network, size)
     problem = lively_problem(network, size, seed, weighted=weighted)
     whole = lags.gradient(problem)
-    dead = tuple(f"{n}{list(map(int, i))}" for n, a in whole.items() for i in np.argwhere(a == 0))
+    dead = tuple(f"{n}{list(map(int, i)) or ''}" for n, a in whole.items() for i in np.argwhere(a == 0))
     faintest, at = float("inf"), 0
     for (_, k), term in lags.of_last_loss(problem).items():
         share = max(float((np.abs(term[n]) / np.where(whole[n] == 0, 1, np.abs(whole[n]))).max()) for n in term)
