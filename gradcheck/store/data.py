@@ -18,7 +18,8 @@ import numpy as np
 from ..algorithms import CATALOGUE
 from ..reference.claims import CLAIMS, Claim, Equals, LagClaim
 from ..reference.errors import GradcheckError
-from ..reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
+from ..reference.networks import registry
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem, named_state
 from ..reference.typing import Array
 from ..rules.adapt import as_rule
@@ -55,13 +56,12 @@ class EqualsData(msgspec.Struct, tag="equals", **_STRICT):
     target: Name
 
 
-SHIPPED: dict[str, Any] = {"Network": Network, "ContextNetwork": ContextNetwork}
 NETWORKS = tuple(
     msgspec.defstruct(
         kind, [("activation", Name), ("output", Name), ("loss", Name)], tag=kind,
         namespace=_documented("A shipped network, by the names of its functions."), **_STRICT,
     )
-    for kind in SHIPPED
+    for kind in registry.SHIPPED
 )  # fmt: skip
 
 
@@ -119,12 +119,8 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
 
 def network_as_data(network: RecurrentNetwork) -> dict[str, str]:
     """Return {"kind": "Network", "activation": "tanh", ...}, or {"kind": "own", "class": ..., "repr": ...}."""
-    known: Any = network
-    for kind, made in SHIPPED.items():
-        if type(network) is made:
-            names = {"activation": known.activation.name, "output": known.head.output.name, "loss": known.loss.name}
-            if _shipped(made, names) == network:
-                return {"kind": kind, **names}
+    if data := registry.to_data(network):
+        return data
     return {"kind": "own", "class": f"{type(network).__module__}:{type(network).__qualname__}", "repr": _shown(network)}
 
 
@@ -139,7 +135,8 @@ def network_from(data: Any, declared: Iterable[RecurrentNetwork] = ()) -> Recurr
         GradcheckError: It is not among them, or its functions have unknown names.
     """
     if not isinstance(data, OwnNetwork):
-        return SHIPPED[data.__struct_config__.tag](**msgspec.structs.asdict(data))  # type: ignore[no-any-return]
+        shipped: Any = registry.from_data({"kind": data.__struct_config__.tag, **msgspec.structs.asdict(data)})
+        return shipped  # type: ignore[no-any-return]
     found = []
     for each in declared:
         own = network_as_data(each)
@@ -195,13 +192,6 @@ def array_schema(kind: Any) -> dict[str, Any]:
             {"type": "array", "items": {"$ref": "#/$defs/array"}},
         ],
     }
-
-
-def _shipped(made: Any, names: Mapping[str, str]) -> Any:
-    try:
-        return made(**names)
-    except GradcheckError:
-        return None
 
 
 def _shown(network: RecurrentNetwork) -> str:

@@ -31,7 +31,8 @@ from gradcheck.records import Chapter, Collection, Counterexample, Evidence, Rep
 from gradcheck.reference.circuit import LagCircuit
 from gradcheck.reference.claims import parse_claim
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.networks.base import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
+from gradcheck.reference.networks.base import Sizes
 from gradcheck.report import from_json, to_json
 from gradcheck.rules.adapt import as_rule
 from gradcheck.store import cache, case
