@@ -18,8 +18,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .engine.audit import audit as audit
-    from .engine.isolation.parent import Limits as Limits
     from .engine.replay import replay as replay
+    from .engine.request import Limits as Limits
     from .explain.replay import Outcome as Outcome
     from .explain.replay import Replay as Replay
     from .pytest_plugin import parametrize as parametrize
@@ -67,7 +67,7 @@ _CLAIMS = (
 )
 _HOME = {
     "audit": "engine.audit",
-    "Limits": "engine.isolation.parent",
+    "Limits": "engine.request",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gradcheck.engine.auditing import Effort
 from gradcheck.evidence.exact import enclosure
 from gradcheck.evidence.floats import blackbox, properties
 from gradcheck.evidence.floats.plans import FloatSizes
+from gradcheck.judge.effort import Effort
 from gradcheck.reference.networks.base import Sizes
 
 BRIEF = Effort(

@@ -36,26 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-ISOLATING = {
-    "test_cli.py",
-    "test_examples.py",
-    "test_isolation.py",
-    "test_pytest_plugin.py",
-    "test_scale_processes.py",
-}
-"""Files whose audits run as a user's do, in processes of their own."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These first: once JAX is in use in a process, rules that do not pickle can no more be judged in another."""
-    items.sort(key=lambda item: item.path.name not in ISOLATING)
-
-
 @pytest.fixture(autouse=True)
-def in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the audits of other files here, so that none depends on what was imported before it."""
-    if request.path.name not in ISOLATING:
-        monkeypatch.setattr("gradcheck.engine.isolation.parent.judge", lambda audit, limits: None)
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each audit one worker: the processes of pytest-xdist take the cores already."""
+    monkeypatch.setattr("gradcheck.engine.executors.available", lambda: 1)
 
 
 @pytest.fixture
@@ -63,7 +47,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
     from brief import BRIEF
 
-    from gradcheck.engine.effort import EFFORTS
+    from gradcheck.judge.effort import EFFORTS
 
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
     monkeypatch.setattr("gradcheck.evidence.floats.blackbox.telling_problems", lambda *_, **__: {})

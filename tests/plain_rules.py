@@ -312,3 +312,8 @@ def settings_without_the_name(problem: Problem, *, tau: int = 1) -> Any:
 
 def crashes(problem: Problem) -> Any:
     ctypes.string_at(0)
+
+
+def loops(problem: Problem) -> Any:
+    while True:
+        pass

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.effort import QUICK, Effort
 from ..evidence.base import Case, Finding, spread
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import blackbox, lagwise, properties
@@ -18,6 +17,7 @@ from ..evidence.floats import plans as floats
 from ..evidence.preconditions import purity
 from ..faults import FAULTS
 from ..faults.fault import BASES, Base, Fault
+from ..judge.effort import QUICK, Effort
 from ..problems.lively import lively_problem, telling_problems
 from ..records import Chapter, Status
 from ..reference.claims import Pure, Settings

@@ -23,6 +23,7 @@ from .options import (
     DaskOption,
     Effort,
     EffortOption,
+    EventsOption,
     HtmlOption,
     InProcessOption,
     JobsOption,
@@ -104,6 +105,7 @@ def audit(
     results: ResultsOption = None,
     dask: DaskOption = None,
     budget: BudgetOption = None,
+    events: EventsOption = None,
     in_process: InProcessOption = False,
     call_seconds: CallSecondsOption = 60.0,
     memory: MemoryOption = 4.0,
@@ -126,19 +128,17 @@ def audit(
         options.outputs(case=case)
         networks, expected = options.networks(network), options.expected(expect)
         limits = options.limits(call_seconds, memory)
-        minutes, pool = options.minutes(budget), options.pool(jobs, results, dask, budget)
+        minutes = options.minutes(budget)
+        executor = options.executor(jobs, results, dask, in_process=in_process)
     session = Session(paths, case=case, quiet=quiet, verbose=verbose)
     claims = options.claims(claim, session)
     with session.interruptible():
         wanted = [pair for target in targets for pair in session.resolve(target)]
-        how: dict[str, Any] = {"claims": claims, "networks": networks, "expected": expected}
+        how: dict[str, Any] = {"claims": claims and tuple(claims), "networks": networks and tuple(networks)}
+        how["expected"] = expected
         how |= {"effort": effort.value, "seed": seed}
-        isolated = not in_process
-        if pool is not None:
-            session.audits(wanted, pool, results=results, minutes=minutes, isolated=isolated, limits=limits, **how)
-        else:
-            for name, rule in wanted:
-                session.audit(name, rule, **how, isolated=isolated, limits=limits)
+        how["limits"] = None if in_process else limits
+        session.audits(wanted, executor, results=results, minutes=minutes, events=events, **how)
     session.finish()
 
 

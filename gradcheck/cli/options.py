@@ -5,6 +5,7 @@ Each parser raises `GradcheckError` for text that it cannot read, with an exampl
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -45,6 +46,9 @@ DaskOption = Annotated[
 ]
 BudgetOption = Annotated[
     str | None, typer.Option(metavar="minutes=N", help="Spend this much more time on further evidence.")
+]
+EventsOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write every event as it happens, as JSON lines (.jsonl).")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, and one line per rule.")]
 
@@ -93,28 +97,33 @@ def minutes(text: str | None) -> float:
     return minutes
 
 
-def pool(jobs: int | None, results: Path | None, dask: str | None, budget: str | None) -> Any:
-    """Return the pool that runs the tasks of an audit, or None to run them in this process.
+def executor(jobs: int | None, results: Path | None, dask: str | None, *, in_process: bool) -> Any:
+    """Return a context with the executor of an audit's tasks.
 
-    Raises:
-        GradcheckError: The options contradict each other, or no results can be saved there.
+    Args:
+        jobs: number of workers; one for each core if None.
+        results: file that keeps results, checked before any work is done.
+        dask: address of a Dask scheduler.
+        in_process: whether rules run in this process.
     """
+    from ..engine.executors import Here, Workers, available
     from ..reference.errors import GradcheckError
 
-    if results is not None and results.suffix.lower() != ".jsonl" and not results.is_dir():
-        raise GradcheckError(f"--results writes a .jsonl file; got {str(results)!r}")
-    if jobs is None and results is None and dask is None and budget is None:
-        return None
-    from ..engine import pools
-    from ..store.files import check_place
-
     if results is not None:
-        check_place(results, "saved.jsonl")
-    if dask is None:
-        return pools.processes(jobs)
-    if jobs is not None:
-        raise GradcheckError("--jobs runs processes here, --dask uses those of a cluster; give one of them")
-    return pools.dask(dask)
+        from ..store.files import check_place
+
+        if results.suffix.lower() != ".jsonl" and not results.is_dir():
+            raise GradcheckError(f"--results writes a .jsonl file; got {str(results)!r}")
+        check_place(results, "found.jsonl")
+    if dask is not None:
+        if jobs is not None:
+            raise GradcheckError("--jobs asks for processes here, --dask for those of a cluster; give one of them")
+        from ..engine.executors import dask as cluster
+
+        return cluster(dask)
+    if in_process and jobs is None:
+        return contextlib.nullcontext(Here())
+    return contextlib.nullcontext(Workers(available() if jobs is None else jobs))
 
 
 def limits(call_seconds: float, memory: float) -> Any:
@@ -127,7 +136,7 @@ def limits(call_seconds: float, memory: float) -> Any:
     Raises:
         GradcheckError: A limit is not positive and finite.
     """
-    from ..engine.isolation.parent import Limits
+    from ..engine.request import Limits
     from ..reference.errors import GradcheckError
 
     for option, value in (("--call-seconds", call_seconds), ("--memory", memory)):

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..engine.isolation.parent import Limits
-    from ..engine.pools import Pool
-    from ..engine.units import Asked
+    from ..engine.events import AuditFinished, Event
+    from ..engine.executors import TaskExecutor
+    from ..engine.request import AuditRequest
     from ..records import Chapter, Collection, Counterexample, Report
 
 INTERRUPTED = 130
@@ -49,6 +49,44 @@ class _Unusable:
     """What stands in place of a rule that could not be loaded."""
 
     problem: str
+
+
+class _Handler:
+    """Shows the events of a run, and hands each report over, in the order of the requests."""
+
+    def __init__(self, session: Session, requests: Sequence[AuditRequest]) -> None:
+        from ..engine.events import Fold
+
+        self._session, self._requests = session, requests
+        self._folds = [Fold() for _ in requests]
+        self._finished: dict[int, AuditFinished] = {}
+        self._next = 0
+
+    def __call__(self, event: Event) -> None:
+        from ..engine import events
+
+        if isinstance(event, events.Progress):
+            self._session.progress(event.text)
+        if event.audit < 0:
+            return
+        self._folds[event.audit](event)
+        if isinstance(event, events.EvidenceFound) and len(self._requests) == 1:
+            self._session.progress.found(event.claim, event.evidence)
+        if isinstance(event, events.AuditFinished):
+            self._finished[event.audit] = event
+            while self._next in self._finished:
+                self._hand_over(self._next)
+                self._next += 1
+
+    def _hand_over(self, number: int) -> None:
+        end, fold = self._finished[number], self._folds[number]
+        report = fold.report if fold.started is not None else None
+        problem = f"gradcheck itself failed; please report this:\n{end.problem}" if end.broken else end.problem
+        self._session.take(self._requests[number].name, report, problem, end.seconds, end.interrupted)
+
+    def told(self, problem: str) -> bool:
+        """Whether this problem was told of an audit already."""
+        return any(end.problem == problem for end in self._finished.values())
 
 
 class Session:
@@ -93,74 +131,93 @@ class Session:
         self._complain_of(target, message)
         return [(target, _Unusable(message))]
 
-    def audit(self, name: str, rule: Any, **how: Any) -> None:
-        """Audit one rule and print what came of it; a rule that cannot be judged stops no other."""
-        if isinstance(rule, _Unusable):
-            self._leave_out(name, rule.problem)
-            return
-        from ..reference.errors import GradcheckError
-
-        problem = ""
-        with self.progress:
-            self.progress(f"loading {name}")
-            try:
-                from ..engine.audit import audit
-
-                found = audit(rule, progress=self.progress, found=self.progress.found, **how)
-            except GradcheckError as error:
-                problem = str(error)
-            except Exception:
-                problem = f"gradcheck itself failed on {name}; please report this:\n{traceback.format_exc()}"
-            seconds = self.progress.seconds
-        if problem:
-            self._complain_of(name, problem)
-            self._leave_out(name, problem)
-        else:
-            self._keep(found, seconds)
-
     def audits(
-        self, wanted: Sequence[tuple[str, Any]], pool: AbstractContextManager[Pool], *, results: Path | None,
-        minutes: float, isolated: bool, limits: Limits, **how: Any,
+        self, wanted: Sequence[tuple[str, Any]], executor: AbstractContextManager[TaskExecutor], *,
+        results: Path | None = None, minutes: float = 0.0, events: Path | None = None, **how: Any,
     ) -> None:  # fmt: skip
-        """Audit rules in units that the pool makes, and print in order what came of each."""
-        from ..engine.running import audits
-        from ..engine.units import Asked
+        """Audit rules on the executor, and print in order the report of each; one that fails stops no other.
+
+        Args:
+            wanted: each rule and its name, as `resolve` returns them.
+            executor: where the tasks of the audits are performed.
+            results: file of JSON lines that keeps results as they arrive.
+            minutes: time to spend on further evidence.
+            events: file of JSON lines that takes every event.
+            how: further fields of each `AuditRequest`.
+        """
+        from ..engine.request import AuditRequest
+        from ..engine.run import Interrupted, run
         from ..reference.errors import GradcheckError
         from ..rules.load import findable
 
-        left_out, asked = dict[str, str](), list[Asked]()
-        for name, rule in dict(wanted).items():  # what is named twice is audited once
-            each = Asked(name, findable(name), limits=limits if isolated else None, **how)
-            try:
-                if not isinstance(rule, _Unusable):
-                    each.rule()
-                    asked.append(each)
-                    continue
-                left_out[name] = rule.problem
-            except GradcheckError as error:
-                left_out[name] = str(error)
-                self._complain_of(name, str(error))
-        heard = None if len(asked) != 1 else lambda asked, claim, evidence: self.progress.found(claim, evidence)
+        left_out, requests = dict[str, str](), list[AuditRequest]()
+        with self.progress:
+            for name, rule in dict(wanted).items():  # a rule that is named twice is audited once
+                self.progress(f"loading {name}")
+                request = AuditRequest(findable(name), name=name, **how)
+                try:
+                    if not isinstance(rule, _Unusable):
+                        request.prepare()
+                        requests.append(request)
+                        continue
+                    left_out[name] = rule.problem
+                except GradcheckError as error:
+                    left_out[name] = str(error)
+        for name, problem in left_out.items():
+            if not isinstance(dict(wanted)[name], _Unusable):
+                self._complain_of(name, problem)
+        for name, problem in left_out.items():
+            self._leave_out(name, problem)
+        handler = _Handler(self, requests)
         try:
-            with self.progress, pool as opened:
-                audits(
-                    asked, opened, results=results, minutes=minutes, progress=self.progress, found=heard,
-                    finished=lambda asked, report: self._keep_aside(report), failed=self._failed_aside,
-                )  # fmt: skip
+            with self.progress, executor as opened, self._written(events) as write:
+                if requests:
+                    run(requests, opened, handlers=[handler, write], results=results, minutes=minutes)
+        except Interrupted:
+            raise KeyboardInterrupt from None
         except GradcheckError as error:
-            self.reject(str(error))
-        finally:
-            for name, problem in left_out.items():
+            if not handler.told(str(error)):
+                self.reject(str(error))
+        except Exception as error:
+            if not handler.told(str(error)):
+                self.reject(f"gradcheck itself failed; please report this:\n{traceback.format_exc()}")
+
+    @contextlib.contextmanager
+    def _written(self, path: Path | None) -> Iterator[Callable[[Event], None]]:
+        """A context with a handler that writes every event to a file of JSON lines."""
+        if path is None:
+            yield lambda event: None
+            return
+        import json
+
+        from ..engine.events import to_data
+        from ..reference.errors import GradcheckError
+
+        try:
+            file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise GradcheckError(f"{path} cannot be written: {error.strerror}") from error
+
+        def write(event: Event) -> None:
+            try:
+                file.write(json.dumps(to_data(event), allow_nan=False) + "\n")
+                file.flush()
+            except OSError as error:
+                raise GradcheckError(f"{path} cannot be written: {error.strerror}") from error
+
+        with file:
+            yield write
+
+    def take(self, name: str, report: Report | None, problem: str, seconds: float, interrupted: bool) -> None:
+        """Print and keep what came of one audit."""
+        if interrupted:
+            self.statuses.add(INTERRUPTED)
+        with self.progress.aside():
+            if problem or report is None:
+                self._complain_of(name, problem)
                 self._leave_out(name, problem)
-
-    def _failed_aside(self, asked: Asked, problem: str) -> None:
-        with self.progress.aside():
-            self._complain_of(asked.name, problem)
-        self._leave_out(asked.name, problem)
-
-    def _keep_aside(self, report: Report) -> None:
-        with self.progress.aside():
-            self._keep(report, None)
+            else:
+                self._keep(report, seconds)
 
     def whole(self, **how: Any) -> None:
         """The correctness report of what is shipped."""
@@ -171,8 +228,7 @@ class Session:
 
             self.title = catalogue.TITLE
             try:
-                processes = min(2, os.cpu_count() or 1)
-                catalogue.report(progress=self.progress, finished=self._collect, processes=processes, **how)
+                catalogue.report(progress=self.progress, finished=self._collect, **how)
             except GradcheckError as error:
                 complain(str(error))
                 self.statuses.add(2)

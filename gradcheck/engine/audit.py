@@ -1,21 +1,21 @@
-"""`gradcheck.audit`: one rule judged, here, or in units wherever they can be made."""
+"""`gradcheck.audit`: one rule judged."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-from ..judge.claim import Found
-from ..records import Report
+from ..records import Evidence, Report
 from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.adapt import as_rule
-from .auditing import Audit, Progress, prepared
-from .effort import EFFORTS
-from .isolation.parent import DEFAULT_LIMITS, Limits
+from . import events
+from .executors import Futures, TaskExecutor, local
+from .request import DEFAULT_LIMITS, AuditRequest, Limits
+from .run import run
 
 
 def audit(
@@ -27,8 +27,9 @@ def audit(
     effort: str = "full",
     seed: int = 0,
     expected: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
-    found: Found | None = None,
+    progress: Callable[[str], None] | None = None,
+    found: Callable[[str, Evidence], None] | None = None,
+    events: Callable[[Any], None] | None = None,
     isolated: bool = True,
     limits: Limits = DEFAULT_LIMITS,
     jobs: int | None = None,
@@ -38,52 +39,69 @@ def audit(
 ) -> Report:
     """Judge every claim of a rule, `Pure()` always among them.
 
-    rule: a function of a problem, or an online rule; see `gradcheck.rule`. claims, networks, weighted: instead of
-    what it declares; one that declares no claim is judged on `Exact()`. effort: "full" (the sizes of the report) or
-    "quick". seed: of every problem. expected: claims that are known to be false, as printed or by kind, and why;
-    that passes, and where such a claim holds the report says so and does not pass. progress: called with a line of
-    text at each step. found: called with a claim, as printed, and each piece of evidence on one of its networks as soon
-    as it is there, a piece again where a step is taken anew; the verdicts come of all of them. isolated: run the rule
-    in a process of its own, so that whatever it does stops no audit, within `limits` (60 s for a call and 4 GiB); if
-    not, in this one, as a debugger wants it.
+    The audit is made of tasks, each performed in a worker: a process of its own, within limits, so that nothing that
+    the rule does ends the audit. The report is the same for any number of workers. Audits in other threads of this
+    process wait for their turn.
 
-    jobs: in how many processes to make the audit's units, which are (claim, kind of evidence, network, size); the
-    report is the same for any number. executor: where to make them instead, any `concurrent.futures.Executor`. results:
-    a file of JSON lines that takes what each unit finds as it comes, and from which an audit that was stopped goes on.
-    minutes: of time to spend on further evidence (larger sizes, other primes, longer lags, other numbers) once the
-    audit is through; the report says what they bought. With `results` or `minutes` alone there is a process for each
-    core. The rule must pickle then, and a script needs the usual `if __name__ == "__main__":`.
+    Args:
+        rule: a function of a problem, or an online rule; see `gradcheck.rule`.
+        claims: claims to judge instead of those that the rule declares; one without any is judged on `Exact()`.
+        networks: networks to judge it on instead of those that it declares.
+        weighted: whether it reads `problem.loss_weights`, instead of what it declares.
+        effort: "full" (the sizes of the report) or "quick".
+        seed: seed of every problem.
+        expected: claims that are known to be false, as printed or by kind, each with the reason. Their refutation
+            passes; where one of them holds the report says so and does not pass.
+        progress: called with a line of text at each step.
+        found: called with a claim, as printed, and each kind of evidence on one of its networks once it is complete.
+        events: called with every event of the audit; see `gradcheck.engine.events`.
+        isolated: run the rule in workers; False runs it in this process, without limits, as a debugger wants it.
+        limits: limits on each worker's rule, 60 s for a call and 4 GiB.
+        jobs: number of workers; one for each core of the machine if None.
+        executor: where to perform tasks instead, any `concurrent.futures.Executor`; the rule must pickle then.
+        results: file of JSON lines that keeps results as they arrive. Run the same audit again to resume.
+        minutes: time to spend on further evidence (larger sizes, other primes, longer lags, other numbers) once the
+            audit is through; the report says what they bought.
 
-    Raises `GradcheckError` for something that is no rule, or no claim, an expectation about none, and results of
-    another audit; and `Interrupted`, a KeyboardInterrupt that carries what was judged by then.
+    Returns:
+        The report: `report.passed`, `report.verdicts`, `report.check()`, `report.write("report.html")`.
+
+    Raises:
+        GradcheckError: the rule is none, a claim or an option is invalid, or the results are of another audit.
+        Interrupted: a KeyboardInterrupt that carries what was judged by then.
     """
-    how: dict[str, Any] = {
-        "networks": networks, "weighted": weighted, "effort": effort, "seed": seed, "expected": expected,
-    }  # fmt: skip
-    audited, notes = prepared(rule, claims, **how)
-    told = progress or (lambda _: None)
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
         raise GradcheckError(f"minutes is a number, at least 0; got {minutes!r:.60}")
-    if jobs is None and executor is None and results is None and not minutes:
-        begun = Audit(audited, EFFORTS[effort], seed, told)
-        begun.found = found or begun.found
-        begun.notes += notes
-        return begun.report(limits if isolated else None)
-
-    from . import pools
-    from .running import audits
-    from .units import Asked
-
     if results is not None and not isinstance(results, (str, Path)):
         raise GradcheckError(f"results is the path of a file; got {results!r:.60}")
     if jobs is not None and executor is not None:
         raise GradcheckError(f"jobs={jobs!r} and executor={executor!r:.60} say two places; give one of them")
-    asked = Asked(as_rule(rule).name, rule, claims=_tuple(claims), limits=limits if isolated else None, **how)
-    with pools.processes(jobs) if executor is None else pools.given(executor) as pool:
-        heard = None if found is None else lambda asked, claim, evidence: found(claim, evidence)
-        file = None if results is None else Path(results)
-        return audits([asked], pool, results=file, minutes=minutes, progress=told, found=heard)[0]
+    if isinstance(rule, str):
+        as_rule(rule)  # a name is a rule on the command line alone
+    request = AuditRequest(
+        rule, claims=_tuple(claims), networks=_tuple(networks), weighted=weighted, effort=effort, seed=seed,
+        expected=expected, limits=limits if isolated else None,
+    )  # fmt: skip
+    request.prepare()
+    place: TaskExecutor = Futures(executor) if executor is not None else local((request,), jobs)
+    handlers = [_handler(progress, found), *([events] if events is not None else [])]
+    return run(
+        [request], place, handlers=handlers, results=None if results is None else Path(results), minutes=minutes
+    )[0]
 
 
-def _tuple(several: Sequence[Any] | None) -> tuple[Any, ...] | None:
-    return None if several is None else tuple(several)
+def _handler(progress: Callable[[str], None] | None, found: Callable[[str, Evidence], None] | None) -> events.Handler:
+    """Return a handler that tells progress and evidence."""
+
+    def handle(event: events.Event) -> None:
+        if progress is not None and isinstance(event, events.Progress):
+            progress(event.text)
+        elif found is not None and isinstance(event, events.EvidenceFound):
+            found(event.claim, event.evidence)
+
+    return handle
+
+
+def _tuple(several: Any) -> Any:
+    """Return a sequence as a tuple; what is none is refused where it is read."""
+    return tuple(several) if isinstance(several, Sequence) else several

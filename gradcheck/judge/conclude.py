@@ -8,18 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..evidence.base import Finding
+from ..evidence.cost import counted
 from ..evidence.floats import properties
-from ..records import Covers, Evidence, Status, Strength, Verdict
+from ..records import Counterexample, Covers, Evidence, Status, Strength, Verdict
 from ..reference.claims import Claim
 from ..reference.networks.base import RecurrentNetwork
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found on one network.
+    """Evidence on one network.
 
-    covered: a proof on another network of the same kind, which holds for this one too. most: the most that can be
-    said, where some of the evidence was taken back.
+    Args:
+        network: the network.
+        findings: one per kind, in order, up to the first that speaks against the claim.
+        covered: a proof on another network of its class that covers this one too.
+        most: the most that can be said, where some of the evidence was taken back.
     """
 
     network: RecurrentNetwork
@@ -28,11 +32,17 @@ class Gathered:
     most: Evidence | None = None
 
     @property
+    def against(self) -> Finding | None:
+        """The finding that speaks against the claim, the last one, if any does."""
+        last = self.findings[-1] if self.findings else None
+        return last if last is not None and last.evidence.status is Status.REFUTED else None
+
+    @property
     def proof(self) -> Evidence | None:
-        """A proof here for every activation, output and loss, so for every network of this kind."""
-        found = self.findings[0].evidence
-        general = found.status is Status.HOLDS and found.covers is Covers.KIND
-        return self.covered or (found if general and not self.most else None)
+        """A proof for every network of this class."""
+        if self.covered or self.most:
+            return self.covered
+        return next((f.evidence for f in self.findings if covers_its_class(f)), None)
 
     @property
     def best(self) -> Evidence | None:
@@ -41,14 +51,23 @@ class Gathered:
             return self.most
         shown = [f.evidence for f in self.findings if f.evidence.status is Status.HOLDS]
         shown = [e for e in shown if e.kind != properties.KIND] + ([self.covered] if self.covered else [])
-        return max(shown, key=_telling, default=None)
+        return max(shown, key=_rank, default=None)
 
 
-def conclude(claim: Claim, gathered: Sequence[Gathered], evidence: tuple[Evidence, ...]) -> Verdict:
-    """The verdict where nothing speaks against the claim: each network needs evidence that holds.
+def covers_its_class(finding: Finding | None) -> bool:
+    """Whether a finding is a proof that covers every network of its class."""
+    return finding is not None and finding.evidence.status is Status.HOLDS and finding.evidence.covers is Covers.KIND
+
+
+def conclude(claim: Claim, gathered: Sequence[Gathered]) -> Verdict:
+    """Return the verdict where nothing speaks against the claim: each network needs evidence that holds.
 
     The claim is as strong as on the network where it is shown least strongly.
     """
+    evidence = merge([finding.evidence for each in gathered for finding in each.findings])
+    failed = next((e for e in evidence if e.status is Status.ERROR), None)
+    if failed:
+        return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
     for each in gathered:
         if each.best is None:
             unsure = next((f.evidence for f in each.findings if f.evidence.status is Status.INCONCLUSIVE), None)
@@ -66,13 +85,60 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], evidence: tuple[Evidenc
     return Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
 
 
-def _telling(evidence: Evidence) -> tuple[int, bool]:
-    """Stronger first; of what is as strong, that every entry at float64 is right says the most."""
-    return evidence.strength, evidence.kind == "float64"
+def conclude_costs(claim: Claim, findings: Sequence[Finding]) -> Verdict:
+    """Return the verdict on costs: the worst of what was found; growth stands for what was not counted."""
+    evidence = tuple(finding.evidence for finding in findings)
+    open_ = [e for e in evidence if e.status is not Status.HOLDS]
+    if any(e.kind == counted.GROWTH for e in evidence):
+        open_ = [e for e in open_ if e.kind != counted.KIND]
+    if open_:
+        last = open_[-1]
+        return Verdict(str(claim), last.status, last.strength, last.statement, evidence)
+    shown = [e for e in evidence if e.status is Status.HOLDS]
+    text = "; ".join(e.statement for e in shown)
+    return Verdict(str(claim), Status.HOLDS, min(e.strength for e in shown), text, evidence)
 
 
-def merge(evidence: list[Evidence]) -> tuple[Evidence, ...]:
-    """Evidence of one kind on several networks as one entry; anything that does not hold stays on its own."""
+def refuted(
+    claim: Claim, evidence: tuple[Evidence, ...], example: Counterexample, place: str, diagnosis: str | None
+) -> Verdict:
+    """Return REFUTED with its certified counterexample."""
+    text = f"{example.entry} is {example.got}, should be {example.true} ({place})"
+    return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example, diagnosis)
+
+
+def unsettled(claim: Claim, evidence: tuple[Evidence, ...], against: Sequence[Evidence]) -> Verdict:
+    """Return INCONCLUSIVE, where evidence speaks against a claim and no counterexample was found."""
+    said = ", and ".join(f"{e.kind} evidence speaks against it ({e.statement})" for e in against)
+    text = f"{said}, but no certified counterexample was found"
+    return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
+
+
+def excused(before: Gathered, on_floats: Sequence[Finding]) -> Gathered | None:
+    """Return what can be said of a network where the rounding of the rule's constants explains what speaks against it.
+
+    None where float64 evidence does not hold.
+    """
+    against = before.findings[-1]
+    double = next(f.evidence for f in on_floats if f.evidence.kind == "float64")
+    if double.status is not Status.HOLDS:
+        return None
+    said = f"{against.evidence.kind} evidence speaks against it ({against.evidence.statement})"
+    text = f"on floats {double.statement}; without rounding its code gives something else, as rounded constants do"
+    taken_back = dataclasses.replace(
+        against.evidence,
+        status=Status.INCONCLUSIVE,
+        statement=f"{against.evidence.statement}; the rounding of the rule's own constants explains it",
+    )
+    return Gathered(
+        before.network,
+        (*before.findings[:-1], dataclasses.replace(against, evidence=taken_back), *on_floats),
+        most=dataclasses.replace(double, statement=f"{text}: {said}"),
+    )
+
+
+def merge(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Return evidence of one kind on several networks as one entry; what does not hold stays on its own."""
     merged: dict[Any, Evidence] = {}
     count: dict[Any, int] = {}
     for e in evidence:
@@ -89,3 +155,8 @@ def merge(evidence: list[Evidence]) -> tuple[Evidence, ...]:
         else e
         for key, e in merged.items()
     )
+
+
+def _rank(evidence: Evidence) -> tuple[int, bool]:
+    """Stronger first; among equals, float64 evidence says the most."""
+    return evidence.strength, evidence.kind == "float64"

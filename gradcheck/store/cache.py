@@ -21,9 +21,11 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -93,8 +95,36 @@ def _remove_old(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def store() -> Folder | None:
-    """The folder to use in this process, or None where there is to be none."""
+class Store(Protocol):
+    """Where references are kept; see `reference.ring.Store`."""
+
+    def get(self, key: str) -> Any:
+        """Return what is kept under the key, or None."""
+
+    def put(self, key: str, data: Any) -> None:
+        """Keep plain data under the key."""
+
+
+_USED: ContextVar[Store | None] = ContextVar("gradcheck store", default=None)
+
+
+@contextlib.contextmanager
+def using(store: Store) -> Iterator[None]:
+    """A context in which references are kept in this store, not in the folder."""
+    token = _USED.set(store)
+    try:
+        yield
+    finally:
+        _USED.reset(token)
+
+
+def store() -> Any:
+    """Return the store to use in this context: that of `using`, else the folder, else None."""
+    return _USED.get() or folder()
+
+
+def folder() -> Folder | None:
+    """Return the folder of this machine, or None where there is to be none."""
     return _opened(os.environ.get(VARIABLE, ""))
 
 

@@ -6,6 +6,7 @@ the run was killed is taken away. One run at a time writes to a file. A file is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -97,6 +98,7 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
+            _unlock(self._file)
             self._file.close()
             self._file = None
 
@@ -144,6 +146,14 @@ def _lock(file: BinaryIO, path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise GradcheckError(f"another run is writing {path}; wait for it, or name another file") from None
+
+
+def _unlock(file: BinaryIO) -> None:
+    """Give the lock back; a worker that is left has the file open too, and would hold it."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _read(text: bytes, kind: Any, path: Path, number: int) -> Any:

@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 import gradcheck
 from gradcheck.chapters import catalogue
 from gradcheck.cli import commands as cli
+from gradcheck.engine.request import AuditRequest
 from gradcheck.records import Chapter, Collection, Report
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
@@ -151,9 +152,7 @@ def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
     result = audit(f"{RULES}:bare", "-q")
     assert (result.exit_code, result.stdout) == (1, "bare: exact REFUTED, pure SUPPORTED\n"), result.output
     report = gradcheck.audit(plain_rules.bare, effort="quick", isolated=False)
-    assert report.notes == (
-        "it declares no claim, so it was judged on exact; give another with --claim or gradcheck.rule",
-    )
+    assert report.notes == ("No claim declared; audited for `exact`. Choose another with --claim or @gradcheck.rule.",)
     pure = audit(f"{RULES}:bare", "--claim", "pure")
     assert pure.exit_code == 0 and "note: no claim about its result was judged; give one with --claim" in pure.stdout
 
@@ -302,16 +301,16 @@ def test_a_folder_that_is_not_writable_has_a_message() -> None:
 
 
 def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.engine import auditing
+    from gradcheck.engine.scheduler import Scheduler
 
-    judge = auditing.Audit._judge
+    answer = Scheduler._answer
 
-    def interrupted(self: Any, claim: Any, blocked: str) -> Any:
-        if self.rule.name == "wrong":
+    async def interrupted(self: Any, audit: Any, judged: Any) -> None:
+        if audit.rule == "wrong":
             raise KeyboardInterrupt
-        return judge(self, claim, blocked)
+        await answer(self, audit, judged)
 
-    monkeypatch.setattr(auditing.Audit, "_judge", interrupted)
+    monkeypatch.setattr(Scheduler, "_answer", interrupted)
     result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
     assert result.exit_code == 130, result.output
     record = from_json(Path("part.json").read_text())
@@ -323,16 +322,16 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.engine import audit as asking
+    from gradcheck.engine.scheduler import Scheduler
 
-    whole = asking.audit
+    answer = Scheduler._answer
 
-    def failing(rule: Any, *arguments: Any, **named: Any) -> Report:
-        if rule.__name__ == "wrong":
+    async def failing(self: Any, audit: Any, judged: Any) -> None:
+        if audit.rule == "wrong":
             raise AssertionError("a bug")
-        return whole(rule, *arguments, **named)
+        await answer(self, audit, judged)
 
-    monkeypatch.setattr(asking, "audit", failing)
+    monkeypatch.setattr(Scheduler, "_answer", failing)
     result = audit(f"{RULES}:wrong", f"{RULES}:undeclared", "--quiet")
     assert result.exit_code == 2, result.output
     assert "gradcheck itself failed" in result.stderr and "AssertionError: a bug" in result.stderr
@@ -341,13 +340,13 @@ def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch
 
 def stub_report(monkeypatch: pytest.MonkeyPatch) -> None:
     first = catalogue.catalogue()[:1]
-    quick = gradcheck.audit(first[0], networks=[gradcheck.Network()], effort="quick")
+    quick = AuditRequest(first[0], claims=(gradcheck.Exact(),), networks=(gradcheck.Network(),), effort="quick")
     monkeypatch.setattr(catalogue, "catalogue", lambda: first)
-    monkeypatch.setattr(catalogue, "audit", lambda *_, **__: quick)
+    monkeypatch.setattr(catalogue, "audits", lambda *_: [quick])
     monkeypatch.setattr(
         catalogue, "CHAPTERS", {"truncation": lambda _: Chapter("truncation", "Truncation, measured", "")}
     )
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(catalogue, "COUNTING", ())
 
 
 def test_the_report_is_written_to_the_current_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,10 +367,10 @@ def test_a_report_in_other_formats_writes_no_page(monkeypatch: pytest.MonkeyPatc
 def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     stub_report(monkeypatch)
 
-    def stop(told: Any) -> Any:
+    def stop(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalogue, "CHAPTERS", {"truncation": stop})
+    monkeypatch.setattr(catalogue._Parts, "take", stop)
     result = run("report", "--json", "part.json")
     assert result.exit_code == 130, result.output
     record = from_json(Path("part.json").read_text())
@@ -383,7 +382,8 @@ def test_chapters_judged_in_a_process_of_their_own_are_the_same(monkeypatch: pyt
     monkeypatch.setattr(catalogue, "catalogue", tuple)
     first = {"truncation, measured": catalogue._truncation}
     monkeypatch.setattr(catalogue, "CHAPTERS", first)
-    alone, beside = catalogue.report(processes=1), catalogue.report(processes=2)
+    monkeypatch.setattr(catalogue, "COUNTING", ())
+    alone, beside = catalogue.report(jobs=1), catalogue.report(jobs=2)
     assert alone == beside, "a chapter depends on the process that judged it"
 
 

@@ -30,7 +30,7 @@ WHY = "halved on purpose, see #12"
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def judged(status: Status, *, expected: str = WHY, claim: str = "exact") -> Verdict:
@@ -82,9 +82,12 @@ def test_only_holding_and_refuted_are_turned_round(status: Status) -> None:
 
 def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed form counts before the kind; judging itself is left out."""
-    from gradcheck.engine.auditing import Audit
+    from gradcheck.engine.scheduler import Scheduler
 
-    monkeypatch.setattr(Audit, "_judge", lambda self, claim, _: judged(Status.REFUTED, claim=str(claim), expected=""))
+    async def refuted(self: Any, audit: Any, each: Any) -> None:
+        self._judged(audit, each, judged(Status.REFUTED, claim=str(each.claim), expected=""))
+
+    monkeypatch.setattr(Scheduler, "_answer", refuted)
     claims = [Truncated(1), Truncated(2), Exact()]
     report = gradcheck.audit(bptt, claims, effort="quick", expected={"truncated": "any", "truncated(2)": "two"})
     assert {v.claim: v.expected for v in report.verdicts} == {

@@ -20,7 +20,7 @@ from wrong_rules import WRONG, as_black_box, made
 import gradcheck
 from gradcheck import Exact, Network, Outcome, Problem, replay
 from gradcheck.algorithms import Focused, bptt, run_rule, truncated_bptt
-from gradcheck.engine import audit as asking
+from gradcheck.engine.events import Fold
 from gradcheck.evidence.base import Case
 from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem, living_sizes
@@ -460,7 +460,7 @@ def test_of_several_counterexamples_each_has_its_file(
 ) -> None:
     examples = (halved, None, example_of(doubled), example_of(truncated_bptt))
     verdicts = tuple(Verdict("exact", Status.REFUTED, Strength.CERTIFIED, "", (), example) for example in examples)
-    monkeypatch.setattr(asking, "audit", lambda *_, **__: Report("rule", "", (), verdicts))
+    monkeypatch.setattr(Fold, "report", property(lambda self: Report("rule", "", (), verdicts)))
     assert run("audit", f"{RULES}:wrong", "--quiet", "--case", tmp_path / "case.json").exit_code == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["case-2.json", "case-3.json", "case.json"]
     assert replay(tmp_path / "case-2.json", doubled).outcome is Outcome.STILL_WRONG

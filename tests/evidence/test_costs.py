@@ -16,7 +16,6 @@ from gradcheck.evidence.cost import measured as growth
 from gradcheck.evidence.cost import online
 from gradcheck.evidence.cost.counts import costs_of
 from gradcheck.evidence.cost.measured import Exponent
-from gradcheck.judge import costs as costing
 from gradcheck.records import Status, Strength, Verdict
 from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
@@ -25,8 +24,7 @@ from gradcheck.rules.adapt import as_rule
 
 
 def verdict(target: Any, claim: Any) -> Verdict:
-    rule = as_rule(target, claims=[claim])
-    return costing.judge(rule, claim, 0, lambda _: None, lambda *_: None, lambda *_: None)
+    return gradcheck.audit(target, [claim], isolated=False).verdicts[1]
 
 
 @pytest.mark.parametrize("target", CATALOGUE, ids=lambda target: target.__name__)

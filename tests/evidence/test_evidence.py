@@ -39,7 +39,7 @@ IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes 
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def rule_of(function: Any, **kwargs: Any) -> Rule:

@@ -12,10 +12,10 @@ import gradcheck
 from gradcheck.chapters import matrix
 from gradcheck.chapters.matrix import BRIEF, Extent, Result
 from gradcheck.chapters.peers import Peer
-from gradcheck.engine.effort import Effort
 from gradcheck.evidence.floats import blackbox
 from gradcheck.faults import FAULTS, Change, Fault, fault_named, patched, rules
 from gradcheck.faults.fault import BASES, black_box, build
+from gradcheck.judge.effort import Effort
 from gradcheck.records import Collection, Status
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import Sizes

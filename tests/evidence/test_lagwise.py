@@ -24,7 +24,7 @@ SIZE = Sizes(24, 5, 24, 2)
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def keeping(kept: Any) -> Any:

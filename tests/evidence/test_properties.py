@@ -27,7 +27,7 @@ BY_NAME = {each.name: each for each in PROPERTIES}
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, weighted: bool = True, **kwargs: Any) -> Any:  # noqa: B008

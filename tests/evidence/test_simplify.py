@@ -25,7 +25,7 @@ LARGE = ("wrong if I > 4", "wrong if T > 30")
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Problem | None = None) -> Any:

@@ -10,8 +10,8 @@ import pytest
 from made_up import GatedLeaky, gate_forgotten, gated_bptt
 
 import gradcheck
-from gradcheck.engine import auditing
 from gradcheck.evidence.preconditions.oracles import agreement
+from gradcheck.judge.effort import EFFORTS
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags, precise, symbolic
 from gradcheck.reference.claims import Exact, Truncated
@@ -34,7 +34,7 @@ SMALL = Sizes(3, 2, 2, 2)
 @pytest.fixture(autouse=True)
 def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the wrong rules here is for tests/evidence/test_diagnosis.py to say."""
-    monkeypatch.setattr("gradcheck.judge.claim.diagnose", lambda *_, **__: None)
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
 def test_the_lectures_networks() -> None:
@@ -132,8 +132,8 @@ def test_a_made_up_network_by_lag() -> None:
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """SymPy takes half a minute for this cell's quick proofs; these take two seconds."""
-    shorter = dataclasses.replace(auditing.EFFORTS["quick"], formal_T=2, formal_shapes=((1, 1, 1), (2, 1, 1)))
-    monkeypatch.setitem(auditing.EFFORTS, "quick", shorter)
+    shorter = dataclasses.replace(EFFORTS["quick"], formal_T=2, formal_shapes=((1, 1, 1), (2, 1, 1)))
+    monkeypatch.setitem(EFFORTS, "quick", shorter)
 
 
 def test_a_rule_for_a_made_up_network_is_audited(brief: None) -> None:

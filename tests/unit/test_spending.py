@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck.engine.spending import LONGEST, MOST, Account, Deadline
+from gradcheck.engine.spending import LONGEST, Account, Deadline
 from gradcheck.evidence.base import Finding, not_run
 from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
 from gradcheck.reference.networks.base import Sizes
@@ -17,52 +17,48 @@ def account(last: float = 0.1, *, cumulative: bool = False) -> Account:
         size = grown(Sizes(10, 4, 1, 1), number)
         return Piece(str(size), lambda before, told: {}, size)
 
-    return Account((0, 0), Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
+    return Account(Plan("modular", (), concluded, cumulative=cumulative, further=further), (), last)
 
 
 def test_pieces_come_in_order_and_are_entered() -> None:
     spent = account()
-    first = spent.next(100.0)
-    assert (first[0].number, first[0].piece.label) == (0, str(Sizes(13, 4, 1, 1)))
-    assert spent.used == sum(each.predicted for each in first), "what is under way is not counted as used"
+    first = [spent.next(100.0) for _ in range(3)]
+    assert [(p.number, p.piece.label) for p in first if p][0] == (0, str(Sizes(13, 4, 1, 1)))
+    assert spent.used == sum(p.predicted for p in first if p), "a piece under way is not counted as used"
     for planned in first:
-        spent.made(planned, 2.0)
-    assert spent.used == 2.0 * len(first)
-    assert spent.told == f"modular {len(first)} (T up to 39, I up to 12)"
-
-
-def test_short_pieces_are_sent_together_and_long_ones_alone() -> None:
-    assert len(account(last=0.3).next(100.0)) == 3
-    assert len(account(last=0.001).next(100.0)) == MOST
-    assert len(account(last=5.0).next(100.0)) == 1
-    assert len(account(last=0.001, cumulative=True).next(100.0)) == 1, "what a proof takes is not known beforehand"
+        assert planned is not None
+        spent.enter(planned, {}, 2.0)
+    assert spent.used == 6.0
+    assert spent.text == "modular 3 (T up to 17, I up to 5)"
 
 
 def test_what_would_take_longer_than_is_left_is_not_begun() -> None:
     spent = account(last=5.0)
-    assert spent.next(left=4.0) == []
+    assert spent.next(left=4.0) is None
     assert not spent.open
 
 
 def test_nothing_is_begun_that_a_call_may_not_take() -> None:
-    assert account(last=LONGEST + 1).next(left=1e9) == []
+    assert account(last=LONGEST + 1).next(left=1e9) is None
 
 
 def test_a_proof_is_expected_to_take_longer_each_time() -> None:
-    assert account(last=5.0, cumulative=True).next(left=29.0) == []
-    assert account(last=5.0, cumulative=True).next(left=31.0) != []
+    assert account(last=5.0, cumulative=True).next(left=29.0) is None
+    assert account(last=5.0, cumulative=True).next(left=31.0) is not None
 
 
 def test_growth_that_was_seen_is_expected_to_go_on() -> None:
     spent = account(last=0.5)
     for seconds in (1.0, 4.0, 16.0):
-        spent.made(spent.next(1e9)[0], seconds)
-    assert spent.next(left=17.0) == [], "a larger size than one of 16 s was begun with 17 s left"
+        planned = spent.next(1e9)
+        assert planned is not None
+        spent.enter(planned, {}, seconds)
+    assert spent.next(left=17.0) is None, "a larger size than one of 16 s was begun with 17 s left"
 
 
 def test_a_kind_that_has_no_further_pieces_ends() -> None:
-    spent = Account((0, 0), Plan("ladder", (), concluded), (), 0.1)
-    assert spent.next(1.0) == [] and not spent.open
+    spent = Account(Plan("ladder", (), concluded), (), 0.1)
+    assert spent.next(1.0) is None and not spent.open
 
 
 def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
@@ -70,16 +66,10 @@ def test_what_is_too_large_is_passed_over_for_what_is_not() -> None:
         size = Sizes(1000 if number % 4 == 0 else 10, 4, 1, 1)
         return Piece(f"{number}", lambda before, told: {}, size)
 
-    spent = Account((0, 0), Plan("float64", (), concluded, further=further), (), 0.1)
+    spent = Account(Plan("float64", (), concluded, further=further), (), 0.1)
     spent.plan.budget.record(Sizes(10, 4, 1, 1), 1.0)
-    numbers = [each.number for _ in range(6) for each in spent.next(left=10.0)]
+    numbers = [each.number for each in (spent.next(left=10.0) for _ in range(6)) if each]
     assert numbers == [1, 2, 3, 5, 6, 7]
-
-
-def test_a_piece_that_the_rule_does_not_let_be_made_ends_its_kind() -> None:
-    spent = account()
-    spent.ended(spent.next(10.0))
-    assert not spent.open and spent.used == 0
 
 
 def test_a_deadline_passes() -> None:

@@ -1,229 +1,287 @@
-"""Audits in a process of their own: whatever a rule does to it, the audit goes on.
-
-The worker is a fork of this process, so that any rule can run in it, and what was imported and derived here need
-not be again. Where a fork cannot run the rule (JAX or CUDA is in use here) it is a fresh process, which needs a
-rule that pickles; where there is neither, the audit stays in this process and the report says so.
-
-A worker takes the steps of the audit (`worker`) and sends how far it is. One whose rule does not return
-in time is killed, one may crash; then the kind of evidence that it was gathering is lost, and a new worker
-judges the claim without it. Float evidence and purity are asked of every rule: where they are lost, the claim is
-an ERROR. Steps that run no code of the rule's author are taken here, and references that a worker lacks are
-derived here, so that the audits that follow find them.
-"""
+"""A worker, from the outside: started, given tasks, and ended, whatever its rule does."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import mmap
 import os
 import pickle
+import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any
+from multiprocessing.connection import Connection, Listener, Pipe, wait
+from pathlib import Path
+from typing import Any, Protocol
 
-from ...reference.errors import GradcheckError
-from ..course import Auditing, Loss
-from .worker import NO_PIPE, SIZE, Board, received, serve_forked
+from ...records import Cause
+from ..request import Limits
+from ..tasks import Context, Task, task_to_data
+from . import platform
+from .board import SIZE, Board
+from .worker import serve
 
 LARGEST_MESSAGE = 2**28
+_START_SECONDS = 60.0
+"""Seconds that a fresh process may take to import what it needs."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a rule may use.
-
-    call_seconds: of time on the clock, for one call on one problem; the largest problems of a full audit are asked
-    of no rule that would take longer than 45 s. memory: bytes beyond what the process holds before the rule runs;
-    kept on Linux. Raises `GradcheckError` for what is no positive number.
-    """
-
-    call_seconds: float = 60.0
-    memory: int = 4 * 2**30
-
-    def __post_init__(self) -> None:
-        for name, value in (("call_seconds", self.call_seconds), ("memory", self.memory)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise GradcheckError(f"{name} is a number greater than 0; got {value!r}")
+class Unusable(Exception):
+    """Workers of this kind cannot run the rule; the message says why."""
 
 
-DEFAULT_LIMITS = Limits()
-
-
-class WorkerFailed(Exception):
+class HarnessFailed(Exception):
     """The harness itself failed in a worker; the message is the worker's traceback."""
 
 
-class _Unusable(Exception):
-    """Workers of this kind cannot run the rule."""
+@dataclass(frozen=True)
+class Done:
+    """A task's result, as plain data."""
+
+    result: Mapping[str, Any]
 
 
-def judge(audit: Auditing, limits: Limits) -> None:
-    """Take every step of the audit, those that run the rule's code in workers within these limits.
+@dataclass(frozen=True)
+class Failed:
+    """A task that the rule, or its claim, does not let be performed; the message is for the rule's author."""
 
-    Raises what the harness raises there: a `GradcheckError` as itself, a KeyboardInterrupt, else `WorkerFailed`.
+    message: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task whose worker did not return it."""
+
+    cause: Cause
+    reason: str
+
+
+class Store(Protocol):
+    """Where references are kept for all workers; see `reference.ring.Store`."""
+
+    def get(self, key: str) -> Any:
+        """Return what is kept under the key, or None."""
+
+    def put(self, key: str, data: Any) -> None:
+        """Keep plain data under the key."""
+
+
+class Worker:
+    """A process that performs one task after the other.
+
+    Args:
+        start: how it is started, `forked` or `spawned`.
+        context: what its tasks share.
+        limits: what its rule may use; None for no limits.
+        store: where references are kept.
     """
-    ways, reasons = _ways(), list[str]()
-    while audit.waiting:
-        if audit.rule_free:
-            audit.advance()
-            continue
-        if not ways:
-            audit.notes.append(f"judged in this process, without limits: {'; '.join(reasons)}")
-            while audit.waiting:
-                audit.advance()
-            return
-        refusal, start = ways[0]
+
+    def __init__(self, start: Start, context: Context, limits: Limits | None, store: Store) -> None:
+        self._limits, self._store = limits, store
+        self._process = start(context, limits)
+        self._dying = threading.Event()
+        self.usable = True
+
+    def perform(self, task: Task, progress: Callable[[str], None]) -> Done | Failed | Lost:
+        """Have the task performed, and wait for it.
+
+        Raises:
+            Unusable: workers of this kind cannot run the rule.
+            HarnessFailed: the harness itself failed there.
+        """
         try:
-            if refusal:
-                raise _Unusable(refusal)
-            _work(audit, start, limits)
-        except _Unusable as error:
-            reasons.append(str(error))
-            del ways[0]
+            self._send(task_to_data(task))
+            return self._outcome(progress)
+        except (EOFError, OSError):
+            return self._lost(*self._how_it_ended())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return self._lost(Cause.CHANNEL, f"wrote into the channel that its results take ({type(error).__name__})")
 
-
-Start = Callable[[Auditing, Limits], "contextlib.AbstractContextManager[_Worker]"]
-
-
-def _ways() -> list[tuple[str, Start]]:
-    """How a worker can be started, what is tried first first, each with why it cannot be, if so."""
-    forks = hasattr(os, "fork")
-    ways: list[tuple[str, Start]] = [
-        (_unforkable() if forks else "this system cannot fork a process", _forked),
-        ("" if forks else "and hands no pipes to a fresh one", _spawned),
-    ]
-    return ways[::-1] if sys.platform == "darwin" else ways  # whose system libraries dislike forks
-
-
-def _unforkable() -> str:
-    """Why a fork of this process could not run every rule, if so: frameworks with threads of their own."""
-    bridge, torch = sys.modules.get("jax._src.xla_bridge"), sys.modules.get("torch")
-    if getattr(bridge, "_backends", None):
-        return "JAX is in use here and does not survive a fork"
-    if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
-        return "CUDA is in use here and does not survive a fork"
-    return ""
-
-
-def _work(audit: Auditing, start: Start, limits: Limits) -> None:
-    """Have one worker take steps until it is through, lacks something, or is lost."""
-    with start(audit, limits) as worker:
-        reason = ""
-        for tag, value in worker.messages(limits.call_seconds):
-            if tag == "told":
-                audit.progress(value)
-            elif tag == "found":
-                audit.found(*value)
-            elif tag == "course":
-                audit.course = value
-            elif tag == "done":
-                return
-            elif tag == "wanted":
-                worker.end()
-                audit.derive(value)
-                audit.sought.add(value)
-                return
-            elif tag in ("unforkable", "unreachable"):
-                raise _Unusable(value)
-            elif tag == "stopped":
-                raise KeyboardInterrupt
-            elif tag == "failed":
-                raise GradcheckError(value[0]) if value[0] else WorkerFailed(value[1])
-            elif tag == "lost":
-                reason = value
-        kind, place, calling = worker.board.kind, worker.board.place, worker.board.started
-    where = f" ({'at' if calling else 'after the call at'} {place})" if place else ""
-    audit.give_up(Loss(audit.waiting, kind, f"{reason}{where}"))
-
-
-@dataclass
-class _Worker:
-    """A worker, from the outside. status: its exit status once it has ended, negative for a signal."""
-
-    pid: int
-    connection: Connection
-    board: Board
-    process: subprocess.Popen[bytes] | None = None
-    status: int | None = None
-
-    def messages(self, call_seconds: float) -> Iterator[tuple[str, Any]]:
-        """Every message until it ends; the last is ("lost", what happened) where it ended without a word."""
-        last = ""
+    def _outcome(self, progress: Callable[[str], None]) -> Done | Failed | Lost:
+        connection, seconds = self._process.connection, self._limits.call_seconds if self._limits else float("inf")
         while True:
-            started = self.board.started
-            waited = time.monotonic() - started if started else 0.0
-            try:
-                if self.connection.poll(min(max(0.0, call_seconds - waited), 1.0)):
-                    tag, value = received(self.connection.recv_bytes(LARGEST_MESSAGE))
-                    last = tag
-                    yield tag, value
-                    continue
-            except (EOFError, OSError):
-                break
-            except Exception as error:
-                last = "lost"
-                yield "lost", f"wrote into the pipe that its verdicts take ({type(error).__name__})"
-                return
-            if self._ended():
-                break
-            if started and started == self.board.started and time.monotonic() - started > call_seconds:
-                yield "lost", f"did not return within {call_seconds:g} s"
-                return
-        if last not in ("lost", "done", "wanted", "stopped", "failed", "unforkable", "unreachable"):
-            yield "lost", self._how_it_ended()
+            started = self._process.board.started
+            left = seconds - (time.monotonic() - started) if started else seconds
+            ready = wait([connection, *self._process.signs], min(max(0.0, left), 1.0))
+            if connection in ready:
+                message = json.loads(connection.recv_bytes(LARGEST_MESSAGE))
+                if "progress" in message:
+                    progress(str(message["progress"]))
+                elif "get" in message:
+                    self._send({"kept": self._store.get(message["get"])})
+                elif "put" in message:
+                    self._store.put(str(message["put"]), message["data"])
+                elif "done" in message:
+                    return Done(dict(message["done"]))
+                elif "failed" in message:
+                    return Failed(str(message["failed"]))
+                elif "lost" in message:
+                    return self._lost(Cause[message["lost"]], str(message["reason"]))
+                elif "unusable" in message:
+                    self.usable = False
+                    raise Unusable(message["unusable"])
+                else:
+                    self.usable = False
+                    raise HarnessFailed(message["broken"])
+                continue
+            if ready or self._dying.is_set() or not self._process.alive:
+                return self._lost(*self._how_it_ended())
+            if started and started == self._process.board.started and time.monotonic() - started > seconds:
+                return self._lost(Cause.TIMEOUT, f"did not return within {seconds:g} s")
 
-    def _ended(self) -> bool:
-        if self.status is None and self.process is not None:
-            self.status = self.process.poll()
-        elif self.status is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self.status = os.waitstatus_to_exitcode(status) if pid else None
-        return self.status is not None
+    def _send(self, message: Mapping[str, Any]) -> None:
+        self._process.connection.send_bytes(json.dumps(message).encode())
 
-    def _how_it_ended(self) -> str:
-        deadline = time.monotonic() + 1.0
-        while not self._ended() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        if self.status in (None, NO_PIPE):
-            return "closed the pipe that its verdicts take"
-        assert self.status is not None
-        if self.status >= 0:
-            return f"ended its process with status {self.status}"
+    def _lost(self, cause: Cause, reason: str) -> Lost:
+        self.usable = False
+        return Lost(cause, reason + self._process.board.place)
+
+    def _how_it_ended(self) -> tuple[Cause, str]:
+        status = self._process.status(1.0)
+        if status in (None, platform.NO_CHANNEL):
+            return Cause.CHANNEL, "closed the channel that its results take"
+        assert status is not None
+        if status == platform.MEMORY:
+            return Cause.MEMORY, "used up its memory in processes that it started"
+        if status >= 0:
+            return Cause.EXIT, f"ended its process with status {status}"
         try:
-            name = signal.Signals(-self.status).name
+            name = signal.Signals(-status).name
         except ValueError:
-            name = f"signal {-self.status}"
+            name = f"signal {-status}"
         what = {
             "SIGSEGV": ", a segmentation fault or a stack that was too deep",
             "SIGKILL": ", as the system does where memory runs out",
             "SIGABRT": ", as libraries do where memory runs out or they fail",
         }
-        return f"ended its process by {name}{what.get(name, '')}"
+        cause = Cause.MEMORY if name == "SIGKILL" else Cause.CRASH
+        return cause, f"ended its process by {name}{what.get(name, '')}"
+
+    def interrupt(self) -> None:
+        """Kill it without waiting; a task that is under way is lost."""
+        self._dying.set()
+        self._process.kill()
 
     def end(self) -> None:
         """Kill it, with every process that it started, and leave nothing of it behind."""
-        for kill in (os.killpg, os.kill):
-            with contextlib.suppress(OSError):
-                kill(self.pid, signal.SIGKILL)
-        if self.status is None:
-            if self.process is not None:
-                self.status = self.process.wait()
-            else:
-                self.status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self._process.end()
+
+
+class Process(Protocol):
+    """A worker's process. signs: what becomes readable when it ends. alive: whether it runs, as far as is known."""
+
+    connection: Connection
+    board: Board
+    signs: list[Any]
+
+    @property
+    def alive(self) -> bool: ...
+
+    def status(self, seconds: float) -> int | None:
+        """Return its exit status, negative for a signal; None where it does not end within so many seconds."""
+
+    def kill(self) -> None:
+        """Kill it without waiting."""
+
+    def end(self) -> None:
+        """Kill it, wait for it, and close what is open."""
+
+
+Start = Callable[[Context, "Limits | None"], Process]
+
+
+class _Guarded:
+    """A worker with a warden; see `platform.supervise`.
+
+    Args:
+        warden: the warden's process id.
+        control: our end of the socket to it.
+        wait: reap the warden, within some seconds.
+    """
+
+    def __init__(self, warden: int, control: socket.socket, connection: Connection, board: Board) -> None:
+        self.connection, self.board = connection, board
+        self._warden, self._control = warden, control
+        self._pidfd = platform.open_pidfd(warden)
+        self.signs: list[Any] = [control]
+        self._status: int | None = None
+        self._told = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the warden has not told that the worker ended."""
+        return not self._told
+
+    def status(self, seconds: float) -> int | None:
+        """Return what the warden tells."""
+        if not self._told:
+            self._control.settimeout(seconds)
+            try:
+                told = self._control.recv(64)
+            except TimeoutError:
+                return None
+            except OSError:
+                told = b""
+            self._told = True
+            # A warden that is gone without a word was killed, and its worker with it.
+            with contextlib.suppress(ValueError):
+                self._status = int(told or str(-signal.SIGKILL))
+        return self._status
+
+    def kill(self) -> None:
+        """Ask the warden to end the worker."""
+        with contextlib.suppress(OSError):
+            self._control.send(b"k")
+
+    def end(self) -> None:
+        """End the worker by its warden; a warden that does not answer is killed, and its worker with it."""
+        self.kill()
+        if not self._reaped(5.0):
+            platform.kill(self._warden, self._pidfd)
+            self._reaped(5.0)
+        self._control.close()
         self.connection.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    def _reaped(self, seconds: float) -> bool:
+        if self._warden == 0:
+            return True
+        deadline, pause = time.monotonic() + seconds, 0.001
+        while time.monotonic() < deadline:
+            try:
+                pid, _ = os.waitpid(self._warden, os.WNOHANG)
+            except ChildProcessError:  # whoever started this process ignores what becomes of children
+                pid = self._warden
+            if pid:
+                self._warden = 0
+                return True
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        return False
 
 
-@contextlib.contextmanager
-def _forked(audit: Auditing, limits: Limits) -> Iterator[_Worker]:
+def forked(context: Context, limits: Limits | None) -> Process:
+    """Start a worker as a fork of this process, which has all that was imported and derived here.
+
+    Raises:
+        Unusable: a fork of this process could not run every rule.
+    """
+    if refusal := _unforkable():
+        raise Unusable(refusal)
     board = Board(mmap.mmap(-1, SIZE))
-    reading, writing = os.pipe()
+    ours, theirs = Pipe()
+    control, guarded = socket.socketpair()
+    memory = limits.memory if limits else None
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -233,43 +291,124 @@ def _forked(audit: Auditing, limits: Limits) -> Iterator[_Worker]:
         try:
             pid = os.fork()
         except OSError as error:
-            for descriptor in (reading, writing):
-                os.close(descriptor)
-            raise _Unusable(f"the system refuses another process ({error})") from None
+            for each in (ours, theirs, control, guarded):
+                each.close()
+            raise Unusable(f"the system refuses another process ({error})") from None
     if pid == 0:
-        os.close(reading)
-        serve_forked(audit, writing, board, limits.memory)
-    os.close(writing)
-    worker = _Worker(pid, Connection(reading, writable=False), board)
-    try:
-        yield worker
-    finally:
-        worker.end()
+        with contextlib.suppress(BaseException):
+            ours.close()
+            control.close()
+            platform.supervise(guarded.fileno(), memory, lambda: serve(theirs, board, context, memory, forked=True))
+        os._exit(1)
+    theirs.close()
+    guarded.close()
+    return _Guarded(pid, control, ours, board)
 
 
-@contextlib.contextmanager
-def _spawned(audit: Auditing, limits: Limits) -> Iterator[_Worker]:
+def _unforkable() -> str:
+    """Return why a fork of this process could not run every rule: frameworks with threads of their own."""
+    if not platform.POSIX:
+        return "this system cannot fork a process"
+    if getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None):
+        return "JAX is in use here and does not survive a fork"
+    torch = sys.modules.get("torch")
+    if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():
+        return "CUDA is in use here and does not survive a fork"
+    return ""
+
+
+class _Fresh:
+    """A worker that was started as a fresh process, without a warden.
+
+    Args:
+        process: the process.
+        folder: its temporary folder.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: Connection, board: Board) -> None:
+        self.connection, self.board, self._process = connection, board, process
+        self.signs: list[Any] = []
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def status(self, seconds: float) -> int | None:
+        """Return its exit status."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(seconds)
+        return None
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._process.kill()
+
+    def end(self) -> None:
+        """Kill it and wait."""
+        self._process.kill()
+        self._process.wait()
+        self.connection.close()
+
+
+def spawned(context: Context, limits: Limits | None, *, warden: bool = platform.POSIX) -> Process:
+    """Start a worker as a fresh process, which needs a rule that pickles.
+
+    Args:
+        context: what its tasks share.
+        limits: what its rule may use.
+        warden: whether a warden ends it with everything that it started; False is the way of Windows.
+
+    Raises:
+        Unusable: the rule does not pickle, or no fresh process can be started.
+    """
     try:
-        pickled = pickle.dumps(audit)
+        pickled = pickle.dumps(context)
     except Exception as error:
-        raise _Unusable(f"the rule cannot be pickled for a fresh one ({error})") from None
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "board")
-        with open(path, "w+b") as file:
-            file.truncate(SIZE)
+        raise Unusable(f"the rule cannot be pickled for a fresh process ({error})") from None
+    memory, key = limits.memory if limits else None, secrets.token_bytes(16)
+    control, guarded = socket.socketpair() if warden else (None, None)
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}; from gradcheck.engine.isolation.worker import serve_spawned; "
+        "serve_spawned()"
+    )
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Listener(authkey=key) as listener:
+        path = Path(folder, "board")
+        path.write_bytes(bytes(SIZE))
+        with path.open("r+b") as file:
             board = Board(mmap.mmap(file.fileno(), SIZE))
-        reading, writing = os.pipe()
-        program = (
-            f"import sys; sys.path[:] = {sys.path!r}; from gradcheck.engine.isolation.worker import serve_spawned; "
-            f"serve_spawned({writing}, {path!r}, {limits.memory})"
-        )
-        process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, pass_fds=(writing,))
-        os.close(writing)
-        worker = _Worker(process.pid, Connection(reading, writable=False), board, process)
         try:
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError), process.stdin as stream:
-                stream.write(pickled)
-            yield worker
-        finally:
-            worker.end()
+            process = subprocess.Popen(
+                [sys.executable, "-c", program], stdin=subprocess.PIPE,
+                pass_fds=(guarded.fileno(),) if guarded is not None else (),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise Unusable(f"no fresh process can be started ({error})") from None
+        assert process.stdin is not None
+        with contextlib.suppress(OSError), process.stdin as stream:
+            descriptor = guarded.fileno() if guarded is not None else None
+            stream.write(pickle.dumps((listener.address, key, str(path), memory, descriptor)) + pickled)
+        if guarded is not None:
+            guarded.close()
+        connection = _accepted(listener, process)
+    if control is None:
+        return _Fresh(process, connection, board)
+    process.returncode = 0  # the warden is waited for by its control
+    return _Guarded(process.pid, control, connection, board)
+
+
+def _accepted(listener: Listener, process: subprocess.Popen[bytes]) -> Connection:
+    """Return the connection of the process that was started, or raise where it ends before."""
+    found: list[Connection] = []
+    thread = threading.Thread(target=lambda: found.append(listener.accept()), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_SECONDS
+    while thread.is_alive() and time.monotonic() < deadline:
+        thread.join(0.02)
+        if thread.is_alive() and process.poll() is not None:
+            break
+    if not found:
+        process.kill()
+        process.wait()
+        raise Unusable("a fresh process ended before it could be used")
+    return found[0]

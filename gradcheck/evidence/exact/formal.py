@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
-from ...reference.ring import FormalReference, by_entry, keepable
+from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
 from ...store import cache
@@ -39,15 +39,6 @@ FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 
 
 _REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
-_ASKED_FIRST: list[Callable[[RecurrentNetwork, Sizes, bool], None]] = []
-
-
-def derived_elsewhere(ask: Callable[[RecurrentNetwork, Sizes, bool], None]) -> None:
-    """Call `ask` before a reference is made in this process, which will end: it may raise to have it made before.
-
-    Of one that is kept in a folder it is not asked: the next process reads it there.
-    """
-    _ASKED_FIRST.append(ask)
 
 
 def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
@@ -58,12 +49,8 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     """
     key = (network, sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
-    store = cache.store()
-    if made is None and not (store and store.writable and keepable(network)):
-        for ask in _ASKED_FIRST:
-            ask(*key)
     if made is None or made.field.used > generators:
-        made = FormalReference(network, sizes, weighted=weighted, store=store)
+        made = FormalReference(network, sizes, weighted=weighted, store=cache.store())
         made.gradient(sizes.T, Exact())
         made.problem(sizes.T)
         _REFERENCES[key] = made, made.field.used

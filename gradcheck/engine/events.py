@@ -1,0 +1,212 @@
+"""Events: what an audit says while it runs. A report is a fold over them; every face is a handler of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..records import Cause, Evidence, Report, Stage, Status, Strength, Verdict
+from ..store.codec import to_data as plain
+
+
+@dataclass(frozen=True)
+class AuditStarted:
+    """An audit begins: its number in this run, the rule, and the claims in the report's order."""
+
+    audit: int
+    rule: str
+    summary: str
+    networks: tuple[str, ...]
+    claims: tuple[str, ...]
+    seed: int
+    expected: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskStarted:
+    """A task was handed to where it is performed."""
+
+    audit: int
+    claim: str
+    network: int
+    kind: str
+    piece: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line of text on what a task is at."""
+
+    audit: int
+    text: str
+
+
+@dataclass(frozen=True)
+class TaskFinished:
+    """A task returned, after so many seconds of its own."""
+
+    audit: int
+    claim: str
+    network: int
+    kind: str
+    piece: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TaskLost:
+    """A task did not return: the rule did not let it be performed."""
+
+    audit: int
+    claim: str
+    network: int
+    kind: str
+    piece: str
+    cause: Cause
+    reason: str
+
+
+@dataclass(frozen=True)
+class EvidenceFound:
+    """One kind of evidence on one network is complete."""
+
+    audit: int
+    claim: str
+    network: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class CostsCounted:
+    """Operations and numbers kept were counted, at each size and setting.
+
+    counts: pairs of (name, value) for each of T, I, D, K and the settings, with {"time": ..., "storage": ...}.
+    """
+
+    audit: int
+    counts: tuple[tuple[tuple[tuple[str, int], ...], dict[str, int]], ...]
+
+    def as_counts(self) -> dict[tuple[tuple[str, int], ...], dict[str, int]]:
+        """Return the counts by size."""
+        return dict(self.counts)
+
+
+@dataclass(frozen=True)
+class StageJudged:
+    """A stage of the audit, before or after its claims, was judged."""
+
+    audit: int
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class ClaimJudged:
+    """A claim has its verdict. planted: planted faults that its evidence was given, and rejected.
+
+    position: its place among the claims of the report.
+    """
+
+    audit: int
+    position: int
+    verdict: Verdict
+    planted: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class NoteAdded:
+    """The report's reader should know this."""
+
+    audit: int
+    text: str
+
+
+@dataclass(frozen=True)
+class AuditFinished:
+    """Nothing more comes of this audit.
+
+    interrupted: whether the user cut it short. problem: why it could not be made, if so. broken: whether that is the
+    harness's own fault, with a traceback. seconds: since it began.
+    """
+
+    audit: int
+    interrupted: bool = False
+    problem: str = ""
+    broken: bool = False
+    seconds: float = 0.0
+
+
+Event: TypeAlias = (
+    AuditStarted
+    | TaskStarted
+    | Progress
+    | TaskFinished
+    | TaskLost
+    | EvidenceFound
+    | CostsCounted
+    | StageJudged
+    | ClaimJudged
+    | NoteAdded
+    | AuditFinished
+)
+Handler: TypeAlias = Callable[[Event], None]
+
+
+def to_data(event: Event) -> dict[str, Any]:
+    """Return the event as plain data, its name under "event"."""
+    data: dict[str, Any] = plain(event)
+    return {"event": type(event).__name__, **data}
+
+
+class Fold:
+    """The report of one audit, folded from its events."""
+
+    def __init__(self) -> None:
+        self.started: AuditStarted | None = None
+        self.verdicts: dict[int, Verdict] = {}
+        self.planted = (0, 0)
+        self.stages: list[Stage] = []
+        self.notes: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        """Take one event into account."""
+        if isinstance(event, AuditStarted):
+            self.started = event
+        elif isinstance(event, ClaimJudged):
+            self.verdicts[event.position] = event.verdict
+            self.planted = (self.planted[0] + event.planted[0], self.planted[1] + event.planted[1])
+        elif isinstance(event, StageJudged):
+            self.stages.append(event.stage)
+        elif isinstance(event, NoteAdded):
+            self.notes.append(event.text)
+
+    @property
+    def report(self) -> Report:
+        """The report of what has come by now; claims without a verdict are NOT RUN."""
+        begun = self.started
+        assert begun is not None
+        stopped = [Verdict(claim, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for claim in begun.claims]
+        verdicts = [self.verdicts.get(place, verdict) for place, verdict in enumerate(stopped)]
+        return Report(
+            rule=begun.rule,
+            summary=begun.summary,
+            networks=begun.networks,
+            verdicts=tuple(_expected(verdict, begun.expected) for verdict in verdicts),
+            stages=tuple(self.stages),
+            notes=tuple(dict.fromkeys(self.notes)),
+            seed=begun.seed,
+        )
+
+
+def fold(events: Sequence[Event]) -> Report:
+    """Return the report of one audit's events."""
+    folded = Fold()
+    for event in events:
+        folded(event)
+    return folded.report
+
+
+def _expected(verdict: Verdict, expected: dict[str, str]) -> Verdict:
+    reason = expected.get(verdict.claim) or expected.get(verdict.claim.partition("(")[0], "")
+    return dataclasses.replace(verdict, expected=reason) if reason else verdict

@@ -1,0 +1,147 @@
+"""Request of an audit: made and validated once, at the face, and what travels from there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..evidence.cost import counted
+from ..judge.effort import EFFORTS
+from ..reference.claims import Claim, Cost, checked_expectations
+from ..reference.errors import GradcheckError
+from ..reference.networks.base import RecurrentNetwork
+from ..rules.adapt import Rule, as_rule, at_the_claims_settings
+from ..rules.load import load_rule, resolve
+from ..store.fingerprint import fingerprint
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits on what a rule may use.
+
+    Args:
+        call_seconds: wall time of one call on one problem, in seconds.
+        memory: bytes beyond what the process holds before the rule runs; kept on Linux.
+
+    Raises:
+        GradcheckError: a limit is no positive number.
+    """
+
+    call_seconds: float = 60.0
+    memory: int = 4 * 2**30
+
+    def __post_init__(self) -> None:
+        for name, value in (("call_seconds", self.call_seconds), ("memory", self.memory)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+                raise GradcheckError(f"{name} is a number greater than 0; got {value!r}")
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """One rule and what it is audited on.
+
+    Args:
+        target: the rule, or the text that names it wherever this request is sent.
+        name: the rule's name in progress and results; its own name where empty.
+        claims: claims to judge instead of those that the rule declares.
+        networks: networks to judge it on instead of those that it declares.
+        weighted: whether it reads `problem.loss_weights`, instead of what it declares.
+        effort: "full" or "quick".
+        seed: seed of every problem.
+        expected: claims known to be false, as printed or by kind, each with the reason.
+        limits: limits on the rule's code; None runs it without.
+    """
+
+    target: Any
+    name: str = ""
+    claims: tuple[Claim, ...] | None = None
+    networks: tuple[RecurrentNetwork, ...] | None = None
+    weighted: bool | None = None
+    effort: str = "full"
+    seed: int = 0
+    expected: Mapping[str, str] | None = None
+    limits: Limits | None = field(default_factory=Limits)
+
+    def prepare(self) -> Prepared:
+        """Return the rule with what it is judged on.
+
+        Raises:
+            GradcheckError: the target is no rule, or a claim, network, effort, seed or expectation is invalid.
+        """
+        if self.effort not in EFFORTS:
+            raise GradcheckError(f"there is no effort {self.effort!r}; choose one of {', '.join(EFFORTS)}")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise GradcheckError(f"a seed is a whole number, at least 0; got {self.seed!r}")
+        target = _load(self.target) if isinstance(self.target, str) else self.target
+        declared = as_rule(target, claims=self.claims, networks=self.networks, weighted=self.weighted)
+        rule, note = at_the_claims_settings(declared)
+        for claim in rule.declaration.claims:
+            claim.bind(rule.settings(1)[0])
+            if isinstance(claim, Cost):
+                counted.bounds(claim, tuple(rule.settings(1)[0]))
+        if self.expected is not None:
+            known = checked_expectations(self.expected, rule.declaration.claims)
+            rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, expected=known))
+        return Prepared(self, rule, (note,) if note else ())
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A validated request: the rule, and notes for the reader of its report."""
+
+    request: AuditRequest
+    rule: Rule
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name under which results are kept."""
+        return self.request.name or self.rule.name
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what saved results must have in common with this audit.
+
+        Raises:
+            GradcheckError: the rule has no file, so that a change of it could not be seen.
+        """
+        asked = self.request
+        limits = None if asked.limits is None else [asked.limits.call_seconds, asked.limits.memory]
+        target = None if isinstance(asked.target, str) else asked.target
+        return fingerprint(
+            self.rule, target, asked.claims, asked.networks, name=self.name, effort=asked.effort, seed=asked.seed,
+            limits=limits,
+        )  # fmt: skip
+
+    @property
+    def networks(self) -> Sequence[RecurrentNetwork]:
+        """The networks that the rule is judged on, in order."""
+        return self.rule.declaration.networks
+
+    @property
+    def claims(self) -> dict[str, Claim]:
+        """Each claim by a name of its own: as printed, numbered where another before it is printed the same."""
+        named: dict[str, Claim] = {}
+        for claim in self.rule.declaration.claims:
+            text = str(claim)
+            number = sum(str(other) == text for other in named.values())
+            named[f"{text} #{number + 1}" if number else text] = claim
+        return named
+
+    def is_first(self, network: int) -> bool:
+        """Whether the network is the first of its class; the others are judged at fewer and smaller sizes."""
+        kinds = [type(each) for each in self.networks]
+        return kinds.index(kinds[network]) == network
+
+    def first_alike(self, network: int) -> int:
+        """Return the number of the first network of this one's class."""
+        kinds = [type(each) for each in self.networks]
+        return kinds.index(kinds[network])
+
+
+def _load(text: str) -> Any:
+    return load_rule(text) if ":" in text else dict(resolve(text))[text]

@@ -1,0 +1,223 @@
+"""Runs audits from the first event to the last, one run at a time in a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..records import Report
+from ..reference.errors import GradcheckError
+from ..store.ledger import Ledger
+from . import events
+from .executors import Outcome, TaskExecutor
+from .isolation.parent import HarnessFailed
+from .request import AuditRequest
+from .scheduler import Scheduler
+from .tasks import Context, Progress, Task
+from .wire import check_result
+
+T = TypeVar("T")
+_TURN = threading.RLock()
+"""Held by the run of this process. flint, mpmath and what a rule may change around it are shared by all threads."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """An audit was interrupted; `report` has the claims that were judged, the rest as NOT RUN."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__(f"the audit of {report.rule} was interrupted")
+
+
+class Run:
+    """What came of a run, while it lasts and after it.
+
+    Args:
+        handlers: called with each event, in order.
+    """
+
+    def __init__(self, requests: Sequence[AuditRequest], handlers: Sequence[events.Handler] = ()) -> None:
+        self.requests, self.handlers = tuple(requests), tuple(handlers)
+        self._folds = [events.Fold() for _ in requests]
+        self.ends: dict[int, events.AuditFinished] = {}
+        self._begun: dict[int, float] = {}
+        self.cut_short = False
+
+    def emit(self, event: events.Event) -> None:
+        """Fold the event into its audit's report, and hand it to every handler."""
+        if event.audit >= 0:
+            if isinstance(event, events.AuditStarted):
+                self._begun[event.audit] = time.monotonic()
+            self._folds[event.audit](event)
+            if isinstance(event, events.AuditFinished):
+                seconds = time.monotonic() - self._begun.get(event.audit, time.monotonic())
+                cut = event.interrupted or self.cut_short
+                event = dataclasses.replace(event, seconds=seconds, interrupted=cut)
+                self.ends[event.audit] = event
+        for handler in self.handlers:
+            handler(event)
+
+    def report(self, number: int) -> Report | None:
+        """Return the report of this audit, as far as it is known; None before it began."""
+        return self._folds[number].report if self._folds[number].started is not None else None
+
+    def stop(self) -> None:
+        """Note that the user cut the spending of time short; all audits go on to their verdicts."""
+        self.cut_short = True
+
+    def interrupt(self) -> None:
+        """Finish every audit that is under way as interrupted."""
+        for number, fold in enumerate(self._folds):
+            if number not in self.ends and (fold.verdicts or len(self._folds) == 1) and fold.started is not None:
+                self.emit(events.AuditFinished(number, interrupted=True))
+
+    @property
+    def reports(self) -> list[Report]:
+        """The report of each audit that began, in order."""
+        return [fold.report for fold in self._folds if fold.started is not None]
+
+
+def run(
+    requests: Sequence[AuditRequest],
+    executor: TaskExecutor,
+    *,
+    handlers: Sequence[events.Handler] = (),
+    results: Path | None = None,
+    minutes: float = 0.0,
+    functions: Mapping[str, Callable[[Progress], Any]] | None = None,
+    take: Callable[[str, Mapping[str, Any]], None] = lambda name, record: None,
+) -> list[Report]:
+    """Audit rules, and perform other tasks of ours, on an executor; runs in other threads wait for their turn.
+
+    Args:
+        requests: the audits.
+        executor: where tasks are performed; closed at the end.
+        handlers: called with each event, in order.
+        results: file of JSON lines that keeps results as they arrive; an interrupted run resumes from it.
+        minutes: time to spend on further evidence once all is judged that a full audit has.
+        functions: functions of ours to perform as tasks, by name.
+        take: called with each function's name and record, as plain data.
+
+    Returns:
+        The reports, in the order of the requests.
+
+    Raises:
+        GradcheckError: a request is invalid, a rule cannot be sent where it is to run, or the results are of another
+            run or cannot be written.
+        Interrupted: a KeyboardInterrupt, with the report of the last audit that was under way.
+    """
+    with _TURN:
+        context = Context(requests, functions)
+        prepared = [context.prepared(number) for number in range(len(context.requests))]
+        ran = Run(requests, handlers)
+        now = True
+        try:
+            fingerprint = {} if results is None else {"rules": [each.fingerprint() for each in prepared]}
+            with Ledger(results, fingerprint, check=check_result) as ledger:
+                executor.open(context)
+                calls = {name: _taking(name, take) for name in context.functions}
+
+                def begin() -> tuple[Scheduler, Any]:
+                    scheduler = Scheduler(context, executor, ledger, ran.emit, minutes)
+                    return scheduler, scheduler.run(calls)
+
+                _complete(begin, ran.stop)
+            now = False
+        except KeyboardInterrupt:
+            ran.interrupt()
+            if not ran.reports:
+                raise
+            raise Interrupted(ran.reports[-1]) from None
+        finally:
+            executor.close(now=now)
+        if len(requests) == 1 and (end := ran.ends.get(0)) and end.problem:
+            raise HarnessFailed(end.problem) if end.broken else GradcheckError(end.problem)
+        return ran.reports
+
+
+def run_task(context: Context, executor: TaskExecutor, task: Task) -> Outcome:
+    """Perform a single task on an executor, which is closed at the end."""
+    with _TURN:
+        now = True
+        try:
+            executor.open(context)
+            with _own_loop() as loop:
+                outcome = loop.run_until_complete(executor.perform(task, lambda _: None))
+            now = False
+            return outcome
+        finally:
+            executor.close(now=now)
+
+
+def _taking(name: str, take: Callable[[str, Mapping[str, Any]], None]) -> Callable[[Mapping[str, Any]], None]:
+    return lambda record: take(name, record)
+
+
+def _complete(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
+    """Run the scheduler to its end, on a loop of its own; in a thread of its own where one runs here, as in Jupyter."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        failed: list[BaseException] = []
+
+        def apart() -> None:
+            try:
+                _looped(begin, stopped)
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=apart, name="gradcheck")
+        thread.start()
+        thread.join()
+        if failed:
+            raise failed[0]
+        return
+    _looped(begin, stopped)
+
+
+def _looped(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
+    with _own_loop() as loop:
+        scheduler, work = begin()
+
+        def interrupted(*_: Any) -> None:
+            if not scheduler.stop_spending():
+                raise KeyboardInterrupt
+            stopped()
+
+        with _on_interrupt(interrupted):
+            loop.run_until_complete(work)
+
+
+@contextlib.contextmanager
+def _on_interrupt(handler: Callable[..., None]) -> Iterator[None]:
+    """Handle interrupts where Python's own handler would: in the main thread, unless another was put there."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def _own_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            with contextlib.suppress(KeyboardInterrupt):
+                loop.run_until_complete(asyncio.wait(left))
+        loop.close()

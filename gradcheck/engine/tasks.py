@@ -1,0 +1,238 @@
+"""Tasks: the pieces of work that an audit is made of, as plain data, and the function that performs one anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..evidence.base import Case, Finding
+from ..evidence.cost import counted
+from ..evidence.cost.counts.costs import counts_of
+from ..evidence.exact import constants
+from ..evidence.pieces import Piece, Plan, made
+from ..evidence.preconditions import liveness, oracles, purity
+from ..explain import counterexample as counterexamples
+from ..explain.diagnosis import diagnose
+from ..judge.effort import EFFORTS
+from ..judge.plans import plans
+from ..records import Cause, Evidence, Status, Strength
+from ..reference.claims import Pure
+from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..rules.call import RuleFailed, WrongResult
+from ..store.codec import to_data
+from ..store.data import problem_from
+from .request import AuditRequest, Limits, Prepared
+from .wire import arrays_to_data, finding_to_data, part_to_data, witness_from
+
+PURITY, LIVENESS, ORACLES = "purity", "liveness", "oracles"
+CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS, FUNCTION = "constants", "counterexample", "diagnosis", "function"
+
+Progress: TypeAlias = Callable[[str], None]
+Data: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work, as plain data.
+
+    Args:
+        kind: PURITY, LIVENESS, ORACLES, a kind of evidence, CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS or FUNCTION.
+        request: number of the audit that it belongs to.
+        claim: name of the claim, see `Prepared.claims`.
+        network: number of the network.
+        piece: label of the piece of its kind of evidence; name of a FUNCTION.
+        first: whether the network is judged at the sizes of a first network.
+        inputs: results of earlier tasks that it builds on.
+        alone: whether nothing else may run meanwhile, since it reads the clock.
+    """
+
+    kind: str
+    request: int = 0
+    claim: str = ""
+    network: int = 0
+    piece: str = ""
+    first: bool = True
+    inputs: Data = field(default_factory=dict)
+    alone: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name of the task within one run, for what is kept of it."""
+        told = [self.request, self.claim, self.network, self.kind, self.piece, self.first]
+        if self.kind in (CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS):
+            told.append(hashlib.sha256(json.dumps(self.inputs, sort_keys=True).encode()).hexdigest()[:16])
+        return json.dumps(told)
+
+
+class Context:
+    """What tasks share in one process: requests, the rules made of them, and functions that are tasks too.
+
+    Args:
+        requests: the audits.
+        functions: functions of ours to run as tasks, by name; each takes progress and returns a record.
+    """
+
+    def __init__(
+        self, requests: Sequence[AuditRequest], functions: Mapping[str, Callable[[Progress], Any]] | None = None
+    ) -> None:
+        self.requests, self.functions = tuple(requests), dict(functions or {})
+        self._prepared: dict[int, Prepared] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"requests": self.requests, "functions": self.functions, "_prepared": {}}
+
+    def prepared(self, number: int) -> Prepared:
+        """Return the request of this number, validated."""
+        if number not in self._prepared:
+            self._prepared[number] = self.requests[number].prepare()
+        return self._prepared[number]
+
+    def case(self, task: Task) -> Case:
+        """Return what the task is about."""
+        prepared = self.prepared(task.request)
+        claim = prepared.claims[task.claim] if task.claim else Pure()
+        return Case(prepared.rule, claim, prepared.networks[task.network], prepared.request.seed)
+
+    def plan(self, task: Task) -> Plan:
+        """Return the plan of the task's kind of evidence."""
+        effort = EFFORTS[self.prepared(task.request).request.effort]
+        return next(plan for plan in plans(self.case(task), effort, first=task.first) if plan.kind == task.kind)
+
+    def limits(self, task: Task) -> Limits | None:
+        """Return the limits of the task's rule; functions of ours have none."""
+        return self.requests[task.request].limits if task.request >= 0 else None
+
+    def runs_the_rule(self, task: Task) -> bool:
+        """Whether the task runs code of the rule's author; what does not can run in this process, and be shared."""
+        if task.kind not in (LIVENESS, ORACLES):
+            return task.kind != FUNCTION or task.request >= 0
+        network = self.prepared(task.request).networks[task.network]
+        return not type(network).__module__.startswith(RecurrentNetwork.__module__.rpartition(".")[0])
+
+
+def perform(task: Task, context: Context, progress: Progress) -> Data:
+    """Perform a task here and now, and return its result as plain data.
+
+    Raises:
+        GradcheckError: the rule, or its claim, does not let the task be performed.
+    """
+    start = time.monotonic()
+    result = _PERFORM.get(task.kind, _evidence)(task, context, progress)
+    return {"seconds": time.monotonic() - start, **result}
+
+
+def _purity(task: Task, context: Context, progress: Progress) -> Data:
+    case = context.case(task)
+    try:
+        finding = purity.judge(case, sizes=purity.SIZES if task.first else purity.SIZES[:1])
+    except (RuleFailed, WrongResult) as error:
+        failed = isinstance(error, RuleFailed)
+        where = getattr(error, "where", "")
+        finding = Finding(
+            Evidence(
+                PURITY,
+                Status.ERROR if failed else Status.REFUTED,
+                Strength.NONE,
+                str(error),
+                details={"where": where} if where else {},
+                cause=Cause.FAILED if failed else Cause.MALFORMED,
+            )
+        )
+    return {"finding": finding_to_data(finding)}
+
+
+def _liveness(task: Task, context: Context, progress: Progress) -> Data:
+    case = context.case(task)
+    sizes = EFFORTS[context.requests[task.request].effort].enclosure_sizes
+    found = liveness.liveness(case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted)
+    return {"holds": found.alive, "statement": found.statement}
+
+
+def _oracles(task: Task, context: Context, progress: Progress) -> Data:
+    network = context.case(task).network
+    if task.network:
+        found = oracles.agreement(network, oracles.SMALL_SIZE, with_sympy=False)
+    else:
+        found = oracles.agreement(network)
+    return {"holds": found.holds, "statement": found.statement}
+
+
+def _evidence(task: Task, context: Context, progress: Progress) -> Data:
+    """Perform one piece of a plan; those beyond a full audit are asked for by number."""
+    plan = context.plan(task)
+    number = task.inputs.get("further")
+    piece = find_piece(plan, task.piece) if number is None else further(plan, number)
+    result = part_to_data(made(plan, piece, task.inputs.get("before", ()), progress))
+    if task.kind == counted.KIND:
+        counts = counts_of(context.prepared(task.request).rule.target)
+        result["counts"] = [[list(map(list, at)), dict(found)] for at, found in counts.items()]
+    return result
+
+
+def find_piece(plan: Plan, label: str) -> Piece:
+    """Return the piece of a plan that has this label."""
+    return next(piece for piece in plan.pieces if piece.label == label)
+
+
+def further(plan: Plan, number: int) -> Piece:
+    """Return the piece of this number, from 0 on, beyond those of a full audit."""
+    assert plan.further is not None
+    return plan.further(number)
+
+
+def _constants(task: Task, context: Context, progress: Progress) -> Data:
+    case = context.case(task)
+    return {"explained": constants.explain(case, witness_from(task.inputs["witness"], case.network))}
+
+
+def _counterexample(task: Task, context: Context, progress: Progress) -> Data:
+    case = context.case(task)
+    violation = counterexamples.find(case, witness_from(task.inputs["witness"], case.network))
+    if violation is None:
+        return {"found": None}
+    found = {
+        "example": to_data(counterexamples.counterexample(case, violation)),
+        "sizes": str(violation.problem.sizes),
+        "at": list(dataclasses.astuple(violation.problem.sizes)),
+        "settings": dict(violation.settings),
+        "arrays": arrays_to_data(violation.problem),
+        "dtype": violation.dtype,
+    }
+    return {"found": found}
+
+
+def _diagnosis(task: Task, context: Context, progress: Progress) -> Data:
+    case, found = context.case(task), task.inputs
+    problem = problem_from(found["arrays"], case.network, Sizes(*found["at"]))
+    return {"cause": diagnose(case, found["settings"], problem, dtype=found["dtype"], progress=progress)}
+
+
+def _function(task: Task, context: Context, progress: Progress) -> Data:
+    return {"record": to_data(context.functions[task.piece](progress))}
+
+
+_PERFORM: dict[str, Callable[[Task, Context, Progress], Data]] = {
+    PURITY: _purity,
+    LIVENESS: _liveness,
+    ORACLES: _oracles,
+    CONSTANTS: _constants,
+    COUNTEREXAMPLE: _counterexample,
+    DIAGNOSIS: _diagnosis,
+    FUNCTION: _function,
+}
+
+
+@functools.cache
+def _fields() -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(Task))
+
+
+def task_to_data(task: Task) -> dict[str, Any]:
+    """Return the task as plain data."""
+    return {name: getattr(task, name) for name in _fields()}

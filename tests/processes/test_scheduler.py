@@ -1,0 +1,480 @@
+"""One scheduler: the same report on every executor, resumed from a file, and more evidence for more time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+from collections import Counter
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plain_rules
+import pytest
+
+import gradcheck
+from gradcheck.algorithms import RTRL, bptt, truncated_bptt
+from gradcheck.engine import events, executors, scheduler, tasks
+from gradcheck.engine.request import AuditRequest
+from gradcheck.engine.run import run
+from gradcheck.engine.tasks import Task
+from gradcheck.records import Cause, Report, Status
+from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
+from gradcheck.report import to_json
+
+pytestmark = pytest.mark.usefixtures("brief")
+HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
+SMALL = Network("logistic")
+
+
+class Here(Executor):
+    """Performs each task at once. sent: what was asked for. stop: ends the run after so many, as a kill would."""
+
+    _max_workers = 1
+
+    def __init__(self, stop: int | None = None) -> None:
+        self.sent: list[Task] = []
+        self.stop = stop
+
+    def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+        if self.stop is not None and len(self.sent) >= self.stop:
+            raise Killed
+        self.sent.append(arguments[-1])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class Killed(BaseException):
+    pass
+
+
+def audit(rule: Any, executor: Executor | None = None, **more: Any) -> Report:
+    return gradcheck.audit(rule, **{**HOW, **more}, executor=executor)
+
+
+def keys_in(path: Path) -> list[str]:
+    """The tasks in a file of results."""
+    return [json.loads(line)["key"] for line in path.read_text("utf-8").splitlines()[1:]]
+
+
+def kinds_in(path: Path) -> set[str]:
+    """The kinds of tasks in a file of results."""
+    return {json.loads(key)[3] for key in keys_in(path)}
+
+
+# The same report
+
+
+CASES: list[tuple[Any, dict[str, Any]]] = [
+    (bptt, {"networks": (DEFAULT_NETWORK, Network("logistic"), ContextNetwork())}),
+    (RTRL, {"claims": (gradcheck.Exact(), gradcheck.Equals(bptt))}),
+    (truncated_bptt, {"claims": (gradcheck.Truncated("tau"),)}),
+    (plain_rules.wrong, {}),
+    (plain_rules.raises, {}),
+    (plain_rules.raises_on_long, {}),
+    (plain_rules.keeps_state, {}),
+    (plain_rules.mutates, {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "how"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_report_is_the_same_on_any_executor(rule: Any, how: dict[str, Any]) -> None:
+    report = to_json(audit(rule, **how))
+    assert to_json(audit(rule, Here(), **how)) == report, f"{rule.__name__} is judged otherwise on an executor"
+    assert to_json(audit(rule, jobs=2, **how)) == report, f"{rule.__name__} is judged otherwise by two workers"
+    assert to_json(audit(rule, isolated=False, **how)) == report, f"{rule.__name__} is judged otherwise here"
+
+
+@pytest.mark.parametrize("rule", [bptt, plain_rules.wrong], ids=lambda rule: rule.__name__)
+def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
+    class Delayed(executors.Here):
+        """Performs the strongest evidence last."""
+
+        width = 8
+
+        async def perform(self, task: Task, progress: Any) -> Any:
+            await asyncio.sleep(0.01 if task.kind in ("formal", "modular") else 0)
+            return await super().perform(task, progress)
+
+    def judged(executor: Any) -> Report:
+        (report,) = run([AuditRequest(rule, limits=None, **HOW)], executor)
+        return report
+
+    assert to_json(judged(Delayed())) == to_json(judged(executors.Here()))
+
+
+@gradcheck.rule(gradcheck.Exact())
+def wrong_there_on_floats(problem: Any) -> Any:
+    result = bptt(problem)
+    if problem.network == SMALL and result["R"].dtype == np.float64:
+        result["R"] = result["R"] * 2
+    return result
+
+
+def test_a_refutation_on_a_further_network_is_the_same_on_any_executor() -> None:
+    how = {"networks": (DEFAULT_NETWORK, SMALL)}
+    report = audit(wrong_there_on_floats, Here(), **how)
+    assert to_json(report) == to_json(audit(wrong_there_on_floats, jobs=2, **how))
+    assert report.verdicts[1].status is Status.REFUTED, report.verdicts[1].statement
+
+
+def alike(factor: float) -> Any:
+    def target(problem: Any) -> Any:
+        return {name: factor * array for name, array in bptt(problem).items()}
+
+    return target
+
+
+@pytest.mark.parametrize("factors", [(1.0, 2.0), (2.0, 1.0), (1.0, 1.0)])
+def test_claims_that_are_printed_alike_are_judged_apart(factors: tuple[float, float]) -> None:
+    claims = tuple(gradcheck.Equals(alike(factor)) for factor in factors)
+    with ThreadPoolExecutor(1) as executor:
+        report = audit(bptt, executor, claims=claims)
+    assert [v.status is Status.REFUTED for v in report.verdicts[1:]] == [factor != 1 for factor in factors]
+    assert to_json(report) == to_json(audit(bptt, claims=claims))
+
+
+def test_threads_take_turns_and_come_to_the_same_report() -> None:
+    with ThreadPoolExecutor(3) as threads:
+        assert to_json(audit(bptt, threads)) == to_json(audit(bptt))
+
+
+def test_several_rules_are_reported_in_the_order_asked() -> None:
+    requests = [AuditRequest(name, **HOW) for name in ("RTRL", "bptt", "truncated_bptt")]
+    assert [report.rule for report in run(requests, executors.Workers(2))] == ["RTRL", "bptt", "truncated_bptt"]
+
+
+def test_an_audit_runs_where_a_loop_runs_already() -> None:
+    """As in Jupyter."""
+
+    async def cell() -> Report:
+        return audit(bptt)
+
+    assert asyncio.run(cell()) == audit(bptt)
+
+
+# Events
+
+
+def test_a_report_is_a_fold_over_events() -> None:
+    heard: list[Any] = []
+    report = gradcheck.audit(plain_rules.wrong, **HOW, events=heard.append)
+    assert events.fold(heard) == report
+    names = [type(event).__name__ for event in heard]
+    assert names[0] == "AuditStarted" and names[-1] == "AuditFinished"
+    assert {"TaskStarted", "TaskFinished", "EvidenceFound", "ClaimJudged", "StageJudged"} <= set(names)
+    assert json.loads(json.dumps([events.to_data(event) for event in heard]))[0]["rule"] == "wrong"
+
+
+def test_evidence_is_told_as_it_comes() -> None:
+    found: list[tuple[str, str]] = []
+    report = audit(bptt, found=lambda claim, evidence: found.append((claim, evidence.kind)))
+    assert set(found) >= {(v.claim, e.kind) for v in report.verdicts for e in v.evidence}
+
+
+def test_a_wrong_rule_is_refuted_without_evidence_that_costs_more() -> None:
+    heard: list[Any] = []
+    gradcheck.audit(plain_rules.wrong, **HOW, events=heard.append)
+    kinds = [event.kind for event in heard if isinstance(event, events.TaskStarted) and event.claim]
+    assert not {"properties", "float ladder", "lagwise"} & set(kinds), kinds
+    assert kinds[-2:] == ["counterexample", "diagnosis"], kinds
+
+
+def test_a_right_rule_gets_its_strongest_evidence_first() -> None:
+    kinds: list[str] = []
+    audit(bptt, found=lambda claim, evidence: kinds.append(evidence.kind) if claim == "exact" else None)
+    assert set(kinds[:3]) == {"formal", "modular", "enclosure"}, kinds
+
+
+# Lost tasks
+
+
+@gradcheck.rule(gradcheck.Exact())
+def crashes_on_balls(problem: Any) -> Any:
+    if "Ball" in type(getattr(problem.inputs, "field", None)).__name__:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return bptt(problem)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_crash_costs_the_task_that_it_was_on_and_nothing_else(jobs: int) -> None:
+    whole = {e.kind: e.status for e in audit(bptt).verdicts[1].evidence}
+    lost = {e.kind: e for e in audit(crashes_on_balls, jobs=jobs).verdicts[1].evidence}
+    differing = {kind for kind in whole if lost[kind].status is not whole[kind]}
+    assert differing == {"enclosure"}, differing
+    assert lost["enclosure"].cause is Cause.CRASH
+
+
+# Results in a file
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 5, 9])
+def test_a_killed_run_resumes(stop: int, tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    with pytest.raises(Killed):
+        audit(bptt, Here(stop), results=path)
+    before = path.read_bytes()
+    kept = keys_in(path)
+    again = Here()
+    report = audit(bptt, again, results=path)
+    assert path.read_bytes().startswith(before), "what was kept was written anew"
+    assert not {task.key for task in again.sent} & set(kept), "a task that was finished was performed again"
+    assert max(Counter(keys_in(path)).values()) == 1, "a task is in the file twice"
+    assert to_json(report) == to_json(audit(bptt))
+
+
+def test_a_finished_run_performs_nothing_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    report = audit(plain_rules.wrong, Here(), results=path)
+    again = Here()
+    assert to_json(audit(plain_rules.wrong, again, results=path)) == to_json(report)
+    assert again.sent == []
+    assert report.verdicts[1].counterexample is not None, "the counterexample was lost on its way through the file"
+
+
+def test_a_line_that_was_being_written_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    report = audit(bptt, Here(), results=path)
+    path.write_bytes(path.read_bytes()[:-20])
+    again = Here()
+    assert to_json(audit(bptt, again, results=path)) == to_json(report)
+    assert len(again.sent) == 1
+
+
+def test_a_task_that_could_not_be_performed_is_performed_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, perform = tmp_path / "found.jsonl", tasks.perform
+
+    def lacking(task: Task, context: Any, progress: Any) -> Any:
+        if task.kind == "float64":
+            raise gradcheck.GradcheckError("a library is missing")
+        return perform(task, context, progress)
+
+    monkeypatch.setattr(executors, "perform", lacking)
+    report = audit(bptt, isolated=False, results=path)
+    assert report.verdicts[1].status is Status.ERROR and report.verdicts[1].statement == "a library is missing"
+    monkeypatch.setattr(executors, "perform", perform)
+    assert to_json(audit(bptt, isolated=False, results=path)) == to_json(audit(bptt))
+
+
+@pytest.mark.parametrize("lost", ["modular", "enclosure", "float64", "float32"])
+def test_only_tasks_that_are_missing_are_performed_again(lost: str, tmp_path: Path) -> None:
+    path, how = tmp_path / "found.jsonl", {"networks": (DEFAULT_NETWORK, SMALL)}
+    report = audit(bptt, Here(), results=path, **how)
+    head, *lines = path.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(json.loads(line)["key"])[2:4] != [1, lost]]
+    assert len(kept) < len(lines)
+    path.write_text("".join([head, *kept]), "utf-8")
+    again = Here()
+    assert to_json(audit(bptt, again, results=path, **how)) == to_json(report)
+    assert {(task.kind, task.network) for task in again.sent} == {(lost, 1)}
+    assert max(Counter(keys_in(path)).values()) == 1, "a task is in the file twice"
+
+
+def test_a_planted_lie_in_the_results_reaches_the_verdict(tmp_path: Path) -> None:
+    """The verdict is made of what is in the file, not of a second look."""
+    path = tmp_path / "found.jsonl"
+    audit(bptt, Here(), results=path)
+    head, *lines = path.read_text("utf-8").splitlines()
+    lied = []
+    for line in lines:
+        data = json.loads(line)
+        if json.loads(data["key"])[3] == "modular":
+            assert "planted" in data["value"]["shown"], data
+            data["value"]["shown"]["planted"] = [7, 3]
+        lied.append(json.dumps(data))
+    path.write_text("\n".join([head, *lied]) + "\n", "utf-8")
+    stage = next(s for s in audit(bptt, Here(), results=path).stages if s.name == "discrimination")
+    assert stage.status is Status.INCONCLUSIVE, stage.statement
+
+
+# What cannot be
+
+
+def test_a_rule_that_cannot_be_sent_is_said_to_be_so() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="cannot be sent to another process.*top of a module"):
+        audit(lambda problem: bptt(problem), Here())
+
+
+def test_two_places_are_one_too_many() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="two places"):
+        audit(bptt, Here(), jobs=2)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True])
+def test_jobs_are_a_number(jobs: Any) -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="whole number, at least 1"):
+        audit(bptt, jobs=jobs)
+
+
+@pytest.mark.parametrize("minutes", [-1.0, float("nan"), float("inf"), "5", None, [], True])
+def test_minutes_are_a_number(minutes: Any) -> None:
+    for executor in (None, Here()):
+        with pytest.raises(gradcheck.GradcheckError, match="minutes is a number, at least 0"):
+            audit(bptt, executor, minutes=minutes)
+
+
+def test_what_is_no_executor_is_refused() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="no method submit"):
+        audit(bptt, 3)  # type: ignore[arg-type]
+
+
+def test_an_executor_that_breaks_is_not_blamed_on_the_rule(tmp_path: Path) -> None:
+    class Breaks(Here):
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            if len(self.sent) < 3:
+                return super().submit(function, *arguments)
+            future: Future[Any] = Future()
+            future.set_exception(BrokenExecutor("its machine went away"))
+            return future
+
+    with pytest.raises(gradcheck.GradcheckError, match="broke before all was done .its machine went away"):
+        audit(bptt, Breaks(), results=tmp_path / "found.jsonl")
+    assert len(keys_in(tmp_path / "found.jsonl")) >= 3
+
+
+def test_an_executor_that_is_closed_is_said_to_be() -> None:
+    with ThreadPoolExecutor(1) as closed:
+        pass
+    with pytest.raises(gradcheck.GradcheckError, match="takes no more work"):
+        audit(bptt, closed)
+
+
+def test_results_are_a_path() -> None:
+    with pytest.raises(gradcheck.GradcheckError, match="results is the path of a file; got 3"):
+        audit(bptt, results=3)
+
+
+def test_a_bug_of_ours_ends_its_audit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, ends = scheduler.Scheduler._answer, list[events.AuditFinished]()
+
+    async def failing(self: Any, audit: Any, judged: Any) -> None:
+        if audit.rule == "truncated_bptt":
+            raise AssertionError("a bug")
+        await answer(self, audit, judged)
+
+    def handle(event: Any) -> None:
+        if isinstance(event, events.AuditFinished):
+            ends.append(event)
+
+    monkeypatch.setattr(scheduler.Scheduler, "_answer", failing)
+    run(
+        [AuditRequest(name, **HOW) for name in ("RTRL", "truncated_bptt", "bptt")],
+        executors.Workers(1),
+        handlers=[handle],
+    )
+    assert {end.audit: end.broken for end in ends} == {0: False, 1: True, 2: False}
+    assert "a bug" in next(end.problem for end in ends if end.broken)
+
+
+# Time to spare
+
+
+@gradcheck.rule(gradcheck.Exact())
+def forgets_late(problem: Any) -> Any:
+    """Right up to 41 steps, beyond every size of a brief audit."""
+    result = bptt(problem)
+    if problem.T > 41:
+        result["R"] = result["R"] * 2
+    return result
+
+
+def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)  # whose own tests are elsewhere
+    assert audit(forgets_late).passed, "the fault is not planted late enough"
+    report = audit(forgets_late, Here(), minutes=5)
+    assert report.verdicts[1].status is Status.REFUTED, report.verdicts[1].statement
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert stage.status is Status.REFUTED
+    assert "was found there" in stage.statement
+
+
+@gradcheck.rule(gradcheck.Exact())
+def fails_late(problem: Any) -> Any:
+    """In words that are also said of rules that take too much."""
+    if problem.T > 41:
+        raise ValueError("the memory cell did not return within its bounds")
+    return bptt(problem)
+
+
+def test_a_rule_that_fails_beyond_the_sizes_of_an_audit_is_an_error() -> None:
+    assert audit(fails_late).passed
+    report = audit(fails_late, Here(), minutes=5)
+    assert report.verdicts[1].status is Status.ERROR, report.verdicts[1].statement
+    assert "fails_late raised ValueError: the memory cell" in report.verdicts[1].statement
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    """Time that is over after so many looks at the clock."""
+    ticks = itertools.count()
+
+    class Few(scheduler.Deadline):
+        @property
+        def left(self) -> float:
+            return 60.0 if next(ticks) < looks else 0.0
+
+    monkeypatch.setattr(scheduler, "Deadline", Few)
+
+
+def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(executors.Here):
+        async def perform(self, task: Task, progress: Any) -> Any:
+            if task.kind == "float64" and "further" in task.inputs:
+                return executors.Lost(Cause.TIMEOUT, "did not return within 60 s")
+            return await super().perform(task, progress)
+
+    limited(monkeypatch, 25)
+    (report,) = run([AuditRequest(bptt, limits=None, **HOW)], Slow(), minutes=1)
+    assert report.passed
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert "no more could be made: float64 at" in stage.statement and "did not return" in stage.statement
+
+
+def test_a_rule_that_is_refuted_has_no_time_spent_on_it() -> None:
+    stage = next(s for s in audit(plain_rules.wrong, Here(), minutes=5).stages if s.name == "budget")
+    assert stage.status is Status.NOT_RUN and "refuted already" in stage.statement
+
+
+def test_an_interrupt_ends_the_spending_and_keeps_the_audit() -> None:
+    class Interrupts(Here):
+        """As a terminal does, while further pieces are made."""
+
+        done = False
+
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            if "further" in arguments[-1].inputs and not self.done:
+                self.done = True
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().submit(function, *arguments)
+
+    ends: list[Any] = []
+    report = audit(bptt, Interrupts(), minutes=5, events=ends.append)
+    assert report.passed and any(stage.name == "budget" for stage in report.stages)
+    assert ends[-1].interrupted, "the command would not leave with 130"
+
+
+def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 12)
+    report = audit(bptt, Here(), minutes=1)
+    assert report.passed
+    stage = next(stage for stage in report.stages if stage.name == "budget")
+    assert " bought further pieces of evidence: exact: " in stage.statement, stage.statement
+    assert "T up to" in stage.statement
+    plain = {e.kind: e for e in audit(bptt).verdicts[1].evidence}
+    longer = {e.kind: e for e in report.verdicts[1].evidence}
+    assert any(plain[kind].scope != longer[kind].scope for kind in plain), "no scope says what was added"
+
+
+def test_no_time_buys_nothing_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 0)
+    stage = next(s for s in audit(bptt, Here(), minutes=0.001).stages if s.name == "budget")
+    assert "bought no further evidence" in stage.statement
