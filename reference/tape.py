@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from . import numpy_functions as FN
 from . import tape_rules as rules
 from .cotangents import CotangentSum, as_array
 from .errors import GradcheckError, UnsupportedOperation
@@ -92,7 +93,7 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(func(*map(_payload, args), **kwargs))
         if func in _MOVES:
             return _moved(args[0], lambda places: func(places, *args[1:], **kwargs))
-        if func in _JOINS:
+        if func in FN.JOINS:
             return _joined(args[0], lambda blocks: func(blocks, *args[1:], **kwargs))
         if func not in _FUNCTIONS:
             raise UnsupportedOperation(name, "traced", _NO_RULE)
@@ -228,18 +229,9 @@ def _record(name: str, rule: Callable[..., tuple[Any, rules.Maps]], /, *operands
 
 
 # NumPy functions in terms of a few rules. What only rearranges entries is run on their positions instead.
-_DECISIONS = {
-    np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal,
-    np.isfinite, np.isnan, np.isinf, np.logical_and, np.logical_or, np.logical_not,
-    np.any, np.all, np.array_equal, np.allclose, np.isclose, np.argmax, np.argmin, np.shape, np.ndim, np.size,
-}  # fmt: skip
-_FILLED = {np.zeros_like, np.ones_like, np.full_like, np.empty_like}
-_MOVES = {
-    np.reshape, np.ravel, np.squeeze, np.expand_dims, np.atleast_1d, np.atleast_2d, np.swapaxes, np.moveaxis,
-    np.flip, np.roll, np.take, np.diagonal, np.repeat, np.tile, np.broadcast_to, np.delete,
-    np.split, np.array_split, np.hsplit, np.vsplit,
-}  # fmt: skip
-_JOINS = {np.concatenate, np.stack, np.hstack, np.vstack, np.column_stack}
+_DECISIONS = set(FN.COMPARES) | FN.CLASSIFIES | FN.DECIDES | {np.shape, np.ndim, np.size}
+_FILLED = {*FN.FILLS, np.full_like}
+_MOVES = FN.REARRANGES | FN.SPLITS
 
 
 def _moved(x: Any, rearrange: Callable[[Any], Any]) -> Any:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import numpy_functions as FN
 from ..errors import GradcheckError, UnsupportedOperation
 from ..typing import Array
 from .scalar import NUMBERS, Scalar
@@ -133,11 +134,6 @@ class Field:
 _CALLED = {
     np.tanh: "tanh", np.exp: "exp", np.log: "log", np.sqrt: "sqrt", np.sin: "sin", np.cos: "cos",
 }  # fmt: skip
-_COMPARISONS = {
-    np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
-}  # fmt: skip
-_FILLED = {np.zeros_like: 0, np.empty_like: 0, np.ones_like: 1}
-_WRITERS = {np.fill_diagonal, np.put, np.place, np.putmask, np.copyto, np.put_along_axis}
 
 
 def _plain(value: Any) -> Any:
@@ -220,9 +216,9 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             return self.apply_function(_CALLED[ufunc])
         if ufunc is np.matmul:
             return _matmul(field, *inputs)
-        if ufunc in _COMPARISONS:
+        if ufunc in FN.COMPARES:
             a, b = np.broadcast_arrays(*(np.asarray(_plain(x)) for x in inputs))
-            symbol = _COMPARISONS[ufunc]
+            symbol = FN.COMPARES[ufunc]
             values = [
                 field.compare(symbol, field.native(p), field.native(q))
                 for p, q in zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), strict=True)
@@ -243,13 +239,13 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
                 raise UnsupportedOperation(f"np.linalg.{func.__name__}", field.name)
         if func is np.copyto:
             _check_target(args[0], field, "np.copyto")
-        if func in _FILLED:
+        if func in FN.FILLS:
             shape = kwargs.get("shape")
             shape = self.shape if shape is None else shape
             if kwargs.get("dtype") not in (None, object):
-                return np.full(shape, _FILLED[func], dtype=kwargs["dtype"])
+                return np.full(shape, FN.FILLS[func], dtype=kwargs["dtype"])
             size = np.empty(shape, dtype=bool)
-            return field.array([field.convert(_FILLED[func])] * size.size, size.shape)
+            return field.array([field.convert(FN.FILLS[func])] * size.size, size.shape)
         if func in (np.dot, np.inner) and all(np.ndim(x) in (1, 2) for x in args[:2]):
             return _dot(field, func, *args, **kwargs)
         try:
@@ -258,7 +254,7 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             raise
         except TypeError as error:
             raise UnsupportedOperation(f"np.{func.__name__}", field.name, str(error)) from error
-        if func in _WRITERS and isinstance(args[0], FieldArray):
+        if func in FN.WRITES and isinstance(args[0], FieldArray):
             args[0][...] = _lifted(_plain(args[0]), field)
         return self._rewrap(_lifted(result, field), field)
 

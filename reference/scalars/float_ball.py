@@ -27,7 +27,9 @@ from typing import Any, NamedTuple
 import flint
 import numpy as np
 
+from .. import numpy_functions as FN
 from ..errors import GradcheckError, UnsupportedOperation
+from ..private import NO_VALUE
 from ..typing import Array
 
 _NAME = "float ball"
@@ -181,9 +183,9 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func is np.sum:
             return np.add.reduce(*args, **{"axis": None, **kwargs})
-        if func in _FILLED:
+        if func in FN.FILLS:
             shape = kwargs.get("shape")
-            plain = np.full(np.shape(args[0]) if shape is None else shape, _FILLED[func], dtype=np.complex128)
+            plain = np.full(np.shape(args[0]) if shape is None else shape, FN.FILLS[func], dtype=np.complex128)
             return plain.view(FloatBallArray)
         if func not in _MOVES:
             raise UnsupportedOperation(f"np.{func.__name__}", _NAME)
@@ -308,7 +310,7 @@ def _matmul(x: Any, y: Any) -> FloatBallArray:
 
 
 def _sum(x: Any, axis: Any = 0, keepdims: bool = False, **rest: Any) -> FloatBallArray:
-    if any(value is not None and value is not np._NoValue and value is not True for value in rest.values()):
+    if any(value is not None and value is not NO_VALUE and value is not True for value in rest.values()):
         raise UnsupportedOperation(f"np.sum with {', '.join(rest)}", _NAME)
     (m, r), how = _parts(x), {"axis": axis, "keepdims": keepdims}
     n = m.size
@@ -328,9 +330,5 @@ _OPERATIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): _sum,
     (np.tanh, "__call__"): lambda x: x.apply_function("tanh"),
 }
-_FILLED = {np.zeros_like: 0, np.empty_like: 0, np.ones_like: 1}
-_MOVES = {
-    np.concatenate, np.stack, np.transpose, np.reshape, np.ravel,
-    np.squeeze, np.expand_dims, np.broadcast_to, np.swapaxes, np.moveaxis, np.shape, np.ndim, np.size, np.copy,
-}  # fmt: skip
+_MOVES = FN.REARRANGES | FN.JOINS | {np.transpose, np.shape, np.ndim, np.size, np.copy}
 """What only moves entries is right on complex numbers as it is."""

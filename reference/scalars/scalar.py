@@ -6,26 +6,53 @@ Nothing here ever guesses: a cast to float and a comparison that the value does 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from ..errors import UnsupportedOperation
 
-if TYPE_CHECKING:
-    from .base import Field
-
 NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
 """The plain numbers that every scalar can be combined with."""
+
+
+class NumberSystem(Protocol):
+    """Arithmetic on native values that a scalar needs; `base.Field` has it."""
+
+    name: ClassVar[str]
+
+    def convert(self, number: Any) -> Any:
+        """Return the native value equal to a plain number."""
+
+    def native(self, number: Any) -> Any:
+        """Return the native value of a scalar of this field, or of a plain number."""
+
+    def array(self, values: Iterable[Any], shape: tuple[int, ...]) -> Any:
+        """Return an array of that shape from native values in C order."""
+
+    def function(self, name: str, value: Any) -> Any:
+        """Return the function `name` of a native value."""
+
+    def compare(self, symbol: str, a: Any, b: Any) -> bool:
+        """Compare two native values."""
+
+    def divide(self, a: Any, b: Any) -> Any:
+        """Return a / b for native values."""
+
+    def power(self, a: Any, n: int) -> Any:
+        """Return a to the power n, which is not negative."""
+
+    def absolute(self, a: Any) -> Any:
+        """Return |a|."""
 
 
 class Scalar:
     """One number of a `Field`. `value` is the library's own object."""
 
     __slots__ = ("value",)
-    field: ClassVar[Field]
+    field: ClassVar[NumberSystem]
 
     def __init__(self, value: Any) -> None:
         self.value = value

@@ -325,7 +325,7 @@ def test_writing_into_a_float_array_names_zeros_like():
 
 
 def test_no_method_of_ndarray_is_left_to_numpy_by_accident():
-    from gradcheck.reference.scalars.residues.array import array as residues
+    from gradcheck.reference.scalars.residues import array as residues
 
     inherited = {
         n for n in dir(np.ndarray)

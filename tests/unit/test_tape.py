@@ -22,6 +22,7 @@ from gradcheck.reference.cotangents import Product
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
 from gradcheck.reference.functions import apply
 from gradcheck.reference.networks.losses import OUTPUTS
+from gradcheck.reference.numpy_functions import JOINS
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.formal import FormalField
 from gradcheck.reference.scalars.precise import PreciseField
@@ -452,7 +453,7 @@ def test_what_has_no_rule_is_refused_by_name(fragment: str, function: Callable[.
 
 
 def test_every_numpy_function_is_either_known_or_refused() -> None:
-    known = tape._DECISIONS | tape._FILLED | tape._MOVES | tape._JOINS | set(tape._FUNCTIONS)
+    known = tape._DECISIONS | tape._FILLED | tape._MOVES | JOINS | set(tape._FUNCTIONS)
     for name in sorted(set(dir(np)) - {"where"}):
         function = getattr(np, name)
         if not hasattr(function, "_implementation") or function in known:

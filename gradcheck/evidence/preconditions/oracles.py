@@ -121,8 +121,8 @@ def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
                 number = getattr(value, "value", value)
                 if not mpmath.isfinite(number):
                     return float("-inf")
-                sign, man, exp, _ = mpmath.mpf(number)._mpf_
-                exact = flint.arb(int(man)) * flint.arb(2) ** int(exp) * (-1 if sign else 1)
+                man, exp = mpmath.mpf(number).man_exp
+                exact = flint.arb(int(man)) * flint.arb(2) ** int(exp) * (-1 if number < 0 else 1)
                 gap = abs(ball - exact).abs_upper()
                 if not gap.is_finite():
                     return float("-inf")

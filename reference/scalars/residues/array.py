@@ -13,10 +13,10 @@ or, once it overflows 2^53, wrong; so a mismatch found here must be repeated wit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -178,6 +178,8 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
 
     field: ResidueField | None = None  # until `carry` gives it one, and a bound of its own
     cell: Cell = Cell()
+    answer_ufunc: ClassVar[Callable[..., Any]]  # set by `dispatch`, which the package imports
+    answer_function: ClassVar[Callable[..., Any]]
 
     def __array_finalize__(self, source: Any) -> None:
         if isinstance(source, ResidueArray):
@@ -217,19 +219,15 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
             x, y = inputs[0], inputs[-1]
             if type(x) is type(y) is ResidueArray and x.field is y.field is not None:
                 return DIRECT[ufunc](x.field, *inputs)
-        from .dispatch import call_ufunc
-
         if any(hasattr(x, "__array_ufunc__") and not isinstance(x, (np.ndarray, np.generic)) for x in inputs):
             return NotImplemented  # a traced array, say, knows what to do with residues
         holders = (x for x in (*inputs, *(kwargs.get("out") or ())) if isinstance(x, ResidueArray))
-        return call_ufunc(next(holders)._field(), ufunc, method, inputs, kwargs)
+        return self.answer_ufunc(next(holders)._field(), ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .dispatch import call_function
-
         if not all(issubclass(t, np.ndarray) for t in types):
             return NotImplemented
-        return call_function(self._field(), func, args, kwargs)
+        return self.answer_function(self._field(), func, args, kwargs)
 
     def __getitem__(self, key: Any) -> Any:
         if type(key) is int and self.ndim > 1:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ... import numpy_functions as FN
 from ...errors import Undecided, UnsupportedOperation
+from ...private import NO_VALUE
 from .array import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 from .degrees import CONSTANT, Cell
 
@@ -167,7 +169,7 @@ def _along(field: ResidueField, ufunc: np.ufunc, method: str, name: str, value: 
         _refuse(field, name, ufunc in _ORDERING)
     axis, keepdims = kwargs.pop("axis", 0), kwargs.pop("keepdims", False)
     initial, where = kwargs.pop("initial", None), kwargs.pop("where", True)
-    plain_start = initial is None or initial is np._NoValue or _is_zero(initial)
+    plain_start = initial is None or initial is NO_VALUE or _is_zero(initial)
     if not plain_start or where is not True or kwargs:
         raise UnsupportedOperation(f"{name} with an initial value or a mask", field.name)
     x = field.operand(value)
@@ -192,24 +194,9 @@ _DATA: dict[Any, tuple[int, ...]] = {
     np.broadcast_arrays: _EVERY, np.atleast_1d: _EVERY, np.atleast_2d: _EVERY, np.atleast_3d: _EVERY,
 }  # fmt: skip
 """The positional arguments that hold entries, where that is not the first alone."""
-_MOVES = {
-    getattr(np, n)
-    for n in """concatenate stack hstack vstack dstack column_stack block append insert where select delete transpose
-    permute_dims matrix_transpose swapaxes moveaxis rollaxis reshape ravel squeeze expand_dims broadcast_to
-    broadcast_arrays repeat tile flip fliplr flipud rot90 roll split array_split hsplit vsplit dsplit unstack diag
-    diagonal diagflat tril triu take take_along_axis compress atleast_1d atleast_2d atleast_3d""".split()
-    if hasattr(np, n)
-} | {np.lib.stride_tricks.sliding_window_view}
+_MOVES = FN.REARRANGES | FN.SPLITS | FN.JOINS | FN.PADS | {np.transpose}
 """Functions that move entries and put zeros between them; no arithmetic."""
-_INQUIRIES = {
-    np.shape, np.ndim, np.size, np.may_share_memory, np.shares_memory, np.iscomplexobj, np.isrealobj, np.result_type,
-    np.can_cast,
-}  # fmt: skip
-_UNDECIDED = {
-    getattr(np, n)
-    for n in """array_equal array_equiv allclose isclose max min amax amin argmax argmin sort argsort clip round any all
-    nonzero argwhere count_nonzero searchsorted unique partition argpartition median ptp""".split()
-}
+_UNDECIDED = FN.DECIDES | FN.SELECTS
 
 
 def _move(field: ResidueField, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -337,9 +324,23 @@ def _pad(field: ResidueField, array: Any, pad_width: Any, mode: Any = "constant"
     return _move(field, np.pad, (array, pad_width), {})
 
 
-def _diff(field: ResidueField, *args: Any, **kwargs: Any) -> Any:
-    # NumPy's own code for diff subtracts slices, which comes back here.
-    return np.diff._implementation(*args, **kwargs)  # type: ignore[attr-defined]
+def _diff(
+    field: ResidueField, a: Any, n: int = 1, axis: int = -1, prepend: Any = NO_VALUE, append: Any = NO_VALUE
+) -> Any:
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n!r}")
+    moved: Any = np.moveaxis(field.lift(a), axis, 0)
+    before, after = (() if end is NO_VALUE else (_end(field, end, moved, axis),) for end in (prepend, append))
+    moved = np.concatenate([*before, moved, *after])
+    for _ in range(n):
+        moved = moved[1:] - moved[:-1]
+    return np.moveaxis(moved, 0, axis)
+
+
+def _end(field: ResidueField, end: Any, moved: Any, axis: int) -> Any:
+    """Return what is put before or after an array along its first axis; one number stands for a whole slice."""
+    lifted = field.lift(end)
+    return np.moveaxis(lifted, axis, 0) if lifted.ndim else np.broadcast_to(lifted, (1, *moved.shape[1:]))
 
 
 def _made_like(func: Any) -> Callable[..., Any]:
@@ -347,7 +348,7 @@ def _made_like(func: Any) -> Callable[..., Any]:
 
 
 _HANDLERS: dict[Any, Callable[..., Any]] = {
-    np.zeros_like: _filled(0), np.empty_like: _filled(0), np.ones_like: _filled(1), np.full_like: _full_like,
+    **{func: _filled(value) for func, value in FN.FILLS.items()}, np.full_like: _full_like,
     np.outer: _outer, np.tensordot: _tensordot, np.dot: _dot, np.inner: _inner, np.vdot: _vdot, np.einsum: _einsum,
     np.kron: _kron, np.sum: _method("sum"), np.mean: _method("mean"), np.cumsum: _method("cumsum"),
     np.trace: _method("trace"), np.copy: _method("copy"), np.real: _method("__pos__"), np.copyto: _copyto,
@@ -369,7 +370,11 @@ def call_function(field: ResidueField, func: Any, args: tuple[Any, ...], kwargs:
         return out
     if func in _MOVES:
         return _move(field, func, args, kwargs)
-    if func in _INQUIRIES:
+    if func in FN.INQUIRES:
         return func(*(_plain(field, value, [], False) for value in args), **kwargs)
     module = getattr(func, "__module__", "").replace("numpy", "np")
     return _refuse(field, f"{module}.{func.__name__}", func in _UNDECIDED)
+
+
+ResidueArray.answer_ufunc = staticmethod(call_ufunc)
+ResidueArray.answer_function = staticmethod(call_function)

@@ -1,0 +1,30 @@
+"""Private names of other packages that gradcheck depends on, all of them.
+
+Each may vanish with any release. Where one has, its function answers as if there were nothing to see, and
+`tests/unit/test_private.py` fails and names it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+NO_VALUE: Any = getattr(np, "_NoValue", None)
+"""NumPy's mark for an argument that was left out, such as `initial` of a sum; seen by `__array_ufunc__`."""
+
+
+def jax_in_use() -> bool:
+    """Return whether JAX has started a backend in this process; its threads do not survive a fork. Imports nothing."""
+    return bool(getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None))
+
+
+def executor_width(executor: Any) -> int:
+    """Return how many calls an executor of `concurrent.futures` runs at a time; 0 if it does not say."""
+    return int(getattr(executor, "_max_workers", 0) or 0)
+
+
+def threads_of_pools() -> set[Any]:
+    """Return the threads that pools of `concurrent.futures` keep. Imports nothing."""
+    return set(getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ()))

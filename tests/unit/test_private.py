@@ -1,0 +1,59 @@
+"""Each private name of another package is still there, and does what it is used for."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck.reference import private
+from gradcheck.reference.scalars.residues.array import ResidueField
+
+
+def test_numpy_marks_what_was_left_out() -> None:
+    class Spy(np.ndarray[Any, Any]):
+        def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+            return kwargs.get("initial", private.NO_VALUE)
+
+    assert private.NO_VALUE is not None
+    assert np.zeros(2).view(Spy).sum() is private.NO_VALUE
+
+
+def test_executors_say_how_wide_they_are() -> None:
+    with concurrent.futures.ThreadPoolExecutor(3) as executor:
+        assert private.executor_width(executor) == 3
+    with concurrent.futures.ProcessPoolExecutor(2) as processes:
+        assert private.executor_width(processes) == 2
+    assert private.executor_width(object()) == 0
+
+
+def test_threads_of_pools_are_known() -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        executor.submit(int).result()
+        assert {thread for thread in executor._threads} <= private.threads_of_pools()
+
+
+def test_jax_in_use_is_seen() -> None:
+    pytest.importorskip("jax")
+    program = (
+        "from gradcheck.reference.private import jax_in_use\n"
+        "import jax\n"
+        "before = jax_in_use()\n"
+        "jax.devices()\n"
+        "print(before, jax_in_use())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_diff_of_residues_is_numpys() -> None:
+    field = ResidueField()
+    a, end = np.array([[1.0, 4.0, 9.0], [2.0, 3.0, 5.0]]), np.array([[7.0], [8.0]])
+    for how in ({}, {"n": 2}, {"axis": 0}, {"prepend": 1.0}, {"append": end}, {"prepend": end, "n": 2}, {"n": 0}):
+        ours: Any = np.diff(field.lift(a), **how)  # type: ignore[call-overload]
+        theirs: Any = np.diff(a, **how)  # type: ignore[call-overload]
+        assert np.array_equal(field.residues(ours), field.residues(theirs)), how
