@@ -1,121 +1,76 @@
-"""A small problem on which a claim is false, certified, and printed as a NumPy program.
+"""A search for a small problem on which a claim is false, and its record with a NumPy program.
 
-Hypothesis looks for it and shrinks it: few steps, few units, small integers and halves. What certifies it is
-not the search but the comparison: disjoint balls for a rule that runs on balls; for one that only runs on
-floats, a distance from the true value's ball beyond the derived rounding allowance.
+Hypothesis looks for it and shrinks it: few steps, few units, small integers and halves. Before it counts it is tried
+again, so that a rule whose answers change between calls is called that.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import flint
-import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from ..evidence.base import Case, Witness
-from ..evidence.exact import enclosure as balls
-from ..evidence.floats import blackbox
 from ..evidence.target import entries
 from ..evidence.target import expected as expected_gradient
 from ..problems import strategies
 from ..problems.lively import lively_problem
+from ..problems.search import search
 from ..records import Counterexample
-from ..reference.claims import Claim, Settings
-from ..reference.errors import GradcheckError, UnsupportedOperation
+from ..reference.claims import Claim
+from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
 from ..reference.scalars.rational import RationalField
-from ..rules.call import RuleFailed, WrongResult
 from ..store.data import claim_as_data, network_as_data
 from .program import snippet
 from .shrink import simplest
+from .violation import AnswersChange, Trial, Violation, violation
 
 SMALL = Sizes(4, 3, 2, 2)
-BITS = 256
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A certified violation, as floats show it.
-
-    expected and gap are balls; got is the float; allowance is what rounding may do. on_balls: whether the rule's
-    own ball and the true value's are disjoint too. dtype: the format of the floats.
-    """
-
-    problem: Problem
-    settings: Settings
-    entry: str
-    expected: Any
-    got: str
-    gap: Any
-    allowance: float
-    on_balls: bool = False
-    dtype: str = "float64"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A problem with the settings to run the rule at."""
-
-    problem: Problem
-    settings: Settings
-
-
-def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "float64") -> Violation | None:
-    """The certified violation of the case's claim on this problem, or None.
-
-    A rule that runs on balls must violate it there, where nothing rounds, and on floats, beyond what rounding
-    allows: so neither a constant such as 1/3, rounded before any scalar sees it, nor an operation that another
-    scalar carries out differently can refute a rule. With `floats`, as floats of `dtype` alone see it.
-    """
-    claim = case.claim.bind(trial.settings)
-    if not floats:
-        try:
-            comparison, *_ = balls.compare(
-                case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0
-            )
-        except (UnsupportedOperation, RuleFailed):
-            pass
-        except GradcheckError:
-            return None
-        else:
-            if comparison.apart is None:
-                return None
-            seen = _float_violation(case, claim, trial, dtype)
-            return dataclasses.replace(seen, on_balls=True) if seen else None
-    return _float_violation(case, claim, trial, dtype)
-
-
-def _float_violation(case: Case, claim: Claim, trial: Trial, dtype: str) -> Violation | None:
-    try:
-        seen, *_ = blackbox.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
-    except (RuleFailed, WrongResult, GradcheckError):
-        return None
-    if seen.outside is None:
-        return None
-    entry, got, true, allowed = seen.outside
-    gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()
-    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed, dtype=dtype)
 
 
 def find(case: Case, witness: Witness) -> Violation | None:
-    """The smallest certified violation that the search finds, starting from where one was seen; None if none is.
+    """Return the smallest certified violation that the search finds, starting from where one was seen.
 
     Sizes up to those of the witness come first, so that a claim seen to fail in one step is shown to fail in one.
+
+    Args:
+        case: The rule and its claim; the network is the witness's.
+        witness: Where the claim was seen to fail.
+
+    Returns:
+        The violation, or None if the search finds none.
+
+    Raises:
+        AnswersChange: The rule is right on the problem that was found when it is called there again.
     """
     case = dataclasses.replace(case, network=witness.network)
     found = _found(case, witness)
-    return simpler(case, found, floats=witness.floats) if found else None
+    if found is None:
+        return None
+    found = simpler(case, found, floats=witness.floats)
+    confirm(case, found, floats=witness.floats)
+    return found
+
+
+def confirm(case: Case, found: Violation, *, floats: bool = False) -> None:
+    """Raise `AnswersChange` unless the violation is seen each time when its problem is tried again.
+
+    An uneven number of calls, so that a rule that is wrong at every other call is seen to be.
+    """
+    trial = Trial(found.problem, found.settings)
+    for floats_alone in (floats, True, True, floats):
+        if violation(case, trial, floats=floats_alone, dtype=found.dtype) is None:
+            raise AnswersChange(case.rule.name, found)
 
 
 def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
-    """The violation on the simplest problem that still shows it: at the same settings, or at others of fewer steps."""
+    """Return the violation on the simplest problem that still shows it, at the same settings or of fewer steps."""
     seen = [found]
 
     def violates(problem: Problem) -> bool:
@@ -132,7 +87,7 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
 
 
 def _found(case: Case, witness: Witness) -> Violation | None:
-    """First on small problems drawn entry by entry, then on lively ones of as few steps as the first that was seen."""
+    """Search small problems drawn entry by entry, then lively ones of as few steps as the first that was seen."""
     shortest = _shortest(case, witness)
     steps = shortest.problem.T if shortest else 1
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
@@ -150,7 +105,7 @@ def _found(case: Case, witness: Witness) -> Violation | None:
 
 
 def _shortest(case: Case, witness: Witness) -> Violation | None:
-    """The violation on the problem where one was seen, or on its last steps: as few as still show it, by bisection."""
+    """Return the violation on as few last steps of the witness's problem as still show it, by bisection."""
     problem = witness.problem
     if problem is None:
         problem = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
@@ -179,7 +134,7 @@ def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
 
 
 def _by_size(case: Case, most: Sizes, least: int) -> st.SearchStrategy[Trial]:
-    """Lively problems of sizes up to `most`, and of at least so many steps."""
+    """Return lively problems of sizes up to `most`, and of at least so many steps."""
     from_here = Sizes(least, 1, 1, 1)
     return _tried(case, strategies.lively_problems(case.network, most, least=from_here, weighted=case.weighted))
 
@@ -194,22 +149,17 @@ def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, witne
     def seen(trial: Trial) -> Violation | None:
         return violation(case, trial, floats=witness.floats, dtype=witness.dtype)
 
-    try:
-        trial = hypothesis.find(
-            strategy,
-            lambda candidate: seen(candidate) is not None,
-            settings=hypothesis.settings(
-                max_examples=examples, derandomize=True, database=None, deadline=None,
-                suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
-            ),
-        )  # fmt: skip
-    except hypothesis.errors.NoSuchExample:
-        return None
-    return seen(trial)
+    hit = search(strategy, seen, examples=examples)
+    return hit.seen if hit else None
 
 
 def counterexample(case: Case, found: Violation) -> Counterexample:
-    """The violation as a record for the report, with its NumPy program."""
+    """Return the record of a violation for the report, with its NumPy program.
+
+    Args:
+        case: The rule and its claim.
+        found: The violation, on the network of its problem.
+    """
     by = "the distance from the true value's ball exceeds what rounding allows"
     if found.on_balls:
         by += "; without any rounding, the rule's ball and the true value's are disjoint"
@@ -243,7 +193,7 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
 
 
 def as_fraction(claim: Claim, problem: Problem, entry: str, ball: Any) -> str:
-    """The true entry: what its ball is where that has no width, else computed on the rationals; empty off them."""
+    """Return the true entry as a fraction: its ball's value if that has no width, else computed on rationals; or ""."""
     if ball.is_finite() and ball.is_exact():
         mantissa, exponent = map(int, ball.man_exp())
         return str(flint.fmpq(mantissa) * flint.fmpq(2) ** exponent) if abs(exponent) < 256 else ""
@@ -258,7 +208,7 @@ def as_fraction(claim: Claim, problem: Problem, entry: str, ball: Any) -> str:
 
 
 def as_text(value: Any) -> Any:
-    """Nested dicts and lists with every number as the text that reads back to it."""
+    """Return nested dicts and lists with every number as the text that reads back to it."""
     if isinstance(value, dict):
         return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):

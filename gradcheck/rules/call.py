@@ -208,13 +208,16 @@ def checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
         raise WrongResult(str(error), {key: np.shape(raw[key]) for key in parameters}) from None
 
 
+_SCALARS = Scalar.__module__.rpartition(".")[0]
+
+
 def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
     if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
         hint = "; np.asarray makes one" if isinstance(value, (list, tuple)) else ""
         raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}{hint}")
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    if isinstance(array, (np.matrix, np.ma.MaskedArray)):
-        array = np.asarray(array)
+    if type(array) is not np.ndarray and not type(array).__module__.startswith(_SCALARS):
+        array = np.asarray(array)  # a subclass of the author's may refuse, or change, what is done to it
     if array.shape != parameter.shape:
         hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""
         raise WrongResult(f"{returned} shape {array.shape} {key}; wanted {parameter.shape}{hint}")

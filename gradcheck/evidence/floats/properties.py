@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import functools
 import math
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import hypothesis
 import numpy as np
-from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 from ...problems import strategies
 from ...problems.lively import lively_problem, living_sizes
+from ...problems.search import search
 from ...records import Evidence, Status, Strength
 from ...reference.claims import LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
@@ -148,29 +146,9 @@ def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Tri
 
 
 def _search(case: Case, properties: Sequence[Property], most: int, seed: int) -> Violation | None:
-    """The smallest violation among `most` trials and what they shrink to; None if they show none."""
-    seen: list[Violation] = []
-
-    def fails(trial: Trial) -> bool:
-        found = violation(case, trial)
-        seen.extend([found] if found else [])
-        return found is not None
-
-    try:
-        hypothesis.find(
-            _trials(case, properties),
-            fails,
-            settings=hypothesis.settings(
-                max_examples=most, database=None, deadline=None, phases=(Phase.generate, Phase.shrink),
-                suppress_health_check=list(HealthCheck),
-            ),
-            random=random.Random(seed),
-        )  # fmt: skip
-    except hypothesis.errors.NoSuchExample:
-        return None
-    except hypothesis.errors.Flaky:
-        pass  # the rule answers differently each time; what it was seen to answer stands
-    return seen[-1]
+    """Return the smallest violation among `most` trials and what they shrink to; None if they show none."""
+    hit = search(_trials(case, properties), functools.partial(violation, case), examples=most, seed=seed)
+    return hit.seen if hit else None  # what a rule was seen to answer stands, though it answers differently next time
 
 
 def plan(

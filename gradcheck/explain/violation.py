@@ -1,0 +1,121 @@
+"""Certified violations: a claim that is false on one problem, beyond all that rounding can explain.
+
+The comparison certifies it, however the problem was found: disjoint balls for a rule that runs on balls; for one that
+only runs on floats, a distance from the true value's ball beyond the derived rounding allowance.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import flint
+import numpy as np
+
+from ..evidence.base import Case
+from ..evidence.exact import enclosure as balls
+from ..evidence.floats import blackbox
+from ..records import Cause
+from ..reference.claims import Claim, Settings
+from ..reference.errors import GradcheckError, UnsupportedOperation
+from ..reference.problem import Problem
+from ..rules.call import RuleFailed, WrongResult
+
+BITS = 256
+"""Precision of the balls that are compared."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A certified violation, as floats show it.
+
+    Attributes:
+        problem: The problem on which the claim is false.
+        settings: The settings that the rule was run with.
+        entry: The name of the wrong entry, such as R[0,1].
+        expected: The ball of its true value.
+        got: The float that the rule returned, as text.
+        gap: The ball of the distance between the two.
+        allowance: What rounding may do to the entry.
+        on_balls: Whether the rule's own ball and the true value's are disjoint too.
+        dtype: The format of the floats.
+    """
+
+    problem: Problem
+    settings: Settings
+    entry: str
+    expected: Any
+    got: str
+    gap: Any
+    allowance: float
+    on_balls: bool = False
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem with the settings to run the rule at."""
+
+    problem: Problem
+    settings: Settings
+
+
+class AnswersChange(GradcheckError):
+    """A rule was seen to be wrong on a problem, and to be right there when it was called again."""
+
+    cause = Cause.KEEPS_STATE
+
+    def __init__(self, rule: str, seen: Violation) -> None:
+        self.rule, self.seen = rule, seen
+        super().__init__(
+            f"the answers of {rule} change between calls: {seen.entry} was {seen.got} once, should be "
+            f"{seen.expected.str(12, radius=False)}, and was right when called again on the same problem "
+            f"({seen.problem.sizes}). Keep nothing from one call to the next"
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[str, Violation]]:
+        return type(self), (self.rule, self.seen)
+
+
+def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "float64") -> Violation | None:
+    """Return the certified violation of the case's claim on one problem, or None.
+
+    A rule that runs on balls must violate it there, where nothing rounds, and on floats, beyond what rounding
+    allows: so neither a constant such as 1/3, rounded before any scalar sees it, nor an operation that another
+    scalar carries out differently can refute a rule.
+
+    Args:
+        case: The rule and its claim.
+        trial: The problem and the settings.
+        floats: Compare floats alone.
+        dtype: The format of the floats.
+    """
+    claim = case.claim.bind(trial.settings)
+    if not floats:
+        try:
+            comparison, *_ = balls.compare(
+                case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0
+            )
+        except (UnsupportedOperation, RuleFailed):
+            pass
+        except GradcheckError:
+            return None
+        else:
+            if comparison.apart is None:
+                return None
+            seen = _float_violation(case, claim, trial, dtype)
+            return dataclasses.replace(seen, on_balls=True) if seen else None
+    return _float_violation(case, claim, trial, dtype)
+
+
+def _float_violation(case: Case, claim: Claim, trial: Trial, dtype: str) -> Violation | None:
+    try:
+        seen, *_ = blackbox.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
+    except (RuleFailed, WrongResult, GradcheckError):
+        return None
+    if seen.outside is None:
+        return None
+    entry, got, true, allowed = seen.outside
+    gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()
+    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed, dtype=dtype)
