@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.metadata
 import importlib.util
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -16,12 +18,20 @@ import plain_rules
 import pytest
 
 import gradcheck
+import gradcheck.algorithms
 import gradcheck.engine.audit
-import gradcheck.pytest_plugin  # both stay loaded: a session in this process would load copies of its own
+import gradcheck.pytest_plugin
+import gradcheck.reference
 from gradcheck.pytest_plugin.time_limits import ending_the_audit
 from gradcheck.records import Collection
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.report import from_json
+
+# All stay loaded: a session in this process would load copies of its own, and two copies of SymPy do not mix.
+for _package in (gradcheck, gradcheck.reference, gradcheck.algorithms):
+    for _module in pkgutil.walk_packages([str(Path(str(_package.__file__)).parent)], f"{_package.__name__}."):
+        if not _module.name.endswith("__main__"):
+            importlib.import_module(_module.name)
 
 pytest_plugins = "pytester"
 pytestmark = pytest.mark.usefixtures("brief")
