@@ -26,13 +26,13 @@ from .unfolding import unfold
     weighted=True,
 )
 def bptt(problem: Problem) -> Gradient:
-    """Backpropagation through time (Werbos 1990): the gradient, from a backward pass over the stored sequence."""
+    """Return the gradient by backpropagation through time (Werbos 1990), a backward pass over the stored sequence."""
     net = unfold(problem)
     return net.gradient(backpropagate(problem.parameters["R"], net.slope, net.d))
 
 
 def backpropagate(R: Array, slope: Array, d: Array) -> Array:
-    """delta of every step (n, I) from f'(s) and d (n, I), where nothing comes back from after the last step."""
+    """Return delta of every step (n, I) from f'(s) and d (n, I); nothing comes back from after the last step."""
     delta = d.copy()
     for t in reversed(range(len(d) - 1)):
         delta[t] = d[t] + slope[t] * (R @ delta[t + 1])

@@ -34,7 +34,7 @@ from .unfolding import unfold
     settings=every("length"),
 )
 def chunked_bptt(problem: Problem, *, length: int) -> Gradient:
-    """Truncated backpropagation by chunks: the graph is cut every `length` steps, the state carried over.
+    """Return the gradient with the graph cut every `length` steps and the state carried over.
 
     Raises `GradcheckError` unless length is a whole number >= 1.
     """

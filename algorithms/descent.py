@@ -28,7 +28,7 @@ class Descent(NamedTuple):
 
 
 def risk_gradient(rule: Rule, problems: Sequence[Problem], **settings: int) -> Gradient:
-    """The mean over sequences of what `rule` returns; `settings` are the rule's own keyword arguments.
+    """Return the mean over sequences of the gradients of `rule`; `settings` are its own keyword arguments.
 
     Raises `GradcheckError` for no sequences, and for sequences that do not share network and parameters.
     """

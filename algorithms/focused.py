@@ -24,7 +24,7 @@ from gradcheck.reference.typing import Array, Gradient, Parameters
 
 
 class Traces(NamedTuple):
-    """What is carried: the network, its state c (I,), the eligibility traces alpha (I,) and beta (D, I)."""
+    """State of the rule: the network, its state c (I,), the eligibility traces alpha (I,) and beta (D, I)."""
 
     network: Any
     parameters: Parameters

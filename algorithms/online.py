@@ -22,7 +22,7 @@ from gradcheck.reference.typing import Gradient, Parameters, State
 
 @runtime_checkable
 class OnlineRule(Protocol):
-    """What an online rule has; `finish(state)` is optional."""
+    """Protocol of an online rule; `finish(state)` is optional."""
 
     @property
     def start(self) -> Callable[[Any, Parameters, State], Any]: ...
@@ -35,7 +35,7 @@ Rule = Callable[..., Gradient] | OnlineRule | type[OnlineRule]
 
 
 def run_online(rule: OnlineRule, problem: Problem, *, weighted: bool | None = None) -> Gradient:
-    """The sum of the contributions of an online rule over the problem's sequence.
+    """Return the sum of the contributions of an online rule over the problem's sequence.
 
     weighted: whether `step` takes the loss weight; what the rule declares if left out. Raises
     `GradcheckError` for a rule that contributes nothing.
@@ -59,7 +59,7 @@ def run_online(rule: OnlineRule, problem: Problem, *, weighted: bool | None = No
 
 
 def run_rule(rule: Rule, problem: Problem, **settings: int) -> Gradient:
-    """What a rule returns for a problem: a function, an online rule, or the class of one.
+    """Run a rule, be it a function, an online rule, or the class of one, and return its gradient.
 
     `settings` go to the function, or to the class when it is made. Raises `GradcheckError` for settings
     with an online rule that is already made.

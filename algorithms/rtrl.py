@@ -25,7 +25,7 @@ from gradcheck.reference.typing import Array, Gradient, Parameters
 
 
 class Influence(NamedTuple):
-    """What RTRL carries: the network, its activations a (I,), f'(s) (I,) and M (I, P)."""
+    """State of RTRL: the network, its activations a (I,), f'(s) (I,) and M (I, P)."""
 
     network: Any
     parameters: Parameters

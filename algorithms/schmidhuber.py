@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """What is carried: the network, its activations a (I,), Q (I, P) at the block's start, the block so far."""
+    """State of the rule: the network, its activations a (I,), Q (I, P) at the block's start, the block so far."""
 
     network: Any
     parameters: Parameters
@@ -96,7 +96,7 @@ class Schmidhuber:
 
 
 def _gradient(state: Blocks) -> Gradient:
-    """The contribution of the open block's losses, through the block and through what came before."""
+    """Return the contribution of the open block's losses, through the block and through the steps before it."""
     R, D = state.parameters["R"], state.parameters["W"].shape[0]
     u, slope, a, d, e = _stacked(state.block)
     delta = backpropagate(R, slope, d)
@@ -105,7 +105,7 @@ def _gradient(state: Blocks) -> Gradient:
 
 
 def _influence(state: Blocks) -> Array:
-    """Q at the end of the open block."""
+    """Return Q at the end of the open block."""
     R = state.parameters["R"]
     u, slope, *_ = _stacked(state.block)
     B, n = slope.shape
@@ -119,5 +119,5 @@ def _influence(state: Blocks) -> Array:
 
 
 def _stacked(block: tuple[Step, ...]) -> Step:
-    """The block's steps as one record whose arrays have the steps as rows."""
+    """Return the block's steps as one record whose arrays have the steps as rows."""
     return Step(*(np.concatenate([row[None] for row in rows]) for rows in zip(*block, strict=True)))

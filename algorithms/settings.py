@@ -9,7 +9,7 @@ from gradcheck.reference.errors import GradcheckError
 
 
 def require_steps(value: Any, name: str) -> int:
-    """`value` as an int. Raises `GradcheckError` unless it is a whole number of steps, at least 1."""
+    """Return `value` as an int. Raises `GradcheckError` unless it is a whole number of steps, at least 1."""
     try:
         steps = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:

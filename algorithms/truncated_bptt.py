@@ -31,7 +31,7 @@ from .unfolding import unfold
     settings=every("tau"),
 )
 def truncated_bptt(problem: Problem, *, tau: int) -> Gradient:
-    """Truncated backpropagation through time: each loss is sent back through `tau` steps.
+    """Return the gradient truncated at `tau` steps: each loss goes back through `tau` steps.
 
     Raises `GradcheckError` unless tau is a whole number >= 1.
     """

@@ -31,7 +31,7 @@ class Unfolded:
     d: Array
 
     def gradient(self, delta: Array) -> Gradient:
-        """The sums of outer products, from the errors delta (T, I) on the pre-activations."""
+        """Return the sums of outer products, from the errors delta (T, I) on the pre-activations."""
         return {"W": self.x.T @ delta, "R": self.a[:-1].T @ delta, "V": self.a[1:].T @ self.e}
 
 

@@ -39,7 +39,7 @@ def _settings(T: int) -> list[dict[str, int]]:
     settings=_settings,
 )
 def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
-    """BPTT(h; h') (Williams & Peng 1990): every `stride` steps, a backward pass through the last `horizon`.
+    """Return BPTT(h; h') (Williams & Peng 1990): every `stride` steps, a backward pass through the last `horizon`.
 
     Raises `GradcheckError` unless 1 <= stride <= horizon, both whole numbers.
     """

@@ -31,12 +31,12 @@ class LagCircuit:
     lags: Sequence[Mapping[str, Sequence[int]]]
 
     def plain(self) -> dict[str, Any]:
-        """What JSON can hold of it: all."""
+        """Return the circuit as data that JSON can hold."""
         return {"gates": self.gates, "lags": self.lags}
 
     @staticmethod
     def from_plain(data: Any) -> LagCircuit:
-        """The circuit in data that came from outside; raises `GradcheckError` where it holds anything else."""
+        """Read a circuit from untrusted data. Raises `GradcheckError` where the data hold anything else."""
         try:
             gates, lags = data["gates"], data["lags"]
             for place, gate in enumerate(gates):
@@ -58,7 +58,7 @@ def _check(place: int, gate: Any) -> None:
 
 
 class Evaluation:
-    """What gates are worth in a `Field`, one after the other.
+    """Values of gates in a `Field`, one after the other.
 
     `instance`, a network with an activation, an output and a loss, replaces the undefined functions: f by its
     activation, f' by the activation's derivative, e_k by its output error.
@@ -74,7 +74,7 @@ class Evaluation:
         self._assigned[label] = value
 
     def symbol(self, label: str) -> Any:
-        """What a symbol is worth."""
+        """Return the value of a symbol."""
         return self._assigned[label] if label in self._assigned else self.field.symbol(label)
 
     def add(self, gate: Gate) -> int:

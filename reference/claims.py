@@ -1,4 +1,4 @@
-"""What can be claimed of a rule, as data, and how a rule declares it.
+"""Claims about a rule, as data, and the decorator by which a rule declares it.
 
 A claim about the gradient says which lags the rule keeps: `claim.keeps(t, k, T)` is whether the loss
 at time t counts the parameters' use at time t - k (t = 1..T, k = 0..t-1). `Exact` keeps them all.
@@ -30,7 +30,7 @@ class Claim:
     """Whether this version has a way of knowing about it; a claim without one is NOT RUN."""
 
     def bind(self, settings: Settings) -> Claim:
-        """This claim with each name replaced by its number. Raises `GradcheckError` for a name that is missing."""
+        """Return this claim with each name replaced by its number. Raises `GradcheckError` for a missing name."""
         changes = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -196,7 +196,7 @@ class Online(Claim):
 
 @dataclass(frozen=True)
 class Cost(Claim):
-    """What the rule costs, as bounds: O(time) operations for a sequence of T steps, O(storage) numbers kept at once.
+    """Bounds on the cost of the rule: O(time) operations for a sequence of T steps, O(storage) numbers kept at once.
 
     Each is an expression in T, I, D, K and the rule's settings: sums, products, whole powers and quotients by products,
     such as "T*I*(I + K + D)" or "T*I**3/block". What is not given is not claimed. Storage is beside the problem's own
@@ -221,7 +221,7 @@ CLAIMS: dict[str, type[Claim]] = {
 
 
 def parse_claim(text: str) -> Claim:
-    """A claim from the command line: "exact", "truncated(3)", "windowed(6, 2)", "cost(time=T*I**2, storage=T*I)".
+    """Parse a claim from the command line: "exact", "truncated(3)", "windowed(6, 2)", "cost(time=T*I**2, storage=T*I)".
 
     Raises `GradcheckError` naming the claims that exist.
     """
@@ -251,7 +251,7 @@ def _parse_cost(text: str, rest: str) -> Cost:
 
 
 def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[str, str], ...]:
-    """The expectations. Raises `GradcheckError` where one has no reason, or is about none of the claims or `pure`."""
+    """Return the expectations. Raises `GradcheckError` if one has no reason, or is about no claim and not `pure`."""
     if not isinstance(expected, Mapping):
         raise GradcheckError(
             f'expected must be a dict of claims and reasons, {{"exact": "truncated on purpose"}}; got {expected!r:.60}'
@@ -269,7 +269,7 @@ def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a rule says of itself. `settings(T)` lists the keyword arguments to judge it at, for T steps."""
+    """Declaration of a rule about itself. `settings(T)` lists the keyword arguments to judge it at, for T steps."""
 
     claims: tuple[Claim, ...] = ()
     networks: tuple[RecurrentNetwork, ...] = (DEFAULT_NETWORK,)
@@ -280,7 +280,7 @@ class Declaration:
 
 
 def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
-    """Settings for a length `name`: 1 to T + 1, one past the sequence."""
+    """Return settings for a length `name`: 1 to T + 1, one past the sequence."""
     return lambda T: [{name: n} for n in range(1, T + 2)]
 
 

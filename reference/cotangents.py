@@ -43,7 +43,7 @@ class CotangentSum:
         self.terms.extend(terms)
 
     def array(self) -> Array:
-        """The sum, an array of its own."""
+        """Return the sum, an array of its own."""
         products = [term for term in self.terms if isinstance(term, Product)]
         arrays = [term for term in self.terms if not isinstance(term, Product)]
         if products:
@@ -61,7 +61,7 @@ class CotangentSum:
 
 
 def as_array(value: Any, *likes: Any) -> Array:
-    """`value`, or where NumPy made a bare scalar of it, an array of shape () of the same kind as the `likes`."""
+    """Return `value`, or in place of a bare scalar an array of shape () of the same kind as the `likes`."""
     if isinstance(value, np.ndarray):
         return value
     for like in likes:

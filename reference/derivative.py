@@ -19,7 +19,7 @@ class Derivative:
         self._x, self._known = x, {x: sp.S.One}
 
     def __call__(self, expression: Any) -> Any:
-        """The derivative, a SymPy expression."""
+        """Return the derivative, a SymPy expression."""
         known = self._known
         if expression not in known:
             known[expression] = self._differentiate(expression)

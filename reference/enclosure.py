@@ -44,7 +44,7 @@ class Enclosure:
 
 
 def relative_radius_bits(ball: Any) -> float:
-    """-log2 of a ball's relative radius; infinity for an exact ball, at most 0 for one that contains 0."""
+    """Return -log2 of a ball's relative radius: infinity for an exact ball, at most 0 for one that contains 0."""
     if ball.is_exact():
         return float("inf")
     return float(ball.rel_accuracy_bits()) - 1
@@ -58,7 +58,7 @@ def enclose(
     first_bits: int = FIRST_BITS,
     last_bits: int = LAST_BITS,
 ) -> Enclosure:
-    """Balls that contain the gradient (or the lags that `claim` keeps) of a float, integer or fraction problem.
+    """Return balls that contain the gradient, or the lags that `claim` keeps, of a problem of plain numbers.
 
     The precision is doubled from `first_bits` until each ball's relative radius is below
     2^-relative_bits or `last_bits` is met, and the statement says which. `first_bits` of 53 or fewer try balls of
@@ -93,7 +93,7 @@ def enclose(
 
 
 def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) -> Enclosure | None:
-    """The same with balls of float64; None where they do not know an operation, or are too wide."""
+    """Enclose by balls of float64; return None where they lack an operation, or are too wide."""
     # A user's network may take single numbers out of its arrays and compute with those.
     if not is_shipped(problem.network):
         return None
@@ -113,7 +113,7 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
 
 
 def midpoints(gradient: Gradient) -> dict[str, Any]:
-    """The balls' midpoints as float64 arrays, for display."""
+    """Return the balls' midpoints as float64 arrays, for display."""
     return {
         name: array.midpoint
         if isinstance(array, FloatBallArray)

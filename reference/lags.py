@@ -46,12 +46,12 @@ class Unrolled:
     readout_pulls: list[Pullback]
 
     def enter(self, t: int) -> tuple[Sums, Any]:
-        """The loss at time t pulled back to the parameters of its readout and to a(t)."""
+        """Pull the loss at time t back to the parameters of its readout and to a(t)."""
         parameters, state = self.readout_pulls[t - 1].terms(self.errors[t - 1])
         return parameters, map_nest(CotangentSum.array, state)
 
     def back(self, t: int, cotangent: State) -> tuple[Sums, State]:
-        """A cotangent of a(t) pulled back to the parameters of step t and to a(t-1)."""
+        """Pull a cotangent of a(t) back to the parameters of step t and to a(t-1)."""
         parameters, state = self.steps[t - 1].terms(cotangent)
         return parameters, map_nest(CotangentSum.array, state)
 
@@ -79,7 +79,7 @@ def unroll(problem: Problem) -> Unrolled:
 
 
 def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
-    """The gradient, or the sum of the lags that `keeps` keeps: parameter name to an array of its shape.
+    """Return the gradient, or the sum of the lags that `keeps` keeps: parameter name to an array of its shape.
 
     Losses that keep the same of the steps still to come travel back as one cotangent, and a loss that
     keeps none stops. So the exact and the chunked gradient take O(T) steps, windows of tau O(T tau).
@@ -110,7 +110,7 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
 
 
 def _whole(problem: Problem) -> Gradient:
-    """The sum of all lags: one pass back through the whole sequence, which needs no cotangents apart."""
+    """Return the sum of all lags by one pass back through the whole sequence."""
     network, K = problem.network, problem.targets.shape[1]
 
     def readouts(parameters: Any) -> list[Any]:
@@ -152,7 +152,7 @@ class Lags(Mapping[tuple[int, int], Gradient]):
 
 
 def by_lag(problem: Problem) -> Lags:
-    """Every g(t, k), 1 <= t <= T, 0 <= k < t: T (T + 1) / 2 pullbacks, sharing one forward pass."""
+    """Return every g(t, k), 1 <= t <= T, 0 <= k < t, by T (T + 1) / 2 pullbacks that share one forward pass."""
     unrolled = unroll(problem)
     parts: dict[tuple[int, int], Sums] = {}
     for t in range(1, problem.T + 1):
@@ -161,7 +161,7 @@ def by_lag(problem: Problem) -> Lags:
 
 
 def of_last_loss(problem: Problem) -> Lags:
-    """Every g(T, k), 0 <= k < T: T pullbacks."""
+    """Return every g(T, k), 0 <= k < T, by T pullbacks."""
     return Lags(_of_loss(unroll(problem), problem.T))
 
 
@@ -175,5 +175,5 @@ def _of_loss(unrolled: Unrolled, t: int) -> dict[tuple[int, int], Sums]:
 
 
 def error_signals(problem: Problem) -> list[Array]:
-    """w_t dL_t/du(t) for t = 1..T, each of shape (K,)."""
+    """Return w_t dL_t/du(t) for t = 1..T, each of shape (K,)."""
     return unroll(problem).errors

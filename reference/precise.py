@@ -21,14 +21,14 @@ from .typing import Array, Gradient
 
 
 def recursion(problem: Problem, digits: int, claim: LagClaim | None = None) -> Gradient:
-    """The gradient by the reverse pass at `digits` digits: name to an array of precise scalars."""
+    """Return the gradient by the reverse pass at `digits` digits: name to an array of precise scalars."""
     field = PreciseField(digits)
     with field.working():
         return lags.gradient(problem.over(field), claim.keeps if claim else None)
 
 
 def difference_quotient(problem: Problem, digits: int) -> Gradient:
-    """The gradient by mpmath's difference quotient of the loss at `digits` digits: name to an array of mpf scalars."""
+    """Return the gradient by mpmath's difference quotient of the loss at `digits` digits, as arrays of mpf scalars."""
     field = PreciseField(digits)
     with field.working():
         lifted = problem.over(field)
@@ -50,7 +50,7 @@ def _quotient(field: PreciseField, problem: Problem, name: str, index: tuple[int
 
 
 def digits_of_agreement(a: Any, b: Any) -> float:
-    """The least number of decimal digits to which two gradients of mpf values agree, relative to each entry.
+    """Return the least number of decimal digits to which two gradients of mpf values agree, relative to each entry.
 
     Raises `GradcheckError` where the names or shapes differ.
     """

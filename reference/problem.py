@@ -91,7 +91,7 @@ def map_shape(function: Callable[[tuple[int, ...]], Any], shape: Any) -> Any:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a rule is given.
+    """Input of a rule: a network, its parameters and one sequence.
 
     parameters: name to array. inputs: (T, D). targets: (T, K). initial_state: the network's state
     before step 1, zeros if left out. loss_weights: (T,), ones if left out; L = sum_t w_t L_t, so zeros
@@ -181,7 +181,7 @@ class Problem:
             )
 
     def _axes(self, name: str, shape: tuple[int, ...]) -> str:
-        """The axes of a parameter by the letters of `Sizes`: (I, K)."""
+        """Return the axes of a parameter by the letters of `Sizes`: (I, K)."""
         letters = {1009: "I", 1013: "D", 1019: "K"}
         marked = self.network.parameter_shapes(Sizes(1, *letters))[name]
         spoken = [letters.get(mark, str(n)) for mark, n in zip(marked, shape, strict=True)]
@@ -210,7 +210,7 @@ class Problem:
         return networks.sizes_of(self.network, self.parameters, self.T)
 
     def map(self, function: Callable[[Array], Array], network: RecurrentNetwork | None = None) -> Problem:
-        """This problem with `function` applied to each of its arrays, which must keep their shapes."""
+        """Return this problem with `function` applied to each of its arrays, which must keep their shapes."""
         return Problem(
             {name: function(array) for name, array in self.parameters.items()},
             function(self.inputs),
@@ -221,15 +221,15 @@ class Problem:
         )
 
     def over(self, number_field: Any) -> Problem:
-        """The same problem, exactly, on the scalars of `number_field` (see `reference.scalars`)."""
+        """Return the same problem, exactly, on the scalars of `number_field` (see `reference.scalars`)."""
         return self.map(number_field.lift)
 
     def astype(self, dtype: Any) -> Problem:
-        """The same problem with its arrays copied to a floating-point dtype."""
+        """Return the same problem with its arrays copied to a floating-point dtype."""
         return self.map(lambda array: array.astype(dtype))
 
     def copy(self) -> Problem:
-        """The same problem on arrays of its own."""
+        """Return the same problem on arrays of its own."""
         return self.map(lambda array: array.copy())
 
     def arrays(self) -> dict[str, Array]:
@@ -247,7 +247,7 @@ class Problem:
         return dataclasses.replace(self, **changes)
 
     def prefix(self, T: int) -> Problem:
-        """The first T steps of the sequence."""
+        """Return the first T steps of the sequence."""
         return self.replace(inputs=self.inputs[:T], targets=self.targets[:T], loss_weights=self.loss_weights[:T])
 
 
@@ -256,7 +256,7 @@ def _zeros(like: Array, shape: tuple[int, ...]) -> Array:
 
 
 def forward(problem: Problem) -> tuple[list[State], list[Array]]:
-    """States a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations.
+    """Return states a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations.
 
     Raises `GradcheckError` where the network's `step` or `readout` fails or returns another shape than it should.
     """
@@ -268,7 +268,7 @@ def forward(problem: Problem) -> tuple[list[State], list[Array]]:
 
 
 def loss(problem: Problem) -> Any:
-    """L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar."""
+    """Return L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar."""
     _, readouts = forward(problem)
     terms = [
         w * networks.loss_value(problem.network, u, y)
@@ -281,7 +281,7 @@ def loss(problem: Problem) -> Any:
 
 
 def empirical_risk(problems: Sequence[Problem]) -> Any:
-    """R_emp: the mean of L over N sequences, whose lengths may differ. Raises `GradcheckError` for none."""
+    """Return R_emp, the mean of L over N sequences, whose lengths may differ. Raises `GradcheckError` for none."""
     if not problems:
         raise GradcheckError("R_emp is a mean over sequences; got none")
     total = loss(problems[0])

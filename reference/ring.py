@@ -28,20 +28,20 @@ from .typing import Array
 
 
 class Store(Protocol):
-    """Where circuits are kept, as plain data: what JSON can hold. Neither method raises."""
+    """Storage of circuits as plain data, which JSON can hold. Neither method raises."""
 
     def __hash__(self) -> int:
-        """A store is the key of a cache."""
+        """Return a hash, for a store is the key of a cache."""
 
     def get(self, key: str) -> Any:
-        """What was put there, or None."""
+        """Return the data put there, or None."""
 
     def put(self, key: str, data: Any) -> None:
         """Keep it, if that is possible."""
 
 
 def keepable(network: RecurrentNetwork) -> bool:
-    """Whether circuits for this network can be kept: its equations are this package's own, whatever f and L are."""
+    """Return whether circuits of this network can be kept: its equations are shipped, whatever f and L are."""
     return is_shipped(network)
 
 
@@ -68,17 +68,17 @@ class FormalReference:
         self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
 
     def _make_targets_probabilities(self) -> None:
-        """The last target of each step is 1 minus the others: categorical cross-entropy is defined on those."""
+        """Let the last target of each step be 1 minus the others, as categorical cross-entropy wants."""
         for t in range(self.sizes.T):
             *others, last = (entry_name("targets", (t, k)) for k in range(self.sizes.K))
             self._targets[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
 
     def problem(self, T: int) -> Problem:
-        """The problem of length T whose entries are generators."""
+        """Return the problem of length T whose entries are generators."""
         return _generic(self.field, self.network, T, self.sizes, self.weighted, self._targets)
 
     def term(self, t: int, k: int) -> dict[str, Array]:
-        """g(t, k), weighted: parameter name to an array of native polynomials."""
+        """Return g(t, k), weighted: parameter name to an array of native polynomials."""
         if (t, k) not in self._terms:
             weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
             circuit = lag_circuit(self._source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store)
@@ -93,12 +93,12 @@ class FormalReference:
         return evaluation
 
     def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
-        """The sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
+        """Return the sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
         kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
         return _summed(self._of_loss(t, lags) for t, lags in kept if lags)
 
     def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
-        """The sum of g(t, k) over these k, which the settings of a claim have in common."""
+        """Return the sum of g(t, k) over these k, which the settings of a claim have in common."""
         if (t, lags) not in self._sums:
             self._sums[t, lags] = _summed(self.term(t, k) for k in lags)
         return self._sums[t, lags]
@@ -106,7 +106,7 @@ class FormalReference:
 
 @cache
 def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
-    """g(t, 0), ..., g(t, t-1), unweighted: from the store where it has them and they are right; else SymPy's."""
+    """Return g(t, 0), ..., g(t, t-1), unweighted, from the store if it has them right, else from SymPy."""
     sizes = Sizes(t, I, D, K)
     if store is None or not keepable(network) or network != ask(network, Capabilities.undefined):
         return _derived(network, sizes)
@@ -129,7 +129,7 @@ def _derived(network: RecurrentNetwork, sizes: Sizes) -> LagCircuit:
 
 
 def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes) -> bool:
-    """Whether each lag term of the last loss is, as a polynomial, that of the reverse pass."""
+    """Return whether each lag term of the last loss is, as a polynomial, that of the reverse pass."""
     field = FormalField(_capacity(network, sizes))
     pulled = lags.of_last_loss(_generic(field, network, sizes.T, sizes, False, {}))
     terms = _evaluated(circuit, network, sizes, Evaluation(field), field.convert(1))
@@ -143,7 +143,7 @@ def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: 
 def _evaluated(
     circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes, evaluation: Evaluation, weight: Any
 ) -> list[dict[str, Array]]:
-    """The lag terms, weighted, as arrays of native values."""
+    """Return the lag terms, weighted, as arrays of native values."""
     shapes = network.parameter_shapes(sizes)
     for gate in circuit.gates:
         evaluation.add(gate)
@@ -160,7 +160,7 @@ def _array(values: list[Any], shape: tuple[int, ...]) -> Array:
 
 
 def _capacity(network: RecurrentNetwork, sizes: Sizes) -> int:
-    """How many generators the quantities of the network take, and some for what a rule evaluates besides."""
+    """Return a number of generators that suffices for the network, with some to spare for the rule's functions."""
     parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
     states = sizes.T * (4 * sizes.I + 4 * sizes.K + sizes.D + 2)
     return parameters + states + 3 * sizes.I + 16

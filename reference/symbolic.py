@@ -38,7 +38,7 @@ _HTML_ENTITY = re.compile(r"&(?!lt;|gt;|amp;)[A-Za-z]+;")
 
 
 def symbol(name: str, index: tuple[int, ...], time: int | None = None) -> Any:
-    """The SymPy symbol of an entry: of a parameter, or of x, y, a, omega at a time; `time` copies a parameter."""
+    """Return the SymPy symbol of an entry of a parameter (its copy at `time`), or of x, y, a, omega."""
     letter = _LETTER.get(name, name)
     if name in ("inputs", "targets"):
         text = f"{letter}_{index[1] + 1}__{index[0] + 1}"
@@ -58,7 +58,7 @@ def _symbols(name: str, shape: tuple[int, ...], time: int | None = None) -> Arra
 
 
 def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> Problem:
-    """The problem of that size whose every entry is a SymPy symbol; loss weights are ones unless `weighted`."""
+    """Return the problem whose entries are SymPy symbols; loss weights are ones unless `weighted`."""
     return Problem(
         {name: _symbols(name, shape) for name, shape in network.parameter_shapes(sizes).items()},
         _symbols("inputs", (sizes.T, sizes.D)),
@@ -71,7 +71,7 @@ def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool 
 
 @lru_cache(maxsize=256)
 def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False) -> tuple[Any, ...]:
-    """L_1, ..., L_T as SymPy expressions, unweighted; with `copies`, step t reads the parameters' copy t."""
+    """Return L_1, ..., L_T as SymPy expressions, unweighted; with `copies`, step t reads copy t of the parameters."""
     problem = symbolic_problem(network, sizes)
     state, losses = problem.initial_state, []
     for t, (x, y) in enumerate(zip(problem.inputs, problem.targets, strict=True), start=1):
@@ -84,7 +84,7 @@ def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False
 
 
 def unrolled_loss(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> Any:
-    """L = sum_t w_t L_t as one SymPy expression."""
+    """Return L = sum_t w_t L_t as one SymPy expression."""
     losses = step_losses(network, sizes)
     weights = [symbol("loss_weights", (t,)) if weighted else sp.Integer(1) for t in range(sizes.T)]
     return sp.Add(*(w * term for w, term in zip(weights, losses, strict=True)))
@@ -92,7 +92,7 @@ def unrolled_loss(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = F
 
 @lru_cache(maxsize=256)
 def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Array]:
-    """dL/dTheta: parameter name to an object array of SymPy expressions, shaped like the parameter."""
+    """Return dL/dTheta: parameter name to an object array of SymPy expressions, shaped like the parameter."""
     total = unrolled_loss(network, sizes, weighted=weighted)
     return {
         name: _expressions(shape, lambda index, name=name: total.diff(symbol(name, index)))  # type: ignore[misc]
@@ -102,7 +102,7 @@ def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False)
 
 @lru_cache(maxsize=1024)
 def lag_terms(network: RecurrentNetwork, sizes: Sizes, t: int) -> tuple[dict[str, Array], ...]:
-    """g(t, k) for k = 0, ..., t-1: the derivative of L_t in the parameters' copy t - k, copies then joined."""
+    """Return g(t, k) for k = 0, ..., t-1: derive L_t in copy t - k of the parameters, then join the copies."""
     return tuple(_lag_term(network, sizes, t, k) for k in range(t))
 
 
@@ -131,7 +131,7 @@ class _Writer:
         self._of_gate: dict[Gate, int] = {}
 
     def __call__(self, expression: Any) -> int:
-        """The number of the gate that is `expression`. Raises `GradcheckError` for a function that circuits lack."""
+        """Return the gate number of `expression`. Raises `GradcheckError` for a function that circuits lack."""
         known = self._of_expression
         if expression not in known:
             gate = self._gate(expression)
@@ -181,7 +181,7 @@ class Lowering:
         self._evaluation.assign(_LABELS[made], value)
 
     def __call__(self, expression: Any) -> Any:
-        """The polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
+        """Return the polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
         number, values = self._write(expression), self._evaluation.values
         for gate in self._write.gates[len(values) :]:
             self._evaluation.add(gate)
@@ -189,7 +189,7 @@ class Lowering:
 
 
 def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
-    """g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
+    """Return g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
     write = _Writer()
     lags = [
         {name: [write(e) for e in array.reshape(-1)] for name, array in _lag_term(network, sizes, t, k).items()}
@@ -199,7 +199,7 @@ def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
 
 
 def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Any]:
-    """The gradient as SymPy matrices; a vector parameter becomes a column."""
+    """Return the gradient as SymPy matrices; a vector parameter becomes a column."""
     return {
         name: sp.ImmutableDenseMatrix(array.reshape(array.shape[0], -1).tolist())
         for name, array in gradient(network, sizes, weighted=weighted).items()
@@ -207,12 +207,12 @@ def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False)
 
 
 def latex(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
-    """The gradient's matrices as LaTeX, by parameter name."""
+    """Return the gradient's matrices as LaTeX, by parameter name."""
     return {name: str(sp.latex(matrix)) for name, matrix in matrices(network, sizes).items()}
 
 
 def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
-    """The gradient's matrices as presentation MathML, by parameter name; well-formed XML, one <math> element each."""
+    """Return the gradient's matrices as presentation MathML, one well-formed <math> element per parameter."""
     from sympy.printing.mathml import mathml as render
 
     return {
@@ -224,7 +224,7 @@ def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
 def numpy_function(
     network: RecurrentNetwork, sizes: Sizes, module: str = "numpy"
 ) -> Callable[[Problem], dict[str, Array]]:
-    """The gradient as a function of a `Problem` of these sizes, compiled by SymPy for NumPy or mpmath.
+    """Compile the gradient to a function of a `Problem` of these sizes, for NumPy or mpmath.
 
     Raises `GradcheckError` for a network with undefined functions, which have no values.
     """
@@ -257,7 +257,7 @@ def numpy_function(
 
 
 def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
-    """The gradient at the numbers of a problem over `field`: differentiated and evaluated, what recurs once.
+    """Evaluate the gradient at the numbers of a problem over `field`; repeated parts are handled once.
 
     Its derivative is that of the lag terms, which proofs rest on. Raises `GradcheckError` as `numpy_function`.
     """

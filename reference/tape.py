@@ -197,7 +197,7 @@ def _is_array(x: Any) -> bool:
 
 @cache
 def _rule_of(ufunc: np.ufunc) -> Callable[..., tuple[Any, rules.Maps]]:
-    """The rule of a function of NumPy; raises `UnsupportedOperation` where there is none."""
+    """Return the rule of a function of NumPy; raises `UnsupportedOperation` where there is none."""
     if ufunc is np.matmul:
         return rules.matmul
     if ufunc not in rules.ELEMENTWISE:
@@ -276,7 +276,7 @@ _signature = cache(inspect.signature)
 
 
 def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Pullback]:
-    """The function's outputs and its pullback.
+    """Run a function; return its outputs and its pullback.
 
     inputs, outputs: arrays of any scalar and shape, or tuples, lists and mappings of them. Arrays that
     the function closes over are constants. Raises `UnsupportedOperation` for an operation without a rule.
@@ -315,14 +315,14 @@ class Pullback:
         self._nodes = [reached[order] for order in sorted(reached, reverse=True)]
 
     def __call__(self, cotangents: Any) -> Any:
-        """The cotangents of the inputs, nested as the inputs are, from those of the outputs, nested as they are.
+        """Return the cotangents of the inputs from those of the outputs, each nested as these are.
 
         Raises `GradcheckError` for a cotangent whose shape is not its output's.
         """
         return map_nest(CotangentSum.array, self.terms(cotangents))
 
     def terms(self, cotangents: Any) -> Any:
-        """The same as sums that are not yet formed, to be joined over many calls."""
+        """Return the cotangents of the inputs as sums that are not yet formed, to be joined over many calls."""
         sums = {node.order: CotangentSum(node.payload) for node in self._nodes}
         map_nest(lambda output, g: self._seed(sums, output, g), self._outputs, cotangents)
         for node in self._nodes:

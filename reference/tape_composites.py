@@ -75,7 +75,7 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
 
 
 def _without_repeats(x: Any, letters: str) -> tuple[Any, str]:
-    """The diagonal of x along each index that its term repeats."""
+    """Return the diagonal of x along each index that its term repeats."""
     for c in set(letters):
         while letters.count(c) > 1:
             i, j = letters.index(c), letters.rindex(c)

@@ -26,7 +26,7 @@ Maps: TypeAlias = tuple[Linear | None, ...]
 
 
 def scaled(slope: Any) -> Maps:
-    """The map of an elementwise function with that derivative."""
+    """Return the map of an elementwise function with that derivative."""
     return (lambda g: g * slope,)
 
 
@@ -57,7 +57,7 @@ def _absolute(z: Array, x: Array) -> Maps:
 
 
 def _extreme(sign: int) -> Callable[..., Maps]:
-    """np.maximum for sign 1, np.minimum for sign -1."""
+    """Return np.maximum for sign 1, np.minimum for sign -1."""
 
     def rule(z: Array, x: Any, y: Any) -> Maps:
         for operand, other in ((x, y), (y, x)):
@@ -105,18 +105,18 @@ ELEMENTWISE: dict[np.ufunc, Callable[..., Maps]] = {
 
 
 def named(x: Array, *, name: str) -> tuple[Array, Maps]:
-    """The function `name` of `reference.functions`, elementwise."""
+    """Return the function `name` of `reference.functions`, elementwise."""
     return apply(name, x), scaled(DERIVATIVES[name](x))
 
 
 def softmax(x: Array) -> tuple[Array, Maps]:
-    """exp(x) / sum exp(x), shape (K,)."""
+    """Return exp(x) / sum exp(x), shape (K,)."""
     yhat = OUTPUTS["softmax"](x)
     return yhat, (lambda g: yhat * (g - (yhat * g).sum()),)
 
 
 def matmul(x: Array, y: Array) -> tuple[Array, Maps]:
-    """The product of vectors and matrices; a matrix's cotangent stays an unformed `Product`."""
+    """Return the product of vectors and matrices; a matrix's cotangent stays an unformed `Product`."""
     dimensions = getattr(x, "ndim", 0), getattr(y, "ndim", 0)
     if not {1, 2}.issuperset(dimensions):
         raise UnsupportedOperation(
@@ -141,12 +141,12 @@ def matmul(x: Array, y: Array) -> tuple[Array, Maps]:
 
 
 def swap(g: Any) -> Any:
-    """The map of a matrix transpose, by which the tape knows that products may stay unformed."""
+    """Return the map of a matrix transpose, by which the tape knows that products may stay unformed."""
     return g.T
 
 
 def transpose(x: Array, *, axes: Any = None) -> tuple[Array, Maps]:
-    """np.transpose."""
+    """Return np.transpose."""
     if x.ndim == 2 and axes is None:
         return x.T, (swap,)
     order = tuple(range(x.ndim))[::-1] if axes is None else tuple(a % x.ndim for a in axes)
@@ -155,14 +155,14 @@ def transpose(x: Array, *, axes: Any = None) -> tuple[Array, Maps]:
 
 
 def total(x: Array, *, axis: Any = None, keepdims: bool = False) -> tuple[Any, Maps]:
-    """The sum over one axis, several, or all."""
+    """Return the sum over one axis, several, or all."""
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
     kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
     return np.sum(x, axis=axis, keepdims=keepdims), (lambda g: g.reshape(kept) + np.zeros_like(x),)
 
 
 def choose(x: Any, y: Any, *, condition: Any) -> tuple[Array, Maps]:
-    """np.where(condition, x, y)."""
+    """Return np.where(condition, x, y)."""
     return np.where(condition, x, y), (
         lambda g: np.where(condition, g, np.zeros_like(g)),
         lambda g: np.where(condition, np.zeros_like(g), g),
@@ -170,14 +170,14 @@ def choose(x: Any, y: Any, *, condition: Any) -> tuple[Array, Maps]:
 
 
 def join(*vectors: Array) -> tuple[Array, Maps]:
-    """One vector after the other."""
+    """Join vectors, one after the other."""
     ends = np.cumsum([v.size for v in vectors]).tolist()
     spans = zip([0, *ends], ends, strict=False)
     return np.concatenate(vectors), tuple(lambda g, a=a, b=b: g[a:b] for a, b in spans)
 
 
 def move(x: Array, *, positions: Any) -> tuple[Any, Maps]:
-    """Entry `positions[i]` of x, counted in C order, at each i: every indexing and rearrangement there is."""
+    """Put entry `positions[i]` of x, counted in C order, at each i: any indexing or rearrangement."""
     places = positions.reshape(-1)
     if places.size == x.size and (places == np.arange(x.size)).all():
         return x.reshape(positions.shape), (lambda g: g.reshape(x.shape),)
@@ -185,7 +185,7 @@ def move(x: Array, *, positions: Any) -> tuple[Any, Maps]:
 
 
 def _scatter(g: Array, places: Any, like: Array) -> Array:
-    """Zeros like `like` with each g[i] added at places[i]; a place may come more than once."""
+    """Add each g[i] at places[i] to zeros like `like`; a place may recur."""
     out = np.zeros_like(like).reshape(-1)
     if places.size < 2 or (np.diff(places) > 0).all():
         out[places] = g
@@ -200,7 +200,7 @@ def _scatter(g: Array, places: Any, like: Array) -> Array:
 
 
 def fit(value: Any, operand: Array, g: Array) -> Term:
-    """A map's answer summed back over the axes along which the operand was broadcast."""
+    """Sum a map's answer over the axes along which the operand was broadcast."""
     if isinstance(value, Product):
         return value
     summed: Array = as_array(value, g, operand)

@@ -1,4 +1,4 @@
-"""What the lecture says about costs, slide by slide."""
+"""Statements of the lecture about costs, slide by slide."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ Point: TypeAlias = dict[str, Any]
 
 
 def run(point: Point, x: list[Any], y: list[Any], a0: Array, f: Any, g: Any, loss: Any) -> dict[str, list[Any]]:
-    """The forward pass, step t with its own copies W(t) and R(t); lists with entry t for time t."""
+    """Run the forward pass, step t with its own copies W(t) and R(t); return lists with entry t for time t."""
     s: list[Any] = [None]
     a: list[Any] = [a0]
     u: list[Any] = [None]
@@ -47,7 +47,7 @@ def run(point: Point, x: list[Any], y: list[Any], a0: Array, f: Any, g: Any, los
 
 
 def moved(point: Point, by: str, tau: int | None, index: Any, unit: Any) -> Point:
-    """The point with `unit` added to one entry: in its copy at time tau, in every copy where tau is None."""
+    """Return the point with `unit` added to one entry: in its copy at time tau, in every copy where tau is None."""
 
     def bump(array: Array) -> Array:
         array = array.copy()
@@ -63,7 +63,7 @@ def moved(point: Point, by: str, tau: int | None, index: Any, unit: Any) -> Poin
 def derivative(
     forward: Any, point: Point, unit: Any, part: Any, of: str, by: str, t: int | None = None, tau: int | None = None
 ) -> Array:
-    """d of(t) / d by(tau), shape (*of, *by), from the forward pass alone; L without a time is the sum."""
+    """Return d of(t) / d by(tau), shape (*of, *by), from the forward pass alone; L without a time is the sum."""
     entries = point[by] if by == "V" else point[by][-1]
     columns = []
     for index in np.ndindex(*entries.shape):
@@ -88,7 +88,7 @@ class Functions:
 
 
 def functions_of(network: Network) -> Functions:
-    """A network's own functions. For softmax `dg` does not exist, and is not called."""
+    """Return a network's own functions. For softmax `dg` does not exist, and is not called."""
     f, g, loss = network.activation, network.head.output, network.loss
     return Functions(
         f,
@@ -110,7 +110,7 @@ FAMILIES = {
 
 
 def family(name: str, gamma: Any) -> Functions:
-    """Functions left undefined, f, g and L in general; `gamma` is a symbol of the number system at hand.
+    """Return undefined functions f, g and L; `gamma` is a symbol of the number system at hand.
 
     An undefined g is f(u + gamma): no other argument of f holds gamma, so no relation joins the two.
     """
@@ -133,7 +133,7 @@ def family(name: str, gamma: Any) -> Functions:
 
 
 class Quantities:
-    """What a formula of the lecture may mention, at one point.
+    """Quantities that a formula of the lecture may mention, at one point.
 
     times: 1, ..., T. W, R, V; x, y, a, s, u, yhat, e: lists over time of vectors. df, dg: f'(s(t)),
     g'(u(t)); f, g and slope_g are the functions themselves.
@@ -171,12 +171,12 @@ class Quantities:
 
 
 def timed(rows: Array) -> list[Any]:
-    """Row t - 1 of an array as entry t of a list."""
+    """Return a list whose entry t is row t - 1 of an array."""
     return [None, *rows]
 
 
 def point_of(problem: Problem) -> Point:
-    """The problem's parameters, a copy for each time, with nothing added to s, a and yhat."""
+    """Return the problem's parameters, a copy for each time, with nothing added to s, a and yhat."""
     T, p = problem.T, problem.parameters
     nothing, none = problem.initial_state * 0, problem.targets[0] * 0
     return {
@@ -186,7 +186,7 @@ def point_of(problem: Problem) -> Point:
 
 
 def numeric(problem: Problem, field: Field) -> Quantities:
-    """The quantities of a float problem on `field`; derivatives by dual numbers. Call inside `field.working()`."""
+    """Return a float problem's quantities on `field`, derivatives by dual numbers. Call inside `field.working()`."""
     network: Any = problem.network
     functions, dual = functions_of(network), DualField(field)
     lifted, twofold = problem.over(field), problem.over(dual)
@@ -234,7 +234,7 @@ class FormalQuantities(Quantities):
         return self.field.lift(np.eye(self.sizes.I))
 
     def _unroll(self, by: str, tau: int | None) -> tuple[Point, Any]:
-        """The point and the forward pass as SymPy expressions, with symbols of its own for `by` at time tau."""
+        """Return the point and the forward pass as SymPy expressions, with symbols of its own for `by` at time tau."""
         key = None if tau is None else (by, tau)
         if key not in self._unrolled:
             problem = symbolic_problem(Network().undefined(), self.sizes)

@@ -33,17 +33,17 @@ class Activation:
 
     @property
     def has_kink(self) -> bool:
-        """Whether f has no derivative at 0."""
+        """True where f has no derivative at 0."""
         return self.name == "relu"
 
     @property
     def odd(self) -> bool:
-        """Whether f(-s) = -f(s)."""
+        """True where f(-s) = -f(s)."""
         return self.name in ("tanh", "identity")
 
     @property
     def resting_point(self) -> Rest | None:
-        """Where units keep their slope, or None if that is s = 0 with f(0) = 0 and f'(0) = 1."""
+        """Pre-activation at which units keep their slope, or None if that is s = 0 with f(0) = 0 and f'(0) = 1."""
         return {"logistic": Rest(0.0, 0.5, 0.25), "softplus": Rest(0.0, math.log(2), 0.5)}.get(self.name)
 
 

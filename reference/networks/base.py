@@ -1,4 +1,4 @@
-"""What a recurrent network is: its forward equations, and what it may say about itself besides.
+"""Recurrent networks: the forward equations that one must have, and the capabilities that it may have.
 
 A network is `step`, `readout`, an output and a loss, and the names and shapes of its parameters, in plain NumPy.
 Everything else in `reference` runs these equations on other scalars. A class that has the methods of
@@ -43,7 +43,7 @@ class RecurrentNetwork(Protocol):
         """A short name for reports."""
 
     def __hash__(self) -> int:
-        """Networks are keys of caches; a frozen dataclass has this."""
+        """Return a hash, for networks are keys of caches; a frozen dataclass has one."""
 
     def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
         """Return parameter name to shape, in the order of reports; () is the shape of a single number."""
@@ -293,11 +293,11 @@ def shapes(value: Any) -> Any:
 
 
 def plain_shapes(shape: Any) -> Any:
-    """Return a state's shape with each shape a tuple of ints, nested as it came."""
+    """Return a state's shape with each shape a tuple of ints, nested as it returned."""
     return map_nest(lambda part: tuple(n.__index__() for n in part), shape, is_leaf=is_shape)
 
 
-def _check_shape(network: RecurrentNetwork, method: str, came: Any, wanted: Any) -> None:
-    if came != wanted:
-        what = came if isinstance(came, str) else f"shape {came}"
+def _check_shape(network: RecurrentNetwork, method: str, returned: Any, wanted: Any) -> None:
+    if returned != wanted:
+        what = returned if isinstance(returned, str) else f"shape {returned}"
         raise GradcheckError(f"{_METHODS[method]} of the network {network.name} returned {what}; wanted shape {wanted}")

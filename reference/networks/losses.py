@@ -52,7 +52,7 @@ class Output:
         return apply(self.name, u)  # type: ignore[no-any-return]
 
     def pull(self, u: Array, e: Array) -> Array:
-        """J_g(u)^T e: the error on yhat carried to u, shape (K,)."""
+        """Return J_g(u)^T e, the error on yhat carried to u, shape (K,)."""
         if self.name == "softmax":
             yhat = self(u)
             return yhat * (e - (yhat * e).sum())  # type: ignore[no-any-return]
@@ -145,13 +145,13 @@ class Head:
         return head
 
     def value(self, u: Array, y: Array) -> Any:
-        """L(y, g(u)), one number; `u` and `y` have shape (K,)."""
+        """Return L(y, g(u)), one number; `u` and `y` have shape (K,)."""
         if self.loss.name == "L":
             return _jointly("L", u, y)
         return self.loss(y, self.output(u))
 
     def error(self, u: Array, y: Array) -> Array:
-        """dL(y, g(u))/du, shape (K,)."""
+        """Return dL(y, g(u))/du, shape (K,)."""
         if self.loss.name == "L":
             return _jointly("e", u, y)
         yhat = self.output(u)

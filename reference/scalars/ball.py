@@ -79,7 +79,7 @@ class BallField(Field):
         return bool(a.is_finite())
 
     def equal(self, a: Any, b: Any) -> bool:
-        """Whether the balls overlap: both enclose the true value unless the two differ."""
+        """Return whether the balls overlap: both enclose the true value unless the two differ."""
         return bool(a.overlaps(b))
 
     def matmul(self, a: Array, b: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How a NumPy array carries a number system.
+"""NumPy arrays that carry a number system.
 
 A `Field` is a number system: how to convert a number into it exactly, its functions, its
 comparisons. Its `scalar` class wraps one native value (an `arb`, an `fmpq`, a polynomial, ...) and
@@ -34,7 +34,7 @@ class Field:
 
     # What a number system is made of, on native values.
     def convert(self, number: Any) -> Any:
-        """The native value equal to an int, float or Fraction; a float is a dyadic rational.
+        """Return the native value equal to an int, float or Fraction; a float is a dyadic rational.
 
         Raises `UnsupportedOperation` for NaN and infinity.
         """
@@ -47,15 +47,15 @@ class Field:
         return self.from_ratio(int(number), 1)
 
     def from_ratio(self, numerator: int, denominator: int) -> Any:
-        """The native value numerator / denominator, in lowest terms."""
+        """Return the native value numerator / denominator, in lowest terms."""
         raise NotImplementedError
 
     def function(self, name: str, value: Any) -> Any:
-        """The function `name` of a native value. Raises `UnsupportedOperation` for one it lacks."""
+        """Return the function `name` of a native value. Raises `UnsupportedOperation` for one it lacks."""
         raise UnsupportedOperation(name, self.name)
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
-        """a < b and so on for native values; raises `Undecided` rather than guess."""
+        """Return a < b and so on for native values; raises `Undecided` rather than guess."""
         raise UnsupportedOperation(f"the comparison {symbol}", self.name)
 
     def divide(self, a: Any, b: Any) -> Any:
@@ -68,7 +68,7 @@ class Field:
         return a if self.compare(">=", a, self.convert(0)) else -a
 
     def equal(self, a: Any, b: Any) -> bool:
-        """Whether two native values are provably equal; for the harness, not for rules."""
+        """Return whether two native values are provably equal; for the harness, not for rules."""
         return bool(a == b)
 
     def is_finite(self, a: Any) -> bool:
@@ -76,15 +76,15 @@ class Field:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """The context (precision, say) in which this field's arithmetic must run."""
+        """Enter the context, such as a precision, in which this field's arithmetic must run."""
         yield
 
     def matmul(self, a: Array, b: Array) -> Array | None:
-        """The product of two matrices by the library's own routine, or None where there is none."""
+        """Return the product of two matrices by the library's own routine, or None where there is none."""
         return None
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
-        """Component `index` of an undefined function of several native values."""
+        """Return component `index` of an undefined function of several native values."""
         raise UnsupportedOperation(f"the undefined function {name}", self.name)
 
     def softmax(self, values: list[Any]) -> list[Any]:
@@ -96,7 +96,7 @@ class Field:
 
     # What the harness uses.
     def native(self, number: Any) -> Any:
-        """The native value of one of this field's scalars, or of a plain number."""
+        """Return the native value of one of this field's scalars, or of a plain number."""
         if type(number) is self.scalar:
             return number.value
         if isinstance(number, Scalar):
@@ -106,7 +106,7 @@ class Field:
         raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r:.60}")
 
     def array(self, values: Iterable[Any], shape: tuple[int, ...]) -> FieldArray:
-        """A `FieldArray` of that shape from native values in C order."""
+        """Return a `FieldArray` of that shape from native values in C order."""
         out = np.empty(shape, dtype=object)
         flat = out.reshape(-1)
         scalar = self.scalar
@@ -126,7 +126,7 @@ class Field:
         return self.array((self.native(x) for x in array.reshape(-1).tolist()), array.shape)
 
     def natives(self, array: Any) -> list[Any]:
-        """The native values of an array in C order."""
+        """Return the native values of an array in C order."""
         own = self.scalar
         return [x.value if type(x) is own else self.native(x) for x in np.asarray(array).reshape(-1).tolist()]
 
@@ -141,7 +141,7 @@ def _plain(value: Any) -> Any:
 
 
 def _lifted(result: Any, field: Field) -> Any:
-    """Plain numbers among the scalars made scalars: two floats left side by side would add up rounded."""
+    """Make scalars of plain numbers among scalars: two floats left side by side would add up rounded."""
     if isinstance(result, (tuple, list)):
         return type(result)(_lifted(part, field) for part in result)
     if isinstance(result, np.ndarray) and result.dtype == object:
@@ -170,12 +170,12 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         return result
 
     def apply_function(self, name: str) -> FieldArray:
-        """The function `name` of every element, same shape."""
+        """Return the function `name` of every element, same shape."""
         field = self._field()
         return field.array((field.function(name, v) for v in field.natives(self)), self.shape)
 
     def apply_jointly(self, name: str, *others: Any) -> FieldArray:
-        """An undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
+        """Return an undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
         field = self._field()
         mine = field.natives(self)
         if name == "softmax":

@@ -50,7 +50,7 @@ class CountedField(Field):
 
     @contextmanager
     def counting(self) -> Iterator[Tally]:
-        """A context whose `Tally` has what happens in it; peak is the most numbers that lived beside those before."""
+        """Yield a `Tally` of the operations within; its peak counts numbers that lived beside those before."""
         tally, before = self.tally, self.tally.live
         tally.additions = tally.multiplications = tally.divisions = tally.functions = 0
         tally.peak = before
@@ -115,24 +115,24 @@ class CountedScalar(Scalar):
         self.field.tally.live -= 1
 
     def __add__(self, other: Any) -> Any:
-        return self._told("additions", super().__add__(other))
+        return self._counted("additions", super().__add__(other))
 
     def __radd__(self, other: Any) -> Any:
-        return self._told("additions", super().__radd__(other))
+        return self._counted("additions", super().__radd__(other))
 
     def __sub__(self, other: Any) -> Any:
-        return self._told("additions", super().__sub__(other))
+        return self._counted("additions", super().__sub__(other))
 
     def __rsub__(self, other: Any) -> Any:
-        return self._told("additions", super().__rsub__(other))
+        return self._counted("additions", super().__rsub__(other))
 
     def __mul__(self, other: Any) -> Any:
-        return self._told("multiplications", super().__mul__(other))
+        return self._counted("multiplications", super().__mul__(other))
 
     def __rmul__(self, other: Any) -> Any:
-        return self._told("multiplications", super().__rmul__(other))
+        return self._counted("multiplications", super().__rmul__(other))
 
-    def _told(self, kind: str, result: Any) -> Any:
+    def _counted(self, kind: str, result: Any) -> Any:
         if type(result) is type(self):
             tally = self.field.tally
             setattr(tally, kind, getattr(tally, kind) + 1)

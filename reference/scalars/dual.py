@@ -74,7 +74,7 @@ class DualField(Field):
         return _Pair(primal, DERIVATIVES[name](value.primal) * value.tangent)
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> _Pair:
-        """L(u, y), whose derivative in u_k is e_k(u, y); targets must carry no tangent."""
+        """Return L(u, y), whose derivative in u_k is e_k(u, y); targets must carry no tangent."""
         inner = self.inner
         natives = tuple(a.primal.value for a in arguments)
         if name != "L":
@@ -94,11 +94,11 @@ class DualField(Field):
         return self.inner.is_finite(a.primal.value) and self.inner.is_finite(a.tangent.value)
 
     def join(self, primal: Array, tangent: Array) -> FieldArray:
-        """Dual numbers from arrays of inner scalars of the same shape."""
+        """Return dual numbers from arrays of inner scalars of the same shape."""
         inner = self.inner
         pairs = zip(inner.natives(primal), inner.natives(tangent), strict=True)
         return self.array((_Pair(inner.scalar(p), inner.scalar(t)) for p, t in pairs), np.shape(primal))
 
     def tangents(self, array: Any) -> FieldArray:
-        """The tangent parts, as inner scalars, same shape."""
+        """Return the tangent parts, as inner scalars, same shape."""
         return self.inner.array((pair.tangent.value for pair in self.natives(array)), np.shape(array))

@@ -80,13 +80,13 @@ class heaviside(sp.Function):  # noqa: N801
 
 @cache
 def error_function(index: int) -> Any:
-    """e_k(u, y), the undefined derivative of the undefined loss in u_k."""
+    """Return e_k(u, y), the undefined derivative of the undefined loss in u_k."""
     return sp.Function(f"e{index + 1}")
 
 
 @cache
 def output_function(index: int) -> Any:
-    """g_k(u), component k of the undefined output."""
+    """Return g_k(u), component k of the undefined output."""
     return sp.Function(f"g{index + 1}")
 
 

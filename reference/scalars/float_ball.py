@@ -48,7 +48,7 @@ _TANH_ERROR = 2.0**-50
 
 
 def tanh(x: Array) -> Array:
-    """tanh of float64 x, within 2^-50 of the true value, by arithmetic alone: no library is believed.
+    """Return tanh of float64 x, within 2^-50 of the true value, by arithmetic alone: no library is believed.
 
     With 2|x| = n ln 2 / 32 + q and E = 2^(n/32) e^q: tanh |x| = 1 - 2/(E + 1). 2|x| - n high is exact: its terms are
     multiples of the unit in the last place of 2|x|, which is at least 2^-59 where n > 0, and it is below 2^-6.
@@ -77,17 +77,17 @@ class FloatBallField:
     bits = 53
 
     def natives(self, array: Any) -> list[Any]:
-        """The balls as Arb's, in C order."""
+        """Return the balls as Arb's, in C order."""
         return list(map(flint.arb, array.midpoint.reshape(-1).tolist(), array.radius.reshape(-1).tolist()))
 
     def working(self) -> nullcontext[None]:
-        """Nothing to set up. Raises `UnsupportedOperation` where this thread takes subnormal numbers for 0."""
+        """Return an empty context. Raises `UnsupportedOperation` if this thread flushes subnormal numbers to 0."""
         if not (np.array([_LEAST]) * np.array([1.0])).any():
             raise UnsupportedOperation("arithmetic that flushes subnormal numbers to zero", _NAME)
         return nullcontext()
 
     def lift(self, array: Any) -> FloatBallArray:
-        """Floats and small integers as balls of radius 0. Raises `UnsupportedOperation` for what float64 rounds."""
+        """Lift floats and small integers to balls of radius 0. Raises `UnsupportedOperation` if float64 rounds one."""
         if isinstance(array, FloatBallArray):
             return array
         plain = np.asarray(array)
@@ -139,7 +139,7 @@ class FloatBallArray(np.ndarray[Any, np.dtype[np.complex128]]):
         return (self[i] for i in range(len(self)))
 
     def apply_function(self, name: str) -> FloatBallArray:
-        """tanh of every ball. Raises `UnsupportedOperation` for other functions."""
+        """Return tanh of every ball. Raises `UnsupportedOperation` for other functions."""
         if name != "tanh":
             raise UnsupportedOperation(name, _NAME)
         if self.tanh_kept is not None and self.tanh_kept.shape == self.shape:
@@ -203,7 +203,7 @@ _OURS = {FloatBallArray, np.ndarray, int, float}
 
 
 def ball(midpoint: Any, radius: Any) -> FloatBallArray:
-    """Balls from two float64 arrays of one shape, which are theirs from then on, and read-only."""
+    """Make balls of two float64 arrays of one shape, which become read-only."""
     alike = type(midpoint) is type(radius) is np.ndarray and midpoint.shape == radius.shape
     out = np.empty(midpoint.shape if alike else np.shape(midpoint), np.complex128)
     out.real, out.imag = midpoint, radius
@@ -217,7 +217,7 @@ def ball(midpoint: Any, radius: Any) -> FloatBallArray:
 
 
 class _Planes(NamedTuple):
-    """What products of matrices read, each apart so that BLAS takes it. radius: None where it is 0."""
+    """Planes that products of matrices read, each apart so that BLAS takes it. radius: None where it is 0."""
 
     midpoint: Array
     size: Array
@@ -229,7 +229,7 @@ class _Planes(NamedTuple):
 
 
 def _planes(x: Any) -> _Planes:
-    """Those of an array; a transposed one has them of what it was transposed from."""
+    """Return the planes of an array; a transposed one shares them with its base."""
     if not isinstance(x, FloatBallArray):
         m, _ = _parts(x)
         return _Planes(m, np.abs(m), None)

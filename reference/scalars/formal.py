@@ -42,12 +42,12 @@ class FormalField(Field):
 
     @property
     def used(self) -> int:
-        """How many generators stand for something."""
+        """Number of generators in use."""
         return len(self._labels)
 
     @property
     def labels(self) -> list[str]:
-        """What each generator in use stands for, as it prints."""
+        """Printed form of each generator in use."""
         return [self._label(i) for i in range(self.used)]
 
     def _label(self, i: int) -> str:
@@ -65,13 +65,13 @@ class FormalField(Field):
         return made
 
     def symbol(self, name: str) -> Any:
-        """The generator of a named quantity, such as R[0,1]. Raises `GeneratorsExhausted`."""
+        """Return the generator of a named quantity, such as R[0,1]. Raises `GeneratorsExhausted`."""
         if name not in self._named:
             self._named[name] = self._generator(name)
         return self._named[name]
 
     def application(self, name: str, arguments: tuple[Any, ...]) -> Any:
-        """The generator that stands for a function of these polynomials. Raises `GeneratorsExhausted`."""
+        """Return the generator that stands for a function of these polynomials. Raises `GeneratorsExhausted`."""
         # Polynomials have no hash, but are compared fast.
         alike = self._applied.setdefault((name, *map(len, arguments)), [])
         for known, generator in alike:
@@ -82,7 +82,7 @@ class FormalField(Field):
         return made
 
     def symbols(self, name: str, shape: tuple[int, ...]) -> FieldArray:
-        """An array of generators name[i,j], shape as given."""
+        """Return an array of generators name[i,j], shape as given."""
         return self.array((self.symbol(entry_name(name, index)) for index in np.ndindex(*shape)), shape)
 
     def from_ratio(self, numerator: int, denominator: int) -> Any:
@@ -144,7 +144,7 @@ class FormalField(Field):
         return bool({"<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0, "==": c == 0, "!=": c != 0}[symbol])
 
     def show(self, value: Any, limit: int = 12) -> str:
-        """The polynomial in words: names of generators for g1, g2, ...; long ones are cut."""
+        """Print the polynomial with the names of its generators, cut after `limit` terms."""
         terms = []
         count = 0
         for monomial, coefficient in value.terms():
@@ -167,13 +167,13 @@ class FormalField(Field):
 
 
 def natives(field: Field, array: Any) -> Array:
-    """The native polynomials of an array, in one of its shape; NumPy would take them apart where it is asked to."""
+    """Return the native polynomials of an array, in an object array of its shape."""
     out = np.empty(np.shape(array), dtype=object)
     out.reshape(-1)[:] = field.natives(array)
     return out
 
 
 def entry_name(name: str, index: Iterable[int]) -> str:
-    """R[0,1] for ("R", (0, 1)); the bare name for a scalar."""
+    """Return R[0,1] for ("R", (0, 1)), or the bare name for an empty index."""
     indices = ",".join(str(i) for i in index)
     return f"{name}[{indices}]" if indices else name

@@ -32,7 +32,7 @@ _REWRITTEN = ("tanh", "softplus", "logistic", "exp")
 
 
 def _steepest(name: str, low: float, high: float) -> float:
-    """The largest |f'| between low and high: these derivatives are monotone on either side of 0, or at most 1."""
+    """Return max |f'| between low and high: these derivatives are monotone on either side of 0, or at most 1."""
     if name in ("sin", "cos") or not (np.isfinite(low) and np.isfinite(high)):
         return 1.0 if name in ("sin", "cos", "tanh", "logistic", "softplus") else np.inf
     if name in ("log", "sqrt") and low <= 0:
@@ -54,13 +54,13 @@ class RoundedField(Field):
 
     @classmethod
     def for_dtype(cls, dtype: Any) -> RoundedField:
-        """np.float64, np.float32, ..."""
+        """Return the format of np.float64, np.float32, ..."""
         info = np.finfo(dtype)
         return cls(float(info.eps) / 2, float(info.smallest_normal), float(info.max))
 
     @classmethod
     def for_digits(cls, digits: int) -> RoundedField:
-        """Decimal digits without bounds on the exponent, as mpmath computes."""
+        """Return a format of decimal digits without bounds on the exponent, as mpmath computes."""
         return cls(10.0**-digits)
 
     def convert(self, number: Any) -> _Rounded:
@@ -86,7 +86,7 @@ class RoundedField(Field):
         return self.made(result, (carried + self.function_ulps * self.u * size) * _UP + self.eta)
 
     def softmax(self, values: list[_Rounded]) -> list[_Rounded]:
-        """Shifted by the largest value, which changes nothing and keeps exp from overflowing."""
+        """Return softmax, shifted by the largest value, which keeps exp from overflowing."""
         shift = self.made(max(x.v for x in values), 0.0)
         softmax: list[_Rounded] = super().softmax([x - shift for x in values])
         return softmax
@@ -118,7 +118,7 @@ class RoundedField(Field):
         )
 
     def errors(self, array: Any) -> Array:
-        """The error bounds of an array of these scalars, as float64."""
+        """Return the error bounds of an array of these scalars, as float64."""
         return np.array([x.e for x in self.natives(array)]).reshape(np.shape(array))
 
 

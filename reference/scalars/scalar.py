@@ -195,7 +195,7 @@ class Scalar:
         return result[()] if isinstance(result, np.ndarray) and not result.ndim else result
 
     def apply_function(self, name: str) -> Any:
-        """The function of that name (see `reference.functions`) of this number."""
+        """Return the function of that name (see `reference.functions`) of this number."""
         return type(self)(self.field.function(name, self.value))
 
     # NumPy calls these by name when it meets an array of objects.

@@ -76,7 +76,7 @@ class Modulus:
         return x
 
     def halves(self, y: Any) -> tuple[Any, Any]:
-        """high, low with y = high * base + low; both divisions by the base, a power of two, are exact."""
+        """Return high, low with y = high * base + low; both divisions by the base, a power of two, are exact."""
         high = np.rint(y * self._inverse_base)
         return high, y - high * self._base
 
@@ -87,7 +87,7 @@ class Modulus:
         return self.reduce(np.subtract(x, y))
 
     def multiply(self, x: Any, y: Any) -> Array:
-        """The elementwise product, broadcast."""
+        """Return the elementwise product, broadcast."""
         if self.direct_terms:
             return self.reduce(np.multiply(x, y))
         if getattr(x, "size", 1) < getattr(y, "size", 1):
@@ -101,7 +101,7 @@ class Modulus:
         return self.reduce(product)
 
     def matmul(self, a: Array, b: Array) -> Array:
-        """np.matmul of residues: any shapes that np.matmul takes. Raises ValueError for those it does not."""
+        """Return np.matmul of residues: any shapes that np.matmul takes. Raises ValueError for those it does not."""
         if not type(a) is type(b) is np.ndarray:
             a, b = np.asarray(a), np.asarray(b)
         n = a.shape[-1] if a.ndim else 0
@@ -123,7 +123,7 @@ class Modulus:
         return self.reduce(np.matmul(a, b))
 
     def _split_product(self, a: Array, b: Array) -> Array:
-        """The same where the smaller is split in halves: high's sum, reduced, times the base is added to low's."""
+        """Multiply with the smaller operand in halves: add high's sum, reduced, times the base, to low's."""
         if a.size <= b.size:
             high, low = self.halves(a)
             total = self.reduce(np.matmul(high, b))
@@ -137,7 +137,7 @@ class Modulus:
         return self.reduce(total)
 
     def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        """np.sum. Raises `UnsupportedOperation` where EXACT / B terms (4 million at least) are exceeded."""
+        """Return np.sum. Raises `UnsupportedOperation` where EXACT / B terms (4 million at least) are exceeded."""
         total: Array = np.asarray(np.add.reduce(x, axis=axis, keepdims=keepdims))  # type: ignore[call-overload]
         self._check_terms(np.size(x) // max(1, np.size(total)))
         return self.reduce(total)
@@ -151,7 +151,7 @@ class Modulus:
             raise UnsupportedOperation(f"a sum of {terms} terms", _NAME, f"at most {EXACT // self.bound} stay exact")
 
     def power(self, x: Any, n: int) -> Array:
-        """x ** n for a whole n >= 0, by squaring."""
+        """Return x ** n for a whole n >= 0, by squaring."""
         result = np.ones_like(x, dtype=np.float64)
         while n:
             if n & 1:
@@ -161,7 +161,7 @@ class Modulus:
         return result
 
     def inverse(self, x: Any) -> Array:
-        """1 / x elementwise. Raises `UnsupportedOperation` where a residue is zero.
+        """Return 1 / x elementwise. Raises `UnsupportedOperation` where a residue is zero.
 
         The entries are multiplied in pairs until one product is left to invert: three products an entry.
         """
@@ -184,20 +184,20 @@ class Modulus:
         return out
 
     def canonical(self, x: Any) -> Array:
-        """The representatives in [0, p), int64."""
+        """Return the representatives in [0, p), int64."""
         return np.mod(np.asarray(x).astype(np.int64), self._whole)
 
     def signed(self, x: Array) -> Array:
-        """The representatives of magnitude at most (p - 1)/2, int64, from those in [0, p)."""
+        """Return the representatives of magnitude at most (p - 1)/2, int64, from those in [0, p)."""
         small: Array = x - self._whole * (x > self._middle)
         return small
 
     def balanced(self, x: Any) -> Array:
-        """The same in float64."""
+        """Return the representatives of `signed` in float64."""
         return self.signed(x).astype(np.float64)
 
     def convert(self, number: Any) -> float:
-        """The residue of an int, float or Fraction; a float is the dyadic rational that it is.
+        """Return the residue of an int, float or Fraction; a float is the dyadic rational that it is.
 
         Raises `UnsupportedOperation` for NaN, infinity and a denominator divisible by the prime.
         """
@@ -214,7 +214,7 @@ class Modulus:
         return float(residue - self.prime if 2 * residue > self.prime else residue)
 
     def convert_array(self, array: Array) -> Array:
-        """`convert` of every element of a boolean, integer, float or object array; shape kept, float64 out."""
+        """Convert every element of a boolean, integer, float or object array; keep the shape, return float64."""
         kind = array.dtype.kind
         if kind in "biu":
             if array.dtype == np.uint64:
@@ -242,7 +242,7 @@ class Modulus:
         raise GradcheckError(f"expected numbers to carry over to residues; got {type(value).__name__} {value!r}")
 
     def einsum(self, subscripts: str, *operands: Array) -> Array:
-        """np.einsum for any number of operands, contracted from the left, through `matmul`.
+        """Return np.einsum for any number of operands, contracted from the left, through `matmul`.
 
         Raises `GradcheckError` for subscripts that do not fit the operands.
         """

@@ -63,11 +63,11 @@ class ResidueField:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Nothing to set up; here because every field has it."""
+        """Yield at once: there is nothing to set up."""
         yield
 
     def convert(self, number: Any) -> int:
-        """The residue in [0, p) of an int, float or Fraction; a float is the dyadic rational that it is.
+        """Return the residue in [0, p) of an int, float or Fraction; a float is the dyadic rational that it is.
 
         Raises `UnsupportedOperation` for NaN, infinity and a denominator divisible by the prime.
         """
@@ -85,7 +85,7 @@ class ResidueField:
         return self.carry(np.array(raw), degree)
 
     def wrap(self, array: Array, degree: Degree = CONSTANT) -> ResidueArray:
-        """A new array of the residues of a float array of integers below 2^53 - 2^33 in magnitude.
+        """Return a new array of the residues of a float array of integers below 2^53 - 2^33 in magnitude.
 
         Raises `GradcheckError` for other floats, which `lift` converts.
         """
@@ -95,15 +95,15 @@ class ResidueField:
         return self.carry(self.modulus.reduce(raw), degree)
 
     def random(self, shape: int | tuple[int, ...], rng: np.random.Generator) -> ResidueArray:
-        """Uniform residues of degree 1: each entry a variable of its own."""
+        """Return uniform residues of degree 1: each entry a variable of its own."""
         return self.carry(np.asarray(self.modulus.balanced(rng.integers(0, self.prime, shape))), GENERATOR)
 
     def residues(self, array: Any) -> Array:
-        """The canonical residues in [0, p), int64, of an array of this field or of plain numbers."""
+        """Return the canonical residues in [0, p), int64, of an array of this field or of plain numbers."""
         return self.modulus.canonical(self.operand(array).raw)
 
     def equal(self, a: Any, b: Any) -> Array:
-        """Where two arrays hold the same residues: booleans of their broadcast shape."""
+        """Return booleans that tell which entries of two arrays are the same residues, broadcast."""
         return np.asarray(self.residues(a) == self.residues(b))
 
     @property
@@ -138,7 +138,7 @@ class ResidueField:
         self.functions.reset()
 
     def operand(self, value: Any) -> Operand:
-        """What an operation reads. Raises `GradcheckError` for other kinds of scalars and other fields."""
+        """Return a value as an operand. Raises `GradcheckError` for other kinds of scalars and other fields."""
         if isinstance(value, ResidueArray):
             if value.field is not self and repr(value._field()) != repr(self):
                 raise GradcheckError(f"residues of {value.field} met residues of {self}")
@@ -162,7 +162,7 @@ class ResidueField:
         return out
 
     def write(self, target: Any, key: Any, value: Any) -> None:
-        """target[key] = value for a target of this field, raising the bound that its views share."""
+        """Set target[key] = value for a target of this field, and raise the bound that its views share."""
         if not isinstance(target, ResidueArray):
             raise UnsupportedOperation(f"writing residues into {kind_of(target)}", self.name, LIKE_HINT)
         raw, degree = self.operand(value)
@@ -201,12 +201,12 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return self.cell.degree
 
     def apply_function(self, name: str) -> ResidueArray:
-        """The function `name` of every element, same shape. Raises `UnsupportedOperation` for one it lacks."""
+        """Return the function `name` of every element, same shape. Raises `UnsupportedOperation` for one it lacks."""
         field = self._field()
         return field.carry(*field.functions.apply(name, *field.operand(self)))
 
     def apply_jointly(self, name: str, *others: Any) -> ResidueArray:
-        """An undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
+        """Return an undefined vector function, or softmax, of this vector (and others): shape as this, or () for L."""
         field = self._field()
         if name == "softmax":
             return field.carry(*field.functions.softmax(*field.operand(self)))
@@ -301,13 +301,13 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         raise UnsupportedOperation("ndarray.flat", "modular", "ravel() keeps the residues")
 
     def view(self, *args: Any, **kwargs: Any) -> Any:
-        """As a plain ndarray of raw integers, or as itself; not as another dtype."""
+        """Return a view as a plain ndarray of raw integers, or as itself; refuse other dtypes."""
         if kwargs or args not in ((), (np.ndarray,), (ResidueArray,)):
             self._refuse_cast(f"{args}{kwargs}")
         return super().view(*args)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
-        """A copy, for float64; every other dtype is refused."""
+        """Return a copy for float64; refuse every other dtype."""
         if np.dtype(dtype) != np.float64:
             self._refuse_cast(str(np.dtype(dtype)))
         return self.copy()
@@ -353,14 +353,14 @@ def _rebuild(field: ResidueField, raw: Array, degree: Degree) -> ResidueArray:
 
 
 def has_residues(value: Any) -> bool:
-    """Whether a value is an array of residues, or a list or tuple that holds one."""
+    """Return whether a value is an array of residues, or a list or tuple that holds one."""
     if isinstance(value, (list, tuple)):
         return any(has_residues(v) for v in value)
     return isinstance(value, ResidueArray)
 
 
 def kind_of(value: Any) -> str:
-    """A type, and for an array its dtype: how a refusal names what came."""
+    """Return the name of a value's type, and of an array its dtype, for a message."""
     return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 
 class Divisor:
-    """What some division divided by: the product of its divisors' numerators. Equal only to itself."""
+    """Divisor of some division: the product of its divisors' numerators. Equal only to itself."""
 
     __slots__ = ("degree",)
 
@@ -40,7 +40,7 @@ class Degree:
         return self.numerator + self.denominator
 
     def join(self, other: Degree) -> Degree:
-        """Of a sum, a difference, and of an array into which something else was written."""
+        """Bound a sum, a difference, and an array into which something else was written."""
         if not self.divisors and not other.divisors:
             return self if self.numerator >= other.numerator else other
         met = {**self.divisors, **other.divisors}
@@ -50,7 +50,7 @@ class Degree:
         return Degree(numerator, common)
 
     def times(self, other: Degree) -> Degree:
-        """Of products, and of sums of products."""
+        """Bound products, and sums of products."""
         if not self.divisors and not other.divisors:
             if not (self.numerator and other.numerator):
                 return self if self.numerator else other
@@ -64,18 +64,18 @@ class Degree:
         return Degree(n * self.numerator, {d: n * power for d, power in self.divisors.items()} if n else {})
 
     def inverse(self, entries: int) -> Degree:
-        """Of 1/y for an array y of `entries` entries: D_y prod_(j != i) N_j over prod_j N_j."""
+        """Bound 1/y for an array y of `entries` entries: D_y prod_(j != i) N_j over prod_j N_j."""
         numerator = self.denominator + max(0, entries - 1) * self.numerator
         return Degree(numerator, {Divisor(entries * self.numerator): 1} if self.numerator else {})
 
     def equality(self, other: Degree) -> int:
-        """The degree of the polynomial that vanishes where an entry of one equals an entry of the other."""
+        """Return the degree of the polynomial that vanishes where an entry of one equals an entry of the other."""
         return self.join(other).numerator
 
 
 @lru_cache(maxsize=4096)
 def _polynomial(numerator: int) -> Degree:
-    """Without divisors; kept, since a rule meets the same ones at every step."""
+    """Return the degree of a polynomial; cached, for a rule meets the same ones at every step."""
     return Degree(numerator)
 
 

@@ -15,7 +15,7 @@ _RAW = np.ndarray.view
 
 
 def _on_two(operation: str, joined: str) -> Callable[[Any, Any, Any], Any]:
-    """operation: a method of `Modulus`. joined: that of `Degree` for what comes of it."""
+    """Make an operation from a method of `Modulus` and the method of `Degree` for its result."""
 
     def run(field: Any, x: Any, y: Any) -> Any:
         raw = getattr(field.modulus, operation)(_RAW(x, np.ndarray), _RAW(y, np.ndarray))
@@ -34,7 +34,7 @@ DIRECT: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def between_residues(ufunc: np.ufunc) -> Any:
-    """The operator of that function as a method: by `DIRECT` between arrays of one field, else ndarray's own."""
+    """Return the operator of `ufunc` as a method: by `DIRECT` within one field, else ndarray's own."""
     otherwise = getattr(np.ndarray, _METHODS[ufunc])
 
     def method(self: Any, other: Any) -> Any:
@@ -49,7 +49,7 @@ _METHODS = {np.add: "__add__", np.subtract: "__sub__", np.multiply: "__mul__", n
 
 
 def in_place(ufunc: np.ufunc) -> Any:
-    """The operator that changes its array. NumPy's scalars have none: `total = x[0]; total += y` leaves x alone."""
+    """Return the in-place operator. NumPy's scalars have none: `total = x[0]; total += y` leaves x alone."""
 
     def method(self: Any, other: Any) -> Any:
         return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)

@@ -116,7 +116,7 @@ def _power(field: ResidueField, base: Any, exponent: Any) -> Any:
 def call_ufunc(
     field: ResidueField, ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """A ufunc or one of its methods on residues. Raises `UnsupportedOperation` or `Undecided` by its name."""
+    """Call a ufunc or one of its methods on residues. Raises `UnsupportedOperation` or `Undecided` by name."""
     name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     out = kwargs.pop("out", None)
     target = out[0] if isinstance(out, tuple) else out
@@ -179,7 +179,7 @@ def _along(field: ResidueField, ufunc: np.ufunc, method: str, name: str, value: 
 
 
 def _plain(field: ResidueField, value: Any, found: list[ResidueArray], lift: bool) -> Any:
-    """Raw floats in place of residue arrays, which `found` collects; with `lift`, of plain numbers too."""
+    """Replace residue arrays by raw floats and collect them in `found`; with `lift`, convert plain numbers too."""
     if isinstance(value, (list, tuple)):
         return type(value)(_plain(field, v, found, lift) for v in value)
     if isinstance(value, ResidueArray):
@@ -360,7 +360,7 @@ _HANDLERS: dict[Any, Callable[..., Any]] = {
 
 
 def call_function(field: ResidueField, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A NumPy function on residues. Raises `UnsupportedOperation` or `Undecided` by its name."""
+    """Call a NumPy function on residues. Raises `UnsupportedOperation` or `Undecided` by name."""
     if func in _HANDLERS:
         out = kwargs.pop("out", None)
         result = _HANDLERS[func](field, *args, **kwargs)

@@ -27,7 +27,7 @@ _ONE, _TWO = np.array(1.0), np.array(2.0)
 
 
 def _mix(z: Array) -> Array:
-    """The mixer, in place."""
+    """Mix the bits of each entry in place."""
     z ^= z >> _SHIFTS[0]
     z *= _FACTORS[0]
     z ^= z >> _SHIFTS[1]
@@ -88,7 +88,7 @@ class RandomFunctions:
         return np.where(v == 0, self._half, value)
 
     def apply(self, name: str, x: Array, degree: Degree) -> tuple[Array, Degree]:
-        """The function `name` of residues of that degree. Raises `UnsupportedOperation` for one that is lacking."""
+        """Return the function `name` of residues. Raises `UnsupportedOperation` for one that is lacking."""
         modulus = self.modulus
         if name in ("f", "f'", "log"):
             points = modulus.canonical(x)
@@ -118,7 +118,7 @@ class RandomFunctions:
         raise UnsupportedOperation(name, "modular")
 
     def jointly(self, name: str, count: int, arguments: Sequence[tuple[Array, Degree]]) -> tuple[Array, Degree]:
-        """`count` components of the undefined vector function `name` of all entries of `arguments`."""
+        """Return `count` components of the undefined vector function `name` of all entries of `arguments`."""
         points = [self.modulus.canonical(x) for x, _ in arguments]
         payload = repr([p.shape for p in points]).encode() + b"".join(p.tobytes() for p in points)
         key = self._key(name, payload)

@@ -39,7 +39,7 @@ class ModularField(Field):
         return flint.nmod(numerator, self.prime) / flint.nmod(denominator, self.prime)
 
     def random(self, *key: Any) -> Any:
-        """A residue that depends on the key and the seed alone."""
+        """Return a residue that depends on the key and the seed alone."""
         digest = hashlib.blake2b(repr((self.seed, self.prime, *key)).encode(), digest_size=16).digest()
         return flint.nmod(int.from_bytes(digest, "big") % self.prime, self.prime)
 
