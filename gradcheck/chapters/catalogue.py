@@ -33,6 +33,7 @@ def report(
     seed: int = 0,
     progress: Progress | None = None,
     finished: Callable[[Report | Chapter], None] = lambda _: None,
+    handlers: Sequence[events.Handler] = (),
     jobs: int | None = None,
 ) -> Collection:
     """Audit every shipped rule, and judge the lecture: the whole correctness report.
@@ -43,6 +44,7 @@ def report(
         progress: called with a line of text at each step.
         finished: called with each report and chapter once it is there, in the report's order, so that a caller who is
             interrupted can keep them.
+        handlers: called with each event of the audits and chapters.
         jobs: number of workers; one for each core if None. The report is the same for any number.
 
     Returns:
@@ -55,9 +57,9 @@ def report(
     requests = audits(effort, seed)
     parts = _Parts(requests, progress or (lambda _: None), finished)
     early = {name: chapter for name, chapter in CHAPTERS.items() if name not in COUNTING}
-    run(requests, Workers(jobs), handlers=[parts], functions=early, take=parts.take)
+    run(requests, Workers(jobs), handlers=[parts, *handlers], functions=early, take=parts.take)
     late = {name: functools.partial(_counted, CHAPTERS[name], parts.counts) for name in COUNTING}
-    run([], Workers(jobs), handlers=[parts], functions=late, take=parts.take)
+    run([], Workers(jobs), handlers=[parts, *handlers], functions=late, take=parts.take)
     return Collection(TITLE, tuple(parts.reports.values()), tuple(parts.chapters[name] for name in CHAPTERS))
 
 

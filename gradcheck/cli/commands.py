@@ -34,6 +34,7 @@ from .options import (
     QuietOption,
     ResultsOption,
     SeedOption,
+    VerboseOption,
 )
 from .session import Session, complain, console
 from .status import INTERRUPTED, USAGE
@@ -109,9 +110,7 @@ def audit(
     in_process: InProcessOption = False,
     call_seconds: CallSecondsOption = 60.0,
     memory: MemoryOption = 4.0,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show everything, and what could not be seen.")
-    ] = False,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Judge what rules claim, by the strongest evidence that their code permits.
@@ -150,6 +149,8 @@ def report(
     junit: JunitOption = None,
     effort: EffortOption = Effort.full,
     seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    verbose: VerboseOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Judge every shipped rule, and the lecture that they come from.
@@ -167,9 +168,9 @@ def report(
         html = Path("gradcheck-report.html")
     with _usage_errors():
         paths = options.outputs(html=html, json=json, md=md, junit=junit)
-    session = Session(paths, quiet=quiet)
+    session = Session(paths, quiet=quiet, verbose=verbose)
     with session.interruptible():
-        session.whole(effort=effort.value, seed=seed)
+        session.whole(effort=effort.value, seed=seed, jobs=jobs)
     session.finish()
 
 

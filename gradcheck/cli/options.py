@@ -50,6 +50,9 @@ BudgetOption = Annotated[
 EventsOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write every event as it happens, as JSON lines (.jsonl).")
 ]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show everything, what could not be seen, and where the time went.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, and one line per rule.")]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -89,6 +90,32 @@ class _Handler:
         return any(end.problem == problem for end in self._finished.values())
 
 
+class _Times:
+    """Seconds of worker time, by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._rules: dict[int, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        from ..engine import events
+
+        if isinstance(event, events.AuditStarted):
+            self._rules[event.audit] = event.rule
+        if isinstance(event, events.TaskFinished):
+            self.seconds[event.kind if event.audit >= 0 else event.piece] += event.seconds
+
+    def print(self, console: Console) -> None:
+        """Print what took most, first."""
+        from rich.table import Table
+
+        table = Table.grid(padding=(0, 2))
+        for kind, seconds in sorted(self.seconds.items(), key=lambda pair: -pair[1]):
+            table.add_row(f"{seconds:6.1f} s", kind)
+        console.print("\nWorker time, by kind of task", style="bold")
+        console.print(table)
+
+
 class Session:
     """The findings of one command, and the status that it leaves with."""
 
@@ -103,6 +130,7 @@ class Session:
         self.reports: list[Report] = []
         self.chapters: list[Chapter] = []
         self.title = ""
+        self.times: _Times | None = None
         self.statuses: set[int] = set()
 
     @contextlib.contextmanager
@@ -172,7 +200,8 @@ class Session:
         try:
             with self.progress, executor as opened, self._written(events) as write:
                 if requests:
-                    run(requests, opened, handlers=[handler, write], results=results, minutes=minutes)
+                    self.times = _Times()
+                    run(requests, opened, handlers=[handler, self.times, write], results=results, minutes=minutes)
         except Interrupted:
             raise KeyboardInterrupt from None
         except GradcheckError as error:
@@ -228,7 +257,9 @@ class Session:
 
             self.title = catalogue.TITLE
             try:
-                catalogue.report(progress=self.progress, finished=self._collect, **how)
+                times = _Times()
+                catalogue.report(progress=self.progress, finished=self._collect, handlers=[times], **how)
+                self.times = times
             except GradcheckError as error:
                 complain(str(error))
                 self.statuses.add(2)
@@ -245,6 +276,9 @@ class Session:
             self._print(lambda: self._print_whole(record))
         elif len(self.reports) > 1 and not self.quiet:
             self._print(self._print_summary)
+        if self.verbose and self.times is not None and self.times.seconds:
+            times = self.times
+            self._print(lambda: times.print(self.console))
         if wrote:
             text = "\n".join(f"wrote {path}" for path in wrote)
             self._print(lambda: self.console.print(text, soft_wrap=True, markup=False))

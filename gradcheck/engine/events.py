@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..records import Cause, Evidence, Report, Stage, Status, Strength, Verdict
 from ..store.codec import to_data as plain
+from ..store.codec import union_schema
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,11 @@ def to_data(event: Event) -> dict[str, Any]:
     """Return the event as plain data, its name under "event"."""
     data: dict[str, Any] = plain(event)
     return {"event": type(event).__name__, **data}
+
+
+def schema() -> dict[str, object]:
+    """Return the JSON Schema of an event as `to_data` writes it, generated from the records."""
+    return union_schema(typing.get_args(Event), "event", "An event of an audit, one line of --events.", tag="event")
 
 
 class Fold:

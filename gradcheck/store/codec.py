@@ -172,6 +172,16 @@ def json_schema(kind: Any, name: str, description: str, **how: Any) -> dict[str,
     return head | {key: value for key, value in made.items() if key != "discriminator"}
 
 
+def union_schema(kinds: typing.Iterable[Any], name: str, description: str, *, tag: str) -> dict[str, object]:
+    """Return the JSON Schema of one of several records, told apart by the field `tag`, which holds their names."""
+    union: Any = None
+    for kind in kinds:
+        how = {"tag": kind.__name__, "tag_field": tag}
+        struct = _struct(kind.__name__, _paragraph(kind), _fields(kind, written=True), strict=True, **how)
+        union = struct if union is None else union | struct
+    return json_schema(union, name, description)
+
+
 # Types for msgspec, made from records
 
 

@@ -478,3 +478,16 @@ def test_no_time_buys_nothing_and_that_is_said(monkeypatch: pytest.MonkeyPatch) 
     limited(monkeypatch, 0)
     stage = next(s for s in audit(bptt, Here(), minutes=0.001).stages if s.name == "budget")
     assert "bought no further evidence" in stage.statement
+
+
+def test_every_event_follows_the_schema() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    heard: list[Any] = []
+    gradcheck.audit(plain_rules.wrong, **HOW, events=heard.append)
+    gradcheck.audit(crashes_on_balls, **HOW, events=heard.append)
+    checker = jsonschema.Draft202012Validator(events.schema())
+    for event in heard:
+        data = json.loads(json.dumps(events.to_data(event)))
+        assert not list(checker.iter_errors(data)), data
+        assert list(checker.iter_errors({**data, "event": "Nothing"})), "the schema takes anything"
+    assert {type(event) for event in heard} >= {events.TaskLost, events.Progress, events.ClaimJudged}
