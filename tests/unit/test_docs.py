@@ -46,7 +46,7 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_snippets_run(page: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if missing(code):
         pytest.skip(f"not installed: {missing(code)}")
-    from gradcheck.engine.effort import EFFORTS
+    from gradcheck.judge.effort import EFFORTS
 
     monkeypatch.setitem(EFFORTS, "full", EFFORTS["quick"])
     module = types.ModuleType("shown")
