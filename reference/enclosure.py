@@ -58,12 +58,20 @@ def enclose(
     first_bits: int = FIRST_BITS,
     last_bits: int = LAST_BITS,
 ) -> Enclosure:
-    """Return balls that contain the gradient, or the lags that `claim` keeps, of a problem of plain numbers.
+    """Return balls that contain the gradient of a float, integer or fraction problem.
 
-    The precision is doubled from `first_bits` until each ball's relative radius is below
-    2^-relative_bits or `last_bits` is met, and the statement says which. `first_bits` of 53 or fewer try balls of
-    float64 first, on the networks whose equations these can run, and go on with 128 bits of Arb. Raises
-    `GradcheckError` where a comparison (a relu at its kink) stays undecided at every precision.
+    The precision is doubled until each ball is narrow, or `last_bits` is met; the statement says which.
+
+    Args:
+        problem: The problem, on plain numbers.
+        claim: The lags that count; all, if left out.
+        relative_bits: Each ball's relative radius is to be below 2^-relative_bits.
+        first_bits: The precision to begin with. 53 or fewer try balls of float64 first, on the networks whose
+            equations these can run, and go on with 128 bits of Arb.
+        last_bits: The largest precision to try.
+
+    Raises:
+        GradcheckError: A comparison (a relu at its kink) stays undecided at every precision.
     """
     if first_bits <= FLOAT_BITS and relative_bits < FLOAT_BITS:
         if found := _in_float64(problem, claim, relative_bits):
@@ -113,7 +121,11 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
 
 
 def midpoints(gradient: Gradient) -> dict[str, Any]:
-    """Return the balls' midpoints as float64 arrays, for display."""
+    """Return the balls' midpoints as float64 arrays, for display.
+
+    Args:
+        gradient: Name to an array of balls.
+    """
     return {
         name: array.midpoint
         if isinstance(array, FloatBallArray)

@@ -52,9 +52,17 @@ FUNCTION_NAMES = frozenset(_FLOAT) | {"f", "f'"}
 
 
 def apply(name: str, x: Any) -> Any:
-    """Apply the function `name` to every element of `x` (any shape); the shape is kept.
+    """Apply the function `name` to every element.
 
-    Raises `UnsupportedOperation` where the number system of `x` has no such function.
+    Args:
+        name: One of `FUNCTION_NAMES`.
+        x: An array of any scalar and shape.
+
+    Returns:
+        An array of the same shape.
+
+    Raises:
+        UnsupportedOperation: The number system of `x` has no such function.
     """
     if name == "identity":
         return +x

@@ -62,7 +62,12 @@ class Unrolled:
 def unroll(problem: Problem) -> Unrolled:
     """Run the network's equations once.
 
-    Raises `UnsupportedOperation` for an operation that `tape` lacks, and `GradcheckError` where the network fails.
+    Args:
+        problem: The problem, on any scalars.
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
     """
     network, K = problem.network, problem.targets.shape[1]
     unrolled = Unrolled(problem, [], [], [], [], [])
@@ -79,10 +84,21 @@ def unroll(problem: Problem) -> Unrolled:
 
 
 def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
-    """Return the gradient, or the sum of the lags that `keeps` keeps: parameter name to an array of its shape.
+    """Return the gradient, or the sum of the lags that `keeps` keeps.
 
     Losses that keep the same of the steps still to come travel back as one cotangent, and a loss that
     keeps none stops. So the exact and the chunked gradient take O(T) steps, windows of tau O(T tau).
+
+    Args:
+        problem: The problem, on any scalars.
+        keeps: (t, k, T) to whether the loss at time t counts the parameters' use at t - k; all, if left out.
+
+    Returns:
+        Parameter name to an array of its shape.
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
     """
     if keeps is None:
         return _whole(problem)
@@ -152,7 +168,15 @@ class Lags(Mapping[tuple[int, int], Gradient]):
 
 
 def by_lag(problem: Problem) -> Lags:
-    """Return every g(t, k), 1 <= t <= T, 0 <= k < t, by T (T + 1) / 2 pullbacks that share one forward pass."""
+    """Return every g(t, k), 1 <= t <= T, 0 <= k < t, by T (T + 1) / 2 pullbacks that share one forward pass.
+
+    Args:
+        problem: The problem, on any scalars.
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
+    """
     unrolled = unroll(problem)
     parts: dict[tuple[int, int], Sums] = {}
     for t in range(1, problem.T + 1):
@@ -161,7 +185,15 @@ def by_lag(problem: Problem) -> Lags:
 
 
 def of_last_loss(problem: Problem) -> Lags:
-    """Return every g(T, k), 0 <= k < T, by T pullbacks."""
+    """Return every g(T, k), 0 <= k < T, by T pullbacks.
+
+    Args:
+        problem: The problem, on any scalars.
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
+    """
     return Lags(_of_loss(unroll(problem), problem.T))
 
 
@@ -175,5 +207,9 @@ def _of_loss(unrolled: Unrolled, t: int) -> dict[tuple[int, int], Sums]:
 
 
 def error_signals(problem: Problem) -> list[Array]:
-    """Return w_t dL_t/du(t) for t = 1..T, each of shape (K,)."""
+    """Return w_t dL_t/du(t) for t = 1..T, each of shape (K,).
+
+    Args:
+        problem: The problem, on any scalars.
+    """
     return unroll(problem).errors

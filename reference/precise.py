@@ -21,14 +21,31 @@ from .typing import Array, Gradient
 
 
 def recursion(problem: Problem, digits: int, claim: LagClaim | None = None) -> Gradient:
-    """Return the gradient by the reverse pass at `digits` digits: name to an array of precise scalars."""
+    """Return the gradient by the reverse pass at a precision.
+
+    Args:
+        problem: The problem, on plain numbers.
+        digits: Decimal digits of every operation.
+        claim: The lags that count; all, if left out.
+
+    Returns:
+        Name to an array of precise scalars.
+    """
     field = PreciseField(digits)
     with field.working():
         return lags.gradient(problem.over(field), claim.keeps if claim else None)
 
 
 def difference_quotient(problem: Problem, digits: int) -> Gradient:
-    """Return the gradient by mpmath's difference quotient of the loss at `digits` digits, as arrays of mpf scalars."""
+    """Return the gradient by mpmath's difference quotient of the loss.
+
+    Args:
+        problem: The problem, on plain numbers.
+        digits: Decimal digits to which the quotient is good.
+
+    Returns:
+        Name to an array of mpf scalars.
+    """
     field = PreciseField(digits)
     with field.working():
         lifted = problem.over(field)
@@ -50,9 +67,14 @@ def _quotient(field: PreciseField, problem: Problem, name: str, index: tuple[int
 
 
 def digits_of_agreement(a: Any, b: Any) -> float:
-    """Return the least number of decimal digits to which two gradients of mpf values agree, relative to each entry.
+    """Return the least number of decimal digits to which two gradients agree, relative to each entry.
 
-    Raises `GradcheckError` where the names or shapes differ.
+    Args:
+        a: Name to an array of mpf values or precise scalars.
+        b: The same.
+
+    Raises:
+        GradcheckError: The names or shapes differ.
     """
     if set(a) != set(b):
         raise GradcheckError(f"the gradients have different parameters: {sorted(a)} and {sorted(b)}")

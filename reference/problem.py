@@ -256,9 +256,16 @@ def _zeros(like: Array, shape: tuple[int, ...]) -> Array:
 
 
 def forward(problem: Problem) -> tuple[list[State], list[Array]]:
-    """Return states a(0), ..., a(T) and readouts u(1), ..., u(T) of the problem's own equations.
+    """Return the states and readouts of the problem's own equations.
 
-    Raises `GradcheckError` where the network's `step` or `readout` fails or returns another shape than it should.
+    Args:
+        problem: The problem, on any scalars.
+
+    Returns:
+        States a(0), ..., a(T), and readouts u(1), ..., u(T), each of shape (K,).
+
+    Raises:
+        GradcheckError: The network's `step` or `readout` fails, or returns another shape than it should.
     """
     states, readouts = [problem.initial_state], []
     for x in problem.inputs:
@@ -268,7 +275,14 @@ def forward(problem: Problem) -> tuple[list[State], list[Array]]:
 
 
 def loss(problem: Problem) -> Any:
-    """Return L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar."""
+    """Return L = sum_t w_t L(y(t), yhat(t)), one number of the problem's scalar.
+
+    Args:
+        problem: The problem, on any scalars.
+
+    Raises:
+        GradcheckError: The network's own functions fail.
+    """
     _, readouts = forward(problem)
     terms = [
         w * networks.loss_value(problem.network, u, y)
@@ -281,7 +295,14 @@ def loss(problem: Problem) -> Any:
 
 
 def empirical_risk(problems: Sequence[Problem]) -> Any:
-    """Return R_emp, the mean of L over N sequences, whose lengths may differ. Raises `GradcheckError` for none."""
+    """Return R_emp, the mean of L over N sequences.
+
+    Args:
+        problems: The sequences, whose lengths may differ.
+
+    Raises:
+        GradcheckError: There are none.
+    """
     if not problems:
         raise GradcheckError("R_emp is a mean over sequences; got none")
     total = loss(problems[0])

@@ -84,7 +84,13 @@ def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False
 
 
 def unrolled_loss(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> Any:
-    """Return L = sum_t w_t L_t as one SymPy expression."""
+    """Return L = sum_t w_t L_t as one SymPy expression.
+
+    Args:
+        network: Any network whose functions SymPy has.
+        sizes: T, I, D and K.
+        weighted: Whether the loss weights are symbols; else they are 1.
+    """
     losses = step_losses(network, sizes)
     weights = [symbol("loss_weights", (t,)) if weighted else sp.Integer(1) for t in range(sizes.T)]
     return sp.Add(*(w * term for w, term in zip(weights, losses, strict=True)))
@@ -199,20 +205,36 @@ def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
 
 
 def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Any]:
-    """Return the gradient as SymPy matrices; a vector parameter becomes a column."""
+    """Return the gradient as SymPy matrices by parameter name; a vector or a number becomes a column.
+
+    Args:
+        network: Any network whose functions SymPy has.
+        sizes: T, I, D and K.
+        weighted: Whether the loss weights are symbols; else they are 1.
+    """
     return {
-        name: sp.ImmutableDenseMatrix(array.reshape(array.shape[0], -1).tolist())
+        name: sp.ImmutableDenseMatrix(array.reshape(array.shape[0] if array.ndim else 1, -1).tolist())
         for name, array in gradient(network, sizes, weighted=weighted).items()
     }
 
 
 def latex(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
-    """Return the gradient's matrices as LaTeX, by parameter name."""
+    """Return the gradient's matrices as LaTeX, by parameter name.
+
+    Args:
+        network: Any network whose functions SymPy has.
+        sizes: T, I, D and K.
+    """
     return {name: str(sp.latex(matrix)) for name, matrix in matrices(network, sizes).items()}
 
 
 def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
-    """Return the gradient's matrices as presentation MathML, one well-formed <math> element per parameter."""
+    """Return the gradient's matrices as presentation MathML, one well-formed <math> element per parameter.
+
+    Args:
+        network: Any network whose functions SymPy has.
+        sizes: T, I, D and K.
+    """
     from sympy.printing.mathml import mathml as render
 
     return {
@@ -224,9 +246,15 @@ def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
 def numpy_function(
     network: RecurrentNetwork, sizes: Sizes, module: str = "numpy"
 ) -> Callable[[Problem], dict[str, Array]]:
-    """Compile the gradient to a function of a `Problem` of these sizes, for NumPy or mpmath.
+    """Compile the gradient to a function of a `Problem` of these sizes.
 
-    Raises `GradcheckError` for a network with undefined functions, which have no values.
+    Args:
+        network: A network without undefined functions, which have no values.
+        sizes: The sizes of the problems.
+        module: numpy or mpmath.
+
+    Raises:
+        GradcheckError: The network has undefined functions.
     """
     exact = gradient(network, sizes, weighted=True)
     entries = [e.rewrite("exp") if _has_own(e) else e for a in exact.values() for e in a.reshape(-1)]

@@ -278,8 +278,15 @@ _signature = cache(inspect.signature)
 def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Pullback]:
     """Run a function; return its outputs and its pullback.
 
-    inputs, outputs: arrays of any scalar and shape, or tuples, lists and mappings of them. Arrays that
-    the function closes over are constants. Raises `UnsupportedOperation` for an operation without a rule.
+    Args:
+        function: Takes arrays of any scalar and shape, or nests of them. Arrays that it closes over are constants.
+        inputs: Its arguments.
+
+    Returns:
+        The outputs, nested as the function nests them, and the pullback of cotangents of the same structure.
+
+    Raises:
+        UnsupportedOperation: The function uses an operation without a rule.
     """
     leaves = map_nest(lambda array: Traced(as_array(array), leaf=True), inputs)
     try:

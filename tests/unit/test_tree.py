@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nested import CELLS, DictCell, Pair
+from nested import CELLS, DictCell, Pair, ScalarCell
 
+from gradcheck.reference import symbolic
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Capabilities, Network, Sizes
 from gradcheck.reference.networks import registry
@@ -126,3 +127,8 @@ def test_other_networks_are_no_data(network: Any) -> None:
 def test_data_that_is_no_network_is_refused(data: Any) -> None:
     with pytest.raises(GradcheckError):
         registry.from_data(data)
+
+
+def test_a_parameter_without_axes_is_a_matrix_of_one_entry() -> None:
+    found = symbolic.matrices(ScalarCell(), Sizes(1, 1, 1, 1))
+    assert found["leak"].shape == (1, 1)
