@@ -134,7 +134,7 @@ def mutated(draw: st.DrawFn, documents: list[Any]) -> Any:
         paths = list(places(data))
         path = draw(st.sampled_from(paths))
         if not path:
-            data = draw(st.sampled_from(ODD)) if draw(st.integers(0, 9)) == 0 else data
+            data = copy.deepcopy(draw(st.sampled_from(ODD))) if draw(st.integers(0, 9)) == 0 else data
             continue
         parent, key = value_at(data, path[:-1]), path[-1]
         change = draw(st.sampled_from(["odd", "odd", "odd", "remove", "more", "rename", "copy", "wrap", "deep"]))
@@ -143,9 +143,8 @@ def mutated(draw: st.DrawFn, documents: list[Any]) -> Any:
         elif change == "remove":
             del parent[key]
         elif change == "more" and isinstance(parent, dict):
-            parent[draw(st.sampled_from(["more", "kind", "made", "class", "tau", "", "\x1b", "initial_state[0]"]))] = (
-                draw(st.sampled_from(ODD))
-            )
+            name = draw(st.sampled_from(["more", "kind", "made", "class", "tau", "", "\x1b", "initial_state[0]"]))
+            parent[name] = copy.deepcopy(draw(st.sampled_from(ODD)))
         elif change == "rename" and isinstance(parent, dict):
             parent[draw(st.sampled_from(["other", "R", "tau", "\udc80"]))] = parent.pop(key)
         elif change == "copy":
