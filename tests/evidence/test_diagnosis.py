@@ -14,13 +14,15 @@ from gradcheck.algorithms.online import run_rule
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.target import expected
 from gradcheck.explain import diagnosis
-from gradcheck.explain.diagnosis import decomposition, diagnose, factors
+from gradcheck.explain.diagnosis import decomposition, diagnose, differences, factors, relations
 from gradcheck.explain.diagnosis.comparison import ground
 from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
 from gradcheck.problems.lively import lively_problem, telling_problems
-from gradcheck.reference.claims import Claim, Exact, Truncated
+from gradcheck.reference.claims import Claim, Equals, Exact, Truncated
+from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.problem import loss
 from gradcheck.rules.adapt import as_rule
 
 SEEN = Sizes(4, 2, 1, 1)
@@ -265,8 +267,12 @@ def test_a_mistake_in_float32_is_found_within_its_rounding() -> None:
 
 def test_a_claim_about_lags_is_the_measure() -> None:
     """Full BPTT is no truncation: what it counts too much is said against the claim, not against the gradient."""
-    said = told(made("full"), Truncated(2))
-    assert "W counts every lag, those that the claim leaves out too" in said, said
+    case = Case(as_rule(made("full")), Truncated(2), Network())
+    found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+    assert found is not None
+    relation = relations.relation(found)
+    assert relation is not None and relation.fulfils == Exact()
+    assert told(made("full"), Truncated(2)) == f"{relation.text}."
     shorter = told(made("truncated at 1", WRONG["truncated at 1"]), Truncated(2))
     assert "W counts the lags up to 0 exactly, and none beyond" in shorter, shorter
 
@@ -286,7 +292,59 @@ def test_points_tell_a_candidate_from_one_that_is_off_in_one_path() -> None:
         assert found is not None and set(found.wrong) == {"W", "R"}
         assert found.matched(lambda problem: expected(Truncated(1), problem)) == {"W", "R", "V"}
         assert found.matched(lambda problem: expected(Truncated(2), problem)) == {"V"}
-        assert matched(found.points, lambda problem: 1 / 0) == set()  # type: ignore[arg-type, return-value]
+        assert matched(found.points, _unsupported) == set()
+        with pytest.raises(ZeroDivisionError):  # a mistake of ours comes out
+            matched(found.points, lambda problem: 1 / 0)  # type: ignore[arg-type, return-value]
+
+
+def _unsupported(problem: Any) -> Any:
+    raise UnsupportedOperation("this", "other")
+
+
+@BOTH
+@pytest.mark.parametrize("tau", [1, 2])
+def test_a_truncation_under_another_rules_claim_is_called_that(kind: Callable[[Any], Any], tau: int) -> None:
+    def from_zeros(problem: Any) -> Any:
+        return expected(Exact(), problem.replace(initial_state=0 * problem.initial_state))
+
+    rule = kind(lambda problem: expected(Truncated(tau), problem))
+    found = ground(Case(as_rule(rule), Equals(from_zeros), Network()), {}, lively_problem(Network(), SEEN, 0))
+    assert found is not None
+    relation = relations.relation(found)
+    assert relation is not None and relation.fulfils == Truncated(tau)
+
+
+def _by_differences(step: float) -> Any:
+    def rule(problem: Any) -> Any:
+        gradient = {name: np.zeros(array.shape) for name, array in problem.parameters.items()}
+        for name, array in problem.parameters.items():
+            for index in np.ndindex(*array.shape):
+                moved = [np.array(array, dtype=float) for _ in range(2)]
+                moved[0][index] += step
+                moved[1][index] -= step
+                high, low = (loss(problem.replace(parameters={**problem.parameters, name: m})) for m in moved)
+                gradient[name][index] = (high - low) / (2 * step)
+        return gradient
+
+    return rule
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6])
+def test_difference_quotients_are_called_that(step: float) -> None:
+    case = Case(as_rule(_by_differences(step)), Exact(), Network())
+    found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+    assert found is not None
+    quotients = differences.differences(found)
+    assert quotients is not None and 0.09 < quotients.step / step < 11
+    assert step < 1e-4 or quotients.step == step
+    assert diagnose(case, {}, lively_problem(Network(), SEEN, 0)) == f"{quotients.text}."
+
+
+@pytest.mark.parametrize("name", ["scale 2", "truncated at 1", "float32"])
+def test_other_errors_are_no_differences(name: str) -> None:
+    rule = in_float32(made("right")) if name == "float32" else as_black_box(made(name, WRONG[name]))
+    found = ground(Case(as_rule(rule), Exact(), Network()), {}, lively_problem(Network(), SEEN, 0))
+    assert found is None or differences.differences(found) is None
 
 
 def test_coefficients_are_solved_for_and_checked() -> None:

@@ -1,10 +1,12 @@
 """What is wrong with a rule that was refuted: facts, each checked at points where a coincidence is all but impossible.
 
-First the gallery of wrong gradients (`gallery`): every fault is run beside the rule, and one that gives the same in
-every entry of every point is named. Then what each wrong parameter is: the right one transformed (`factors`), a sum of
-other paths than it should count (`decomposition`), or what another claim promises (`horizons`). Then whether it is
-what float32 rounds to (`precision`), and where the rule is wrong (`where`). A parameter that matches nothing is
-described: which entries are off, by how much, and from which length, loss and lag on (`differing`).
+First the simplest relations: the whole result is what another claim promises (`relations`), or is off as difference
+quotients are (`differences`). Then the gallery of wrong gradients (`gallery`): every fault is run beside the rule, and
+one that gives the same in every entry of every point is named. Then what each wrong parameter is: the right one
+transformed (`factors`), a sum of other paths than it should count (`decomposition`), or what another claim promises
+(`horizons`). Then whether it is what float32 rounds to (`precision`), and where the rule is wrong (`where`). A
+parameter that matches nothing is described: which entries are off, by how much, and from which length, loss and lag on
+(`unmatched`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from ...evidence.base import Case
 from ...reference.claims import Settings
 from ...reference.problem import Problem
-from . import decomposition, factors, gallery, horizons, precision, where
+from . import decomposition, differences, factors, gallery, horizons, precision, relations, where
 from . import unmatched as differing
 from .comparison import Ground, ground
 
@@ -41,6 +43,10 @@ def diagnose(
 
 
 def _told(case: Case, found: Ground, seen: Problem) -> list[str | None]:
+    if relation := relations.relation(found):
+        return [precision.allowed(found), relation.text]
+    if quotients := differences.differences(found):
+        return [quotients.text]
     faults = gallery.matches(found)
     named, (parts, counted) = gallery.whole(found, faults), _parameters(found)
     told = [precision.allowed(found), named]

@@ -126,6 +126,8 @@ def _nearly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list[
     ]
     matrix = np.concatenate(blocks)
     wanted = np.concatenate([np.asarray(point.result[name], dtype=float).reshape(-1) for point in points])
+    if not (np.isfinite(matrix).all() and np.isfinite(wanted).all()):
+        return None
     scale = np.abs(matrix).max(axis=0)
     solved, _, rank, _ = np.linalg.lstsq(matrix / scale, wanted, rcond=1e-12)
     if rank < len(scale) or not np.isfinite(solved).all():

@@ -22,6 +22,7 @@ from ...evidence.target import expected
 from ...problems.lively import residue_problem
 from ...reference import lags
 from ...reference.claims import Claim, Settings
+from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
@@ -29,7 +30,7 @@ from ...reference.scalars.residues.array import ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
-from ...rules.call import run
+from ...rules.call import RuleFailed, WrongResult, run
 
 Candidate = Callable[[Problem], Gradient]
 """What a result could be instead: runs on every scalar, and may raise where it does not apply."""
@@ -293,7 +294,7 @@ def matched(
             left &= {name for name, same in agreed.items() if same.all()}
             if not left:
                 break
-    except Exception:  # the candidate does not apply here, whatever it says of that
+    except (RuleFailed, WrongResult, UnsupportedOperation):  # the candidate does not apply here
         return set()
     return left
 
