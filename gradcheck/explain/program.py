@@ -15,36 +15,17 @@ import inspect
 import io
 import sys
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..evidence.base import Case
 from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
-from ..reference.network import ContextNetwork, Network, RecurrentNetwork
-from ..reference.networks.activations import ACTIVATIONS
+from ..reference.network import ContextNetwork, RecurrentNetwork
 from ..reference.problem import Problem
 from ..reference.tree import children
+from .origins import FUNCTIONS, LOSSES, OUTPUTS, constructor, importable, importing, parts, shipped
 
-_ACTIVATIONS = {
-    "identity": "s",
-    "tanh": "np.tanh(s)",
-    "logistic": "1 / (1 + np.exp(-s))",
-    "relu": "np.where(s.real > 0, s, 0)",
-    "softplus": "np.log(1 + np.exp(s))",
-}
-_OUTPUTS = {
-    "identity": "u",
-    "tanh": "np.tanh(u)",
-    "logistic": "1 / (1 + np.exp(-u))",
-    "softmax": "np.exp(u) / np.exp(u).sum()",
-}
-_LOSSES = {
-    "squared_error": "((yhat - y) ** 2).sum() / 2",
-    "binary_cross_entropy": "-(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()",
-    "categorical_cross_entropy": "-(y * np.log(yhat)).sum()",
-}
 _STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
 
 
@@ -181,19 +162,11 @@ def _nest_lines(before: str, nest: Any, after: str = "") -> list[str]:
     return [before + first, *(line for lines in inner for line in lines), indent[4:] + last + after]
 
 
-def shipped(network: RecurrentNetwork) -> bool:
-    """Whether it is one of the shipped two, as they are; what derives from them may step otherwise."""
-    if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
-        return False
-    f, g, loss = network.activation, network.head.output.name, network.head.loss.name
-    return f == ACTIVATIONS.get(f.name) and f.name in _ACTIVATIONS and g in _OUTPUTS and loss in _LOSSES
-
-
 def _forward(network: Any) -> list[str]:
     return [
-        "def f(s): return " + _ACTIVATIONS[network.activation.name],
-        "def g(u): return " + _OUTPUTS[network.head.output.name],
-        "def loss(y, yhat): return " + _LOSSES[network.head.loss.name],
+        "def f(s): return " + FUNCTIONS[network.activation.name],
+        "def g(u): return " + OUTPUTS[network.head.output.name],
+        "def loss(y, yhat): return " + LOSSES[network.head.loss.name],
         "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
         "def loss_at(t, p, a): return loss(targets[t - 1], g(p['V'].T @ a))",
     ]
@@ -252,35 +225,16 @@ def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
             "import numpy as np",
         ]  # fmt: skip
         ways.append((first, [*source, "", f"network = {made}"]))
-    if imports := _imports(kind.__module__, kind.__qualname__, kind):
+    if imports := importing(kind.__module__, kind.__qualname__, kind):
         ways.append(([*imports, "import numpy as np"], [f"network = {made}"]))
     return ways
-
-
-def constructor(network: Any) -> str | None:
-    """An expression that makes this network again from its class, tried; None where none is found."""
-    kind = type(network)
-    tried = [repr(network), f"{kind.__qualname__}()"]
-    with contextlib.suppress(AttributeError):
-        tried.insert(0, f"{kind.__qualname__}({_parts(network)})")
-    for text in tried:
-        with contextlib.suppress(Exception):
-            made = eval(text, {kind.__qualname__.rpartition(".")[2]: kind, **vars(sys.modules[kind.__module__])})
-            if type(made) is kind and (made == network or vars(made) == vars(network)):
-                return text
-    return None
-
-
-def _parts(network: Any) -> str:
-    """The names of f, g and L as they are handed to `Network`."""
-    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
 
 
 def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> bool:
     """Whether the program runs, and its true entry is the one expected, far closer than what it is to tell apart."""
     space: dict[str, Any] = {}
     module, path = type(network).__module__, list(sys.path)
-    name = _importable(module)
+    name = importable(module)
     alias = name if name and name not in sys.modules and module in sys.modules else None
     if alias:
         sys.modules[alias] = sys.modules[module]
@@ -297,42 +251,18 @@ def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> 
             del sys.modules[alias]
 
 
-def _importable(module_name: str) -> str | None:
-    """The name that imports the module in another program; a file that was loaded by its path has its stem."""
-    name = module_name.removeprefix("_gradcheck_")
-    if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
-        return None
-    return name
-
-
-def _imports(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
-    """Lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
-    module, name = sys.modules.get(module_name), _importable(module_name)
-    found: Any = module
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    if module is None or wanted is None or found is not wanted or name is None:
-        return None
-    line = f"from {name} import {qualname.partition('.')[0]}"
-    file = getattr(module, "__file__", None)
-    folder = Path(file).resolve().parents[name.count(".") + file.endswith("__init__.py")] if file else None
-    if folder is None or name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
-        return [line]
-    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", line]
-
-
 def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str, dtype: str) -> list[str]:
     """Lines, as comments, that run the rule itself on these numbers."""
     rule, network, target = case.rule, problem.network, case.rule.target
     module, _, qualname = rule.origin.partition(":")
     bound = target if isinstance(target, functools.partial) else None
-    imports = _imports(module, qualname, bound.func if bound else target)
+    imports = importing(module, qualname, bound.func if bound else target)
     where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
     imports = list(imports or [])
     if shipped(network):
-        given = f"gradcheck.{type(network).__name__}({_parts(network)})"
+        given = f"gradcheck.{type(network).__name__}({parts(network)})"
     elif (made := constructor(network)) and (
-        own := _imports(type(network).__module__, type(network).__qualname__, type(network))
+        own := importing(type(network).__module__, type(network).__qualname__, type(network))
     ):
         imports += [line for line in own if line not in imports]
         given = made

@@ -1,0 +1,81 @@
+"""Expressions and imports by which a program gets a network, a rule or a function of the author's."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..reference.network import ContextNetwork, Network, RecurrentNetwork
+from ..reference.networks.activations import ACTIVATIONS
+
+FUNCTIONS = {
+    "identity": "s",
+    "tanh": "np.tanh(s)",
+    "logistic": "1 / (1 + np.exp(-s))",
+    "relu": "np.where(s.real > 0, s, 0)",
+    "softplus": "np.log(1 + np.exp(s))",
+}
+OUTPUTS = {
+    "identity": "u",
+    "tanh": "np.tanh(u)",
+    "logistic": "1 / (1 + np.exp(-u))",
+    "softmax": "np.exp(u) / np.exp(u).sum()",
+}
+LOSSES = {
+    "squared_error": "((yhat - y) ** 2).sum() / 2",
+    "binary_cross_entropy": "-(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()",
+    "categorical_cross_entropy": "-(y * np.log(yhat)).sum()",
+}
+
+
+def shipped(network: RecurrentNetwork) -> bool:
+    """Return whether a network is one of the shipped two as they are; what derives from them may step otherwise."""
+    if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
+        return False
+    f, g, loss = network.activation, network.head.output.name, network.head.loss.name
+    return f == ACTIVATIONS.get(f.name) and f.name in FUNCTIONS and g in OUTPUTS and loss in LOSSES
+
+
+def constructor(network: Any) -> str | None:
+    """Return an expression that makes this network again from its class, tried; None where none is found."""
+    kind = type(network)
+    tried = [repr(network), f"{kind.__qualname__}()"]
+    with contextlib.suppress(AttributeError):
+        tried.insert(0, f"{kind.__qualname__}({parts(network)})")
+    for text in tried:
+        with contextlib.suppress(Exception):
+            made = eval(text, {kind.__qualname__.rpartition(".")[2]: kind, **vars(sys.modules[kind.__module__])})
+            if type(made) is kind and (made == network or vars(made) == vars(network)):
+                return text
+    return None
+
+
+def parts(network: Any) -> str:
+    """Return the names of f, g and L as they are handed to `Network`."""
+    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
+
+
+def importable(module_name: str) -> str | None:
+    """Return the name that imports the module in another program; a file loaded by its path has its stem."""
+    name = module_name.removeprefix("_gradcheck_")
+    if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
+        return None
+    return name
+
+
+def importing(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
+    """Return lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
+    module, name = sys.modules.get(module_name), importable(module_name)
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if module is None or wanted is None or found is not wanted or name is None:
+        return None
+    line = f"from {name} import {qualname.partition('.')[0]}"
+    file = getattr(module, "__file__", None)
+    folder = Path(file).resolve().parents[name.count(".") + file.endswith("__init__.py")] if file else None
+    if folder is None or name.split(".")[0] == "gradcheck" or Path(sys.prefix) in folder.parents:
+        return [line]
+    return ["import sys", f"sys.path.insert(0, {str(folder)!r})", line]
