@@ -322,4 +322,4 @@ def took(seconds: float) -> str:
     """Return a duration to print; empty where it was not measured."""
     if not seconds:
         return ""
-    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{seconds:.1f} s" if not 60 <= seconds < 1e9 else f"{int(seconds // 60)} min {int(seconds % 60)} s"

@@ -470,3 +470,9 @@ def test_mutated_caches(tmp_path_factory: pytest.TempPathFactory, written: bytes
 )
 def test_claims_of_the_command_line(text: str) -> None:
     hypothesis.event(outcome(lambda: parsed(text)))
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf"])
+def test_a_report_whose_time_is_no_time_is_printed(seconds: str) -> None:
+    data = RECORDS[0] | {"seconds": {"$float": seconds}}
+    assert str(from_json(json.dumps(data)))
