@@ -69,9 +69,9 @@ class AnswersChange(GradcheckError):
     def __init__(self, rule: str, seen: Violation) -> None:
         self.rule, self.seen = rule, seen
         super().__init__(
-            f"the answers of {rule} change between calls: {seen.entry} was {seen.got} once, should be "
+            f"the answers of {rule} change between calls (make it keep nothing from one to the next): {seen.entry} was {seen.got} once, should be "
             f"{seen.expected.str(12, radius=False)}, and was right when called again on the same problem "
-            f"({seen.problem.sizes}). Keep nothing from one call to the next"
+            f"({seen.problem.sizes})"
         )
 
     def __reduce__(self) -> tuple[type, tuple[str, Violation]]:
