@@ -69,8 +69,9 @@ class AnswersChange(GradcheckError):
     def __init__(self, rule: str, seen: Violation) -> None:
         self.rule, self.seen = rule, seen
         super().__init__(
-            f"the answers of {rule} change between calls (make it keep nothing from one to the next): {seen.entry} was {seen.got} once, should be "
-            f"{seen.expected.str(12, radius=False)}, and was right when called again on the same problem "
+            f"the answers of {rule} change between calls (make it keep nothing from one to the next): "
+            f"{seen.entry} was {seen.got} once, should be {seen.expected.str(12, radius=False)}, and was right when "
+            f"called again on the same problem "
             f"({seen.problem.sizes})"
         )
 
