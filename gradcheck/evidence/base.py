@@ -1,27 +1,34 @@
-"""Ways of knowing. Each module judges a `Case` and returns a `Finding`."""
+"""The shape of every kind of evidence: a case in, a plan of pieces, one finding out.
+
+A kind is a frozen dataclass that holds how far it goes (sizes, digits, settings). Its `plan` lists the pieces to run on
+a case. What a piece shows is plain data, so that it can be saved or sent to another process; the same pieces give the
+same finding, wherever they were run.
+"""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from ..records import Cause, Evidence, Status, Strength
-from ..reference.claims import Claim, Exact, LagClaim, Settings
+from ..reference.claims import Claim, Settings
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
-from ..rules.adapt import Rule
-
-LONGEST = 1000
-"""The most steps that a problem is given to reach beyond a claim's horizon."""
-_SPELLED_OUT = 8
-"""Up to this many sizes each is named in a scope."""
+from ..rules.adapt import Rule, WrongResult
+from .budget import Budget
+from .sizes import describe as describe
+from .sizes import place as place
+from .sizes import spread as spread
+from .sizes import vacuous as vacuous
+from .target import TargetFailed
 
 
 @dataclass(frozen=True)
 class Case:
-    """One claim of one rule on one network, to be judged."""
+    """One claim of one rule on one network."""
 
     rule: Rule
     claim: Claim
@@ -35,9 +42,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Witness:
-    """Where a claim was seen to fail: enough to look for a small certified counterexample.
+    """A place where a claim was seen to fail, from which a small certified counterexample is searched.
 
-    floats: whether it was seen on floats, which a rule may treat differently from other scalars, and of which format.
+    Attributes:
+        network: The network.
+        sizes: The sizes of the problem.
+        settings: The settings of the rule.
+        detail: A sentence for the reader.
+        problem: The problem itself, where the evidence has one on floats.
+        floats: True if it was seen on floats, which a rule may treat differently from other scalars.
+        dtype: The name of the float format.
     """
 
     network: RecurrentNetwork
@@ -51,10 +65,13 @@ class Witness:
 
 @dataclass(frozen=True)
 class Finding:
-    """Evidence, and a witness where it speaks against the claim.
+    """Evidence, with a witness where it speaks against the claim.
 
-    generic is False where the rule's code does not run on the scalar: then another way of knowing must be
-    found. planted: how many planted faults the same comparison was given, and how many it rejected.
+    Attributes:
+        evidence: The record for the report.
+        witness: Where the claim failed; None where it did not.
+        generic: False where the rule's code does not run on the scalar, so that another kind is needed.
+        planted: Planted faults given to the same comparison, and how many of them it rejected.
     """
 
     evidence: Evidence
@@ -63,15 +80,175 @@ class Finding:
     planted: tuple[int, int] = (0, 0)
 
 
+Shown: TypeAlias = Mapping[str, Any]
+"""What a piece showed, as plain JSON values; only its own kind reads it."""
+Progress: TypeAlias = Callable[[str], None]
+"""Receives a line of text at each step."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The outcome of a piece.
+
+    Attributes:
+        shown: What the piece showed.
+        ended: The finding in which the kind ends here; None where it goes on.
+        seconds: Time taken.
+    """
+
+    shown: Shown = field(default_factory=dict)
+    ended: Finding | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One size of a kind of evidence.
+
+    Attributes:
+        label: Name of the piece within its kind.
+        run: Called with what the earlier pieces showed, and a progress callback.
+        size: The size that time is predicted from; None where it is not.
+        asked: True if the piece runs whatever it takes.
+    """
+
+    label: str
+    run: Callable[[Sequence[Shown], Progress], Shown | Finding]
+    size: Sizes | None = None
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The pieces of one kind of evidence on one case, in order.
+
+    Attributes:
+        kind: Name of the kind.
+        pieces: The pieces of a full audit.
+        conclude: Turns what all pieces showed into a finding.
+        budget: Seconds for each size.
+        cumulative: True if the budget bounds all pieces together, not the next one.
+        further: Makes the piece of any number from 0 on, beyond `pieces`: larger, or on other numbers.
+    """
+
+    kind: str
+    pieces: Sequence[Piece]
+    conclude: Callable[[Sequence[Shown], Budget], Finding]
+    budget: Budget = field(default_factory=Budget)
+    cumulative: bool = False
+    further: Callable[[int], Piece] | None = None
+
+    def affords(self, piece: Piece) -> bool:
+        """Return True if there is time for the piece, predicted from the earlier ones."""
+        if self.cumulative:
+            return self.budget.affords_next()
+        return piece.size is None or self.budget.affords(piece.size)
+
+
+class Kind(abc.ABC):
+    """One way of knowing.
+
+    Law: every piece of `plan(case)` depends on the case and on the kind's own fields alone, and ends in a finding or in
+    plain data, whatever the rule does.
+    """
+
+    @property
+    @abc.abstractmethod
+    def kind(self) -> str:
+        """The name in `Evidence.kind`."""
+
+    @property
+    @abc.abstractmethod
+    def strength(self) -> Strength:
+        """The most that evidence of this kind can show."""
+
+    @abc.abstractmethod
+    def plan(self, case: Case) -> Plan:
+        """Return the pieces to run on this case."""
+
+    def gather(self, case: Case, progress: Progress = lambda _: None) -> Finding:
+        """Run the plan here, piece after piece.
+
+        Args:
+            case: The claim to gather evidence on.
+            progress: Called with a line of text at each step.
+
+        Returns:
+            The finding of the whole plan.
+        """
+        return gather(self.plan(case), progress)
+
+
+Course: TypeAlias = Generator[tuple[Piece, Sequence[Shown]], Part, Finding]
+"""Yields each piece to run with what was shown before it; expects its part."""
+Make: TypeAlias = Callable[[Plan, Piece, Sequence[Shown], Progress], Part]
+
+
+def course(plan: Plan) -> Course:
+    """Yield the pieces that the budget affords, until one ends the kind or none is left; return the finding."""
+    shown: list[Shown] = []
+    budget = plan.budget
+    for piece in plan.pieces:
+        if not (piece.asked or plan.affords(piece)):
+            continue
+        part = yield piece, tuple(shown)
+        if piece.size is not None:
+            budget.record(piece.size, part.seconds)
+        if part.ended is not None:
+            return part.ended
+        shown.append(part.shown)
+    return plan.conclude(shown, budget)
+
+
+def made(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) -> Part:
+    """Run a piece here and now. A rule that answers wrongly, or a target that fails, ends the kind."""
+    start = plan.budget.clock()
+    shown: Shown | Finding
+    try:
+        shown = piece.run(before, progress)
+    except WrongResult as error:
+        shown = Finding(Evidence(plan.kind, Status.ERROR, Strength.NONE, str(error), cause=Cause.MALFORMED))
+    except TargetFailed as error:
+        shown = not_run(plan.kind, str(error))
+    seconds = max(plan.budget.clock() - start, 1e-6)
+    return Part(ended=shown, seconds=seconds) if isinstance(shown, Finding) else Part(shown, seconds=seconds)
+
+
+def gather(plan: Plan, progress: Progress = lambda _: None, make: Make = made) -> Finding:
+    """Run a plan piece after piece and return its finding."""
+    steps = course(plan)
+    try:
+        piece, before = next(steps)
+        while True:
+            piece, before = steps.send(make(plan, piece, before, progress))
+    except StopIteration as end:
+        finding: Finding = end.value
+        return finding
+
+
+def whole(kind: str, run: Callable[[Progress], Finding], label: str = "all") -> Plan:
+    """Return the plan of a kind that is gathered in one piece."""
+
+    def conclude(shown: Sequence[Shown], budget: Budget) -> Finding:
+        raise AssertionError("its only piece is the finding")
+
+    return Plan(kind, (Piece(label, lambda before, progress: run(progress)),), conclude)
+
+
+def settled(kind: str, finding: Finding) -> Plan:
+    """Return the plan of a kind that has nothing to try."""
+    return Plan(kind, (), lambda shown, budget: finding)
+
+
 def not_run(kind: str, reason: str, **details: Any) -> Finding:
-    """A finding that nothing was judged, and why."""
+    """Return the finding that nothing was compared, with the reason."""
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
 
 
 def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
-    """What stands for a kind of evidence that the rule did not let be gathered, by a crash or by taking too long.
+    """Return the placeholder for evidence lost to a crash or timeout.
 
-    As for a rule that raises: float evidence is asked of every rule, the others only where its code permits.
+    Every rule owes float evidence, so its loss is an ERROR; other kinds are owed only where the code permits.
     """
     if kind == "float64":
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
@@ -79,72 +256,19 @@ def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
     return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, cause=cause))
 
 
-def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
-    """At most `most` items: the second and the last, then the first, the last but one, and evenly between.
+def functions_of(kind: type[Kind]) -> tuple[Callable[..., Plan], Callable[..., Finding]]:
+    """Return plan(case, ...) and judge(case, ...) of a kind, for callers that do not make kinds yet."""
 
-    turn: how many times as many were taken before, so that a rule that is judged at several sizes is judged at
-    another few of its settings at each. Of one with turn 0, the middle.
-    """
-    if len(items) <= most:
-        return items
-    last = len(items) - 1
-    if most == 1 and turn == 0:
-        return [items[len(items) // 2]]
-    order = list(dict.fromkeys([1, last, 0, last - 1, last // 2, last // 4, 3 * last // 4, *range(last + 1)]))
-    picked = {order[(turn * most + j) % len(order)] for j in range(most)}
-    return [items[i] for i in sorted(picked)]
+    def plan(case: Case, **fields: Any) -> Plan:
+        return kind(**fields).plan(case)
+
+    def judge(case: Case, *, progress: Progress = lambda _: None, **fields: Any) -> Finding:
+        return kind(**fields).gather(case, progress)
+
+    return plan, judge
 
 
-def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
-    """These sizes, and a longer one where the claim, given by numbers, leaves no lag out at any of them.
-
-    Truncated(200) is Exact at T <= 200: there a rule that does not truncate at all would pass for one that does.
-    """
-    numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
-    if not isinstance(claim, LagClaim) or not numbers or any(tells(claim, size.T) for size in sizes):
-        return list(sizes)
-    longer = Sizes(sum(numbers) + 3, 3, 2, 2)
-    return [*sizes, longer] if longer.T <= LONGEST and tells(claim, longer.T) else list(sizes)
-
-
-def tells(claim: Claim, T: int) -> bool:
-    """Whether the claim leaves out some lag of some loss of T steps, and so says something else than `Exact`."""
-    if not isinstance(claim, LagClaim) or isinstance(claim, Exact):
-        return False
-    return any(not claim.keeps(t, k, T) for t in range(1, T + 1) for k in range(t))
-
-
-def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
-    """Why a claim given by numbers is not shown at these sizes: it keeps every lag there. Empty where it is."""
-    if (
-        not isinstance(claim, LagClaim)
-        or isinstance(claim, Exact)
-        or not all(isinstance(n, int) for n in dataclasses.astuple(claim))
-    ):
-        return ""
-    if any(tells(claim, size.T) for size in sizes):
-        return ""
-    return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, and is no other claim than exact"
-
-
-def describe(settings: Settings) -> str:
-    """tau=3, block=2; empty for none."""
-    return ", ".join(f"{k}={v}" for k, v in settings.items())
-
-
-def place(size: Sizes, settings: Settings) -> str:
-    """T=3, I=2, D=1, K=1, tau=3: where something was seen."""
-    return ", ".join(part for part in (str(size), describe(settings)) if part)
-
-
-def scope(case: Case, sizes: Sequence[Sizes]) -> str:
-    """The sizes of a finding, for its scope."""
-    return sizes_text(sizes) + (" at a spread of settings" if case.rule.declaration.settings else "")
-
-
-def sizes_text(sizes: Sequence[Sizes]) -> str:
-    """Each size, where there are a few; else how many, and how large."""
-    if len(sizes) <= _SPELLED_OUT:
-        return "; ".join(map(str, sizes))
-    most = ", ".join(f"{letter} up to {max(getattr(size, letter) for size in sizes)}" for letter in "TIDK")
-    return f"{len(sizes)} sizes, {most}"
+def total(planted: Iterable[Sequence[int]]) -> tuple[int, int]:
+    """Return the planted faults given and rejected, summed over pieces."""
+    pairs = list(planted)
+    return sum(given for given, _ in pairs), sum(rejected for _, rejected in pairs)

@@ -17,8 +17,8 @@ from typing import Any
 import flint
 import numpy as np
 
-from ..evidence.base import place
 from ..evidence.floats.blackbox import compare_on
+from ..evidence.sizes import place
 from ..evidence.target import entries
 from ..records import spoken
 from ..reference.claims import Claim, Settings

@@ -15,10 +15,10 @@ from gradcheck.algorithms.bptt import bptt
 from gradcheck.algorithms.focused import Focused
 from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
-from gradcheck.evidence.base import Case, Witness, spread, tells
+from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox, lagwise
-from gradcheck.evidence.target import TargetFailed
+from gradcheck.evidence.sizes import spread, tells
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
@@ -131,7 +131,7 @@ def off_at(wrong_tau: int, shortest: int) -> Any:
 @pytest.mark.parametrize(("tau", "shortest"), [(7, 1), (1, 8)])
 def test_settings_that_no_proof_reaches_are_judged(tau: int, shortest: int) -> None:
     case = Case(as_rule(off_at(tau, shortest)), Truncated("tau"), Network())
-    assert modular.judge(case, sizes=modular.SIZES[:1]).evidence.status is Status.REFUTED
+    assert modular.Modular(sizes=modular.SIZES[:1]).gather(case).evidence.status is Status.REFUTED
 
 
 def test_turns_take_other_settings_each_time() -> None:
@@ -146,11 +146,11 @@ def test_turns_take_other_settings_each_time() -> None:
 def test_a_horizon_beyond_every_size_is_reached(claim: Claim) -> None:
     """Full BPTT passed for a truncation at 200, since it is one at T <= 200."""
     case = Case(as_rule(bptt), claim, Network())
-    assert formal.judge(case).evidence.status is Status.NOT_RUN
-    assert ladder.judge(case).evidence.status is Status.NOT_RUN
-    found = modular.judge(case, sizes=modular.SIZES[:1])
+    assert formal.Formal().gather(case).evidence.status is Status.NOT_RUN
+    assert ladder.Ladder().gather(case).evidence.status is Status.NOT_RUN
+    found = modular.Modular(sizes=modular.SIZES[:1]).gather(case)
     assert found.evidence.status is Status.REFUTED, found.evidence
-    assert enclosure.judge(case, sizes=enclosure.SMALL_SIZES[:1]).evidence.status is Status.REFUTED
+    assert enclosure.Enclosure(sizes=enclosure.SMALL_SIZES[:1]).gather(case).evidence.status is Status.REFUTED
 
 
 def test_a_truncation_beyond_every_size_holds() -> None:
@@ -158,13 +158,13 @@ def test_a_truncation_beyond_every_size_holds() -> None:
         return truncated_bptt(problem, tau=200)
 
     case = Case(as_rule(cut), Truncated(200), Network())
-    found = modular.judge(case, sizes=modular.SIZES[:1])
+    found = modular.Modular(sizes=modular.SIZES[:1]).gather(case)
     assert found.evidence.status is Status.HOLDS and "T=203" in found.evidence.scope, found.evidence
 
 
 def test_a_horizon_that_cannot_be_reached_shows_nothing() -> None:
     case = Case(as_rule(bptt), Truncated(5000), Network())
-    found = modular.judge(case, sizes=modular.SIZES[:1])
+    found = modular.Modular(sizes=modular.SIZES[:1]).gather(case)
     assert found.evidence.status is Status.NOT_RUN and "is no other claim than exact" in found.evidence.statement
 
 
@@ -178,10 +178,9 @@ def test_a_target_that_leaves_numpy_is_named() -> None:
         return {name: np.array(a, dtype=float) for name, a in bptt(problem).items()}
 
     case = Case(as_rule(made("plain")), Equals(floats_only), Network())
-    with pytest.raises(TargetFailed, match="the target floats_only of the claim leaves plain NumPy"):
-        ladder.judge(case)
-    for judge in (formal.judge, modular.judge, enclosure.judge, blackbox.judge):
-        seen = judge(case).evidence
+    kinds = (formal.Formal(), modular.Modular(), enclosure.Enclosure(), ladder.Ladder(), blackbox.BlackBox())
+    for kind in kinds:
+        seen = kind.gather(case).evidence
         assert seen.status is Status.NOT_RUN and "floats_only of the claim leaves plain NumPy" in seen.statement, seen
 
 
@@ -282,6 +281,6 @@ def test_where_rounding_hides_every_lag_the_lags_say_nothing() -> None:
     def halved(problem: Any) -> Any:
         return {name: array.astype(np.float16) for name, array in bptt(problem).items()}
 
-    found = lagwise.judge(Case(as_rule(halved, claims=[Exact()]), Exact(), Network()))
+    found = lagwise.Lagwise().gather(Case(as_rule(halved, claims=[Exact()]), Exact(), Network()))
     assert found.evidence.status is Status.INCONCLUSIVE, found.evidence
     assert "every lag" in found.evidence.statement

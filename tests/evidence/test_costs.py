@@ -105,7 +105,7 @@ def test_what_stops_growing_beyond_the_sizes_counted_is_not_refuted() -> None:
 
 
 def test_contributions_of_a_function_are_not_to_be_seen() -> None:
-    evidence = online.causality(Case(as_rule(bptt), Online(), Network())).evidence
+    evidence = online.Causality().gather(Case(as_rule(bptt), Online(), Network())).evidence
     assert evidence.status is Status.NOT_RUN and "class with start and step" in evidence.statement
 
 

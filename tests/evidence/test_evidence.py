@@ -19,17 +19,16 @@ from hypothesis import Phase
 from wrong_rules import WRONG, WRONG_ON_FLOATS, as_black_box, made
 
 import gradcheck
-from gradcheck.evidence.base import Case, Witness
+from gradcheck.evidence.base import Case, Kind, Witness
 from gradcheck.evidence.exact import enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.preconditions import liveness, purity
 from gradcheck.explain import counterexample
 from gradcheck.problems.lively import lively_problem
-from gradcheck.records import Report, Status
+from gradcheck.records import Cause, Report, Status
 from gradcheck.reference.claims import Exact, Truncated
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.rules.adapt import Rule, as_rule
-from gradcheck.rules.call import RuleFailed, WrongResult
 from gradcheck.rules.load import load_module
 
 IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes its input")
@@ -99,7 +98,7 @@ def test_a_wrong_rule_is_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("name", [*(n for n in WRONG if n not in IMPURE), *WRONG_ON_FLOATS])
 def test_a_wrong_rule_is_refuted_by_its_floats_alone(name: str) -> None:
     function = as_black_box(made(name, {**WRONG, **WRONG_ON_FLOATS}[name]))
-    finding = blackbox.judge(case_of(function))
+    finding = blackbox.BlackBox().gather(case_of(function))
     assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
     assert finding.witness is not None and finding.witness.floats
 
@@ -151,7 +150,7 @@ def test_a_counterexample_is_no_larger_than_what_the_proof_saw(name: str) -> Non
         case = case_of(made(name, WRONG[name]))
     else:
         case = case_of(made(name, ("dV + np.outer(a[t], e[t])", "dV + np.outer(a[t], e[t]) * (t < T)")))
-    witness = formal.judge(case, largest_T=3, shapes=((1, 1, 1), (2, 1, 1))).witness
+    witness = formal.Formal(largest_T=3, shapes=((1, 1, 1), (2, 1, 1))).gather(case).witness
     assert witness is not None
     found = counterexample.find(case, witness)
     assert found is not None
@@ -279,12 +278,12 @@ def right(problem: Any) -> Any:
 def test_every_kind_of_evidence_holds_for_a_right_rule(network: Any) -> None:
     case = case_of(right, network)
     found = [
-        purity.judge(case),
-        formal.judge(case, largest_T=3, shapes=((1, 1, 1), (2, 2, 1))),
-        modular.judge(case, sizes=modular.SMALL_SIZES),
-        enclosure.judge(case, sizes=enclosure.SMALL_SIZES),
-        ladder.judge(case, digits=(50, 100)),
-        blackbox.judge(case),
+        purity.Purity().gather(case),
+        formal.Formal(largest_T=3, shapes=((1, 1, 1), (2, 2, 1))).gather(case),
+        modular.Modular(sizes=modular.SMALL_SIZES).gather(case),
+        enclosure.Enclosure(sizes=enclosure.SMALL_SIZES).gather(case),
+        ladder.Ladder(digits=(50, 100)).gather(case),
+        blackbox.BlackBox().gather(case),
     ]
     for finding in found:
         assert finding.evidence.status is Status.HOLDS, finding.evidence
@@ -294,19 +293,19 @@ def test_every_kind_of_evidence_holds_for_a_right_rule(network: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("judge", "kwargs"),
+    "kind",
     [
-        (formal.judge, {"largest_T": 3, "shapes": ((1, 1, 1), (2, 2, 1))}),
-        (modular.judge, {"sizes": modular.SMALL_SIZES}),
-        (enclosure.judge, {"sizes": enclosure.SMALL_SIZES}),
-        (ladder.judge, {"digits": (50,)}),
-        (blackbox.judge, {}),
+        formal.Formal(3, ((1, 1, 1), (2, 2, 1))),
+        modular.Modular(modular.SMALL_SIZES),
+        enclosure.Enclosure(enclosure.SMALL_SIZES),
+        ladder.Ladder(digits=(50,)),
+        blackbox.BlackBox(),
     ],
-    ids=["formal", "modular", "enclosure", "ladder", "float64"],
+    ids=lambda kind: kind.kind,
 )
 @pytest.mark.parametrize("name", ["longest lag missing", "scale 1 + 1e-9", "a sign", "initial state left out of dR"])
-def test_every_kind_of_evidence_rejects(judge: Any, kwargs: dict[str, Any], name: str) -> None:
-    finding = judge(case_of(made(name, WRONG[name])), **kwargs)
+def test_every_kind_of_evidence_rejects(kind: Kind, name: str) -> None:
+    finding = kind.gather(case_of(made(name, WRONG[name])))
     assert finding.evidence.status is Status.REFUTED, finding.evidence
     assert finding.witness is not None
 
@@ -319,13 +318,10 @@ def test_a_truncation_at_any_lag_is_told_from_the_next(kept: int) -> None:
         return lags.gradient(problem, Truncated(kept).keeps)
 
     case = Case(as_rule(truncated, claims=[Truncated(kept + 1)]), Truncated(kept + 1), Network())
-    for judge, kwargs in (
-        (modular.judge, {"sizes": modular.SMALL_SIZES}),
-        (enclosure.judge, {"sizes": (Sizes(9, 5, 2, 2),)}),
-    ):
-        assert judge(case, **kwargs).evidence.status is Status.REFUTED  # type: ignore[operator]
+    for kind in (modular.Modular(modular.SMALL_SIZES), enclosure.Enclosure((Sizes(9, 5, 2, 2),))):
+        assert kind.gather(case).evidence.status is Status.REFUTED
         own = Case(case.rule, Truncated(kept), Network())
-        assert judge(own, **kwargs).evidence.status is Status.HOLDS  # type: ignore[operator]
+        assert kind.gather(own).evidence.status is Status.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -356,10 +352,10 @@ def test_a_rule_wrong_on_one_of_its_networks_only() -> None:
 def test_relu_at_its_kink_has_the_declared_slope() -> None:
     slope = "slope = net.activation.derivative(s[t])"
     upper = made("1 at the kink", (slope, "slope = np.where(s[t] >= 0, np.ones_like(s[t]), np.zeros_like(s[t]))"))
-    finding = blackbox.judge(case_of(upper, Network("relu")))
+    finding = blackbox.BlackBox().gather(case_of(upper, Network("relu")))
     assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
     lower = made("0 at the kink", (slope, "slope = np.where(s[t] > 0, np.ones_like(s[t]), np.zeros_like(s[t]))"))
-    assert blackbox.judge(case_of(lower, Network("relu"))).evidence.status is Status.HOLDS
+    assert blackbox.BlackBox().gather(case_of(lower, Network("relu"))).evidence.status is Status.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -367,7 +363,7 @@ def test_relu_at_its_kink_has_the_declared_slope() -> None:
 )
 def test_relu_masks_are_judged_where_units_are_off(mask: str) -> None:
     wrong = made("mask", ("slope = net.activation.derivative(s[t])", f"slope = {mask}"))
-    finding = blackbox.judge(case_of(as_black_box(wrong), Network("relu")))
+    finding = blackbox.BlackBox().gather(case_of(as_black_box(wrong), Network("relu")))
     assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
 
 
@@ -389,7 +385,7 @@ def test_relu_masks_are_judged_where_units_are_off(mask: str) -> None:
 def test_impurities(body: str, said: str) -> None:
     space: dict[str, Any] = {"np": np, "right": right}
     exec(f"def rule(problem):\n    g = right(problem)\n    {body}\n", space)
-    finding = purity.judge(case_of(space["rule"]))
+    finding = purity.Purity().gather(case_of(space["rule"]))
     assert finding.evidence.status is Status.REFUTED and said in finding.evidence.statement, finding.evidence.statement
 
 
@@ -404,17 +400,19 @@ def test_impurities(body: str, said: str) -> None:
     ],
 )
 def test_results_that_are_no_gradients(result: Any, said: str) -> None:
-    with pytest.raises(WrongResult) as raised:
-        purity.judge(case_of(lambda problem: result))
-    assert said in str(raised.value), str(raised.value)
+    evidence = purity.Purity().gather(case_of(lambda problem: result)).evidence
+    assert (evidence.status, evidence.cause) == (Status.REFUTED, Cause.MALFORMED)
+    assert said in evidence.statement
 
 
 def test_a_rule_that_raises_is_told_where() -> None:
     def raising(problem: Any) -> Any:
         raise ZeroDivisionError("of no use")
 
-    with pytest.raises(RuleFailed, match=r"raised ZeroDivisionError: of no use \(at T=5, I=4, D=2, K=3, "):
-        purity.judge(case_of(raising))
+    evidence = purity.Purity().gather(case_of(raising)).evidence
+    assert (evidence.status, evidence.cause) == (Status.ERROR, Cause.FAILED)
+    assert "raised ZeroDivisionError: of no use (at T=5, I=4, D=2, K=3, " in evidence.statement
+    assert "test_evidence.py" in evidence.details["where"]
 
 
 def test_a_rule_whose_answers_change_from_call_to_call_does_not_break_the_search() -> None:
@@ -456,11 +454,13 @@ def test_a_rule_whose_answers_change_from_call_to_call_does_not_break_the_search
 def test_residues_tell_rules_that_differ_in_one_term(name: str, replacement: tuple[str, str], activation: str) -> None:
     if activation == "relu" and name == "one product too many":
         return  # slope * slope is slope for a bit: the rule is right there
-    finding = modular.judge(case_of(made(name, replacement), Network(activation)), sizes=modular.SMALL_SIZES)
+    finding = modular.Modular(sizes=modular.SMALL_SIZES).gather(case_of(made(name, replacement), Network(activation)))
     foreign = "wrong argument" in name or "a(t)" in name
     if foreign and finding.evidence.status is Status.NOT_RUN:
         assert "evaluates functions where the network does not" in finding.evidence.statement
-        found = enclosure.judge(case_of(made(name, replacement), Network(activation)), sizes=enclosure.SMALL_SIZES[:1])
+        found = enclosure.Enclosure(sizes=enclosure.SMALL_SIZES[:1]).gather(
+            case_of(made(name, replacement), Network(activation))
+        )
         assert found.evidence.status is Status.REFUTED or activation == "relu", found.evidence.statement
     else:
         assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
@@ -469,10 +469,10 @@ def test_residues_tell_rules_that_differ_in_one_term(name: str, replacement: tup
 @pytest.mark.parametrize("output", ["identity", "logistic", "softmax"])
 def test_failure_probabilities_are_bounded(output: str) -> None:
     case = case_of(right, Network("tanh", output))
-    finding = modular.judge(case, sizes=(Sizes(24, 6, 2, 2),))
+    finding = modular.Modular(sizes=(Sizes(24, 6, 2, 2),)).gather(case)
     assert finding.evidence.status is Status.HOLDS, finding.evidence.statement
     assert finding.evidence.details["failure_bits"] >= 60
-    point = modular._judge_point(case, Exact(), Sizes(24, 6, 2, 2), {}, 0)
+    point = modular._compare_point(case, Exact(), Sizes(24, 6, 2, 2), {}, 0)
     assert not point.foreign, "outputs are evaluated where the network evaluates them"
     m = 24 * (6 + 2)
     assert point.failure_bits < 31 - np.log2(m), "one residue met by chance is not below m / p"
@@ -481,7 +481,7 @@ def test_failure_probabilities_are_bounded(output: str) -> None:
 def test_a_bound_is_worse_where_the_rule_evaluates_at_arguments_of_its_own() -> None:
     also = made("elsewhere", ("return {", "dW = dW + 0 * np.tanh(dW)\n    return {"))
     size = Sizes(8, 4, 2, 2)
-    plain, more = (modular._judge_point(case_of(f), Exact(), size, {}, 0) for f in (right, also))
+    plain, more = (modular._compare_point(case_of(f), Exact(), size, {}, 0) for f in (right, also))
     assert more.foreign and not plain.foreign
     assert more.difference is None and more.failure_bits < plain.failure_bits
 
@@ -490,7 +490,7 @@ def test_degrees_in_the_bound_count_the_forward_pass() -> None:
     """A rule that asks for one early activation only meets the network's own later ones, of high degree."""
     size = Sizes(12, 4, 2, 2)
     first_only = made("early", ("    dW, dR", "    s = [None, *[s[1]] * T]\n    dW, dR"))
-    full, early = (modular._judge_point(case_of(f), Exact(), size, {}, 0) for f in (right, first_only))
+    full, early = (modular._compare_point(case_of(f), Exact(), size, {}, 0) for f in (right, first_only))
     assert early.difference is not None
     assert early.failure_bits <= full.failure_bits + 1
 
@@ -498,7 +498,7 @@ def test_degrees_in_the_bound_count_the_forward_pass() -> None:
 def test_laws_that_residues_lack_are_no_evidence_against_a_rule() -> None:
     slope = "slope = net.activation.derivative(s[t])"
     cosh = made("sech squared", (slope, "slope = 1 / np.cosh(s[t]) ** 2"))
-    finding = modular.judge(case_of(cosh), sizes=modular.SMALL_SIZES)
+    finding = modular.Modular(sizes=modular.SMALL_SIZES).gather(case_of(cosh))
     assert finding.evidence.status is Status.NOT_RUN and "laws" in finding.evidence.statement
 
 
@@ -507,11 +507,11 @@ def test_patterns_of_relu_that_are_never_drawn_are_disclosed() -> None:
     rare = made(
         "rare", ("return {", "dW = dW * (1 + np.prod([net.activation.derivative(v) for v in s[1:]]))\n    return {")
     )
-    finding = modular.judge(case_of(rare, Network("relu")), sizes=modular.SMALL_SIZES)
+    finding = modular.Modular(sizes=modular.SMALL_SIZES).gather(case_of(rare, Network("relu")))
     assert finding.evidence.status is Status.HOLDS
     assert "for the patterns of active units drawn" in finding.evidence.statement
     assert "patterns of active units not drawn" in finding.evidence.blind
-    assert blackbox.judge(case_of(rare, Network("relu"))).evidence.status is Status.REFUTED
+    assert blackbox.BlackBox().gather(case_of(rare, Network("relu"))).evidence.status is Status.REFUTED
 
 
 # Liveness and discrimination
@@ -523,32 +523,28 @@ def dead_problem(network: Any, sizes: Sizes, seed: int, **kwargs: Any) -> Any:
 
 
 def test_a_dead_problem_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    liveness.liveness.cache_clear()
+    liveness.visibility.cache_clear()
     try:
-        assert liveness.liveness(Network(), Sizes(9, 5, 2, 2), 0, False).alive
-        liveness.liveness.cache_clear()
+        assert liveness.visibility(Network(), Sizes(9, 5, 2, 2), 0, False).alive
+        liveness.visibility.cache_clear()
         monkeypatch.setattr(liveness, "lively_problem", dead_problem)
-        found = liveness.liveness(Network(), Sizes(9, 5, 2, 2), 0, False)
+        found = liveness.visibility(Network(), Sizes(9, 5, 2, 2), 0, False)
         assert not found.alive and "contributes less than balls can see" in found.statement
         silent = lambda *args, **kwargs: (p := lively_problem(*args, **kwargs)).replace(inputs=0 * p.inputs)  # noqa: E731
-        liveness.liveness.cache_clear()
+        liveness.visibility.cache_clear()
         monkeypatch.setattr(liveness, "lively_problem", silent)
-        found = liveness.liveness(Network(), Sizes(9, 5, 2, 2), 0, False)
+        found = liveness.visibility(Network(), Sizes(9, 5, 2, 2), 0, False)
         assert not found.alive and found.dead and "do not contribute" in found.statement
     finally:
-        liveness.liveness.cache_clear()
+        liveness.visibility.cache_clear()
 
 
 def test_dead_problems_fail_discrimination(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (enclosure, blackbox, ladder):
         monkeypatch.setattr(module, "lively_problem", dead_problem)
-    for judge, kwargs in (
-        (enclosure.judge, {"sizes": (Sizes(9, 5, 2, 2),)}),
-        (blackbox.judge, {}),
-        (ladder.judge, {"digits": (50,)}),
-    ):
-        given, rejected = judge(case_of(right), **kwargs).planted  # type: ignore[operator]
-        assert given and rejected < given, f"{judge.__module__}: {rejected} of {given}"
+    for kind in (enclosure.Enclosure((Sizes(9, 5, 2, 2),)), blackbox.BlackBox(), ladder.Ladder(digits=(50,))):
+        given, rejected = kind.gather(case_of(right)).planted
+        assert given and rejected < given, f"{kind.kind}: {rejected} of {given}"
     report = gradcheck.audit(as_black_box(right), claims=[Exact()], effort="quick")
     stage = next(s for s in report.stages if s.name == "discrimination")
     assert stage.status is Status.INCONCLUSIVE, stage

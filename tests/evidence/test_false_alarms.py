@@ -140,7 +140,7 @@ def test_constants_that_were_rounded_before_any_scalar_saw_them_refute_nothing(s
     exec(f"def rule(problem): return {{k: {scale} for k, v in bptt(problem).items()}}", space)
     report = gradcheck.audit(space["rule"], claims=[Exact()], effort="quick")
     assert report.verdicts[-1].status in (Status.INCONCLUSIVE, Status.HOLDS), report.verdicts[-1].statement
-    black = blackbox.judge(Case(as_rule(space["rule"], claims=[Exact()]), Exact(), Network()))
+    black = blackbox.BlackBox().gather(Case(as_rule(space["rule"], claims=[Exact()]), Exact(), Network()))
     assert black.evidence.status is Status.HOLDS
 
 
@@ -150,8 +150,8 @@ def test_float32_is_judged_as_float32_where_problems_are_float32() -> None:
         return {k: v.astype(np.float64) for k, v in bptt(problem.map(plain)).items()}
 
     case = Case(as_rule(in_float32, claims=[Exact()]), Exact(), Network())
-    assert blackbox.judge(case, dtype=np.float32).evidence.status is Status.HOLDS
-    double = blackbox.judge(case)
+    assert blackbox.BlackBox(dtype=np.float32).gather(case).evidence.status is Status.HOLDS
+    double = blackbox.BlackBox().gather(case)
     assert double.evidence.status is Status.REFUTED, "at float64 it is wrong by far more than rounding"
 
 

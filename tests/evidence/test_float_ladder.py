@@ -20,7 +20,7 @@ RIGHT = made("right")
 
 
 def judged(rule: Any, network: Any = None) -> Any:
-    return float_ladder.judge(Case(as_rule(rule, claims=[Exact()]), Exact(), network or Network()))
+    return float_ladder.FloatLadder().gather(Case(as_rule(rule, claims=[Exact()]), Exact(), network or Network()))
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_other_claims_climb_too() -> None:
 
     claim = Truncated(3)
     case = Case(as_rule(lambda problem: lags.gradient(problem, claim.keeps), claims=[claim]), claim, Network())
-    assert float_ladder.judge(case).evidence.status is Status.HOLDS
+    assert float_ladder.FloatLadder().gather(case).evidence.status is Status.HOLDS

@@ -59,7 +59,7 @@ def test_every_lag_up_to_40_is_visible_at_float64(activation: str) -> None:
 
 
 def test_the_power_is_stated_for_each_format() -> None:
-    found = {kind: blackbox.judge(case_of(RIGHT), dtype=np.dtype(kind)).evidence for kind in FORMATS}
+    found = {kind: blackbox.BlackBox(dtype=np.dtype(kind)).gather(case_of(RIGHT)).evidence for kind in FORMATS}
     lags = {kind: each.details["longest_visible_lag"] for kind, each in found.items()}
     assert lags["float64"] == {"W": 40, "R": 40, "V": 0}, lags
     assert all(0 < lags["float32"][name] < 40 for name in "WR"), lags
@@ -73,10 +73,18 @@ def test_the_power_is_stated_for_each_format() -> None:
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_power_stated_is_the_power_there_is(kind: str) -> None:
     """An error of twice the smallest that would have been caught is caught; a hundredth of it is not."""
-    errors = blackbox.judge(case_of(RIGHT), dtype=np.dtype(kind), sizes=FEW).evidence.details["smallest_relative_error"]
-    seen = blackbox.judge(case_of(off_at(kind, 1 + 2 * errors["R"])), dtype=np.dtype(kind), sizes=FEW).evidence
+    errors = (
+        blackbox.BlackBox(dtype=np.dtype(kind), sizes=FEW)
+        .gather(case_of(RIGHT))
+        .evidence.details["smallest_relative_error"]
+    )
+    seen = (
+        blackbox.BlackBox(dtype=np.dtype(kind), sizes=FEW).gather(case_of(off_at(kind, 1 + 2 * errors["R"]))).evidence
+    )
     assert seen.status is Status.REFUTED, seen
-    missed = blackbox.judge(case_of(off_at(kind, 1 + errors["R"] / 100)), dtype=np.dtype(kind), sizes=FEW).evidence
+    missed = (
+        blackbox.BlackBox(dtype=np.dtype(kind), sizes=FEW).gather(case_of(off_at(kind, 1 + errors["R"] / 100))).evidence
+    )
     assert missed.status is Status.HOLDS, missed
 
 
@@ -96,21 +104,24 @@ def test_weighted_rules_meet_a_loss_at_one_step_only() -> None:
     ids=str,
 )
 def test_a_right_rule_holds_at_float32(network: Any) -> None:
-    finding = blackbox.judge(case_of(RIGHT, network), dtype=np.float32, sizes=(blackbox.SIZES[0], *FEW))
+    finding = blackbox.BlackBox(dtype=np.float32, sizes=(blackbox.SIZES[0], *FEW)).gather(case_of(RIGHT, network))
     assert finding.evidence.status is Status.HOLDS, finding.evidence
     assert finding.planted[0] and finding.planted[0] == finding.planted[1], finding.planted
 
 
 @pytest.mark.parametrize("name", ["truncated at 1", "scale 2", "initial state left out of dR", "wrong if T is odd"])
 def test_what_float32_can_see_is_refuted_at_float32(name: str) -> None:
-    finding = blackbox.judge(case_of(made(name, WRONG[name])), dtype=np.float32)
+    finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(made(name, WRONG[name])))
     assert finding.evidence.status is Status.REFUTED, finding.evidence
     assert finding.witness is not None and (finding.witness.floats, finding.witness.dtype) == (True, "float32")
 
 
 def test_what_float32_cannot_see_is_not_refuted_there() -> None:
     name = "scale 1 + 1e-9"
-    assert blackbox.judge(case_of(made(name, WRONG[name])), dtype=np.float32, sizes=FEW).evidence.status is Status.HOLDS
+    assert (
+        blackbox.BlackBox(dtype=np.float32, sizes=FEW).gather(case_of(made(name, WRONG[name]))).evidence.status
+        is Status.HOLDS
+    )
 
 
 def test_a_rule_wrong_at_float32_alone_is_refuted_with_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +144,7 @@ def test_a_counterexample_at_float32_is_judged_at_float32() -> None:
 
 
 def test_casting_up_is_said_and_no_error() -> None:
-    finding = blackbox.judge(case_of(as_black_box(RIGHT)), dtype=np.float32)
+    finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(as_black_box(RIGHT)))
     assert finding.evidence.status is Status.NOT_RUN, finding.evidence
     assert "it casts up" in finding.evidence.statement
     verdict = gradcheck.audit(as_black_box(RIGHT), claims=[Exact()], effort="quick").verdicts[-1]
@@ -143,14 +154,14 @@ def test_casting_up_is_said_and_no_error() -> None:
 
 def test_a_wrong_rule_that_casts_up_is_refuted_at_float32_too() -> None:
     name = "truncated at 1"
-    finding = blackbox.judge(case_of(as_black_box(made(name, WRONG[name]))), dtype=np.float32)
+    finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(as_black_box(made(name, WRONG[name]))))
     assert finding.evidence.status is Status.REFUTED, finding.evidence
 
 
 def test_float32_inside_is_judged_as_float32_whatever_it_answers_in() -> None:
-    finding = blackbox.judge(case_of(by_numpy_at("float32", answers="float64")), dtype=np.float32, sizes=FEW)
+    finding = blackbox.BlackBox(dtype=np.float32, sizes=FEW).gather(case_of(by_numpy_at("float32", answers="float64")))
     assert finding.evidence.status is Status.HOLDS, finding.evidence
-    finding = blackbox.judge(case_of(by_numpy_at("float32", answers="float32")), sizes=FEW)
+    finding = blackbox.BlackBox(sizes=FEW).gather(case_of(by_numpy_at("float32", answers="float32")))
     assert finding.evidence.status is Status.HOLDS, finding.evidence
     assert finding.evidence.details["smallest_relative_error"]["R"] > 1e-8, "judged finer than it answers"
 
@@ -161,14 +172,14 @@ def test_a_rule_that_refuses_float32_is_not_run_there() -> None:
             raise TypeError("float64 only")
         return RIGHT(problem)
 
-    finding = blackbox.judge(case_of(strict), dtype=np.float32, sizes=FEW)
+    finding = blackbox.BlackBox(dtype=np.float32, sizes=FEW).gather(case_of(strict))
     assert finding.evidence.status is Status.NOT_RUN and "float64 only" in finding.evidence.statement
-    assert blackbox.judge(case_of(strict), sizes=FEW).evidence.status is Status.HOLDS
+    assert blackbox.BlackBox(sizes=FEW).gather(case_of(strict)).evidence.status is Status.HOLDS
 
     def broken(problem: Any) -> Any:
         raise TypeError("never")
 
-    assert blackbox.judge(case_of(broken)).evidence.status is Status.ERROR
+    assert blackbox.BlackBox().gather(case_of(broken)).evidence.status is Status.ERROR
 
 
 # Inconclusive
@@ -181,7 +192,7 @@ def test_of_a_parameter_that_rounding_hides_altogether_nothing_is_concluded(monk
 
     monkeypatch.setattr(blackbox, "allowance", hidden)
     monkeypatch.setattr(blackbox, "_KNOWN", OrderedDict())  # what other tests have asked before
-    evidence = blackbox.judge(case_of(RIGHT), sizes=FEW).evidence
+    evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(RIGHT)).evidence
     assert evidence.status is Status.INCONCLUSIVE, evidence
     assert "may exceed every entry of R, on every problem" in evidence.statement
 
@@ -193,7 +204,7 @@ def test_entries_that_rounding_hides_are_no_reason_to_conclude_nothing(monkeypat
 
     monkeypatch.setattr(blackbox, "allowance", overflowing)
     monkeypatch.setattr(blackbox, "_KNOWN", OrderedDict())  # what other tests have asked before
-    evidence = blackbox.judge(case_of(RIGHT), sizes=FEW).evidence
+    evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(RIGHT)).evidence
     assert evidence.status is Status.HOLDS, evidence
     assert "have no finite rounding allowance" in evidence.statement and evidence.details["undecided_entries"]
 
@@ -206,15 +217,15 @@ def test_a_parameter_without_any_gradient_is_no_reason_to_conclude_nothing() -> 
             return super().step(parameters, state, 0 * x)
 
     rule = lambda problem: RIGHT(problem.replace(inputs=0 * problem.inputs))  # noqa: E731
-    evidence = blackbox.judge(case_of(rule, Deaf()), sizes=FEW).evidence
+    evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(rule, Deaf())).evidence
     assert evidence.status is Status.HOLDS, evidence
     stray = lambda problem: {**rule(problem), "W": problem.parameters["W"] * 1e-9}  # noqa: E731
-    assert blackbox.judge(case_of(stray, Deaf()), sizes=FEW).evidence.status is Status.REFUTED
+    assert blackbox.BlackBox(sizes=FEW).gather(case_of(stray, Deaf())).evidence.status is Status.REFUTED
 
 
 def test_the_other_network_is_judged_at_float32() -> None:
     from gradcheck.algorithms import Focused
 
-    finding = blackbox.judge(case_of(Focused, ContextNetwork(), weighted=True), dtype=np.float32)
+    finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(Focused, ContextNetwork(), weighted=True))
     assert finding.evidence.status in (Status.HOLDS, Status.NOT_RUN), finding.evidence
     assert finding.evidence.details or "casts up" in finding.evidence.statement

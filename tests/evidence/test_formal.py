@@ -31,7 +31,8 @@ def plain(problem, *, slope=lambda s: 1 - np.tanh(s) ** 2, scale=1):
 
 
 def _judge(function, network=DEFAULT_NETWORK, **how):
-    return formal.judge(Case(as_rule(function), Exact(), network), **{**SMALL, **how})
+    progress = how.pop("progress", lambda _: None)
+    return formal.Formal(**{**SMALL, **how}).gather(Case(as_rule(function), Exact(), network), progress)
 
 
 def test_a_wider_family_than_promised_never_speaks_against_a_rule():

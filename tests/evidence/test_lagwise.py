@@ -34,7 +34,7 @@ def keeping(kept: Any) -> Any:
 
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, **kwargs: Any) -> Any:  # noqa: B008
     case = Case(as_rule(rule, claims=[claim], **kwargs), claim, network or Network())
-    return lagwise.judge(case, size=SIZE)
+    return lagwise.Lagwise(size=SIZE).gather(case)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_lectures_other_network_and_loss_weights() -> None:
 
 def test_all_of_the_long_problems_lags_are_seen() -> None:
     case = Case(as_rule(made("right"), claims=[Exact()]), Exact(), Network())
-    evidence = lagwise.judge(case).evidence
+    evidence = lagwise.Lagwise().gather(case).evidence
     assert evidence.details["lags"] == 41 and evidence.blind == "other losses than the last", evidence
 
 

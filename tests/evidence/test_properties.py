@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, weighted: bool = True, **kwargs: Any) -> Any:  # noqa: B008
     case = Case(as_rule(rule, claims=[claim], weighted=weighted), claim, network or Network())
-    return properties.judge(case, **kwargs)
+    return properties.Properties(**kwargs).gather(case)
 
 
 def when(suspects: Any, factor: float = 1 + 2.0**-20) -> Any:
@@ -144,7 +145,9 @@ def test_the_seed_alone_says_what_is_drawn() -> None:
 
     for seed in (0, 0, 1):
         seen.append([])
-        properties.judge(Case(as_rule(noted, claims=[Exact()]), Exact(), Network(), seed), sizes=properties.SIZES[:1])
+        properties.Properties(sizes=properties.SIZES[:1]).gather(
+            Case(as_rule(noted, claims=[Exact()]), Exact(), Network(), seed)
+        )
     assert seen[0] == seen[1] != seen[2]
 
 
@@ -243,7 +246,7 @@ def test_settings_that_a_shorter_problem_lacks_are_not_tried_on_it() -> None:
             raise ValueError("made for another length")
         return bptt(problem)
 
-    finding = properties.judge(Case(as_rule(for_one_length), Exact(), Network()))
+    finding = properties.Properties().gather(Case(as_rule(for_one_length), Exact(), Network()))
     assert finding.evidence.status is Status.HOLDS, finding.evidence
     assert not {"prefix", "reset"} & set(finding.evidence.details["groups"])
 
@@ -274,9 +277,10 @@ def test_a_violated_property_without_a_counterexample_is_no_refutation(monkeypat
         yield laws.Law((laws.Term(problem), laws.Term(problem, lambda name: -2.0)))
 
     monkeypatch.setattr(counterexample, "_search", lambda *args: None)  # so that the witness alone decides
-    monkeypatch.setattr(properties.plan, "__kwdefaults__", {
-        **properties.plan.__kwdefaults__, "properties": [laws.Property("false", "nothing holds", false_law)],
-    })  # fmt: skip
+    false, plan = [laws.Property("false", "nothing holds", false_law)], properties.Properties.plan
+    monkeypatch.setattr(
+        properties.Properties, "plan", lambda self, case: plan(dataclasses.replace(self, properties=false), case)
+    )
     verdict = gradcheck.audit(as_black_box(bptt), claims=[Exact()], weighted=True, effort="quick").verdicts[-1]
     assert verdict.status is Status.INCONCLUSIVE, verdict.statement
     assert "properties evidence speaks against it" in verdict.statement and "nothing holds" in verdict.statement

@@ -95,7 +95,7 @@ def test_planted_faults_are_beyond_rounding(function: Any, options: dict[str, An
 
 def test_a_wrong_custom_vjp_is_refuted() -> None:
     case = Case(as_rule(gradcheck.jax.rule(rules.custom_wrong)), EXACT, DEFAULT_NETWORK)
-    evidence = blackbox.judge(case).evidence
+    evidence = blackbox.BlackBox().gather(case).evidence
     assert evidence.status is Status.REFUTED and "rounding allows" in evidence.statement, evidence.statement
 
 
@@ -145,10 +145,10 @@ def test_the_slope_of_relu_at_its_kink_is_0(relu: Any, right: bool) -> None:
 
 def test_gradients_kept_from_call_to_call_are_impure() -> None:
     case = Case(as_rule(gradcheck.jax.rule(rules.Kept(), jit=False)), gradcheck.Pure(), DEFAULT_NETWORK)
-    evidence = purity.judge(case, sizes=[SIZES]).evidence
+    evidence = purity.Purity(sizes=[SIZES]).gather(case).evidence
     assert evidence.status is Status.REFUTED and "it keeps state" in evidence.statement, evidence.statement
     right = Case(as_rule(gradcheck.jax.rule(rules.gradients, jit=False)), gradcheck.Pure(), DEFAULT_NETWORK)
-    assert purity.judge(right, sizes=[SIZES]).evidence.status is Status.HOLDS
+    assert purity.Purity(sizes=[SIZES]).gather(right).evidence.status is Status.HOLDS
 
 
 RETURNS: list[tuple[Any, str]] = [

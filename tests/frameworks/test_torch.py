@@ -44,7 +44,7 @@ def judged(rule: Any, *sizes: Sizes, dtype: Any = np.float64) -> Finding:
     """The rule on floats of these sizes, on the network that it declares."""
     made = as_rule(rule)
     case = Case(made, gradcheck.Exact(), made.declaration.networks[0])
-    return blackbox.judge(case, sizes=sizes or blackbox.FURTHER_SIZES, dtype=dtype)
+    return blackbox.BlackBox(sizes=sizes or blackbox.FURTHER_SIZES, dtype=dtype).gather(case)
 
 
 def word(report: Report, claim: str = "exact") -> str:
@@ -198,7 +198,9 @@ def test_a_detached_state_is_refuted() -> None:
     assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
     chunked = as_rule(gradcheck.torch.rule(rules.detached_every_20, gradcheck.Chunked(20)))
     case = Case(chunked, gradcheck.Chunked(20), chunked.declaration.networks[0])
-    assert blackbox.judge(case, sizes=[LONG]).evidence.status is Status.HOLDS, "it is what it claims to be there"
+    assert blackbox.BlackBox(sizes=[LONG]).gather(case).evidence.status is Status.HOLDS, (
+        "it is what it claims to be there"
+    )
 
 
 @pytest.mark.parametrize(
@@ -273,7 +275,7 @@ def test_an_error_in_torch_names_the_users_line() -> None:
 def test_float32_is_judged_as_float32() -> None:
     rule = as_rule(gradcheck.torch.rule(rules.loss, dtype=torch.float32))
     assert judged(rule).evidence.status is Status.HOLDS, "a right rule in float32"
-    pure = purity.judge(Case(rule, gradcheck.Pure(), rule.declaration.networks[0]), sizes=purity.SIZES[:1])
+    pure = purity.Purity(sizes=purity.SIZES[:1]).gather(Case(rule, gradcheck.Pure(), rule.declaration.networks[0]))
     assert "returns float32 for float64 and is judged at that precision" in pure.evidence.statement
 
 

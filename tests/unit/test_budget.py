@@ -63,5 +63,5 @@ def test_a_verdict_names_only_the_sizes_that_were_reached():
         clock.now += 0.9 if "T=9" in text else 0.0
 
     case = Case(as_rule(bptt), Exact(), DEFAULT_NETWORK)
-    finding = enclosure.judge(case, sizes=(FIRST, LARGE), budget=budget, progress=ticking)
+    finding = enclosure.Enclosure(sizes=(FIRST, LARGE), budget=budget).gather(case, progress=ticking)
     assert finding.evidence.scope == "T=9, I=5, D=2, K=2 (too slow here for T=50, I=32, D=3, K=2)"

@@ -267,7 +267,7 @@ from gradcheck.evidence.exact import formal
 from gradcheck.rules.adapt import as_rule
 rule = as_rule(bptt)
 case = Case(rule, rule.declaration.claims[0], rule.declaration.networks[0])
-print(formal.judge(case, largest_T=2, shapes=[(1, 1, 1)]).evidence.strength.name, "sympy" in sys.modules)
+print(formal.Formal(largest_T=2, shapes=[(1, 1, 1)]).gather(case).evidence.strength.name, "sympy" in sys.modules)
 """
 
 

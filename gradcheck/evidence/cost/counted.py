@@ -7,28 +7,37 @@ checked at sizes that were held out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from ...records import Evidence, Status, Strength
-from ...reference.claims import Cost
+from ...records import Cause, Evidence, Status, Strength
+from ...reference.claims import Cost, Online
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, not_run
-from . import measured as measured
+from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from .counts.costs import LONG, Growth, costs
 from .counts.fitting import SIZES
 from .counts.polynomial import Polynomial, parse
 
 KIND = "counting"
-GROWTH = "growth"
 BLIND = "a cost that sets in beyond the sizes counted"
 UNSTEADY = f"it does not go on so in T up to {LONG} steps"
 _UNITS = {"time": "operations", "storage": "numbers kept"}
 
 
 def bounds(claim: Cost, settings: tuple[str, ...]) -> dict[str, Polynomial]:
-    """What the claim bounds. Raises `GradcheckError` for no expression, and for names that are no size or setting."""
+    """Parse what the claim bounds.
+
+    Args:
+        claim: The claim.
+        settings: Names of the rule's settings, which may stand in the expressions beside T, I, D and K.
+
+    Returns:
+        "time" and "storage", or one of them, to the claimed polynomial.
+
+    Raises:
+        GradcheckError: A bound is no expression, or has a name that is no size or setting; or there is no bound.
+    """
     found = {}
     for what in _UNITS:
         text = getattr(claim, what)
@@ -44,12 +53,27 @@ def bounds(claim: Cost, settings: tuple[str, ...]) -> dict[str, Polynomial]:
     return found
 
 
-def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Finding:
-    """Judge a `Cost` by the counted polynomials. Raises what `bounds` and the rule raise."""
+@dataclass(frozen=True)
+class Counting(Kind):
+    """Counts at small sizes, fitted and checked at larger ones: `Cost` by its bounds, `Online` by its storage."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.EXACT
+
+    def plan(self, case: Case) -> Plan:
+        if isinstance(case.claim, Cost):
+            return whole(KIND, lambda progress: _within_bounds(case, progress))
+        if isinstance(case.claim, Online):
+            return whole(KIND, lambda progress: _storage(case, progress))
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} says nothing of a cost"))
+
+
+def _within_bounds(case: Case, progress: Progress) -> Finding:
+    """Compare the counted growth with the claim's bounds. Raises what `bounds` raises."""
     claim = case.claim
     assert isinstance(claim, Cost)
     counted = costs(case.rule, case.network, case.seed)
-    said, details = [], dict[str, Any]()
+    shown, details = [], dict[str, Any]()
     undecided: list[str] = []
     for what, bound in bounds(claim, counted.settings).items():
         progress(f"counting {_UNITS[what]}")
@@ -58,7 +82,7 @@ def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Fi
         except UnsupportedOperation as error:
             return not_run(KIND, f"the rule does not run on counted numbers: {error}")
         except RuleFailed as error:
-            return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error)))
+            return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
         text = f"{what}, in {_UNITS[what]}, is {growth.told}"
         details[what] = growth.details
         outgrown = growth.outgrows(bound)
@@ -71,33 +95,43 @@ def judge(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Fi
             return Finding(Evidence(KIND, Status.REFUTED, Strength.EXACT, text, details=details))
         if growth.fitted is None:
             undecided.append(f"{text}; nothing that was counted outgrows {within}")
-        said.append(f"{text}, which is {within}")
+        shown.append(f"{text}, which is {within}")
     if undecided:
         return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(undecided), details=details))
     scope = f"counted at {counted.counted} sizes on {case.network}"
-    return Finding(Evidence(KIND, Status.HOLDS, Strength.EXACT, "; ".join(said), scope, BLIND, details))
+    return Finding(Evidence(KIND, Status.HOLDS, Strength.EXACT, "; ".join(shown), scope, BLIND, details))
 
 
-def measure(case: Case, *, progress: Callable[[str], None] = lambda _: None) -> Finding:
-    """Judge a `Cost` by measured growth: SUPPORTED or INCONCLUSIVE. Raises what the rule raises."""
-    claim = case.claim
-    assert isinstance(claim, Cost)
-    claimed = bounds(claim, costs(case.rule, case.network, case.seed).settings)
-    found = measured.exponents(case, progress)
-    said: list[str] = []
-    above: list[str] = []
-    for what, bound in claimed.items():
-        for exponent in found[what]:
-            most = _largest(bound, exponent.size)
-            text = f"{what} grows with exponent {exponent} (claimed {most})"
-            (said if exponent.high < most + 0.5 else above).append(text)
-    details = {what: [str(e) for e in exponents] for what, exponents in found.items()}
-    if above:
-        return Finding(Evidence(GROWTH, Status.INCONCLUSIVE, Strength.NONE, "; ".join(above), details=details))
-    scope = "; ".join(f"{name} from {sizes[0]} to {sizes[-1]}" for name, sizes in measured.LINES.items())
-    blind = "memory that neither Python nor NumPy allocates; growth at other sizes"
-    return Finding(Evidence(GROWTH, Status.HOLDS, Strength.SUPPORTED, "; ".join(said), scope, blind, details))
+def _storage(case: Case, progress: Progress) -> Finding:
+    """Decide if the rule keeps as many numbers at once for any T."""
+    progress("counting numbers kept")
+    try:
+        kept = costs(case.rule, case.network, case.seed).storage
+    except UnsupportedOperation as error:
+        return not_run(KIND, f"the rule does not run on counted numbers: {error}")
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+    if kept.fitted is None:
+        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, f"storage is {kept.told}"))
+    if not kept.steady:
+        text = f"storage is {kept.told}, but {UNSTEADY}"
+        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
+    grows = kept.fitted.polynomial.degree("T") > 0 or bool(kept.rays.get(frozenset("T")))
+    text = f"storage is {kept.told}, which {'grows with T' if grows else 'does not grow with T'}"
+    status = Status.REFUTED if grows else Status.HOLDS
+    return Finding(Evidence(KIND, status, Strength.EXACT, text, "", BLIND, {"storage": kept.details}))
 
 
-def _largest(bound: Polynomial, name: str) -> int:
-    return max(dict(monomial).get(name, 0) for monomial in bound.terms)
+GROWTH = "growth"
+
+
+def judge(case: Case, *, progress: Progress = lambda _: None) -> Finding:
+    """Gather `Counting`, for callers that do not make kinds yet."""
+    return Counting().gather(case, progress)
+
+
+def measure(case: Case, *, progress: Progress = lambda _: None) -> Finding:
+    """Gather `Growth`, for callers that do not make kinds yet."""
+    from .measured import Growth
+
+    return Growth().gather(case, progress)

@@ -1,4 +1,4 @@
-"""Growth: how the time and memory of a rule that cannot be counted rise, measured; an interval, never a proof.
+"""Growth: measured exponents of the time and memory of a rule that cannot be counted; intervals, never a proof.
 
 A rule that leaves plain NumPy is run at sizes that double in T, and in I, with everything else fixed. The sizes are
 visited in turn, several times, so that whatever else the machine does falls on all of them; of each the fastest run
@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from ...problems.lively import lively_problem
+from ...records import Cause, Evidence, Status, Strength
+from ...reference.claims import Cost, Online
 from ...reference.networks.base import Sizes
 from ...reference.typing import Array
-from ...rules.call import run
-from ..base import Case, spread
+from ...rules.call import RuleFailed, run
+from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
+from ..sizes import spread
+from .counted import bounds
+from .counts.costs import costs
+from .counts.polynomial import Polynomial
+
+KIND = "growth"
 
 VISITS = 7
 LINES = {
@@ -28,6 +36,60 @@ LINES = {
     "I": tuple(Sizes(8, n, 2, 2) for n in (16, 32, 64, 128)),
 }
 RESAMPLED = 400
+
+
+@dataclass(frozen=True)
+class Growth(Kind):
+    """Exponents in T and in I, for a rule that cannot be counted: SUPPORTED or INCONCLUSIVE, never REFUTED."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
+
+    def plan(self, case: Case) -> Plan:
+        if isinstance(case.claim, Cost):
+            return whole(KIND, lambda progress: _within_bounds(case, progress))
+        if isinstance(case.claim, Online):
+            return whole(KIND, lambda progress: _storage(case, progress))
+        return settled(KIND, not_run(KIND, f"the claim {case.claim} says nothing of a cost"))
+
+
+def _within_bounds(case: Case, progress: Progress) -> Finding:
+    claim = case.claim
+    assert isinstance(claim, Cost)
+    claimed = bounds(claim, costs(case.rule, case.network, case.seed).settings)
+    try:
+        found = exponents(case, progress)
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+    within: list[str] = []
+    above: list[str] = []
+    for what, bound in claimed.items():
+        for exponent in found[what]:
+            most = _largest(bound, exponent.size)
+            text = f"{what} grows with exponent {exponent} (claimed {most})"
+            (within if exponent.high < most + 0.5 else above).append(text)
+    details = {what: [str(e) for e in measured] for what, measured in found.items()}
+    if above:
+        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(above), details=details))
+    scope = "; ".join(f"{name} from {sizes[0]} to {sizes[-1]}" for name, sizes in LINES.items())
+    blind = "memory that neither Python nor NumPy allocates; growth at other sizes"
+    return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, "; ".join(within), scope, blind, details))
+
+
+def _storage(case: Case, progress: Progress) -> Finding:
+    try:
+        exponent = next(e for e in exponents(case, progress)["storage"] if e.size == "T")
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+    text = f"memory grows with exponent {exponent}"
+    if exponent.high >= 0.5:
+        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
+    blind = "memory that neither Python nor NumPy allocates"
+    return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, text, "", blind))
+
+
+def _largest(bound: Polynomial, name: str) -> int:
+    return max(dict(monomial).get(name, 0) for monomial in bound.terms)
 
 
 @dataclass(frozen=True)
@@ -43,8 +105,19 @@ class Exponent:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] in {self.size}"
 
 
-def exponents(case: Case, progress: Callable[[str], None] = lambda _: None) -> dict[str, list[Exponent]]:
-    """Those of time and of memory (what NumPy and Python allocate), in T and in I. Raises what the rule does."""
+def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list[Exponent]]:
+    """Measure the exponents of time and of memory (what NumPy and Python allocate), in T and in I.
+
+    Args:
+        case: The rule and the network to run it on.
+        progress: Called with a line of text at each step.
+
+    Returns:
+        "time" and "storage" to the exponents, one for each of `LINES`.
+
+    Raises:
+        RuleFailed: The rule does not run at these sizes.
+    """
     found: dict[str, list[Exponent]] = {"time": [], "storage": []}
     rng = np.random.default_rng(case.seed)
     for name, sizes in LINES.items():

@@ -1,4 +1,4 @@
-"""Whether the rounding of a rule's own constants explains that it differs from the claim in exact arithmetic.
+"""Rounded constants: an explanation for a rule that differs from the claim in exact arithmetic alone.
 
 A constant such as 0.1, or a 1/T computed on floats, is rounded before any scalar sees it. A right rule that uses one
 differs from the claim on balls, residues and polynomials by what that rounding is worth, and by no more. So the rule is
@@ -9,19 +9,22 @@ nothing that the rule rounds can.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import flint
 import numpy as np
 
 from ...problems.lively import lively_problem
+from ...records import Evidence, Status, Strength
 from ...reference.errors import GradcheckError
 from ...reference.scalars.ball import BallField
 from ...rules.call import run
-from ..base import Case, Witness
+from ..base import Case, Finding, Kind, Plan, Witness, whole
 from ..target import expected
 from .enclosure import Comparison
 
+KIND = "constants"
 BITS = 320
 _SHORT = 24
 """Floats of at most so many bits are meant: 0.5, 2, 0.25. Longer ones were rounded, or computed from such."""
@@ -32,7 +35,9 @@ _ROUNDINGS = 16
 class RoundedConstants(BallField):
     """Balls on which a long float stands for all that could have been rounded to it, while `widening`.
 
-    met: whether there was one.
+    Attributes:
+        widening: True while such floats become wider balls.
+        met: True once there was one.
     """
 
     def __init__(self, bits: int) -> None:
@@ -50,8 +55,28 @@ class RoundedConstants(BallField):
         return flint.arb(value.mid(), abs(float(number)) * _ROUNDINGS * float(np.finfo(np.float64).eps))
 
 
+@dataclass(frozen=True)
+class Constants(Kind):
+    """The witness once more, on balls: HOLDS where the rounding of the rule's own constants explains it."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.NONE
+
+    witness: Witness
+
+    def plan(self, case: Case) -> Plan:
+        def compare(_: object) -> Finding:
+            if explain(case, self.witness):
+                text = "the rounding of the rule's own constants explains the difference"
+                return Finding(Evidence(KIND, Status.HOLDS, Strength.NONE, text))
+            text = "no rounding of the rule's own constants explains the difference"
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
+
+        return whole(KIND, compare)
+
+
 def explain(case: Case, witness: Witness) -> bool:
-    """Whether the rule has such constants, and meets the claim where it was seen to fail once they are not exact."""
+    """Return True if the rule has rounded constants and meets the claim at the witness once they are not exact."""
     problem = witness.problem
     if problem is None:
         problem = lively_problem(witness.network, witness.sizes, case.seed, weighted=case.weighted)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ...problems.lively import lively_problem, living_sizes
 from ...records import Evidence, Status, Strength
@@ -22,9 +23,9 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled
 from ..budget import Budget
-from ..pieces import Piece, Plan, Shown, Told, gather, grown, settled
+from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
 
 KIND = "enclosure"
@@ -77,44 +78,45 @@ def compare(
         bits *= 2
 
 
-def plan(
-    case: Case,
-    *,
-    sizes: Sequence[Sizes] = SIZES,
-    most_settings: int = 2,
-    first_bits: int = 256,
-    last_bits: int = 2048,
-    budget: Budget | None = None,
-) -> Plan:
-    """Certify the case on one lively problem of each size that the budget affords, at a spread of its settings."""
-    if not isinstance(case.claim, (LagClaim, Equals)):
-        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+@dataclass(frozen=True)
+class Enclosure(Kind):
+    """One lively problem of each size that the budget affords, at a spread of the rule's settings."""
 
-    def piece(turn: int, size: Sizes, most_settings: int) -> Piece:
-        most = most_settings if size.T * size.I <= _LARGE else 1
-        bits = (first_bits, last_bits)
-        return Piece(str(size), lambda _, told: _judge_size(case, size, turn, most, bits, told), size)
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.CERTIFIED
 
-    def further(number: int) -> Piece:
-        return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
+    sizes: Sequence[Sizes] = SIZES
+    most_settings: int = 2
+    first_bits: int = 256
+    last_bits: int = 2048
+    budget: Budget | None = None
 
-    sizes = [living_sizes(case.network, size) for size in reaching(case.claim, sizes)]
-    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
-    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
+    def plan(self, case: Case) -> Plan:
+        if not isinstance(case.claim, (LagClaim, Equals)):
+            return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+        bits = (self.first_bits, self.last_bits)
+
+        def piece(turn: int, size: Sizes, most_settings: int) -> Piece:
+            most = most_settings if size.T * size.I <= _LARGE else 1
+            return Piece(str(size), lambda _, progress: _compare_size(case, size, turn, most, bits, progress), size)
+
+        def further(number: int) -> Piece:
+            return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
+
+        sizes = [living_sizes(case.network, size) for size in reaching(case.claim, self.sizes)]
+        pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
+        return Plan(KIND, pieces, functools.partial(_conclude, case), self.budget or Budget(), further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _judge_size(case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], told: Told) -> Shown | Finding:
+def _compare_size(
+    case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], progress: Progress
+) -> Shown | Finding:
     problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
     problems = []
     for settings in spread(case.rule.settings(size.T), most, turn):
-        told(place(size, settings))
+        progress(place(size, settings))
         try:
-            outcome = _judge_one(case, problem, settings, *bits)
+            outcome = _compare_one(case, problem, settings, *bits)
         except UnsupportedOperation as error:
             return not_run(KIND, f"the rule does not run on balls: {error}")
         except RuleFailed as error:
@@ -125,7 +127,7 @@ def _judge_size(case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, 
     return {"size": dataclasses.astuple(size), "problems": problems}
 
 
-def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
+def _compare_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
     """Agreement in bits, at which precision, and whether the planted fault was rejected."""
     claim = case.claim.bind(settings)
     comparison, promised, _, field, lifted = compare(
@@ -144,7 +146,7 @@ def _judge_one(case: Case, problem: Problem, settings: Settings, first_bits: int
     return {"bits": min(comparison.bits, 10_000.0), "precision": comparison.precision, "rejected": rejected}
 
 
-def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, sizes):
         return not_run(KIND, nothing)
@@ -169,9 +171,12 @@ def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
             Status.HOLDS,
             Strength.CERTIFIED,
             f"in every entry, rule and true value lie in overlapping balls narrower than {width} relative",
-            scope=scope(case, sizes) + budget.remark,
+            scope=scope(case.rule, sizes) + budget.remark,
             blind=f"differences below {width} relative; other values than the {len(problems)} problem(s) tried",
             details={"bits": precision, "relative_bits": int(bits)},
         ),
         planted=caught,
     )
+
+
+plan, judge = functions_of(Enclosure)

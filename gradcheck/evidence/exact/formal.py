@@ -11,9 +11,9 @@ from __future__ import annotations
 import dataclasses
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,9 +25,9 @@ from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
 from ...store import cache
-from ..base import Case, Finding, Witness, not_run, place, sizes_text, vacuous
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
 from ..budget import FORMAL_SECONDS, Budget
-from ..pieces import Piece, Plan, Shown, Told, gather, settled, total
+from ..sizes import place, sizes_text, vacuous
 from ..target import TargetFailed, expected, longest_kept
 
 KIND = "formal"
@@ -74,49 +74,46 @@ def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
     ]
 
 
-def plan(
-    case: Case,
-    *,
-    largest_T: int = LARGEST_T,
-    shapes: Iterable[tuple[int, int, int]] = SHAPES,
-    budget: Budget | None = None,
-) -> Plan:
-    """Prove the case at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting.
+@dataclass(frozen=True)
+class Formal(Kind):
+    """A proof at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting of the rule.
 
-    Where the budget does not afford them all, which a network of many operations may cause, the scope says
-    how far the proof went.
+    Where the budget does not afford them all, which a network of many operations may cause, the scope says how far the
+    proof went.
     """
-    if not isinstance(case.claim, (LagClaim, Equals)):
-        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
-    if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
-        return settled(KIND, not_run(KIND, nothing))
-    shapes = list(shapes)
 
-    def piece(T: int, shape: tuple[int, int, int], most: int) -> Piece:
-        size = Sizes(T, *shape)
-        return Piece(str(size), lambda before, told: _judge_families(case, size, most, before, told), size)
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.PROVED
 
-    def further(number: int) -> Piece:
-        """Longer sequences, of ever fewer shapes."""
-        T, left = largest_T + 1, number
-        while left >= (several := max(1, 4 - (T - largest_T) // 2)):
-            T, left = T + 1, left - several
-        return piece(T, FURTHER_SHAPES[left], T)
+    largest_T: int = LARGEST_T
+    shapes: Sequence[tuple[int, int, int]] = SHAPES
+    budget: Budget | None = None
 
-    pieces = [piece(T, shape, largest_T) for shape in shapes for T in range(1, largest_T + 1)]
-    conclude = functools.partial(_concluded, case, shapes, largest_T)
-    return Plan(KIND, pieces, conclude, budget or Budget(FORMAL_SECONDS), cumulative=True, further=further)
+    def plan(self, case: Case) -> Plan:
+        largest_T, shapes = self.largest_T, list(self.shapes)
+        if not isinstance(case.claim, (LagClaim, Equals)):
+            return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
+        if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
+            return settled(KIND, not_run(KIND, nothing))
+
+        def piece(T: int, shape: tuple[int, int, int], most: int) -> Piece:
+            size = Sizes(T, *shape)
+            return Piece(str(size), lambda before, progress: _compare(case, size, most, before, progress), size)
+
+        def further(number: int) -> Piece:
+            """Return longer sequences, of ever fewer shapes."""
+            T, left = largest_T + 1, number
+            while left >= (several := max(1, 4 - (T - largest_T) // 2)):
+                T, left = T + 1, left - several
+            return piece(T, FURTHER_SHAPES[left], T)
+
+        pieces = [piece(T, shape, largest_T) for shape in shapes for T in range(1, largest_T + 1)]
+        conclude = functools.partial(_conclude, case, shapes, largest_T)
+        return Plan(KIND, pieces, conclude, self.budget or Budget(FORMAL_SECONDS), cumulative=True, further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _judge_families(
-    case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Told
-) -> Shown | Finding:
-    """The widest family of networks for which the rule is right at this size, and at those before it."""
+def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Progress) -> Shown | Finding:
+    """Find the widest family of networks for which the rule is right at this size, and at those before it."""
     said = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
     # One ring for every T, unless time may end before the largest.
@@ -128,7 +125,7 @@ def _judge_families(
         progress(f"{size}{said}")  # deriving may take a while
         try:
             ref = reference(network, largest, case.weighted)
-            seen = _judge_size(case, ref, size.T, tally, lambda text: progress(text + said))
+            seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + said))
         except UnsupportedOperation as error:
             seen = not_run(KIND, f"the rule does not run on polynomials: {error}")
         except (RuleFailed, WrongResult) as error:
@@ -145,7 +142,7 @@ def _judge_families(
     return seen
 
 
-def _concluded(
+def _conclude(
     case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[Shown], budget: Budget
 ) -> Finding:
     if not shown:
@@ -189,7 +186,7 @@ class _Tally:
     rejected: int = 0
 
 
-def _judge_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Told) -> Finding | None:
+def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Progress) -> Finding | None:
     """Compare at this T for every setting; a finding where the polynomials differ."""
     problem, known = ref.problem(T), ref.field.used
     for settings in case.rule.settings(T):
@@ -250,3 +247,6 @@ def _first_difference(ref: FormalReference, promised: dict[str, Any], result: di
             if want != got:
                 return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
     return None
+
+
+plan, judge = functions_of(Formal)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import mpmath
 
@@ -16,8 +17,9 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import RoundedField
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Witness, describe, not_run, place, spread, vacuous
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, not_run, whole
 from ..floats.allowance import allowance
+from ..sizes import describe, place, spread, vacuous
 from ..target import entries, expected, planted
 
 KIND = "ladder"
@@ -37,10 +39,21 @@ def _beyond(result: Any, truth: Any, allowed: Any) -> tuple[float, str]:
     return digits, worst
 
 
-def judge(
-    case: Case, *, size: Sizes = SIZE, digits: Sequence[int] = DIGITS, progress: Callable[[str], None] = lambda _: None
-) -> Finding:
-    """Compare at each precision with the claim's own value at 30 digits more."""
+@dataclass(frozen=True)
+class Ladder(Kind):
+    """One problem at each of several precisions, compared with the claim's own value at 30 digits more."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
+
+    size: Sizes = SIZE
+    digits: Sequence[int] = DIGITS
+
+    def plan(self, case: Case) -> Plan:
+        return whole(KIND, lambda progress: _climb(case, self.size, self.digits, progress))
+
+
+def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -> Finding:
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run(KIND, f"the claim {case.claim} promises no particular result")
     if nothing := vacuous(case.claim, [size]):
@@ -92,3 +105,6 @@ def judge(
         ),
         planted=(planted_count, rejected),
     )
+
+
+plan, judge = functions_of(Ladder)

@@ -31,7 +31,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,9 +45,9 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.residues.array import ResidueArray, ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...rules.call import RuleFailed, WrongResult, run
-from ..base import Case, Finding, Witness, not_run, place, reaching, scope, spread, vacuous
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
 from ..budget import Budget
-from ..pieces import Piece, Plan, Shown, Told, gather, grown, settled, total
+from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import expected, planted
 
 KIND = "modular"
@@ -96,45 +96,56 @@ class _Tally:
         return {"size": dataclasses.astuple(size), "points": self.points, "bits": self.least, "planted": planted}
 
 
-def plan(case: Case, *, sizes: Sequence[Sizes] = SIZES, most_settings: int = 2, budget: Budget | None = None) -> Plan:
-    """Decide the case at each size that the budget affords, at a spread of its settings.
+@dataclass(frozen=True)
+class Modular(Kind):
+    """Random points at each size that the budget affords, at a spread of the rule's settings.
 
-    Points are added at each until a wrong rule passes with less than 2^-60.
+    Points are added at each size until a wrong rule passes with less than 2^-60.
     """
-    if not isinstance(case.claim, (LagClaim, Equals)):
-        return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
 
-    def piece(turn: int, size: Sizes, most_settings: int, again: int = 0) -> Piece:
-        most = _ALL if most_settings > 1 and size.T * size.I <= _SMALL else most_settings
-        title = f"{size}, again {again}" if again else str(size)
-        return Piece(title, lambda before, told: _judge_size(case, size, turn, most, again, not before, told), size)
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.EXACT
 
-    def further(number: int) -> Piece:
-        """A larger size, then all sizes again at other points, modulo other primes, and so on."""
-        again, turn = divmod(number, len(sizes) + 1)
-        if turn == 0:
-            return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
-        return piece(turn - 1, sizes[turn - 1], most_settings, again=again + 1)
+    sizes: Sequence[Sizes] = SIZES
+    most_settings: int = 2
+    budget: Budget | None = None
 
-    sizes = reaching(case.claim, sizes)
-    pieces = [piece(turn, size, most_settings) for turn, size in enumerate(sizes)]
-    return Plan(KIND, pieces, functools.partial(_concluded, case), budget or Budget(), further=further)
+    def plan(self, case: Case) -> Plan:
+        if not isinstance(case.claim, (LagClaim, Equals)):
+            return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
+
+        def piece(turn: int, size: Sizes, most_settings: int, again: int = 0) -> Piece:
+            most = _ALL if most_settings > 1 and size.T * size.I <= _SMALL else most_settings
+            title = f"{size}, again {again}" if again else str(size)
+            return Piece(
+                title,
+                lambda before, progress: _compare_size(case, size, turn, most, again, not before, progress),
+                size,
+            )
+
+        def further(number: int) -> Piece:
+            """Return a larger size, then all sizes again at other points, modulo other primes, and so on."""
+            again, turn = divmod(number, len(sizes) + 1)
+            if turn == 0:
+                return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
+            return piece(turn - 1, sizes[turn - 1], self.most_settings, again=again + 1)
+
+        sizes = reaching(case.claim, self.sizes)
+        pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
+        return Plan(KIND, pieces, functools.partial(_conclude, case), self.budget or Budget(), further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _judge_size(case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, told: Told) -> Shown | Finding:
-    """again: how often this size was judged before. first: whether residues are asked first if they can judge."""
+def _compare_size(
+    case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, progress: Progress
+) -> Shown | Finding:
+    """Compare at one size. again: how often it was tried before. first: True if no size was tried before."""
     casts = _casts(case) if first else ""
     if casts:
         return not_run(KIND, casts)
     tally = _Tally()
     for settings in spread(case.rule.settings(size.T), most, turn):
         try:
-            against = _judge_settings(case, size, settings, tally, told, again * MOST_POINTS)
+            against = _compare_settings(case, size, settings, tally, progress, again * MOST_POINTS)
         except UnsupportedOperation as error:
             return not_run(KIND, f"the rule does not run on residues: {error}")
         except (RuleFailed, WrongResult, Refused) as error:
@@ -144,7 +155,7 @@ def _judge_size(case: Case, size: Sizes, turn: int, most: int, again: int, first
     return tally.shown(size)
 
 
-def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
     reached = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, reached):
         return not_run(KIND, nothing)
@@ -160,7 +171,7 @@ def _concluded(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
             Strength.EXACT,
             f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
             f"2^-{int(least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
-            scope=scope(case, list(bits)) + budget.remark,
+            scope=scope(case.rule, list(bits)) + budget.remark,
             blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
             details={"points": points, "failure_bits": round(least, 1)},
         ),
@@ -187,8 +198,8 @@ def _casts(case: Case) -> str:
     return ""
 
 
-def _judge_settings(
-    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Told, first: int
+def _compare_settings(
+    case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Progress, first: int
 ) -> Finding | None:
     """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ.
 
@@ -199,7 +210,7 @@ def _judge_settings(
         if draw - first >= MOST_POINTS:
             raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {size}")
         progress(f"{place(size, settings)}, point {draw + 1}")
-        point = _judge_point(case, claim, size, settings, draw)
+        point = _compare_point(case, claim, size, settings, draw)
         if point.difference is not None and point.foreign:
             return not_run(
                 KIND,
@@ -213,7 +224,7 @@ def _judge_settings(
     return None
 
 
-def _judge_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
+def _compare_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
     for redraw in range(_REDRAWS):
         rng = np.random.default_rng([case.seed, draw, redraw, size.T, size.I])
         field = ResidueField(PRIMES[draw % len(PRIMES)], seed=int(rng.integers(2**62)))
@@ -308,3 +319,6 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
             scope=str(size),
         )
     )
+
+
+plan, judge = functions_of(Modular)

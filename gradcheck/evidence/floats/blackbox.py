@@ -15,7 +15,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import flint
 import numpy as np
@@ -32,9 +32,9 @@ from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Witness, describe, not_run, reaching, spread, vacuous
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
 from ..budget import Budget
-from ..pieces import Piece, Plan, Shown, Told, gather, grown, settled, total
+from ..sizes import describe, grown, reaching, spread, vacuous
 from ..target import entries, expected, longest_kept, planted
 from .allowance import allowance
 from .power import Power, reaches
@@ -170,8 +170,8 @@ def casts_up(claim: Claim, problem: Problem, result: Gradient, truth: Gradient, 
         return compare(result, truth, field, finer).outside is None
 
 
-def told(at: str, outside: tuple[str, float, Any, float], kind: str = "") -> str:
-    """An entry that is provably outside, in a sentence."""
+def outside_text(at: str, outside: tuple[str, float, Any, float], kind: str = "") -> str:
+    """Return a sentence on an entry that is provably outside its allowance."""
     entry, got, true, allow = outside
     where = f" at {kind}" if kind else ""
     return (
@@ -188,63 +188,69 @@ def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFa
     )
 
 
-def plan(
-    case: Case,
-    *,
-    dtype: Any = np.float64,
-    sizes: Sequence[Sizes] = SIZES,
-    most_settings: int = 2,
-    telling: bool = True,
-) -> Plan:
-    """Judge the rule's float results on problems of these sizes, and on telling ones, at a spread of its settings."""
-    kind = np.dtype(dtype).name
-    if not isinstance(case.claim, (LagClaim, Equals)):
-        return settled(kind, not_run(kind, f"the claim {case.claim} promises no particular result"))
-    sizes = reaching(case.claim, sizes)
-    if nothing := vacuous(case.claim, sizes):
-        return settled(kind, not_run(kind, nothing))
+@dataclass(frozen=True)
+class BlackBox(Kind):
+    """The rule's float results on problems of these sizes, and on telling ones, at a spread of its settings."""
 
-    def lively(number: int, size: Sizes, seed: int, most: int, title: str) -> Piece:
-        def run(before: Sequence[Shown], told: Told) -> Shown | Finding:
-            zero_state = number in ZERO_STATE
-            problem = lively_problem(case.network, size, seed, weighted=case.weighted, zero_state=zero_state)
-            return _judge_problem(case, dtype, number, title, problem, most, True, told)
+    strength: ClassVar[Strength] = Strength.SUPPORTED
 
-        return Piece(title, run)
+    dtype: Any = np.float64
+    sizes: Sequence[Sizes] = SIZES
+    most_settings: int = 2
+    telling: bool = True
 
-    def other(number: int, name: str, problem: Problem) -> Piece:
-        title = f"{problem.sizes}, {name}"
-        return Piece(
-            title, lambda _, told: _judge_problem(case, dtype, number, title, problem, most_settings, False, told)
-        )
+    @property
+    def kind(self) -> str:
+        """The name of the float format."""
+        return str(np.dtype(self.dtype).name)
 
-    def further(number: int) -> Piece:
-        """Other numbers at the same sizes and, in every fourth place, a larger one."""
-        turn, other = divmod(number, 4)
-        longest = max(sizes, key=lambda size: size.T)
-        size, seed = sizes[number % len(sizes)] if other else grown(longest, turn), case.seed + 1000 + number
-        return dataclasses.replace(lively(len(pieces) + number, size, seed, 1, f"{size}, seed {seed}"), size=size)
+    def plan(self, case: Case) -> Plan:
+        kind, most_settings = self.kind, self.most_settings
+        if not isinstance(case.claim, (LagClaim, Equals)):
+            return settled(kind, not_run(kind, f"the claim {case.claim} promises no particular result"))
+        sizes = reaching(case.claim, self.sizes)
+        if nothing := vacuous(case.claim, sizes):
+            return settled(kind, not_run(kind, nothing))
 
-    pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
-    others = telling_problems(case.network, case.seed, weighted=case.weighted) if telling else {}
-    pieces += [other(number, *named) for number, named in enumerate(others.items(), start=len(sizes))]
-    return Plan(kind, pieces, functools.partial(_concluded, kind), further=further)
+        def lively(number: int, size: Sizes, seed: int, most: int, title: str) -> Piece:
+            def run(before: Sequence[Shown], progress: Progress) -> Shown | Finding:
+                zero_state = number in ZERO_STATE
+                problem = lively_problem(case.network, size, seed, weighted=case.weighted, zero_state=zero_state)
+                return _compare_problem(case, kind, number, title, problem, most, True, progress)
+
+            return Piece(title, run)
+
+        def other(number: int, name: str, problem: Problem) -> Piece:
+            title = f"{problem.sizes}, {name}"
+            return Piece(
+                title,
+                lambda _, progress: _compare_problem(
+                    case, kind, number, title, problem, most_settings, False, progress
+                ),
+            )
+
+        def further(number: int) -> Piece:
+            """Return other numbers at the same sizes and, in every fourth place, a larger one."""
+            turn, other = divmod(number, 4)
+            longest = max(sizes, key=lambda size: size.T)
+            size, seed = sizes[number % len(sizes)] if other else grown(longest, turn), case.seed + 1000 + number
+            return dataclasses.replace(lively(len(pieces) + number, size, seed, 1, f"{size}, seed {seed}"), size=size)
+
+        pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
+        others = telling_problems(case.network, case.seed, weighted=case.weighted) if self.telling else {}
+        pieces += [other(number, *named) for number, named in enumerate(others.items(), start=len(sizes))]
+        return Plan(kind, pieces, functools.partial(_conclude, kind), further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _judge_problem(
-    case: Case, dtype: Any, number: int, title: str, problem: Problem, most: int, lively: bool, told_of: Told
+def _compare_problem(
+    case: Case, kind: str, number: int, title: str, problem: Problem, most: int, lively: bool, progress: Progress
 ) -> Shown | Finding:
-    """What one problem shows, the number-th of its kind; lively: whether its longest lag must be seen."""
-    kind, size, power, worst = np.dtype(dtype).name, problem.sizes, Power(), 0.0
+    """Compare on one problem, the number-th of its kind. lively: True if its longest lag must be seen."""
+    dtype, size, power, worst = np.dtype(kind), problem.sizes, Power(), 0.0
     given = rejected = 0
     for settings in spread(case.rule.settings(size.T), most, number):
         at = ", ".join(filter(None, [title, describe(settings)]))
-        told_of(at)
+        progress(at)
         claim = case.claim.bind(settings)
         try:
             seen, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings, dtype)
@@ -253,7 +259,7 @@ def _judge_problem(
         except RuleFailed as error:
             return failed(case, kind, size, settings, error)
         if seen.outside:
-            text = told(at, seen.outside)
+            text = outside_text(at, seen.outside)
             return Finding(
                 Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
                 Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
@@ -287,7 +293,7 @@ def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
     return max(reach.visible for reach in reaches(problem, allowed, kept).values())
 
 
-def _concluded(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
     """What it comes to that no entry is outside: of a parameter that rounding hides altogether, nothing is known."""
     power, worst, caught = Power(), max(each["worst"] for each in shown), total(each["planted"] for each in shown)
     for each in shown:
@@ -313,3 +319,6 @@ def _concluded(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
         ),
         planted=caught,
     )
+
+
+plan, judge = functions_of(BlackBox)

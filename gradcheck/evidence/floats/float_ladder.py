@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import flint
 import numpy as np
@@ -16,7 +18,8 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Witness, not_run, place, spread
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, not_run, whole
+from ..sizes import place, spread
 from ..target import entries
 from .blackbox import casts_up, compare, compare_on, midpoints
 
@@ -45,8 +48,20 @@ def planted(truth: Gradient, coarse: dict[str, Array], fine: dict[str, Array]) -
     return {name: truth[name] + np.sqrt(coarse[name] * fine[name]) for name in truth}
 
 
-def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES, progress: Callable[[str], None] = lambda _: None) -> Finding:
-    """Compare the rule's errors at float32 and at float64, each with what its format allows."""
+@dataclass(frozen=True)
+class FloatLadder(Kind):
+    """The rule's errors at float32 and at float64, each compared with what its format allows."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
+
+    sizes: Sequence[Sizes] = SIZES
+
+    def plan(self, case: Case) -> Plan:
+        return whole(KIND, lambda progress: _climb(case, self.sizes, progress))
+
+
+def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     if not isinstance(case.claim, (LagClaim, Equals)):
         return not_run(KIND, f"the claim {case.claim} promises no particular result")
     digits = {"float32": float("inf"), "float64": float("inf")}
@@ -112,3 +127,6 @@ def _told(at: str, entry: str, below: dict[str, float], above: dict[str, float],
     )
     what = "does not fall with the format as rounding does" if stays else "is more than rounding"
     return f"at {at}: the error of {entry} {what}: {errors or 'it should be 0'}"
+
+
+plan, judge = functions_of(FloatLadder)

@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import flint
 import numpy as np
@@ -27,9 +27,9 @@ from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Witness, describe, not_run, place, sizes_text, spread
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
 from ..budget import Budget
-from ..pieces import LARGEST, Piece, Plan, Shown, Told, gather, settled, total
+from ..sizes import LARGEST, describe, place, sizes_text, spread
 from ..target import planted
 from .blackbox import compare_on, failed, midpoints
 
@@ -141,27 +141,31 @@ def _spans(ks: list[int]) -> str:
     return f"lag{'s' if len(ks) > 1 else ''} {spoken}"
 
 
-def plan(case: Case, *, size: Sizes = SIZE) -> Plan:
-    """Judge each lag of the last loss on its own, at float64, at a spread of the rule's settings."""
-    if not isinstance(case.claim, (LagClaim, Equals)):
-        return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+@dataclass(frozen=True)
+class Lagwise(Kind):
+    """Each lag of the last loss on its own, at float64, at a spread of the rule's settings."""
 
-    def piece(size: Sizes) -> Piece:
-        return Piece(str(size), lambda before, told: _judge_size(case, size, told), size)
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
 
-    def further(number: int) -> Piece:
-        T = min(math.ceil(size.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
-        return piece(Sizes(T, size.I, T, size.K))
+    size: Sizes = SIZE
 
-    return Plan(KIND, (piece(size),), _concluded, further=further)
+    def plan(self, case: Case) -> Plan:
+        if not isinstance(case.claim, (LagClaim, Equals)):
+            return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+        own = self.size
+
+        def piece(size: Sizes) -> Piece:
+            return Piece(str(size), lambda before, progress: _compare_size(case, size, progress), size)
+
+        def further(number: int) -> Piece:
+            T = min(math.ceil(own.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
+            return piece(Sizes(T, own.I, T, own.K))
+
+        return Plan(KIND, (piece(own),), _conclude, further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _judge_size(case: Case, size: Sizes, progress: Told) -> Shown | Finding:
+def _compare_size(case: Case, size: Sizes, progress: Progress) -> Shown | Finding:
     problem = lagwise_problem(case, size)
     owned = owners(problem)
     if sorted(owned) != list(range(size.T)):
@@ -196,7 +200,7 @@ def _judge_size(case: Case, size: Sizes, progress: Told) -> Shown | Finding:
     return {"size": dataclasses.astuple(size), "worst": worst, "unseen": sorted(unseen), "planted": caught}
 
 
-def _concluded(shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(shown: Sequence[Shown], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
     unseen = sorted({k for each in shown for k in each["unseen"]})
@@ -221,3 +225,6 @@ def _keeps(claim: Claim, k: int, T: int) -> bool:
 def _planted(claim: Claim, problem: Problem, field: BallField, truth: Gradient) -> Any:
     """The claim without its longest lag, as floats."""
     return midpoints(planted(claim, problem.over(field), truth), field)
+
+
+plan, judge = functions_of(Lagwise)

@@ -1,4 +1,4 @@
-"""All evidence on floats, in order: lag by lag, float64, float32, from one to the other, properties."""
+"""The kinds of evidence on floats, in order: lag by lag, float64, float32, from one to the other, properties."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...reference.networks.base import Sizes
-from ..base import Case
-from ..pieces import Plan, whole
+from ..base import Case, Kind, Plan
 from . import blackbox, float_ladder, lagwise, properties
 
 KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
@@ -19,8 +18,11 @@ KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
 class FloatSizes:
     """How far each kind goes; a kind without sizes is left out.
 
-    settings: at how many of the rule's float64 judges. drawn: on how many more groups of problems than those of its
-    sizes the properties are asked. telling: whether float32 has the telling problems again.
+    Attributes:
+        lagwise, float64, float32, ladder, properties: Sizes of each kind.
+        drawn: Groups of problems that the properties draw beyond those of their sizes.
+        settings: Settings of the rule that float64 tries at most.
+        telling: True if float32 has the telling problems again.
     """
 
     lagwise: Sizes | None = lagwise.SIZE
@@ -53,19 +55,22 @@ FURTHER = FloatSizes(
 """For networks after a rule's first."""
 
 
-def plans(case: Case, sizes: FloatSizes) -> list[Plan]:
-    """Each kind that has sizes."""
-    lag, ladder = sizes.lagwise, sizes.ladder
-    made: list[Plan] = []
-    if lag is not None:
-        made.append(lagwise.plan(case, size=lag))
+def kinds(sizes: FloatSizes) -> list[Kind]:
+    """Return each kind that has sizes, in order."""
+    found: list[Kind] = []
+    if sizes.lagwise is not None:
+        found.append(lagwise.Lagwise(sizes.lagwise))
     if sizes.float64:
-        made.append(blackbox.plan(case, sizes=sizes.float64, most_settings=sizes.settings))
+        found.append(blackbox.BlackBox(sizes=sizes.float64, most_settings=sizes.settings))
     if sizes.float32:
-        telling = sizes.telling
-        made.append(blackbox.plan(case, dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=telling))
-    if ladder:
-        made.append(whole(float_ladder.KIND, lambda told: float_ladder.judge(case, sizes=ladder, progress=told)))
+        found.append(blackbox.BlackBox(dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=sizes.telling))
+    if sizes.ladder:
+        found.append(float_ladder.FloatLadder(sizes.ladder))
     if sizes.properties:
-        made.append(properties.plan(case, sizes=sizes.properties, drawn=sizes.drawn))
-    return made
+        found.append(properties.Properties(sizes=sizes.properties, drawn=sizes.drawn))
+    return found
+
+
+def plans(case: Case, sizes: FloatSizes) -> list[Plan]:
+    """Return the plans of `kinds`, for callers that do not make kinds yet."""
+    return [kind.plan(case) for kind in kinds(sizes)]

@@ -14,7 +14,7 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from hypothesis import strategies as st
@@ -31,9 +31,9 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Gradient
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Witness, describe, not_run, spread
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled
 from ..budget import Budget
-from ..pieces import Piece, Plan, Shown, Told, gather, settled
+from ..sizes import describe, spread
 from .allowance import allowance
 from .blackbox import coarsest, compare_on
 from .laws import PROPERTIES, Law, Property
@@ -151,60 +151,65 @@ def _search(case: Case, properties: Sequence[Property], most: int, seed: int) ->
     return hit.seen if hit else None  # what a rule was seen to answer stands, though it answers differently next time
 
 
-def plan(
-    case: Case, *, properties: Sequence[Property] = PROPERTIES, sizes: Sequence[Sizes] = SIZES, drawn: int = DRAWN
-) -> Plan:
-    """Ask every property that is a theorem for the case on lively problems of these sizes, and on `drawn` more."""
-    if not isinstance(case.claim, LagClaim):
-        reason = f"nothing that the claim {case.claim} promises is a theorem about several problems"
-        return settled(KIND, not_run(KIND, reason))
+@dataclass(frozen=True)
+class Properties(Kind):
+    """Every property that is a theorem for the case, on lively problems of these sizes and on `drawn` more."""
 
-    def lively(number: int, size: Sizes) -> Piece:
-        last = number == len(sizes) - 1
-        return Piece(
-            str(size), lambda before, told: _guarded(_judge_lively, case, properties, number, size, last, before, told)
-        )
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
 
-    def draw(most: int, seed: int) -> Piece:
-        return Piece(
-            f"drawn, seed {seed}",
-            lambda before, told: _guarded(_judge_drawn, case, properties, most, seed, before, told),
-        )
+    properties: Sequence[Property] = PROPERTIES
+    sizes: Sequence[Sizes] = SIZES
+    drawn: int = DRAWN
 
-    def further(number: int) -> Piece:
-        return draw(4 * DRAWN, case.seed + 1000 + number)
+    def plan(self, case: Case) -> Plan:
+        if not isinstance(case.claim, LagClaim):
+            reason = f"nothing that the claim {case.claim} promises is a theorem about several problems"
+            return settled(KIND, not_run(KIND, reason))
+        known = self.properties
 
-    pieces = [lively(number, size) for number, size in enumerate(sizes)]
-    pieces += [draw(drawn, case.seed)] if drawn else []
-    return Plan(KIND, pieces, functools.partial(_concluded, sizes), further=further)
+        def lively(number: int, size: Sizes) -> Piece:
+            last = number == len(self.sizes) - 1
+            return Piece(
+                str(size),
+                lambda before, progress: _guarded(_try_lively, case, known, number, size, last, before, progress),
+            )
+
+        def draw(most: int, seed: int) -> Piece:
+            return Piece(
+                f"drawn, seed {seed}",
+                lambda before, progress: _guarded(_try_drawn, case, known, most, seed, before, progress),
+            )
+
+        def further(number: int) -> Piece:
+            return draw(4 * DRAWN, case.seed + 1000 + number)
+
+        pieces = [lively(number, size) for number, size in enumerate(self.sizes)]
+        pieces += [draw(self.drawn, case.seed)] if self.drawn else []
+        return Plan(KIND, pieces, functools.partial(_conclude, self.sizes), further=further)
 
 
-def judge(case: Case, *, progress: Told = lambda _: None, **how: Any) -> Finding:
-    """The finding of `plan`, whose keyword arguments it takes."""
-    return gather(plan(case, **how), progress)
-
-
-def _guarded(judge: Callable[..., Shown | Finding], *arguments: Any) -> Shown | Finding:
+def _guarded(attempt: Callable[..., Shown | Finding], *arguments: Any) -> Shown | Finding:
     try:
-        return judge(*arguments)
+        return attempt(*arguments)
     except UnsupportedOperation as error:
         return not_run(KIND, str(error))
     except RuleFailed as error:
         return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error)))
 
 
-def _judge_lively(
+def _try_lively(
     case: Case,
     properties: Sequence[Property],
     number: int,
     size: Sizes,
     last: bool,
     before: Sequence[Shown],
-    told: Told,
+    progress: Progress,
 ) -> Shown | Finding:
     tried: dict[str, int] = {}
     for trial in _lively(case, properties, number, size):
-        told(trial.place)
+        progress(trial.place)
         if found := violation(case, trial):
             return _against(case, _search(case, [found.property], SHRINKING, case.seed) or found)
         for each, _ in trial.laws(case):
@@ -214,18 +219,18 @@ def _judge_lively(
     return {"groups": tried, "drawn": 0}
 
 
-def _judge_drawn(
-    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], told: Told
+def _try_drawn(
+    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], progress: Progress
 ) -> Shown | Finding:
     """Of the properties that were asked before."""
-    told("problems that Hypothesis draws")
+    progress("problems that Hypothesis draws")
     names = {name for each in before for name in each["groups"]}
     if found := _search(case, [each for each in properties if each.name in names], most, seed):
         return _against(case, found)
     return {"groups": {}, "drawn": most}
 
 
-def _concluded(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) -> Finding:
     names: dict[str, int] = {}
     for each in shown:
         for name, number in each["groups"].items():
@@ -258,3 +263,6 @@ def _against(case: Case, found: Violation) -> Finding:
         Evidence(KIND, Status.REFUTED, Strength.NONE, text),
         Witness(case.network, term.problem.sizes, trial.settings, text, term.problem, floats=True),
     )
+
+
+plan, judge = functions_of(Properties)

@@ -1,28 +1,37 @@
 """Liveness: on a dead problem every rule agrees with every other.
 
-Before a rule is judged, the problems it will be judged on must show that each parameter entry and each lag
-contributes, and by how much.
+Before a rule is judged, the problems for it must show that each parameter entry and each lag contributes, and by how
+much.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from ...problems.lively import lively_problem, living_sizes
+from ...records import Evidence, Status, Strength
 from ...reference import lags
 from ...reference.enclosure import RELATIVE_BITS
 from ...reference.networks.base import RecurrentNetwork, Sizes
+from ..base import Case, Finding, Kind, Plan, whole
+
+KIND = "liveness"
 
 
 @dataclass(frozen=True)
-class Liveness:
+class Visibility:
     """How visible a problem's entries and lags are.
 
-    dead: parameter entries whose gradient is 0. faintest: the least of all lags' largest relative
-    contributions, for the last loss, as a power of two, with its lag. alive: whether balls see all of it.
+    Attributes:
+        dead: Parameter entries whose gradient is 0.
+        faintest_bits: The least of all lags' largest relative contributions to the last loss, as a power of two.
+        faintest_lag: That lag.
+        alive: True if balls see all of it.
+        statement: All this in a sentence.
     """
 
     dead: tuple[str, ...]
@@ -32,9 +41,27 @@ class Liveness:
     statement: str
 
 
+@dataclass(frozen=True)
+class Liveness(Kind):
+    """The lively problem of one size: HOLDS where every entry and lag contributes, else INCONCLUSIVE."""
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.NONE
+
+    size: Sizes
+
+    def plan(self, case: Case) -> Plan:
+        def look(_: object) -> Finding:
+            found = visibility(case.network, self.size, case.seed, case.weighted)
+            status = Status.HOLDS if found.alive else Status.INCONCLUSIVE
+            return Finding(Evidence(KIND, status, Strength.NONE, found.statement))
+
+        return whole(KIND, look)
+
+
 @lru_cache(maxsize=256)
-def liveness(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Liveness:
-    """How visible every entry and lag is on the lively problem of that size and seed."""
+def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Visibility:
+    """Measure how visible every entry and lag is on the lively problem of that size and seed."""
     size = living_sizes(network, size)
     problem = lively_problem(network, size, seed, weighted=weighted)
     whole = lags.gradient(problem)
@@ -52,4 +79,7 @@ def liveness(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) 
         text = f"lag {at} contributes less than balls can see at {size}"
     else:
         text = f"every entry and every lag contributes at {size}; the faintest, lag {at}, 2^{faintest:.0f} of its entry"
-    return Liveness(dead, faintest, at, alive, text)
+    return Visibility(dead, faintest, at, alive, text)
+
+
+liveness = visibility

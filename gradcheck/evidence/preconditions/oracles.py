@@ -1,4 +1,4 @@
-"""The oracles judged against each other, before any rule is.
+"""Oracle agreement: the oracles compared with each other, before any rule is judged.
 
 SymPy's derivative, mpmath's difference quotient of the loss (no chain rule), the reverse pass at high
 precision, dual numbers from the forward pass, and Arb's balls, on the same problem. Two oracles that
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...problems.lively import lively_problem
+from ...records import Evidence, Status, Strength
 from ...reference import precise
 from ...reference.enclosure import enclose
 from ...reference.errors import UnsupportedOperation
@@ -22,6 +23,9 @@ from ...reference.problem import Problem, loss
 from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField
 from ...reference.typing import Gradient
+from ..base import Case, Finding, Kind, Plan, whole
+
+KIND = "oracle agreement"
 
 SIZE, SMALL_SIZE = Sizes(3, 2, 2, 2), Sizes(2, 2, 2, 2)
 DIGITS = 50
@@ -33,8 +37,10 @@ SPARE = 5
 class Agreement:
     """How far the oracles agree.
 
-    digits: oracle name to decimal digits that agree with SymPy's value (or the reverse pass, where SymPy's is
-    not to be had). holds: whether all do, to the working precision less `SPARE`.
+    Attributes:
+        digits: Oracle to decimal digits that agree with SymPy's value, or with the reverse pass where SymPy has none.
+        working: Decimal digits of the working precision.
+        holds: True if all agree to the working precision less `SPARE`.
     """
 
     digits: dict[str, float]
@@ -47,8 +53,32 @@ class Agreement:
         return f"digits of agreement at {self.working}: {shown}"
 
 
+@dataclass(frozen=True)
+class OracleAgreement(Kind):
+    """One problem of the network: HOLDS where the oracles agree, else REFUTED.
+
+    Attributes:
+        size: Of the problem; `SIZE` if None, or `SMALL_SIZE` for a user's network.
+        with_sympy: False leaves out SymPy, the slowest.
+    """
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.NONE
+
+    size: Sizes | None = None
+    with_sympy: bool = True
+
+    def plan(self, case: Case) -> Plan:
+        def compare(_: object) -> Finding:
+            found = agreement(case.network, self.size, with_sympy=self.with_sympy)
+            status = Status.HOLDS if found.holds else Status.REFUTED
+            return Finding(Evidence(KIND, status, Strength.NONE, found.statement))
+
+        return whole(KIND, compare)
+
+
 def dual_gradient(problem: Problem, digits: int) -> Gradient:
-    """The gradient by one forward pass on dual numbers per parameter entry: precise scalars."""
+    """Return the gradient by one forward pass on dual numbers per parameter entry: precise scalars."""
     inner = PreciseField(digits)
     field = DualField(inner)
     with field.working():
@@ -76,17 +106,27 @@ def agreement(
     *,
     with_sympy: bool = True,
 ) -> Agreement:
-    """How many digits the oracles share on one problem of this network; `SMALL_SIZE` for one of a user's making.
+    """Compare the oracles on one problem of this network.
 
     Without SymPy, by far the slowest of them, the difference quotient and the dual numbers still know nothing of
     `output_error` or the reverse pass.
+
+    Args:
+        network: The network.
+        size: Of the problem; `SIZE` if None, or `SMALL_SIZE` for a user's network.
+        digits: Decimal digits of the working precision.
+        seed: Of the problem.
+        with_sympy: False leaves out SymPy.
+
+    Returns:
+        How many digits the oracles share.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
     return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy)
 
 
 def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> Agreement:
-    """The same, for a given float problem."""
+    """Compare the oracles on a given float problem; see `agreement`."""
     high = PreciseField(digits)
     with high.working():
         reverse = precise.recursion(problem, digits)
@@ -109,7 +149,7 @@ def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> A
 
 
 def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
-    """To how many digits the value agrees with the ball's nearest point; the ball is far narrower than that."""
+    """Return the digits to which the value agrees with the ball's nearest point; the ball is far narrower."""
     import flint
     import mpmath
 

@@ -8,20 +8,24 @@ are faults, and which, like what a rule prints, are only noted; all of them are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Cause, Evidence, Status, Strength
 from ...reference.claims import Settings
+from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from ...rules.call import Run, WrongResult, run
+from ...rules.call import RuleFailed, Run, WrongResult, run
 from ...rules.side_effects import Changes, moved_generators
-from ..base import Case, Finding, Witness, place, spread
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, whole
+from ..sizes import place, spread
 
+KIND = "purity"
 SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
 
 
@@ -37,21 +41,46 @@ class Impure(Exception):
         self.cause = cause
 
 
-def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
-    """Run the rule on float64 problems of these sizes; raises `RuleFailed` or `WrongResult` where it does."""
+@dataclass(frozen=True)
+class Purity(Kind):
+    """The rule on float64 problems of these sizes.
+
+    It runs in one piece, so that what a rule keeps from one size shows at the next.
+    """
+
+    kind: ClassVar[str] = KIND
+    strength: ClassVar[Strength] = Strength.SUPPORTED
+
+    sizes: Sequence[Sizes] = SIZES
+
+    def plan(self, case: Case) -> Plan:
+        return whole(KIND, lambda progress: _watch(case, self.sizes, progress))
+
+
+def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
     earlier: list[Problem] = []
     for size in sizes:
         for settings in spread(case.rule.settings(size.T), 4):
+            progress(place(size, settings))
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             try:
                 seen = _check(case, problem, settings, notes)
+            except RuleFailed as error:
+                where = {"where": error.where} if error.where else {}
+                return Finding(
+                    Evidence(KIND, Status.ERROR, Strength.NONE, str(error), details=where, cause=Cause.FAILED)
+                )
+            except UnsupportedOperation as error:
+                text = f"{case.rule.name} does not run on floats: {error}"
+                return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, text, cause=Cause.FAILED))
             except WrongResult as error:
-                raise WrongResult(f"{error}{_recalled(error, problem, earlier)}", error.shapes) from error
+                text = f"{error}{_recalled(error, problem, earlier)}"
+                return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, text, cause=Cause.MALFORMED))
             except Impure as error:
                 at = f" (at {place(size, settings)})"
                 return Finding(
-                    Evidence("purity", Status.REFUTED, Strength.NONE, f"{error}{at}", cause=error.cause),
+                    Evidence(KIND, Status.REFUTED, Strength.NONE, f"{error}{at}", cause=error.cause),
                     Witness(case.network, size, settings, str(error), problem),
                 )
             printed = printed or seen.changes.printed
@@ -66,7 +95,7 @@ def judge(case: Case, *, sizes: Sequence[Sizes] = SIZES) -> Finding:
     note += "".join(f"; it {each}" for each in notes)
     return Finding(
         Evidence(
-            "purity",
+            KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
             f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{format_note}{note}",
@@ -178,3 +207,6 @@ def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
     s = problem.sizes
     n = s.T * (s.I + s.D + s.K) * 4
     return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())
+
+
+plan, judge = functions_of(Purity)

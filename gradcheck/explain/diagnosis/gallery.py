@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...evidence.base import describe
+from ...evidence.sizes import describe
 from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ...rules.adapt import Rule, as_rule

@@ -1,0 +1,106 @@
+"""Sizes of a kind's problems: which to try, which tell a claim from `Exact`, and how to name them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..reference.claims import Claim, Exact, LagClaim, Settings
+from ..reference.networks.base import Sizes
+from ..rules.adapt import Rule
+
+LONGEST = 1000
+"""The most steps that a problem is given to reach beyond a claim's horizon."""
+LARGEST = Sizes(10**6, 10**4, 5, 4)
+"""The largest size that any rule is tried at."""
+_SPELLED_OUT = 8
+"""Up to this many sizes are named one by one in a scope."""
+
+
+def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
+    """Return at most `most` items: the second and the last, then the first, the last but one, and evenly between.
+
+    Args:
+        items: The items to choose from.
+        most: How many to return at most.
+        turn: How many times as many were taken before, so that each size of a rule gets other settings of it. With
+            turn 0 a single item is the middle one.
+    """
+    if len(items) <= most:
+        return items
+    last = len(items) - 1
+    if most == 1 and turn == 0:
+        return [items[len(items) // 2]]
+    order = list(dict.fromkeys([1, last, 0, last - 1, last // 2, last // 4, 3 * last // 4, *range(last + 1)]))
+    picked = {order[(turn * most + j) % len(order)] for j in range(most)}
+    return [items[i] for i in sorted(picked)]
+
+
+def grown(largest: Sizes, number: int) -> Sizes:
+    """Return the size of this number, from 0 on, beyond the largest: in turn longer, with more units, wider."""
+    T, I = largest.T, largest.I
+    for n in range(number + 1):
+        if n % 2 == 0:
+            T = min(math.ceil(1.3 * T), LARGEST.T)
+        else:
+            I = min(math.ceil(1.2 * I), LARGEST.I)
+        if (T, I) == (LARGEST.T, LARGEST.I):
+            break
+    return Sizes(T, I, 1 + number % LARGEST.D, 1 + (number // 2) % LARGEST.K)
+
+
+def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
+    """Return these sizes, and a longer one where a claim given by numbers leaves no lag out at any of them.
+
+    Truncated(200) is Exact at T <= 200: there a rule that does not truncate would pass for one that does.
+    """
+    numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
+    if not isinstance(claim, LagClaim) or not numbers or any(tells(claim, size.T) for size in sizes):
+        return list(sizes)
+    longer = Sizes(sum(numbers) + 3, 3, 2, 2)
+    return [*sizes, longer] if longer.T <= LONGEST and tells(claim, longer.T) else list(sizes)
+
+
+def tells(claim: Claim, T: int) -> bool:
+    """Return True if the claim leaves out some lag of some loss of T steps, and so differs from `Exact`."""
+    if not isinstance(claim, LagClaim) or isinstance(claim, Exact):
+        return False
+    return any(not claim.keeps(t, k, T) for t in range(1, T + 1) for k in range(t))
+
+
+def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
+    """Return why these sizes do not tell a claim given by numbers from `Exact`; empty where they do."""
+    if (
+        not isinstance(claim, LagClaim)
+        or isinstance(claim, Exact)
+        or not all(isinstance(n, int) for n in dataclasses.astuple(claim))
+    ):
+        return ""
+    if any(tells(claim, size.T) for size in sizes):
+        return ""
+    return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, and is no other claim than exact"
+
+
+def describe(settings: Settings) -> str:
+    """Return settings as text, such as tau=3, block=2; empty for none."""
+    return ", ".join(f"{k}={v}" for k, v in settings.items())
+
+
+def place(size: Sizes, settings: Settings) -> str:
+    """Return a size with settings as text, such as T=3, I=2, D=1, K=1, tau=3."""
+    return ", ".join(part for part in (str(size), describe(settings)) if part)
+
+
+def scope(rule: Rule, sizes: Sequence[Sizes]) -> str:
+    """Return the scope of a finding at these sizes."""
+    return sizes_text(sizes) + (" at a spread of settings" if rule.declaration.settings else "")
+
+
+def sizes_text(sizes: Sequence[Sizes]) -> str:
+    """Return the sizes as text: each of a few, else how many and how large."""
+    if len(sizes) <= _SPELLED_OUT:
+        return "; ".join(map(str, sizes))
+    most = ", ".join(f"{letter} up to {max(getattr(size, letter) for size in sizes)}" for letter in "TIDK")
+    return f"{len(sizes)} sizes, {most}"
