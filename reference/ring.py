@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
 from .networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
 from .networks.registry import is_shipped
+from .networks.state import cached
 from .problem import Problem, named_state
 from .scalars.formal import FormalField, entry_name
 from .typing import Array
@@ -104,7 +104,7 @@ class FormalReference:
         return self._sums[t, lags]
 
 
-@cache
+@cached(1024)
 def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
     """Return g(t, 0), ..., g(t, t-1), unweighted, from the store if it has them right, else from SymPy."""
     sizes = Sizes(t, I, D, K)

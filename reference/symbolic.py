@@ -15,7 +15,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
 from .errors import GradcheckError
 from .networks.base import RecurrentNetwork, Sizes
+from .networks.state import cached
 from .problem import Problem, named_state
 from .scalars import expression as ex
 from .scalars.base import Field
@@ -69,7 +69,7 @@ def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool 
     )
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False) -> tuple[Any, ...]:
     """Return L_1, ..., L_T as SymPy expressions, unweighted; with `copies`, step t reads copy t of the parameters."""
     problem = symbolic_problem(network, sizes)
@@ -96,7 +96,7 @@ def unrolled_loss(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = F
     return sp.Add(*(w * term for w, term in zip(weights, losses, strict=True)))
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Array]:
     """Return dL/dTheta: parameter name to an object array of SymPy expressions, shaped like the parameter."""
     total = unrolled_loss(network, sizes, weighted=weighted)
@@ -106,13 +106,13 @@ def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False)
     }
 
 
-@lru_cache(maxsize=1024)
+@cached(1024)
 def lag_terms(network: RecurrentNetwork, sizes: Sizes, t: int) -> tuple[dict[str, Array], ...]:
     """Return g(t, k) for k = 0, ..., t-1: derive L_t in copy t - k of the parameters, then join the copies."""
     return tuple(_lag_term(network, sizes, t, k) for k in range(t))
 
 
-@lru_cache(maxsize=4096)
+@cached(4096)
 def _lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int) -> dict[str, Array]:
     loss = step_losses(network, Sizes(t, sizes.I, sizes.D, sizes.K), copies=True)[t - 1]
     return {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask, step
+from ..reference.networks.state import cached
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.scalars.base import Field
 from ..reference.tree import leaves
@@ -185,7 +185,7 @@ def _thinned(array: Array) -> Array:
     return thinned
 
 
-@lru_cache(maxsize=4096)
+@cached(4096)
 def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -> bool:
     """Whether the parameter acts on the state, or on the input: what it adds to a step depends on that.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
+from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
@@ -38,7 +39,7 @@ FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 """Those of longer ones."""
 
 
-_REFERENCES: dict[tuple[RecurrentNetwork, Sizes, bool], tuple[FormalReference, int]] = {}
+_REFERENCES: dict[tuple[Hashable, Sizes, bool], tuple[FormalReference, int]] = {}
 
 
 def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
@@ -47,7 +48,7 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
     A rule that evaluates f where the network does not leaves generators of its own behind; such a ring is
     made anew, so that no rule is judged in one that another has used up.
     """
-    key = (network, sizes, weighted)
+    key = (state_of(network), sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
     if made is None or made.field.used > generators:
         made = FormalReference(network, sizes, weighted=weighted, store=cache.store())

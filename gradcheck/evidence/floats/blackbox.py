@@ -25,6 +25,7 @@ from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
+from ...reference.networks.state import state_of
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
@@ -139,7 +140,7 @@ def _known(claim: Claim, problem: Problem, kind: str) -> tuple[Gradient, dict[st
     if isinstance(claim, Equals):
         return derive()
     arrays = tuple((name, array.shape, array.tobytes()) for name, array in problem.arrays().items())
-    key = (claim, problem.network, kind, arrays)
+    key = (claim, state_of(problem.network), kind, arrays)
     if key not in _KNOWN:
         _KNOWN[key] = derive()
         while len(_KNOWN) > _MOST_KNOWN:

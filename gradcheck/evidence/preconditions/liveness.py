@@ -7,7 +7,6 @@ much.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from ...records import Evidence, Status, Strength
 from ...reference import lags
 from ...reference.enclosure import RELATIVE_BITS
 from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.state import cached
 from ..base import Case, Finding, Kind, Plan, whole
 
 KIND = "liveness"
@@ -59,7 +59,7 @@ class Liveness(Kind):
         return whole(KIND, look)
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Visibility:
     """Measure how visible every entry and lag is on the lively problem of that size and seed."""
     size = living_sizes(network, size)

@@ -8,7 +8,6 @@ disagree stop the audit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +18,7 @@ from ...reference import precise
 from ...reference.enclosure import enclose
 from ...reference.errors import UnsupportedOperation
 from ...reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
+from ...reference.networks.state import cached
 from ...reference.problem import Problem, loss
 from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField
@@ -97,7 +97,7 @@ def dual_gradient(problem: Problem, digits: int) -> Gradient:
     return gradient
 
 
-@lru_cache(maxsize=256)
+@cached(256)
 def agreement(
     network: RecurrentNetwork,
     size: Sizes | None = None,

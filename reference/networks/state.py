@@ -1,0 +1,175 @@
+"""What a network computes, as a key: two networks that compare equal may compute something else.
+
+A dataclass field with `compare=False`, an array in a closure, a method that was replaced and a network that was changed
+in place all leave `==` as it was. Whatever is kept for a network is kept under `state_of(network)` instead.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import numpy as np
+
+_PACKAGE = __name__.rpartition(".")[0]
+_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_DEEPEST = 12
+"""Objects nested deeper than this count by their identity."""
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def state_of(network: Any) -> Hashable:
+    """Return a key of what the network computes: its class, its data, and the code and data of its methods.
+
+    It holds objects that it cannot look into, so that their identity is given to no other object.
+    """
+    return _shipped(network) or _state(network, {}, 0)
+
+
+def cached(most: int) -> Callable[[F], F]:
+    """Return a decorator that keeps the `most` latest results of a function by what its first argument computes.
+
+    Args:
+        most: How many results are kept.
+
+    Returns:
+        The decorator. The function's first argument is a network; the others are hashable. `cache_clear` forgets.
+    """
+
+    def decorate(function: F) -> F:
+        kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+        @functools.wraps(function)
+        def looked_up(network: Any, *arguments: Any, **named: Any) -> Any:
+            key = (state_of(network), arguments, tuple(sorted(named.items())))
+            if key in kept:
+                kept.move_to_end(key)
+                return kept[key]
+            result = kept[key] = function(network, *arguments, **named)
+            while len(kept) > most:
+                kept.popitem(last=False)
+            return result
+
+        looked_up.cache_clear = kept.clear  # type: ignore[attr-defined]
+        return looked_up  # type: ignore[return-value]
+
+    return decorate
+
+
+def _shipped(network: Any) -> Hashable:
+    """Return a key of a network of ours whose parts are ours; None for others."""
+    own = getattr(network, "__dict__", {})
+    parts = (
+        network,
+        *own.values(),
+        *(each for part in own.values() for each in getattr(part, "__dict__", {}).values()),
+    )
+    if all(type(each).__module__.startswith(_PACKAGE) or type(each) is str for each in parts):
+        return type(network), tuple(own.items())
+    return None
+
+
+class _Same:
+    """An object by its identity, held so that it stays the only one with that identity."""
+
+    __slots__ = ("held",)
+
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    def __hash__(self) -> int:
+        return id(self.held)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.held is self.held
+
+
+def _state(value: Any, seen: dict[int, int], depth: int) -> Hashable:
+    kind = type(value)
+    if kind in _ATOMS:
+        return kind.__name__, repr(value) if kind in (float, complex) else value
+    if id(value) in seen:
+        return "again", seen[id(value)]
+    if depth > _DEEPEST or kind is types.ModuleType:
+        return _Same(value)
+    seen[id(value)] = len(seen)
+    inner = functools.partial(_state, seen=seen, depth=depth + 1)
+    if isinstance(value, np.ndarray):
+        content = tuple(map(inner, value.reshape(-1).tolist())) if value.dtype.hasobject else value.tobytes()
+        return "array", value.dtype.str, value.shape, content
+    if kind in (tuple, list):
+        return kind.__name__, tuple(map(inner, value))
+    if kind is dict:
+        return "dict", tuple((inner(name), inner(each)) for name, each in value.items())
+    if kind is types.FunctionType:
+        return _of_function(value, inner)
+    if kind is types.MethodType:
+        return "method", inner(value.__func__), inner(value.__self__)
+    if isinstance(value, type):
+        return "class", _Same(value), inner(_own(value))
+    if isinstance(value, functools.partial):
+        return "partial", inner(value.func), inner(value.args), inner(dict(value.keywords))
+    slots = {name: getattr(value, name) for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)}
+    data = {**slots, **getattr(value, "__dict__", {})}
+    if not data and not _authored(kind):
+        return _Same(value)  # such as a compiled function or an open file
+    return "object", inner(kind) if _authored(kind) else _Same(kind), inner(data)
+
+
+def _of_function(function: types.FunctionType, inner: Callable[[Any], Hashable]) -> Hashable:
+    if function.__module__ and function.__module__.partition(".")[0] in ("numpy", _PACKAGE.partition(".")[0]):
+        return _Same(function)
+    code = function.__code__
+    cells = []
+    for cell in function.__closure__ or ():
+        try:
+            cells.append(cell.cell_contents)
+        except ValueError:  # not assigned yet
+            cells.append(None)
+    around = {name: function.__globals__[name] for name in _names(code) if name in function.__globals__}
+    plain = {
+        name: value
+        for name, value in around.items()
+        if type(value) in (*_ATOMS, tuple, list, dict, types.FunctionType) or isinstance(value, np.ndarray)
+    }
+    return "function", code, inner(cells), inner(function.__defaults__), inner(function.__kwdefaults__), inner(plain)
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """Return the global names that the code and the functions within it read."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return names
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = kind.__dict__.get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _authored(kind: type) -> bool:
+    """Return True for a class that is not ours: its methods may be replaced, and are looked at."""
+    return kind.__module__ != "builtins" and not kind.__module__.startswith(_PACKAGE)
+
+
+def _own(kind: type) -> dict[str, Any]:
+    """Return the methods and data of an authored class and its authored bases, the generated ones left out."""
+    found: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        if not _authored(base):
+            continue
+        for name, value in vars(base).items():
+            if name.startswith("__") and name.endswith("__"):
+                continue
+            if isinstance(value, (staticmethod, classmethod)):
+                value = value.__func__
+            elif isinstance(value, property):
+                value = (value.fget,)
+            if type(value) in (*_ATOMS, tuple, list, dict, types.FunctionType) or isinstance(value, np.ndarray):
+                found[name] = value
+    return found
