@@ -1,4 +1,4 @@
-"""Running a rule without trusting it: what it returned is checked, what it printed is kept from the terminal."""
+"""Calls of a rule that is not trusted: its result is checked, what it prints is kept from the terminal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..algorithms import online
+from ..reference import errors as reference_errors
 from ..reference.claims import Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.network import DEFAULT_NETWORK
 from ..reference.networks.base import Capabilities, ask
+from ..reference.networks.state import state_of
 from ..reference.problem import Problem
 from ..reference.scalars.scalar import Scalar
 from ..reference.typing import Gradient
@@ -27,7 +30,7 @@ from .side_effects import Changes, Surroundings
 
 
 class RuleFailed(GradcheckError):
-    """The rule raised. `where` is the line of the rule's own code, if it could be told."""
+    """The rule raised an error. `where` is the line of the rule's own code, if there is one."""
 
     def __init__(self, message: str, where: str = "") -> None:
         self.where = where
@@ -36,58 +39,140 @@ class RuleFailed(GradcheckError):
 
 @dataclass
 class Run:
-    """gradient: name to array. changes: what the call printed, warned of and changed around it, now undone."""
+    """The outcome of one checked call.
+
+    Attributes:
+        gradient: Parameter to array.
+        changes: What the call printed, warned of and changed around it, now undone.
+    """
 
     gradient: Gradient
     changes: Changes = field(default_factory=Changes)
 
 
 class Calls(Protocol):
-    """Who is told when the code of a rule begins to run, and when it has ended: see `watched_by`."""
+    """A watcher of calls; see `watched_by`."""
 
     def began(self, place: str) -> None:
-        """A call at this place, such as "T=3, I=2, D=1, K=1", begins."""
+        """Receive the place of a call that begins, such as "T=3, I=2, D=1, K=1"."""
 
     def ended(self, error: BaseException | None) -> None:
-        """It ended, with what it raised."""
+        """Receive what the call that ended raised."""
 
 
 _WATCHING: list[Calls] = []
 
 
 def watched_by(calls: Calls) -> None:
-    """Tell `calls` of every call of a rule in this process, from now on."""
+    """Report every call of a rule in this process to `calls` from now on."""
     _WATCHING.append(calls)
 
 
 def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
-    """Run a rule on a problem and check the result's form.
+    """Run a rule on a problem and check the form of its result.
 
-    Raises `UnsupportedOperation` where the rule's code does not run on the problem's scalar, `RuleFailed`
-    where it raised anything else, and `WrongResult` where the result's keys or shapes are wrong.
+    No rule makes this raise anything else than what is listed, but for what a signal handler raises that was installed
+    before, such as the KeyboardInterrupt of Ctrl-C.
+
+    Args:
+        rule: The rule.
+        problem: The problem; the rule may change its arrays.
+        settings: Keyword arguments of the rule.
+
+    Returns:
+        The gradient, and what the call changed around it.
+
+    Raises:
+        UnsupportedOperation: The rule's code does not run on the problem's scalar.
+        RuleFailed: The rule raised anything else, or changed the network.
+        WrongResult: The result is no gradient: its keys, shapes or types are wrong, or it cannot be read.
     """
     around = Surroundings()
     parameters = dict(problem.parameters)  # the rule may empty its own
+    network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
+    place = _place(problem, settings)
     with _watched(problem, settings):
+        gradient, failure = {}, None
         try:
             with around:
-                raw = rule(problem, settings)
-        except (KeyboardInterrupt, WrongResult):
-            raise
+                try:
+                    try:
+                        raw = rule(problem, settings)
+                    finally:
+                        around.restore_language()  # before anything of ours runs
+                    gradient = checked(raw, parameters, rule.name)
+                except BaseException as error:
+                    failure = _failure(rule, problem, place, error)
         except BaseException as error:
-            refused = _refusal(error)
-            if refused is not None:
-                raise refused from error
-            raise RuleFailed(_describe(rule, problem, settings, error), _where(error)) from error
-        try:
-            return Run(checked(raw, parameters, rule.name), around.changes)
-        except WrongResult as error:
-            raise WrongResult(f"{error} ({_place(problem, settings)})", error.shapes) from None
+            around.reraise_outside()
+            raise RuleFailed(f"{rule.name} left an error behind: {shown_error(error)} ({place})") from None
+        around.reraise_outside()
+        if failure is not None:
+            raise failure
+        if state_of(problem.network) != network:
+            _restore(problem.network, data)
+            raise RuleFailed(f"{rule.name} changed the network it was given; work on a copy of it ({place})")
+        return Run(gradient, around.changes)
+
+
+def _restore(network: Any, data: dict[str, Any]) -> None:
+    """Give a network its attributes back, as far as they were replaced rather than changed."""
+    with contextlib.suppress(AttributeError, TypeError):
+        own = network.__dict__
+        for name in set(own) - set(data):
+            del own[name]
+        own.update(data)
+
+
+def _failure(rule: Rule, problem: Problem, place: str, error: BaseException) -> GradcheckError:
+    """Return what to raise for what a rule raised. Nothing that the error itself does is trusted."""
+    try:
+        if type(error) is WrongResult and _raised_by_us(error):
+            return WrongResult(f"{error} ({place})", error.shapes)
+        refused = None if _on_floats(problem) else _refusal(error)
+        if refused is not None:
+            refused.__cause__ = error if refused is not error else None
+            return refused
+        failed = RuleFailed(_describe(rule, place, error), _where(error))
+        failed.__cause__ = error
+        return failed
+    except BaseException:
+        return RuleFailed(f"{rule.name} raised {class_name(error)}, which cannot be shown ({place})")
+
+
+def _on_floats(problem: Problem) -> bool:
+    return bool(problem.inputs.dtype.kind == "f" and type(problem.inputs) is np.ndarray)
+
+
+def class_name(value: Any) -> str:
+    """Return the name of a value's class, whatever its metaclass makes of it."""
+    return str(type.__dict__["__name__"].__get__(type(value)))
+
+
+def shown_error(error: BaseException) -> str:
+    """Return the class and message of an error, also of one whose message cannot be read."""
+    try:
+        # A report has it in the middle of a sentence, where the lines of a longer message would run into each other.
+        lines = str(str(error))[:_LONGEST_MESSAGE].splitlines()
+        message = _cut(" | ".join(line.strip() for line in lines if line.strip()), 500)
+    except BaseException as second:
+        message = f"(its message raises {class_name(second)})"
+    return class_name(error) + (f": {message}" if message else "")
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what caused it, each once, also where they cause each other."""
+    seen = set[int]()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        cause, context = (BaseException.__dict__[name].__get__(error) for name in ("__cause__", "__context__"))
+        error = cause or context
 
 
 @contextlib.contextmanager
 def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
-    """Say that a rule's code runs, to whoever wants to know."""
+    """Report a call to all watchers."""
     failed: BaseException | None = None
     if _WATCHING:
         place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())]) + _network(problem)
@@ -103,32 +188,36 @@ def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
             calls.ended(failed)
 
 
-def _refusal(error: BaseException | None) -> UnsupportedOperation | None:
-    """The `UnsupportedOperation` that is or caused this error: NumPy wraps what a scalar raises."""
-    while error is not None:
-        if isinstance(error, UnsupportedOperation):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _refusal(error: BaseException) -> UnsupportedOperation | None:
+    """Return the refusal of a scalar that is or caused this error: NumPy wraps what a scalar raises."""
+    return next((e for e in chain(error) if isinstance(e, UnsupportedOperation) and _raised_by_us(e)), None)
 
 
-_OURS = Path(__file__).parent.parent
-_PARTS = ("evidence", "rules.py", "results.py", "surroundings.py", "reference", "algorithms/online.py")
-_NOT_THE_RULES_OWN = tuple(
+def _raised_by_us(error: BaseException) -> bool:
+    """Return True if the line that raised the error is ours: a rule may raise our types, but not speak for us."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OUR_CODE)
+
+
+_PACKAGE = Path(__file__).parent.parent
+_SHIPPED_RULES = Path(online.__file__)
+_OUR_CODE = tuple(
     str(path)
     for path in (
-        *(_OURS / name for name in (*_PARTS, "frameworks.py", "torch.py", "torch_layers.py", "jax.py")),
-        *(_OURS.parent / name for name in ("reference", "algorithms/online.py")),
-        Path(np.__file__).parent,
+        _PACKAGE / "rules",
+        _PACKAGE / "evidence",
+        Path(reference_errors.__file__).parent,
+        _SHIPPED_RULES,
     )
 )
+_NOT_THE_RULES_OWN = (*_OUR_CODE, str(Path(np.__file__).parent))
 
 
 _INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def _frame(error: BaseException) -> traceback.FrameSummary | None:
-    """The deepest line of the author's own files, or where there is none of an installed package that is not ours."""
+    """Return the deepest line of the author's own files, else of an installed package that is not ours."""
     loaded = [sys.modules[name] for name in ("torch", "jax") if name in sys.modules]
     others = tuple(str(Path(module.__file__).parent) for module in loaded if module.__file__)
     frames = [
@@ -145,13 +234,10 @@ def _where(error: BaseException) -> str:
     return f"{frame.filename}:{frame.lineno}: {frame.line}" if frame else ""
 
 
-def _describe(rule: Rule, problem: Problem, settings: Settings | None, error: BaseException) -> str:
+def _describe(rule: Rule, place: str, error: BaseException) -> str:
     frame = _frame(error)
     line = f", {_shown_path(frame.filename)}, line {frame.lineno}: {_cut(frame.line or '', 100)}" if frame else ""
-    # A report has it in the middle of a sentence, where the lines of a longer message would run into each other.
-    message = _cut(" | ".join(line.strip() for line in str(error).splitlines() if line.strip()), 500)
-    said = f": {message}" if message else ""
-    return f"{rule.name} raised {type(error).__name__}{said} ({_place(problem, settings)}{line})"
+    return f"{rule.name} raised {shown_error(error)} ({place}{line})"
 
 
 def _place(problem: Problem, settings: Settings | None) -> str:
@@ -160,7 +246,7 @@ def _place(problem: Problem, settings: Settings | None) -> str:
 
 
 def _network(problem: Problem) -> str:
-    """For a sentence: the network, unless it is the one that is tried first, or one of undefined functions."""
+    """Return the network for a sentence, unless it is the default one, or one of undefined functions."""
     network = problem.network
     try:
         undefined = ask(network, Capabilities.undefined, head=False)
@@ -172,7 +258,7 @@ def _network(problem: Problem) -> str:
 
 
 def _shown_path(name: str) -> str:
-    """A file as its author calls it: from the current folder, if it is below that."""
+    """Return a file relative to the current folder, if it is below that."""
     path = Path(name)
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
@@ -191,48 +277,95 @@ def _sizes(problem: Problem) -> str:
 
 
 def checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
-    """The result as a dict of arrays; raises `WrongResult` saying what came and what was wanted."""
+    """Return a rule's result as a dict of plain arrays that no longer run code of the rule.
+
+    Args:
+        raw: What the rule returned.
+        parameters: The problem's parameters, by name.
+        name: The rule's name, for messages.
+
+    Raises:
+        WrongResult: It is no dict of arrays with these names and shapes, or raises an error where it is read. The
+            message says what came and what was wanted.
+    """
+    try:
+        return _checked(raw, parameters, name)
+    except WrongResult:
+        raise
+    except UnsupportedOperation as error:
+        if _raised_by_us(error):
+            raise
+        raise WrongResult(f"{name} returned {_kind(raw)} that cannot be read: {shown_error(error)}") from None
+    except BaseException as error:
+        raise WrongResult(f"{name} returned {_kind(raw)} that cannot be read: {shown_error(error)}") from None
+
+
+def _checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
     wanted = ", ".join(f"{k} {p.shape}" for k, p in parameters.items())
     example = "{" + ", ".join(f'"{k}": ...' for k in parameters) + "}"
-    if not isinstance(raw, dict):
+    if not issubclass(type(raw), dict):
         if inspect.iscoroutine(raw):
             raw.close()
         raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}: return {example}")
-    if set(raw) != set(parameters):
-        missing, extra = sorted(set(parameters) - set(raw)), sorted(map(str, set(raw) - set(parameters)))
-        parts = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(extra)}"] * bool(extra)
+    came = dict(dict.items(raw))
+    if set(came) != set(parameters):
+        missing = sorted(set(parameters) - set(came))
+        extra = sorted(_cut(key if type(key) is str else repr(key), 60) for key in set(came) - set(parameters))
+        more = f" and {len(extra) - _MOST_KEYS} more" if len(extra) > _MOST_KEYS else ""
+        parts = [f"lacks {', '.join(missing)}"] * bool(missing)
+        parts += [f"has the unknown {', '.join(extra[:_MOST_KEYS])}{more}"] * bool(extra)
         raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}: return {example}")
     try:
-        return {k: _array(raw[k], parameter, f"{name} returned", f"for {k}") for k, parameter in parameters.items()}
+        return {k: _array(came[k], parameter, f"{name} returned", f"for {k}") for k, parameter in parameters.items()}
     except WrongResult as error:
-        raise WrongResult(str(error), {key: np.shape(raw[key]) for key in parameters}) from None
-
-
-_SCALARS = Scalar.__module__.rpartition(".")[0]
+        raise WrongResult(str(error), {key: np.shape(came[key]) for key in parameters}) from None
 
 
 def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
-    if not isinstance(value, (np.ndarray, np.generic, float, int, Scalar)):
-        hint = "; np.asarray makes one" if isinstance(value, (list, tuple)) else ""
+    kind = type(value)
+    if not issubclass(kind, (np.ndarray, np.generic, float, int, Scalar)):
+        hint = "; np.asarray makes one" if issubclass(kind, (list, tuple)) else ""
         raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}{hint}")
-    array = value if isinstance(value, np.ndarray) else np.asarray(value)
-    if type(array) is not np.ndarray and not type(array).__module__.startswith(_SCALARS):
-        array = np.asarray(array)  # a subclass of the author's may refuse, or change, what is done to it
+    if issubclass(kind, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise WrongResult(f"{returned} a masked array with masked entries {key}; fill them in")
+    array = value if issubclass(kind, np.ndarray) else np.asarray(value)
+    if not kind.__module__.startswith(_REFERENCE):
+        array = np.ndarray.view(array, np.ndarray)  # a subclass may do anything where it is used
     if array.shape != parameter.shape:
         hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""
         raise WrongResult(f"{returned} shape {array.shape} {key}; wanted {parameter.shape}{hint}")
     if array.dtype.kind not in "fiubO":
         hint = "; take its real part" if array.dtype.kind == "c" else ""
         raise WrongResult(f"{returned} dtype {array.dtype} {key}; wanted {parameter.dtype}{hint}")
-    if array.dtype.kind == "O" and parameter.dtype.kind == "f":
-        strange = next((v for v in array.reshape(-1) if not isinstance(v, (float, int, np.floating, np.integer))), 0)
-        if strange != 0:
-            raise WrongResult(f"{returned} dtype object with {_kind(strange)} in it {key}; wanted {parameter.dtype}")
+    if array.dtype.kind == "O" and type(array) is np.ndarray:
+        numbers = _REAL if parameter.dtype.kind == "f" else (*_REAL, Scalar)
+        for each in array.reshape(-1):
+            if not issubclass(type(each), numbers):
+                raise WrongResult(f"{returned} dtype object with {_kind(each)} in it {key}; wanted {parameter.dtype}")
+        if parameter.dtype.kind == "f":
+            array = np.array([_float(each) for each in array.reshape(-1)], dtype=float).reshape(array.shape)
     return array
 
 
+def _float(number: Any) -> float:
+    """Return a real number as a float, by the methods of the class that it extends, not by its own."""
+    kind = type(number)
+    if issubclass(kind, float):
+        return float.__pos__(number)
+    return float(int.__index__(number) if issubclass(kind, int) else number)
+
+
+_REAL = (float, int, np.floating, np.integer, np.bool_)
+_REFERENCE = reference_errors.__name__.rpartition(".")[0]
+_MOST_KEYS = 10
+_LONGEST_MESSAGE = 20_000
+"""Characters of a message that are looked at."""
+
+
 def _kind(value: Any) -> str:
-    module = type(value).__module__
-    kind = f"{module}.{type(value).__name__}" if module != "builtins" else type(value).__name__
-    hint = " (a torch tensor: return t.detach().numpy())" if module.split(".")[0] == "torch" else ""
-    return ("None" if value is None else f"a {kind}") + hint
+    name, module = class_name(value), type(value).__module__
+    kind = f"{module}.{name}" if type(module) is str and module != "builtins" else name
+    hint = " (a torch tensor: return t.detach().numpy())" if kind.split(".")[0] == "torch" else ""
+    if value is None:
+        return "None"
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}{hint}"

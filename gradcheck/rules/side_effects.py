@@ -1,48 +1,84 @@
-"""What a rule changes around it, beyond what it returns: noticed, and undone.
+"""Side effects of a call of a rule: noticed, and undone.
 
-A call happens inside a `Surroundings`. Whatever it did to the process is put back when the call ends, so that
-the harness computes as before, and is told apart:
+A call happens inside a `Surroundings`. Whatever it did to the process is put back when the call ends, so that the
+harness computes as before, and is recorded:
 
-- *faults*, which make other code compute or open something else: NumPy's error state, an attribute of NumPy
-  replaced, the current directory; and, told by comparing calls, a random generator set to a state of the rule's
-  choice and threads left behind by every call;
+- *faults*, which make other code compute or open something else: NumPy's error state; an attribute of NumPy, of the
+  builtins or of some modules of the standard library replaced; a module taken away; the current directory; and, seen by
+  comparing calls, a random generator set to a state of the rule's choice and threads left behind by every call;
 - *notes*, which change no number: what it prints or warns, print options, warning filters, the recursion limit,
-  variables of the environment replaced, draws from the global random generators, and a pool of threads or a
-  first thread left running, as libraries keep them.
+  variables of the environment, signal handlers, timers, hooks, draws from the global random generators, and a pool of
+  threads or a first thread left running, as libraries keep them.
 
-A call that imports a module is excused for what the import did; the next one is not. What frameworks keep in
-C (their pools of threads, their own generators) is theirs and is not looked at.
+A call that imports a module is excused for what the import did; the next one is not. What frameworks keep in C (their
+pools of threads, their own generators) is theirs and is not looked at.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import decimal
+import gc
 import io
+import locale
+import math
 import operator
 import os
 import pickle
 import random
+import signal
 import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
 
-_NUMPY: tuple[ModuleType, ...] = (np, np.linalg, np.random)
+_WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
+"""Modules whose attributes no rule may replace."""
+_BUILTINS = vars(builtins)
 _GRACE = 0.1
 """Seconds that a thread may take to end by itself after the call; longer is left running."""
+MOST_KEPT = 2**16
+"""Bytes of output that are kept of a call."""
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD")
+    if hasattr(signal, name)
+)
+_HOOKS = (
+    (sys, "excepthook"), (sys, "unraisablehook"), (sys, "displayhook"), (sys, "breakpointhook"),
+    (threading, "excepthook"),
+)  # fmt: skip
+_PROCESS_WIDE: tuple[tuple[str, Callable[[], Any], Callable[[Any], Any]], ...] = (
+    ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    ("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    ("the limit on digits of integers", sys.get_int_max_str_digits, sys.set_int_max_str_digits),
+    ("the trace function", sys.gettrace, sys.settrace),
+    ("the profile function", sys.getprofile, sys.setprofile),
+    ("the garbage collector", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    ("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+    ("the decimal context", lambda: repr(decimal.getcontext()), lambda _: None),
+)
+"""What a call may change that changes no number of ours: its name, how to read and how to set it."""
 
 
 @dataclass
 class Changes:
-    """What one call changed.
+    """The changes that one call made.
 
-    drawn: global generators that moved, each with a fingerprint of the state that it was left in. threads: the
-    names of threads left running, pools apart. faults and notes: sentences without their subject.
+    Attributes:
+        printed: The beginning of what it printed.
+        warned: Its warnings.
+        faults: Changes that a rule must not make; sentences without their subject.
+        notes: Other changes.
+        drawn: Global generators that moved, each with a fingerprint of the state that it was left in.
+        threads: Names of threads left running, pools apart.
     """
 
     printed: str = ""
@@ -53,81 +89,207 @@ class Changes:
     threads: list[str] = field(default_factory=list)
 
 
-class _Kept(io.StringIO):
-    """What a rule prints; that it closes its standard output is no reason to lose it."""
+class _Bytes(io.RawIOBase):
+    """A stream that keeps the beginning of what is written, and has nothing to read."""
+
+    def __init__(self) -> None:
+        self.kept, self.total = bytearray(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self.total += view.nbytes
+        if len(self.kept) < MOST_KEPT:
+            self.kept += view[: MOST_KEPT - len(self.kept)]
+        return view.nbytes
+
+    def fileno(self) -> int:
+        """Return a descriptor for processes that the rule starts; what they write is not kept."""
+        return _null()
 
     def close(self) -> None:
-        pass
+        """Stay open: that a rule closes its standard output is no reason to lose what it printed."""
+
+
+class _Text(io.TextIOWrapper):
+    """Standard output, error or input of a rule."""
+
+    def close(self) -> None:
+        """Stay open, see `_Bytes.close`."""
+
+
+def _stream(raw: _Bytes) -> _Text:
+    return _Text(raw, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[arg-type]
+
+
+_NULL: list[int] = []
+
+
+def _null() -> int:
+    """Return the descriptor of the null device, opened once."""
+    if not _NULL:
+        _NULL.append(os.open(os.devnull, os.O_RDWR))
+    return _NULL[0]
 
 
 def _silent(kind: str, flag: int) -> None:
-    """NumPy calls this for a floating-point error: balls and allowances judge the result, not the flag."""
+    """Ignore a floating-point error of NumPy: balls and allowances judge the result, not the flag."""
+
+
+def shown(value: object, most: int = 200) -> str:
+    """Return a value's text, also where that raises an error."""
+    try:
+        return str(value)[:most]
+    except BaseException:
+        return "(it cannot be shown)"
 
 
 class Surroundings:
     """A context for one call of a rule; afterwards `changes` says what it changed.
 
-    Inside, what is printed or warned is kept, and whoever asks for input is told that there is none.
+    Inside, what is printed or warned is kept, and whoever asks for input is told that there is none. Handlers of
+    signals go on to work; what one of them raises is recorded, since it is not the rule's, see `reraise_outside`.
     """
 
     def __init__(self) -> None:
         self.changes = Changes()
+        self.outside: BaseException | None = None
 
     def __enter__(self) -> Surroundings:
-        self._modules = len(sys.modules)
-        self._attributes = [dict(vars(module)) for module in _NUMPY]
+        self._modules, self._loaded, self._path = sys.modules, dict(sys.modules), list(sys.path)
+        self._builtins = dict(_BUILTINS)
+        self._attributes = [dict(vars(module)) for module in _WATCHED]
+        self._hooks = [getattr(module, name) for module, name in _HOOKS]
+        self._process = [get() for _, get, _ in _PROCESS_WIDE]
+        self._decimal = decimal.getcontext().copy()
+        self._precision = _precisions()
         self._random = _random_states()
         self._folder = _folder()
         self._environment = dict(os.environ)
-        self._recursion = sys.getrecursionlimit()
         self._threads = set(threading.enumerate())
         self._options = np.get_printoptions()
-        self._printed, self._stdin = _Kept(), sys.stdin
+        self._written, self._stdin = _Bytes(), sys.stdin
         self._stack = contextlib.ExitStack()
-        self._stack.enter_context(contextlib.redirect_stdout(self._printed))
-        self._stack.enter_context(contextlib.redirect_stderr(self._printed))
+        output = _stream(self._written)
+        self._stack.enter_context(contextlib.redirect_stdout(output))
+        self._stack.enter_context(contextlib.redirect_stderr(output))
         # A mode that no rule would set, so that any that it sets is seen.
         self._stack.enter_context(np.errstate(all="call", call=_silent))
         self._warned = self._stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         self._filters = list(warnings.filters)
-        sys.stdin = io.StringIO()
+        sys.stdin = _stream(_Bytes())
+        self._handlers = self._handle_signals()
+        self._timers = [(each, signal.getitimer(each), time.monotonic()) for each in _timers()]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        changes, imported = self.changes, len(sys.modules) != self._modules
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._restore_numpy()
-            self._restore_folder()
-            self._restore_random()
-        self._restore_process()
-        self._count_threads(imported)
+        self.restore_language()
+        imported = bool(sys.modules.keys() - self._loaded.keys())
+        for restore in (
+            self._restore_signals, self._restore_numpy, self._restore_folder, self._restore_random,
+            self._restore_process, self._count_threads,
+        ):  # fmt: skip
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    restore()
+            except Exception as failure:
+                self.changes.faults.append(f"left a change that cannot be undone ({type(failure).__name__})")
         self._stack.close()
         sys.stdin = self._stdin
         if imported:
-            changes.faults.clear()
-        changes.printed = self._printed.getvalue()
-        changes.warned = [f"{w.category.__name__}: {w.message}" for w in self._warned or ()]
+            self.changes.faults.clear()
+            self.changes.threads.clear()
+        self.changes.printed = self._written.kept.decode("utf-8", "replace")
+        self.changes.warned = [f"{w.category.__name__}: {shown(w.message)}" for w in self._warned or ()]
 
-    def _restore_numpy(self) -> None:
-        changes = self.changes
-        for module, before in zip(_NUMPY, self._attributes, strict=True):
+    def reraise_outside(self) -> None:
+        """Raise what a signal handler raised during the call, such as KeyboardInterrupt, whatever came of it."""
+        if self.outside is not None:
+            raise self.outside
+
+    def restore_language(self) -> None:
+        """Put back builtins and modules, without which nothing of ours runs. It calls no builtin that may be gone."""
+        current = _BUILTINS
+        for name in self._builtins:
+            if current.get(name) is not self._builtins[name]:
+                current[name] = self._builtins[name]
+                self.changes.faults.append(f"replaced the builtin {name}; call a function of its own instead")
+        if sys.modules is not self._modules:
+            sys.modules = self._modules
+            self.changes.faults.append("replaced sys.modules; leave it there")
+        for name, module in self._loaded.items():
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+                self.changes.faults.append(f"took the module {name} from sys.modules; leave it there")
+        if sys.path != self._path:
+            sys.path = self._path
+            self.changes.notes.append("changed sys.path")
+        for module, before in zip(_WATCHED, self._attributes, strict=True):
             now = vars(module)
             if now.keys() == before.keys() and all(map(operator.is_, now.values(), before.values())):
                 continue
             for name in [name for name, value in before.items() if now.get(name, self) is not value]:
-                changes.faults.append(f"replaced {module.__name__}.{name}; call a function of its own instead")
+                self.changes.faults.append(f"replaced {module.__name__}.{name}; call a function of its own instead")
                 setattr(module, name, before[name])
+
+    def _handle_signals(self) -> dict[Any, tuple[Any, Any]]:
+        """Wrap every handler; of each signal, the handler before and the one now."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        found = {}
+        for number in _SIGNALS:
+            before = now = signal.getsignal(number)
+            if callable(before):
+                now = self._wrapped(before)
+                signal.signal(number, now)
+            found[number] = before, now
+        return found
+
+    def _wrapped(self, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def handle(*arguments: Any) -> Any:
+            try:
+                return handler(*arguments)
+            except BaseException as error:
+                self.outside = error
+                raise
+
+        return handle
+
+    def _restore_signals(self) -> None:
+        for number, (before, now) in self._handlers.items():
+            changed = signal.getsignal(number) is not now
+            if changed:
+                self.changes.notes.append(f"changed the handler of {number.name}")
+            if before is not None and (changed or before is not now):
+                signal.signal(number, before)
+        if not self._handlers:
+            return
+        for timer, (left, interval), since in self._timers:
+            due = max(left - (time.monotonic() - since), 1e-3) if left else 0.0
+            now = signal.getitimer(timer)[0]
+            if bool(now) != bool(due) or abs(now - due) > _GRACE:
+                self.changes.notes.append("set or stopped a timer")
+                signal.setitimer(timer, due, interval)
+
+    def _restore_numpy(self) -> None:
         state = np.geterr()
         if set(state.values()) != {"call"}:
             modes = ", ".join(f"{error} to {mode}" for error, mode in state.items() if mode != "call")
-            changes.faults.append(f"changed NumPy's error state ({modes}); use `with np.errstate(...)`")
-        options = np.get_printoptions()
-        if options != self._options:
-            changes.notes.append("changed NumPy's print options")
+            self.changes.faults.append(f"changed NumPy's error state ({modes}); use `with np.errstate(...)`")
+        if np.get_printoptions() != self._options:
+            self.changes.notes.append("changed NumPy's print options")
             np.set_printoptions(**self._options)
 
     def _restore_folder(self) -> None:
@@ -150,14 +312,25 @@ class Surroundings:
         if replaced:
             notes.append(f"changed the environment variable {replaced[0]}")
             os.environ.update({name: self._environment[name] for name in replaced})
-        if sys.getrecursionlimit() != self._recursion:
-            notes.append(f"changed the recursion limit to {sys.getrecursionlimit()}")
-            with contextlib.suppress(RecursionError):
-                sys.setrecursionlimit(self._recursion)
+        for (module, name), before in zip(_HOOKS, self._hooks, strict=True):
+            if getattr(module, name, None) is not before:
+                notes.append(f"changed {module.__name__}.{name}")
+                setattr(module, name, before)
+        for (name, get, put), before in zip(_PROCESS_WIDE, self._process, strict=True):
+            now = get()
+            if now is not before and now != before:
+                notes.append(f"changed {name}" + (f" to {now}" if type(now) in (int, float) else ""))
+                with contextlib.suppress(RecursionError):
+                    put(before)
+        decimal.setcontext(self._decimal)
+        for module, before in self._precision:
+            if module.prec != before:
+                notes.append("changed the working precision of a library")
+                module.prec = before
         if list(warnings.filters) != self._filters:
             notes.append("changed the warning filters")
 
-    def _count_threads(self, imported: bool) -> None:
+    def _count_threads(self) -> None:
         deadline = time.monotonic() + _GRACE
         pools = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", {})
         for thread in set(threading.enumerate()) - self._threads:
@@ -165,14 +338,27 @@ class Surroundings:
                 self.changes.notes.append("keeps a pool of threads")
                 continue
             with contextlib.suppress(RuntimeError):
-                thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive() and not imported:
-                self.changes.threads.append(thread.name)
+                threading.Thread.join(thread, max(0.0, deadline - time.monotonic()))
+            if threading.Thread.is_alive(thread):
+                self.changes.threads.append(shown(thread.name))
+
+
+def _timers() -> tuple[Any, ...]:
+    if not hasattr(signal, "getitimer") or threading.current_thread() is not threading.main_thread():
+        return ()
+    return signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF
+
+
+def _precisions() -> list[tuple[Any, int]]:
+    """Return the objects that hold the working precision of flint and mpmath, where these are loaded, with it."""
+    flint, mpmath = sys.modules.get("flint"), sys.modules.get("mpmath")
+    holders = [getattr(flint, "ctx", None), getattr(mpmath, "mp", None)]
+    return [(holder, holder.prec) for holder in holders if holder is not None]
 
 
 @contextlib.contextmanager
 def moved_generators() -> Any:
-    """A context in which `move()` advances the global random generators, and `move(n)` puts them where n says.
+    """Yield `move`: `move()` advances the global random generators, and `move(n)` seeds them with n.
 
     They come back as they were.
     """
@@ -193,7 +379,7 @@ def moved_generators() -> Any:
 
 
 def _random_states() -> dict[str, tuple[Any, bytes]]:
-    """The state of each global generator, and a fingerprint of it."""
+    """Return the state of each global generator, and a fingerprint of it."""
     states = {"random": random.getstate(), "numpy.random": np.random.get_state(legacy=False)}
     return {name: (state, pickle.dumps(state)) for name, state in states.items()}
 
@@ -203,7 +389,7 @@ def _set_random_state(name: str, state: Any) -> None:
 
 
 def _folder() -> str:
-    """The current directory; empty where it is gone."""
+    """Return the current directory; empty where it is gone."""
     try:
         return os.getcwd()
     except OSError:

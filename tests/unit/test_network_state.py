@@ -16,7 +16,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status
 from gradcheck.reference import lags, symbolic
 from gradcheck.reference.claims import Exact
-from gradcheck.reference.networks.base import ALL_NETWORKS, Network, Sizes
+from gradcheck.reference.network import ALL_NETWORKS, Network, Sizes
 from gradcheck.reference.networks.state import cached, state_of
 from gradcheck.rules.adapt import as_rule
 
