@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..evidence.base import place
+from ..evidence.sizes import place
 from ..explain.replay import Outcome, Replay, check_settings, compared
 from ..records import Counterexample
 from ..reference.claims import Claim

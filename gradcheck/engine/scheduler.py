@@ -16,11 +16,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from ..evidence.base import Case, Finding, lost
-from ..evidence.cost import counted
+from ..evidence.base import Case, Finding, Part, Plan, course, lost
+from ..evidence.cost import measured
 from ..evidence.exact import formal
 from ..evidence.floats import plans as floats
-from ..evidence.pieces import Part, Plan, course
 from ..judge.conclude import (
     Gathered,
     conclude,
@@ -476,7 +475,7 @@ class Scheduler:
             while True:
                 task = Task(
                     plan.kind, audit.number, judged.name, position[0], piece.label, first,
-                    {"before": list(before)} if before else {}, alone=plan.kind == counted.GROWTH,
+                    {"before": list(before)} if before else {}, alone=plan.kind == measured.KIND,
                 )  # fmt: skip
                 done = await self.perform(task, needless=lambda: judged.needless(position))
                 if done is None:
@@ -513,7 +512,7 @@ class Scheduler:
             return
         findings: list[Finding] = []
         for place, plan in enumerate(self._plans(audit, judged, 0, first=True)):
-            if plan.kind == counted.GROWTH and findings[-1].evidence.status is not Status.NOT_RUN:
+            if plan.kind == measured.KIND and findings[-1].evidence.status is not Status.NOT_RUN:
                 continue  # growth is measured where it could not be counted
             await self._kind(audit, judged, (0, place), plan, first=True)
             finding = judged.findings[0, place]

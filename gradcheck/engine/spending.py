@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..evidence.pieces import Piece, Plan
+from ..evidence.base import Piece, Plan
 from ..records import Stage, Status
 from ..reference.networks.base import Sizes
 

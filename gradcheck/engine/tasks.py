@@ -11,20 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..evidence.base import Case, Finding
+from ..evidence.base import Case, Piece, Plan, made
 from ..evidence.cost import counted
 from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
-from ..evidence.pieces import Piece, Plan, made
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS
-from ..judge.plans import plans
-from ..records import Cause, Evidence, Status, Strength
+from ..judge.plans import kinds
 from ..reference.claims import Pure
 from ..reference.networks.base import RecurrentNetwork, Sizes
-from ..rules.call import RuleFailed, WrongResult
 from ..store.codec import to_data
 from ..store.data import problem_from
 from .request import AuditRequest, Limits, Prepared
@@ -102,7 +99,8 @@ class Context:
     def plan(self, task: Task) -> Plan:
         """Return the plan of the task's kind of evidence."""
         effort = EFFORTS[self.prepared(task.request).request.effort]
-        return next(plan for plan in plans(self.case(task), effort, first=task.first) if plan.kind == task.kind)
+        case = self.case(task)
+        return next(kind for kind in kinds(case, effort, first=task.first) if kind.kind == task.kind).plan(case)
 
     def limits(self, task: Task) -> Limits | None:
         """Return the limits of the task's rule; functions of ours have none."""
@@ -128,29 +126,14 @@ def perform(task: Task, context: Context, progress: Progress) -> Data:
 
 
 def _purity(task: Task, context: Context, progress: Progress) -> Data:
-    case = context.case(task)
-    try:
-        finding = purity.judge(case, sizes=purity.SIZES if task.first else purity.SIZES[:1])
-    except (RuleFailed, WrongResult) as error:
-        failed = isinstance(error, RuleFailed)
-        where = getattr(error, "where", "")
-        finding = Finding(
-            Evidence(
-                PURITY,
-                Status.ERROR if failed else Status.REFUTED,
-                Strength.NONE,
-                str(error),
-                details={"where": where} if where else {},
-                cause=Cause.FAILED if failed else Cause.MALFORMED,
-            )
-        )
-    return {"finding": finding_to_data(finding)}
+    kind = purity.Purity(purity.SIZES if task.first else purity.SIZES[:1])
+    return {"finding": finding_to_data(kind.gather(context.case(task), progress))}
 
 
 def _liveness(task: Task, context: Context, progress: Progress) -> Data:
     case = context.case(task)
     sizes = EFFORTS[context.requests[task.request].effort].enclosure_sizes
-    found = liveness.liveness(case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted)
+    found = liveness.visibility(case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted)
     return {"holds": found.alive, "statement": found.statement}
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evidence.base import Finding, Witness
-from ..evidence.pieces import Part
+from ..evidence.base import Finding, Part, Witness
 from ..records import Evidence
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..evidence.base import Finding
-from ..evidence.cost import counted
+from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
 from ..records import Counterexample, Covers, Evidence, Status, Strength, Verdict
 from ..reference.claims import Claim
@@ -89,7 +89,7 @@ def conclude_costs(claim: Claim, findings: Sequence[Finding]) -> Verdict:
     """Return the verdict on costs: the worst of what was found; growth stands for what was not counted."""
     evidence = tuple(finding.evidence for finding in findings)
     open_ = [e for e in evidence if e.status is not Status.HOLDS]
-    if any(e.kind == counted.GROWTH for e in evidence):
+    if any(e.kind == measured.KIND for e in evidence):
         open_ = [e for e in open_ if e.kind != counted.KIND]
     if open_:
         last = open_[-1]

@@ -195,6 +195,8 @@ class Surroundings:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.restore_language()
+        if list(warnings.filters) != self._filters:
+            self.changes.notes.append("changed the warning filters")
         imported = bool(sys.modules.keys() - self._loaded.keys())
         for restore in (
             self._restore_signals, self._restore_numpy, self._restore_folder, self._restore_random,
@@ -327,8 +329,6 @@ class Surroundings:
             if module.prec != before:
                 notes.append("changed the working precision of a library")
                 module.prec = before
-        if list(warnings.filters) != self._filters:
-            notes.append("changed the warning filters")
 
     def _count_threads(self) -> None:
         deadline = time.monotonic() + _GRACE

@@ -120,18 +120,3 @@ def _storage(case: Case, progress: Progress) -> Finding:
     text = f"storage is {kept.told}, which {'grows with T' if grows else 'does not grow with T'}"
     status = Status.REFUTED if grows else Status.HOLDS
     return Finding(Evidence(KIND, status, Strength.EXACT, text, "", BLIND, {"storage": kept.details}))
-
-
-GROWTH = "growth"
-
-
-def judge(case: Case, *, progress: Progress = lambda _: None) -> Finding:
-    """Gather `Counting`, for callers that do not make kinds yet."""
-    return Counting().gather(case, progress)
-
-
-def measure(case: Case, *, progress: Progress = lambda _: None) -> Finding:
-    """Gather `Growth`, for callers that do not make kinds yet."""
-    from .measured import Growth
-
-    return Growth().gather(case, progress)

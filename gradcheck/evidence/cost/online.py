@@ -19,7 +19,6 @@ from ...rules.call import RuleFailed, run
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from ..preconditions.purity import within_rounding
 from ..sizes import place, spread
-from . import counted
 
 KIND = "causality"
 SIZES = (Sizes(9, 4, 2, 2), Sizes(5, 2, 3, 1))
@@ -114,12 +113,3 @@ def _same(a: Gradient | None, b: Gradient | None, problem: Problem) -> bool:
     return a.keys() == b.keys() and all(
         np.array_equal(a[name], b[name], equal_nan=True) or within_rounding(a[name], b[name], problem) for name in a
     )
-
-
-CAUSALITY = KIND
-storage, measured_storage = counted.judge, counted.measure
-
-
-def causality(case: Case, *, progress: Progress = lambda _: None) -> Finding:
-    """Gather `Causality`, for callers that do not make kinds yet."""
-    return Causality().gather(case, progress)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...reference.networks.base import Sizes
-from ..base import Case, Kind, Plan
+from ..base import Kind
 from . import blackbox, float_ladder, lagwise, properties
 
 KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
@@ -69,8 +69,3 @@ def kinds(sizes: FloatSizes) -> list[Kind]:
     if sizes.properties:
         found.append(properties.Properties(sizes=sizes.properties, drawn=sizes.drawn))
     return found
-
-
-def plans(case: Case, sizes: FloatSizes) -> list[Plan]:
-    """Return the plans of `kinds`, for callers that do not make kinds yet."""
-    return [kind.plan(case) for kind in kinds(sizes)]

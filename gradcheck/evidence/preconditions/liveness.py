@@ -80,6 +80,3 @@ def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool
     else:
         text = f"every entry and every lag contributes at {size}; the faintest, lag {at}, 2^{faintest:.0f} of its entry"
     return Visibility(dead, faintest, at, alive, text)
-
-
-liveness = visibility
