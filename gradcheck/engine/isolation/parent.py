@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...records import Cause
+from ...reference.private import jax_in_use
 from ..request import Limits
 from ..tasks import Context, Task, task_to_data
 from . import platform
@@ -309,7 +310,7 @@ def _unforkable() -> str:
     """Return why a fork of this process could not run every rule: frameworks with threads of their own."""
     if not platform.POSIX:
         return "this system cannot fork a process"
-    if getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None):
+    if jax_in_use():
         return "JAX is in use here and does not survive a fork"
     torch = sys.modules.get("torch")
     if torch is not None and getattr(torch, "cuda", None) is not None and torch.cuda.is_initialized():

@@ -1,0 +1,166 @@
+"""Verdicts on claims: evidence against one is explained, or refutes it, or leaves it open."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..evidence.base import Finding
+from ..evidence.cost import counted
+from ..evidence.floats import plans as floats
+from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
+from ..records import Counterexample, Evidence, Status, Strength, Verdict
+from ..reference.claims import Cost, Online
+from ..store.codec import from_data
+from . import events, tasks
+from .gathering import gather, gather_kind, walk
+from .isolation.parent import Done, Failed, Lost
+from .performer import Performer, failed, not_run
+from .state import Audit, Judged, Position
+from .tasks import Task
+from .wire import witness_to_data
+
+
+async def answer(run: Performer, audit: Audit, judged: Judged) -> None:
+    """Reach the verdict on a claim from its evidence; gather more where evidence against it is explained."""
+    while True:
+        against = judged.against
+        gathered = _gathered(run, audit, judged, against)
+        if against is None:
+            run.judged(audit, judged, conclude(judged.claim, gathered))
+            return
+        finding = judged.findings[against]
+        evidence = merge([f.evidence for each in gathered for f in each.findings])
+        if isinstance(finding, str):
+            run.judged(audit, judged, failed(judged.claim, finding, evidence))
+            return
+        outcome = await _respond(run, audit, judged, against, gathered[-1], finding, evidence)
+        if isinstance(outcome, Verdict):
+            run.judged(audit, judged, outcome)
+            return
+        judged.excused[against[0]] = outcome
+        await gather(run, audit, judged)
+
+
+async def judge_costs(run: Performer, audit: Audit, judged: Judged) -> None:
+    """Judge a claim about costs, on the rule's first network: another activation is another constant."""
+    if not isinstance(judged.claim, (Cost, Online)):
+        reason = f"this version has no evidence for the claim {judged.claim.kind!r}"
+        run.judged(audit, judged, not_run(judged.claim, reason))
+        return
+    findings: list[Finding] = []
+    for place, plan in enumerate(run.plans(audit, judged, 0, first=True)):
+        if plan.kind == counted.GROWTH and findings[-1].evidence.status is not Status.NOT_RUN:
+            continue  # growth is measured where it could not be counted
+        await gather_kind(run, audit, judged, (0, place), plan, first=True)
+        finding = judged.findings[0, place]
+        if isinstance(finding, str):
+            evidence = tuple(f.evidence for f in findings)
+            run.judged(audit, judged, failed(judged.claim, finding, evidence))
+            return
+        findings.append(finding)
+        if finding.evidence.status in (Status.REFUTED, Status.ERROR):
+            break
+    run.judged(audit, judged, conclude_costs(judged.claim, findings))
+
+
+def _gathered(run: Performer, audit: Audit, judged: Judged, until: Position | None) -> list[Gathered]:
+    """Return the evidence by network, in order, up to the position that decides."""
+    found = []
+    for number, network in enumerate(audit.prepared.networks):
+        if number in judged.excused:
+            found.append(judged.excused[number])
+            continue
+        places = sorted(p for p in judged.findings if p[0] == number and (until is None or p <= until))
+        findings = [judged.findings[place] for place in places]
+        kept = tuple(f for f in findings if isinstance(f, Finding))
+        if until is not None and number > until[0]:
+            break
+        found.append(Gathered(network, kept, judged.covered.get(number)))
+    return found
+
+
+async def _respond(
+    run: Performer, audit: Audit, judged: Judged, position: Position, gathered: Gathered, against: Finding,
+    evidence: tuple[Evidence, ...],
+) -> Verdict | Gathered:  # fmt: skip
+    """Answer evidence against a claim: explain it, or refute the claim, or leave it open."""
+    assert against.witness is not None
+    kind, claim = against.evidence.kind, judged.claim
+    witness = {"witness": witness_to_data(against.witness)}
+    base = Task(tasks.CONSTANTS, audit.number, judged.name, position[0], inputs=witness)
+    if kind not in floats.KINDS:
+        run.tell(audit, f"{claim}, asking whether rounded constants explain what {kind} evidence found")
+        done = await run.perform(base)
+        if isinstance(done, Done) and done.result["explained"]:
+            return await _explained(run, audit, judged, position, gathered, evidence)
+    answer = await _refute(run, audit, judged, position, against, evidence)
+    if answer is not None:
+        return answer
+    if not any(e.kind == "float64" for e in evidence):
+        first = audit.prepared.is_first(position[0])
+        place, plan = next(
+            (n, p) for n, p in enumerate(run.plans(audit, judged, position[0], first=first)) if p.kind == "float64"
+        )
+        double = await walk(run, audit, judged, (position[0], place - 1000), plan, first=first)
+        if isinstance(double, Finding) and double.witness is not None:
+            answer = await _refute(run, audit, judged, position, double, (*evidence, double.evidence))
+    return answer or unsettled(claim, evidence, [against.evidence])
+
+
+async def _explained(
+    run: Performer, audit: Audit, judged: Judged, position: Position, gathered: Gathered, evidence: tuple[Evidence, ...]
+) -> Verdict | Gathered:
+    """Return what floats say of a network where rounded constants explain what other numbers found."""
+    network, against = position[0], gathered.findings[-1]
+    found: list[Finding] = []
+    aside = dataclasses.replace(judged, findings={}, excused={}, accounts={})
+    for place, plan in enumerate(run.plans(audit, judged, network, first=True)):
+        if plan.kind not in floats.KINDS:
+            continue
+        finding = await walk(run, audit, aside, (network, place), plan, first=True)
+        if isinstance(finding, str):
+            return failed(judged.claim, finding, evidence)
+        assert finding is not None
+        found.append(finding)
+        run.emit(events.EvidenceFound(audit.number, str(judged.claim), network, finding.evidence))
+        if finding.evidence.status is Status.REFUTED:
+            break
+    evidence = (*evidence, *(f.evidence for f in found))
+    last = found[-1]
+    if last.evidence.status is Status.REFUTED:
+        open_ = unsettled(judged.claim, evidence, [against.evidence, last.evidence])
+        return await _refute(run, audit, judged, position, last, evidence) or open_
+    outcome = excused(gathered, found)
+    if outcome is None:
+        double = next(f.evidence for f in found if f.evidence.kind == "float64")
+        text = f"{against.evidence.kind} evidence speaks against it ({against.evidence.statement})"
+        text = f"{text}, and {double.statement}"
+        return Verdict(str(judged.claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
+    return outcome
+
+
+async def _refute(
+    run: Performer, audit: Audit, judged: Judged, position: Position, against: Finding, evidence: tuple[Evidence, ...]
+) -> Verdict | None:
+    """Return REFUTED with a certified counterexample if one is found; ERROR where the rule did not survive it."""
+    claim = judged.claim
+    run.tell(audit, f"{claim}, looking for a small counterexample")
+    assert against.witness is not None
+    inputs = {"witness": witness_to_data(against.witness)}
+    base = Task(tasks.COUNTEREXAMPLE, audit.number, judged.name, position[0], inputs=inputs)
+    done = await run.perform(base)
+    if isinstance(done, (Failed, Lost)):
+        reason = done.message if isinstance(done, Failed) else f"{audit.rule} {done.reason}"
+        said = f"{against.evidence.kind} evidence had spoken against it ({against.evidence.statement})"
+        return failed(claim, f"{reason}, while a counterexample was looked for: {said}", evidence)
+    assert done is not None
+    found = done.result["found"]
+    if found is None:
+        return None
+    cause = None
+    inputs = {name: found[name] for name in ("settings", "arrays", "dtype", "at")}
+    diagnosed = await run.perform(dataclasses.replace(base, kind=tasks.DIAGNOSIS, inputs=inputs))
+    if isinstance(diagnosed, Done):
+        cause = diagnosed.result["cause"]
+    place = ", ".join([found["sizes"], *(f"{k}={v}" for k, v in found["settings"].items())])
+    return refuted(claim, evidence, from_data(Counterexample, found["example"]), place, cause)

@@ -1,0 +1,108 @@
+"""Evidence on a claim: every kind on every network, as far as the verdict needs it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ..evidence.base import Finding, lost
+from ..evidence.cost import counted
+from ..evidence.exact import formal
+from ..evidence.pieces import Part, Plan, course
+from ..judge.conclude import covers_its_class
+from ..records import Status
+from . import events
+from .isolation.parent import Done, Failed, Lost
+from .performer import Performer, together
+from .spending import Account
+from .state import Audit, Judged, Position
+from .tasks import Task
+from .wire import part_from
+
+MOST_LOST = 3
+"""After so many lost tasks of one kind for one claim, the kind is not tried on further networks."""
+
+
+async def gather(run: Performer, audit: Audit, judged: Judged) -> None:
+    """Gather every kind of evidence on every network, as far as the verdict needs it."""
+    proofs: dict[int, asyncio.Future[None]] = {}
+    work: list[asyncio.Future[None]] = []
+    for network in range(len(audit.prepared.networks)):
+        if network in judged.excused:
+            continue
+        first, alike = audit.prepared.is_first(network), audit.prepared.first_alike(network)
+        for place, plan in enumerate(run.plans(audit, judged, network, first=first)):
+            position = (network, place)
+            if position in judged.findings:
+                continue
+            after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
+            kind = gather_kind(run, audit, judged, position, plan, first=first, after=after)
+            work.append(asyncio.ensure_future(kind))
+            if plan.kind == formal.KIND and first:
+                proofs[network] = work[-1]
+    await together(work)
+
+
+async def gather_kind(
+    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, first: bool,
+    after: asyncio.Future[None] | None = None,
+) -> None:  # fmt: skip
+    """Gather one kind on one network; a proof on the first network of its class may make it needless."""
+    network, _ = position
+    if after is not None:
+        await asyncio.wait([after])
+        proof = judged.findings.get((audit.prepared.first_alike(network), position[1]))
+        if isinstance(proof, Finding) and covers_its_class(proof):
+            judged.covered[network] = proof.evidence
+            return
+    if judged.losses.get(plan.kind, 0) >= MOST_LOST:
+        text = f"not tried: {MOST_LOST} tasks of this kind were lost before"
+        judged.findings[position] = lost(plan.kind, text)
+        return
+    finding = await walk(run, audit, judged, position, plan, first=first)
+    if finding is None:
+        return
+    judged.findings[position] = finding
+    if isinstance(finding, Finding):
+        run.emit(events.EvidenceFound(audit.number, str(judged.claim), network, finding.evidence))
+
+
+async def walk(
+    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, first: bool
+) -> Finding | str | None:
+    """Make the pieces of a plan one by one; None where they became needless, text where the rule failed."""
+    network = audit.prepared.networks[position[0]]
+    steps, shown, seconds = course(plan), list[Any](), 0.0
+    try:
+        piece, before = next(steps)
+        while True:
+            task = Task(
+                plan.kind, audit.number, judged.name, position[0], piece.label, first,
+                {"before": list(before)} if before else {}, alone=plan.kind == counted.GROWTH,
+            )  # fmt: skip
+            done = await run.perform(task, needless=lambda: judged.needless(position))
+            if done is None:
+                return None
+            if isinstance(done, Failed):
+                return done.message
+            part = part_of(run, audit, judged, task, done, network)
+            seconds = part.seconds
+            if isinstance(done, Done) and done.result.get("counts"):
+                counts = tuple((tuple(map(tuple, at)), dict(found)) for at, found in done.result["counts"])
+                run.emit(events.CostsCounted(audit.number, counts))
+            if part.ended is None:
+                shown.append(part.shown)
+            piece, before = steps.send(part)
+    except StopIteration as end:
+        finding: Finding = end.value
+    if shown and position[0] == 0 and plan.further and finding.evidence.status is not Status.REFUTED:
+        judged.accounts[position] = Account(plan, tuple(shown), seconds)
+    return finding
+
+
+def part_of(run: Performer, audit: Audit, judged: Judged, task: Task, done: Done | Lost, network: Any) -> Part:
+    """Return what came of a piece; a lost one ends its kind."""
+    if isinstance(done, Done):
+        return part_from(done.result, network)
+    judged.losses[task.kind] = judged.losses.get(task.kind, 0) + 1
+    return Part(ended=lost(task.kind, f"{audit.rule} {done.reason}", done.cause))

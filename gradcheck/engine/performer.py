@@ -1,0 +1,135 @@
+"""What every step of an audit uses: tasks performed on the executor, and events emitted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from ..evidence.base import Case, Finding
+from ..evidence.pieces import Plan
+from ..judge.effort import EFFORTS
+from ..judge.plans import plans
+from ..records import Evidence, Stage, Status, Strength, Verdict
+from ..reference.claims import Claim
+from ..reference.errors import GradcheckError
+from ..store.ledger import Ledger
+from . import events, tasks
+from .executors import TaskExecutor
+from .isolation.parent import Done, Failed, Lost
+from .queue import Costs, Queue, Rank
+from .state import Audit, Judged
+from .tasks import Context, Task
+
+T = TypeVar("T")
+
+
+class Performer:
+    """Performs tasks on an executor, and says what happens.
+
+    Args:
+        context: the requests, and functions that are tasks too.
+        executor: where tasks are performed; opened with the context.
+        ledger: what is known from before, and where results are kept.
+        emit: takes every event.
+    """
+
+    def __init__(self, context: Context, executor: TaskExecutor, ledger: Ledger, emit: events.Handler) -> None:
+        self.context, self.executor, self.ledger, self.emit = context, executor, ledger, emit
+        self.costs, self.queue = Costs(), Queue(executor.width)
+
+    async def perform(
+        self, task: Task, needless: Callable[[], bool] = lambda: False, begun: asyncio.Event | None = None
+    ) -> Done | Failed | Lost | None:
+        """Return the outcome of a task: known from before, or made once there is room; None if needless by then."""
+        names = (task.request, task.claim, task.network, task.kind, task.piece)
+        known = self.ledger.get(task.key) if task.request >= 0 else None
+        if known is not None:
+            return Done(known)
+        if task.request >= 0 and not self.context.runs_the_rule(task):
+            return self._in_this_process(task)
+        await self.queue.enter(task, self._rank(task))
+        try:
+            if needless():
+                return None
+            self.emit(events.TaskStarted(*names))
+            rule = f"{self.context.prepared(task.request).rule.name}: " if task.request >= 0 else ""
+            what = ", ".join(part for part in (task.claim, task.kind if task.request >= 0 else task.piece) if part)
+            self.emit(events.Progress(task.request, f"{rule}{what}"))
+            if begun is not None:
+                begun.set()
+            outcome = await self.executor.perform(
+                task, lambda text: self.emit(events.Progress(task.request, f"{rule}{what} {text}"))
+            )
+        finally:
+            self.queue.leave(task)
+        if isinstance(outcome, Done):
+            self.costs.record(task, outcome.result["seconds"])
+            self.emit(events.TaskFinished(*names, outcome.result["seconds"]))
+            if task.request >= 0:
+                self.ledger.add(task.key, outcome.result)
+        elif isinstance(outcome, Lost):
+            self.emit(events.TaskLost(*names, outcome.cause, outcome.reason))
+        return outcome
+
+    def _rank(self, task: Task) -> Rank:
+        """Rank a task: rules and claims in their order, within a claim by what the task tells for its cost."""
+        cost = self.costs.for_its_worth(task)
+        if task.request < 0:
+            return len(self.context.requests), 0, cost, 0
+        claims = list(self.context.prepared(task.request).claims)
+        return task.request, claims.index(task.claim) if task.claim else -1, cost, task.network
+
+    def _in_this_process(self, task: Task) -> Done | Failed:
+        """Perform a task that runs no code of the rule's author here, where all audits share what it derives."""
+        prepared = self.context.prepared(task.request)
+        text = f"{prepared.rule.name}: {task.kind}, {prepared.networks[task.network]}"
+        self.emit(events.Progress(task.request, text))
+        try:
+            return Done(tasks.perform(task, self.context, lambda _: None))
+        except GradcheckError as error:
+            return Failed(str(error))
+
+    # What the steps of an audit share
+
+    def plans(self, audit: Audit, judged: Judged, network: int, *, first: bool) -> list[Plan]:
+        effort = EFFORTS[audit.prepared.request.effort]
+        return plans(self.case(audit, judged, network), effort, first=first)
+
+    def case(self, audit: Audit, judged: Judged, network: int) -> Case:
+        return Case(audit.prepared.rule, judged.claim, audit.prepared.networks[network], audit.prepared.request.seed)
+
+    def judged(self, audit: Audit, judged: Judged, verdict: Verdict) -> None:
+        planted = (0, 0)
+        for position, finding in judged.findings.items():
+            if isinstance(finding, Finding) and not (judged.against and position > judged.against):
+                planted = (planted[0] + finding.planted[0], planted[1] + finding.planted[1])
+        audit.planted = (audit.planted[0] + planted[0], audit.planted[1] + planted[1])
+        self.emit(events.ClaimJudged(audit.number, judged.position, verdict, planted))
+
+    def stage(self, audit: Audit, name: str, status: Status, statement: str) -> None:
+        self.emit(events.StageJudged(audit.number, Stage(name, status, statement)))
+
+    def tell(self, audit: Audit, text: str) -> None:
+        self.emit(events.Progress(audit.number, f"{audit.rule}: {text}"))
+
+
+def not_run(claim: Claim, reason: str) -> Verdict:
+    """Return NOT RUN, with the reason."""
+    return Verdict(str(claim), Status.NOT_RUN, Strength.NONE, reason)
+
+
+def failed(claim: Claim, text: str, evidence: tuple[Evidence, ...] = ()) -> Verdict:
+    """Return ERROR, with what went wrong."""
+    return Verdict(str(claim), Status.ERROR, Strength.NONE, text, evidence)
+
+
+async def together(work: Iterable[Coroutine[Any, Any, T] | asyncio.Future[T]]) -> list[T]:
+    """Wait for all of it; where one part fails, cancel the others and raise what it raised."""
+    futures = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*futures))
+    finally:
+        for future in futures:
+            future.cancel()
+        await asyncio.gather(*futures, return_exceptions=True)

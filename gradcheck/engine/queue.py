@@ -1,0 +1,81 @@
+"""The order in which tasks run: rules and claims in theirs, within a claim by what a task tells for its cost."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from typing import TypeAlias
+
+from ..evidence.exact import formal
+from .tasks import Task
+
+Rank: TypeAlias = tuple[int, int, float, int]
+"""Of a task: the audit, the claim, its cost for what it tells, and the network."""
+_FIRST_GUESS = {formal.KIND: 0.2, "modular": 0.1, "enclosure": 0.2, "float64": 0.3, "float32": 0.3}
+"""Seconds that a task of this kind is expected to take before one was seen; others take 0.5."""
+_WEIGHT = {formal.KIND: 4.0, "modular": 3.0, "enclosure": 2.0}
+"""How much the result of a kind is worth: as much as the strength that it shows; other kinds 1."""
+
+
+class Costs:
+    """Seconds that tasks take, predicted from those that ran."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, str], float] = {}
+
+    def record(self, task: Task, seconds: float) -> None:
+        """Remember what a task took."""
+        key = (task.request, task.kind)
+        self._seen[key] = 0.5 * (self._seen.get(key, seconds) + seconds)
+
+    def predicted(self, task: Task) -> float:
+        """Predict seconds for a task: as those of its kind before it, for this rule."""
+        return self._seen.get((task.request, task.kind), _FIRST_GUESS.get(task.kind, 0.5))
+
+    def for_its_worth(self, task: Task) -> float:
+        """Return the predicted seconds of a task, divided by how much its result is worth."""
+        return self.predicted(task) / _WEIGHT.get(task.kind, 1.0)
+
+
+class Queue:
+    """As many tasks at once as the executor is wide, each in its turn."""
+
+    def __init__(self, width: int) -> None:
+        self._free, self._width = width, width
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+        self._number = itertools.count()
+        self._exclusive = asyncio.Lock()
+
+    async def enter(self, task: Task, rank: Rank) -> None:
+        """Wait for a place; the lowest rank goes first."""
+        if task.alone:
+            async with self._exclusive:
+                for _ in range(self._width):
+                    await self._place((-1, 0, 0.0, 0))
+        else:
+            await self._place(rank)
+
+    async def _place(self, rank: Rank) -> None:
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._number), place))
+        asyncio.get_running_loop().call_soon(self._admit)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was given already
+                self._free += 1
+                asyncio.get_running_loop().call_soon(self._admit)
+            raise
+
+    def leave(self, task: Task) -> None:
+        """Give the place back; what the one who leaves waits for next may take it."""
+        self._free += self._width if task.alone else 1
+        asyncio.get_running_loop().call_soon(self._admit)
+
+    def _admit(self) -> None:
+        while self._free and self._waiting:
+            place = heapq.heappop(self._waiting)[-1]
+            if not place.cancelled():
+                self._free -= 1
+                place.set_result(None)

@@ -1,0 +1,75 @@
+"""Audits and claims on their way to a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ..evidence.base import Finding
+from ..judge.conclude import Gathered
+from ..records import Evidence, Status
+from ..reference.claims import Claim
+from .request import Prepared
+from .spending import Account
+
+Position: TypeAlias = tuple[int, int]
+"""Of a kind of evidence: the number of its network, and its place there."""
+
+
+@dataclass
+class Judged:
+    """A claim on its way.
+
+    Args:
+        name: name of the claim in its audit.
+        position: its place among the report's claims.
+        findings: what each kind of evidence came to, by position; an error message where the rule failed there.
+        excused: networks whose evidence against the claim is explained, with what can be said of them.
+        accounts: kinds to which further pieces can be added.
+        losses: lost tasks, by kind.
+    """
+
+    name: str
+    claim: Claim
+    position: int
+    findings: dict[Position, Finding | str] = field(default_factory=dict)
+    excused: dict[int, Gathered] = field(default_factory=dict)
+    accounts: dict[Position, Account] = field(default_factory=dict)
+    losses: dict[str, int] = field(default_factory=dict)
+    covered: dict[int, Evidence] = field(default_factory=dict)
+
+    @property
+    def against(self) -> Position | None:
+        """The first position that speaks against the claim, or where the rule failed."""
+        open_ = [p for p, f in self.findings.items() if p[0] not in self.excused and _decides(f)]
+        return min(open_, default=None)
+
+    @property
+    def settled(self) -> bool:
+        """Whether further evidence would be in vain: something speaks against the claim, or the rule failed."""
+        return self.against is not None or any(account.against for account in self.accounts.values())
+
+    def needless(self, position: Position) -> bool:
+        """Whether a verdict is reached before this position counts."""
+        against = self.against
+        return position[0] in self.excused or (against is not None and position > against)
+
+
+def _decides(finding: Finding | str) -> bool:
+    return isinstance(finding, str) or finding.evidence.status is Status.REFUTED
+
+
+@dataclass
+class Audit:
+    """An audit on its way."""
+
+    number: int
+    prepared: Prepared
+    claims: list[Judged] = field(default_factory=list)
+    blocked: str = ""
+    planted: tuple[int, int] = (0, 0)
+
+    @property
+    def rule(self) -> str:
+        """The rule's name, for messages."""
+        return self.prepared.rule.name
