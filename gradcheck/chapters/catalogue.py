@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..engine.run import run
 from ..evidence.cost.counts.costs import costs_of
 from ..records import Chapter, Collection, Report
 from ..store.codec import from_data
+from ..store.provenance import collect
 
 Progress = Callable[[str], None]
 
@@ -53,14 +55,15 @@ def report(
     Raises:
         GradcheckError: there is no such effort.
     """
-    jobs = available() if jobs is None else jobs
+    start, jobs = time.monotonic(), available() if jobs is None else jobs
     requests = audits(effort, seed)
     parts = _Parts(requests, progress or (lambda _: None), finished)
     early = {name: chapter for name, chapter in CHAPTERS.items() if name not in COUNTING}
     run(requests, Workers(jobs), handlers=[parts, *handlers], functions=early, take=parts.take)
     late = {name: functools.partial(_counted, CHAPTERS[name], parts.counts) for name in COUNTING}
     run([], Workers(jobs), handlers=[parts, *handlers], functions=late, take=parts.take)
-    return Collection(TITLE, tuple(parts.reports.values()), tuple(parts.chapters[name] for name in CHAPTERS))
+    reports, chapters = tuple(parts.reports.values()), tuple(parts.chapters[name] for name in CHAPTERS)
+    return Collection(TITLE, reports, chapters, seconds=time.monotonic() - start, provenance=collect())
 
 
 def audits(effort: str, seed: int) -> list[AuditRequest]:

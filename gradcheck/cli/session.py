@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,7 +130,7 @@ class Session:
         self.progress = Progress(sys.stderr, quiet=quiet)
         self.reports: list[Report] = []
         self.chapters: list[Chapter] = []
-        self.title = ""
+        self.title, self._start = "", time.monotonic()
         self.times: _Times | None = None
         self.statuses: set[int] = set()
 
@@ -322,17 +323,23 @@ class Session:
         self.reports.append(Report(name, "", (), (), notes=(f"not judged: {problem.splitlines()[0]}",)))
 
     def _record(self) -> Report | Collection | None:
-        from ..records import Collection
 
         judged = [report for report in self.reports if report.verdicts]
         if not judged and not self.chapters:
             return None
         if self.title:
             stopped = " (not all of them: it was interrupted)" if INTERRUPTED in self.statuses else ""
-            return Collection(self.title + stopped, tuple(self.reports), tuple(self.chapters))
+            return self._collection(self.title + stopped)
         if len(self.reports) == 1:
             return self.reports[0]
-        return Collection(f"Audit of {len(self.reports)} rules", tuple(self.reports))
+        return self._collection(f"Audit of {len(self.reports)} rules")
+
+    def _collection(self, title: str) -> Collection:
+        from ..records import Collection
+        from ..store.provenance import collect
+
+        seconds = time.monotonic() - self._start
+        return Collection(title, tuple(self.reports), tuple(self.chapters), seconds=seconds, provenance=collect())
 
     def _cases(self) -> list[tuple[Path, Counterexample]]:
         """Where each counterexample goes: case.json, case-2.json, ..."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..evidence.base import Finding
-from ..evidence.cost import counted
+from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
@@ -49,7 +49,7 @@ async def judge_costs(run: Performer, audit: Audit, judged: Judged) -> None:
         return
     findings: list[Finding] = []
     for place, plan in enumerate(run.plans(audit, judged, 0, first=True)):
-        if plan.kind == counted.GROWTH and findings[-1].evidence.status is not Status.NOT_RUN:
+        if plan.kind == measured.KIND and findings[-1].evidence.status is not Status.NOT_RUN:
             continue  # growth is measured where it could not be counted
         await gather_kind(run, audit, judged, (0, place), plan, first=True)
         finding = judged.findings[0, place]

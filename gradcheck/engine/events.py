@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..records import Cause, Evidence, Report, Stage, Status, Strength, Verdict
+from ..records import Cause, Evidence, Provenance, Report, Stage, Status, Strength, Verdict
 from ..store.codec import to_data as plain
 from ..store.codec import union_schema
 
 
 @dataclass(frozen=True)
 class AuditStarted:
-    """An audit begins: its number in this run, the rule, and the claims in the report's order."""
+    """An audit begins: its number in this run, the rule, and the claims in the report's order.
+
+    names: the claims' names in events of tasks, which tell claims that are printed alike apart; "" stands for purity.
+    """
 
     audit: int
     rule: str
@@ -24,6 +28,8 @@ class AuditStarted:
     claims: tuple[str, ...]
     seed: int
     expected: dict[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,8 @@ class Fold:
         self.planted = (0, 0)
         self.stages: list[Stage] = []
         self.notes: list[str] = []
+        self.spent: dict[str, float] = defaultdict(float)
+        self.seconds = 0.0
 
     def __call__(self, event: Event) -> None:
         """Take one event into account."""
@@ -187,6 +195,10 @@ class Fold:
             self.stages.append(event.stage)
         elif isinstance(event, NoteAdded):
             self.notes.append(event.text)
+        elif isinstance(event, TaskFinished):
+            self.spent[event.claim] += event.seconds
+        elif isinstance(event, AuditFinished):
+            self.seconds = event.seconds
 
     @property
     def report(self) -> Report:
@@ -199,11 +211,20 @@ class Fold:
             rule=begun.rule,
             summary=begun.summary,
             networks=begun.networks,
-            verdicts=tuple(_expected(verdict, begun.expected) for verdict in verdicts),
+            verdicts=tuple(self._completed(place, verdict) for place, verdict in enumerate(verdicts)),
             stages=tuple(self.stages),
             notes=tuple(dict.fromkeys(self.notes)),
             seed=begun.seed,
+            seconds=self.seconds,
+            provenance=begun.provenance,
         )
+
+    def _completed(self, place: int, verdict: Verdict) -> Verdict:
+        begun = self.started
+        assert begun is not None
+        name = begun.names[place] if place < len(begun.names) else verdict.claim
+        expected = begun.expected.get(verdict.claim) or begun.expected.get(verdict.claim.partition("(")[0], "")
+        return dataclasses.replace(verdict, seconds=self.spent.get(name, 0.0), expected=expected or verdict.expected)
 
 
 def fold(events: Sequence[Event]) -> Report:
@@ -212,8 +233,3 @@ def fold(events: Sequence[Event]) -> Report:
     for event in events:
         folded(event)
     return folded.report
-
-
-def _expected(verdict: Verdict, expected: dict[str, str]) -> Verdict:
-    reason = expected.get(verdict.claim) or expected.get(verdict.claim.partition("(")[0], "")
-    return dataclasses.replace(verdict, expected=reason) if reason else verdict

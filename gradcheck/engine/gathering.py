@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..evidence.base import Finding, lost
-from ..evidence.cost import counted
+from ..evidence.base import Finding, Part, Plan, course, lost
+from ..evidence.cost import measured
 from ..evidence.exact import formal
-from ..evidence.pieces import Part, Plan, course
 from ..judge.conclude import covers_its_class
 from ..records import Status
 from . import events
@@ -78,7 +77,7 @@ async def walk(
         while True:
             task = Task(
                 plan.kind, audit.number, judged.name, position[0], piece.label, first,
-                {"before": list(before)} if before else {}, alone=plan.kind == counted.GROWTH,
+                {"before": list(before)} if before else {}, alone=plan.kind == measured.KIND,
             )  # fmt: skip
             done = await run.perform(task, needless=lambda: judged.needless(position))
             if done is None:

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from ..evidence.base import Case, Finding
-from ..evidence.pieces import Plan
+from ..evidence.base import Case, Finding, Plan
 from ..judge.effort import EFFORTS
 from ..judge.plans import plans
 from ..records import Evidence, Stage, Status, Strength, Verdict

@@ -16,10 +16,11 @@ from ..records import TOO_MUCH, Status
 from ..reference.claims import Equals, LagClaim, Pure
 from ..reference.errors import GradcheckError
 from ..store.ledger import Ledger
+from ..store.provenance import collect
 from . import events, preconditions, tasks
 from .answering import answer, judge_costs
 from .executors import TaskExecutor
-from .gathering import part_of
+from .gathering import gather, part_of
 from .isolation.parent import Failed, HarnessFailed, Lost
 from .performer import Performer, not_run, together
 from .spending import Account, Deadline, Planned, bought
@@ -79,6 +80,8 @@ class Scheduler(Performer):
                 ("pure", *(str(claim) for claim in named.values())),
                 request.seed,
                 dict(rule.declaration.expected),
+                ("", *named),
+                collect(rule.target),
             )
         )
         for note in prepared.notes:

@@ -301,16 +301,16 @@ def test_a_folder_that_is_not_writable_has_a_message() -> None:
 
 
 def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.engine.scheduler import Scheduler
+    from gradcheck.engine import scheduler
 
-    answer = Scheduler._answer
+    answer = scheduler.answer
 
     async def interrupted(self: Any, audit: Any, judged: Any) -> None:
         if audit.rule == "wrong":
             raise KeyboardInterrupt
         await answer(self, audit, judged)
 
-    monkeypatch.setattr(Scheduler, "_answer", interrupted)
+    monkeypatch.setattr(scheduler, "answer", interrupted)
     result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
     assert result.exit_code == 130, result.output
     record = from_json(Path("part.json").read_text())
@@ -322,16 +322,16 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.engine.scheduler import Scheduler
+    from gradcheck.engine import scheduler
 
-    answer = Scheduler._answer
+    answer = scheduler.answer
 
     async def failing(self: Any, audit: Any, judged: Any) -> None:
         if audit.rule == "wrong":
             raise AssertionError("a bug")
         await answer(self, audit, judged)
 
-    monkeypatch.setattr(Scheduler, "_answer", failing)
+    monkeypatch.setattr(scheduler, "answer", failing)
     result = audit(f"{RULES}:wrong", f"{RULES}:undeclared", "--quiet")
     assert result.exit_code == 2, result.output
     assert "gradcheck itself failed" in result.stderr and "AssertionError: a bug" in result.stderr

@@ -82,12 +82,12 @@ def test_only_holding_and_refuted_are_turned_round(status: Status) -> None:
 
 def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed form counts before the kind; judging itself is left out."""
-    from gradcheck.engine.scheduler import Scheduler
+    from gradcheck.engine import scheduler
 
     async def refuted(self: Any, audit: Any, each: Any) -> None:
-        self._judged(audit, each, judged(Status.REFUTED, claim=str(each.claim), expected=""))
+        self.judged(audit, each, judged(Status.REFUTED, claim=str(each.claim), expected=""))
 
-    monkeypatch.setattr(Scheduler, "_answer", refuted)
+    monkeypatch.setattr(scheduler, "answer", refuted)
     claims = [Truncated(1), Truncated(2), Exact()]
     report = gradcheck.audit(bptt, claims, effort="quick", expected={"truncated": "any", "truncated(2)": "two"})
     assert {v.claim: v.expected for v in report.verdicts} == {
@@ -171,7 +171,7 @@ def test_on_the_command_line() -> None:
     assert "REFUTED (expected)  exact" in kept.stdout and f"expected to be refuted: {WHY}" in kept.stdout
     gone = run("audit", f"{RULES}:undeclared", *quick, "--expect", "pure=a = b")
     assert gone.exit_code == 1 and "no longer refuted, which was expected: a = b" in gone.stdout, gone.output
-    for text, fragment in (("exact", "--expect reads CLAIM=WHY"), ("exact=", "reads CLAIM=WHY"), ("exat=x", "'exat'")):
+    for text, fragment in (("exact", "--expect needs CLAIM=WHY"), ("exact=", "needs CLAIM=WHY"), ("exat=x", "'exat'")):
         bad = run("audit", f"{RULES}:wrong", *quick, "--expect", text)
         assert bad.exit_code == 2 and fragment in bad.stderr, bad.output
 

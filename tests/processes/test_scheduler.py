@@ -22,9 +22,9 @@ from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
 from gradcheck.engine.tasks import Task
-from gradcheck.records import Cause, Report, Status
+from gradcheck.records import Cause, Report, Status, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
-from gradcheck.report import to_json
+from gradcheck.report import to_json as written
 
 pytestmark = pytest.mark.usefixtures("brief")
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
@@ -54,6 +54,11 @@ class Here(Executor):
 
 class Killed(BaseException):
     pass
+
+
+def to_json(report: Any) -> str:
+    """The report as it is written, without dates and times."""
+    return written(reproducible(report))
 
 
 def audit(rule: Any, executor: Executor | None = None, **more: Any) -> Report:
@@ -355,7 +360,7 @@ def test_results_are_a_path() -> None:
 
 
 def test_a_bug_of_ours_ends_its_audit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, ends = scheduler.Scheduler._answer, list[events.AuditFinished]()
+    answer, ends = scheduler.answer, list[events.AuditFinished]()
 
     async def failing(self: Any, audit: Any, judged: Any) -> None:
         if audit.rule == "truncated_bptt":
@@ -366,7 +371,7 @@ def test_a_bug_of_ours_ends_its_audit_alone(monkeypatch: pytest.MonkeyPatch) -> 
         if isinstance(event, events.AuditFinished):
             ends.append(event)
 
-    monkeypatch.setattr(scheduler.Scheduler, "_answer", failing)
+    monkeypatch.setattr(scheduler, "answer", failing)
     run(
         [AuditRequest(name, **HOW) for name in ("RTRL", "truncated_bptt", "bptt")],
         executors.Workers(1),
