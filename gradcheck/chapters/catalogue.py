@@ -20,7 +20,7 @@ Progress = Callable[[str], None]
 
 
 def catalogue() -> tuple[Any, ...]:
-    """The shipped rules."""
+    """Return the shipped rules."""
     from ..algorithms import CATALOGUE
 
     return CATALOGUE

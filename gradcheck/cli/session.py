@@ -1,4 +1,4 @@
-"""What one command finds: printed as it comes, written at the end, whatever happens between."""
+"""Findings of one command: printed as they come, written at the end, whatever happens between."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COUNTS_FIRST = (INTERRUPTED, 1, 2, 3, 0)
 
 
 def console() -> Console:
-    """Standard output. Where its reader has gone away, as `| head` does, nothing more is printed, and work goes on."""
+    """Return standard output, on which nothing more is printed once its reader has gone away, as `| head` does."""
     from rich.console import Console
 
     class Unread(Console):
@@ -48,7 +48,7 @@ def complain(text: str) -> None:
 
 @dataclass(frozen=True)
 class _Unusable:
-    """What stands in place of a rule that could not be loaded."""
+    """Placeholder for a rule that could not be loaded."""
 
     problem: str
 
@@ -86,8 +86,8 @@ class _Handler:
         problem = f"gradcheck itself failed; please report this:\n{end.problem}" if end.broken else end.problem
         self._session.take(self._requests[number].name, report, problem, end.seconds, end.interrupted)
 
-    def told(self, problem: str) -> bool:
-        """Whether this problem was told of an audit already."""
+    def printed(self, problem: str) -> bool:
+        """Return True if this problem was printed for an audit already."""
         return any(end.problem == problem for end in self._finished.values())
 
 
@@ -136,7 +136,7 @@ class Session:
 
     @contextlib.contextmanager
     def interruptible(self) -> Any:
-        """A context in which an interrupt ends the work and keeps what was found."""
+        """Open a context in which an interrupt ends the work and keeps what was found."""
         try:
             yield
         except KeyboardInterrupt as stop:
@@ -147,7 +147,7 @@ class Session:
             complain("interrupted; what was judged by now is kept")
 
     def resolve(self, target: str) -> list[tuple[str, Any]]:
-        """The rules that the target names; where it is bad that is said at once, and comes in their place."""
+        """Return the rules that the target names; where it is bad that is said at once, and comes in their place."""
         from ..reference.errors import GradcheckError
         from ..rules.load import resolve
 
@@ -206,15 +206,15 @@ class Session:
         except Interrupted:
             raise KeyboardInterrupt from None
         except GradcheckError as error:
-            if not handler.told(str(error)):
+            if not handler.printed(str(error)):
                 self.reject(str(error))
         except Exception as error:
-            if not handler.told(str(error)):
+            if not handler.printed(str(error)):
                 self.reject(f"gradcheck itself failed; please report this:\n{traceback.format_exc()}")
 
     @contextlib.contextmanager
     def _written(self, path: Path | None) -> Iterator[Callable[[Event], None]]:
-        """A context with a handler that writes every event to a file of JSON lines."""
+        """Open a context with a handler that writes every event to a file of JSON lines."""
         if path is None:
             yield lambda event: None
             return
@@ -250,7 +250,7 @@ class Session:
                 self._keep(report, seconds)
 
     def whole(self, **how: Any) -> None:
-        """The correctness report of what is shipped."""
+        """Make the correctness report of what is shipped."""
         with self.progress:
             self.progress("loading the shipped rules")
             from ..chapters import catalogue
@@ -342,7 +342,7 @@ class Session:
         return Collection(title, tuple(self.reports), tuple(self.chapters), seconds=seconds, provenance=collect())
 
     def _cases(self) -> list[tuple[Path, Counterexample]]:
-        """Where each counterexample goes: case.json, case-2.json, ..."""
+        """Return the file of each counterexample: case.json, case-2.json, ..."""
         if self.case is None:
             return []
         found = [v.counterexample for report in self.reports for v in report.verdicts if v.counterexample]

@@ -145,14 +145,14 @@ class Workers:
         """Have a worker perform the task; one that is lost with it is replaced."""
         loop = asyncio.get_running_loop()
 
-        def told(text: str) -> None:
+        def tell(text: str) -> None:
             loop.call_soon_threadsafe(progress, text)
 
         while self._ways:
             way = self._ways[0]
             try:
                 worker = self._take(task, way)  # in this thread: a worker ends with the thread that started it
-                return await loop.run_in_executor(self._threads, self._performed, worker, task, told)
+                return await loop.run_in_executor(self._threads, self._performed, worker, task, tell)
             except Unusable as error:
                 self._give_up(way, error)
         return self._in_this_process(task, progress)
@@ -290,7 +290,7 @@ class Futures:
         raise HarnessFailed(value)
 
     def close(self, *, now: bool) -> None:
-        """It is left running."""
+        """Leave it running."""
 
 
 def _broke(error: BaseException) -> str:

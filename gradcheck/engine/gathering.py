@@ -11,9 +11,9 @@ from ..evidence.exact import formal
 from ..judge.conclude import covers_its_class
 from ..records import Status
 from . import events
+from .further import Account
 from .isolation.parent import Done, Failed, Lost
 from .performer import Performer, together
-from .spending import Account
 from .state import Audit, Judged, Position
 from .tasks import Task
 from .wire import part_from

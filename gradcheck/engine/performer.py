@@ -1,4 +1,4 @@
-"""What every step of an audit uses: tasks performed on the executor, and events emitted."""
+"""Base of the scheduler, which every step of an audit uses: tasks performed, events emitted."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Prepared:
         return named
 
     def is_first(self, network: int) -> bool:
-        """Whether the network is the first of its class; the others are judged at fewer and smaller sizes."""
+        """Return True if the network is the first of its class; the others are judged at fewer and smaller sizes."""
         kinds = [type(each) for each in self.networks]
         return kinds.index(kinds[network]) == network
 

@@ -37,7 +37,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Run:
-    """What came of a run, while it lasts and after it.
+    """Outcome of a run, while it lasts and after it.
 
     Args:
         handlers: called with each event, in order.

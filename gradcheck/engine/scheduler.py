@@ -20,10 +20,10 @@ from ..store.provenance import collect
 from . import events, preconditions, tasks
 from .answering import answer, judge_costs
 from .executors import TaskExecutor
+from .further import Account, Deadline, Planned, bought
 from .gathering import gather, part_of
 from .isolation.parent import Failed, HarnessFailed, Lost
 from .performer import Performer, not_run, together
-from .spending import Account, Deadline, Planned, bought
 from .state import Audit, Judged, Position
 from .tasks import Context, Task
 

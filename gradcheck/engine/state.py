@@ -9,8 +9,8 @@ from ..evidence.base import Finding
 from ..judge.conclude import Gathered
 from ..records import Evidence, Status
 from ..reference.claims import Claim
+from .further import Account
 from .request import Prepared
-from .spending import Account
 
 Position: TypeAlias = tuple[int, int]
 """Of a kind of evidence: the number of its network, and its place there."""
@@ -46,11 +46,11 @@ class Judged:
 
     @property
     def settled(self) -> bool:
-        """Whether further evidence would be in vain: something speaks against the claim, or the rule failed."""
+        """True where further evidence would be in vain: something speaks against the claim, or the rule failed."""
         return self.against is not None or any(account.against for account in self.accounts.values())
 
     def needless(self, position: Position) -> bool:
-        """Whether a verdict is reached before this position counts."""
+        """Return True if a verdict is reached before this position counts."""
         against = self.against
         return position[0] in self.excused or (against is not None and position > against)
 

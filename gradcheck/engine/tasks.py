@@ -68,7 +68,7 @@ class Task:
 
 
 class Context:
-    """What tasks share in one process: requests, the rules made of them, and functions that are tasks too.
+    """State that tasks share in one process: requests, the rules made of them, and functions that are tasks too.
 
     Args:
         requests: the audits.
@@ -107,7 +107,7 @@ class Context:
         return self.requests[task.request].limits if task.request >= 0 else None
 
     def runs_the_rule(self, task: Task) -> bool:
-        """Whether the task runs code of the rule's author; what does not can run in this process, and be shared."""
+        """Return True if the task runs code of the rule's author; other tasks can run here, and be shared."""
         if task.kind not in (LIVENESS, ORACLES):
             return task.kind != FUNCTION or task.request >= 0
         network = self.prepared(task.request).networks[task.network]

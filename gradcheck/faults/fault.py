@@ -78,25 +78,25 @@ class Fault:
     visible_in_float32: bool = True
 
     def rule(self) -> Any:
-        """The wrong rule, declared as its base is and named after the fault; the same one at each call."""
+        """Return the wrong rule, declared as its base is and named after the fault; the same one at each call."""
         return _rule(self)
 
     def fresh(self) -> Any:
-        """The wrong rule made anew: nothing that another call kept is left in it."""
+        """Return the wrong rule made anew: nothing that another call kept is left in it."""
         return build(self.base, self.changes, self.id, networks=self.networks, claims=self.claims)
 
     def black_box(self) -> Any:
-        """A fresh one behind a cast to floats, as code outside NumPy has it: no other scalar reaches it."""
+        """Return a fresh one behind a cast to floats, as code outside NumPy has it: no other scalar reaches it."""
         return black_box(self.fresh())
 
     @property
     def claims_a_gradient(self) -> bool:
-        """Whether the rule claims to be the gradient of its base's objective, rather than to leave lags out."""
+        """Return True if the rule claims to be the gradient of its base's objective, rather than to leave lags out."""
         exact = all(isinstance(claim, Exact) for claim in _declared(self.rule()).claims)
         return exact or self.base == "descent"
 
     def diff(self) -> str:
-        """The mistake as a unified diff against the shipped files."""
+        """Return the mistake as a unified diff against the shipped files."""
         return patched.diff(self.changes)
 
 
@@ -113,7 +113,7 @@ def build(
     networks: tuple[RecurrentNetwork, ...] = (),
     claims: tuple[Claim, ...] = (),
 ) -> Any:
-    """A rule from the changed source of a base; without changes, a copy of the base.
+    """Return a rule from the changed source of a base; without changes, a copy of the base.
 
     It can be pickled and named on the command line where `name` is a fault's id: gradcheck.faults.rules has it.
     """
@@ -131,7 +131,7 @@ def build(
 
 
 def black_box(rule: Any) -> Any:
-    """A rule that makes floats of its problem and calls another; it declares what the other does."""
+    """Return a rule that makes floats of its problem and calls another; it declares what the other does."""
 
     def cast(problem: Problem, **settings: int) -> Gradient:
         return run_rule(rule, problem.map(_floats), **settings)
@@ -152,6 +152,6 @@ def _declared(rule: Any) -> Declaration:
 
 
 def by_category(faults: tuple[Fault, ...]) -> Mapping[str, tuple[Fault, ...]]:
-    """The faults of each category, in order."""
+    """Return the faults of each category, in order."""
     categories = dict.fromkeys(fault.category for fault in faults)
     return {name: tuple(fault for fault in faults if fault.category == name) for name in categories}

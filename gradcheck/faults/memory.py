@@ -1,4 +1,4 @@
-"""What is kept from one call to the next, or shared with the caller: rules that are no functions of their problem."""
+"""Faults of memory: rules that keep state between calls, or share it with the caller."""
 
 from __future__ import annotations
 

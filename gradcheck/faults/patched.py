@@ -33,12 +33,12 @@ class Change:
 
 @functools.cache
 def source(module: str) -> str:
-    """The shipped text of a module of gradcheck.algorithms."""
+    """Return the shipped text of a module of gradcheck.algorithms."""
     return inspect.getsource(importlib.import_module(f"{_PACKAGE}.{module}"))
 
 
 def patched_source(module: str, changes: Sequence[Change]) -> str:
-    """The module's text with the changes made.
+    """Return the module's text with the changes made.
 
     Raises `GradcheckError` where a text to be replaced does not occur exactly once: the shipped rule has changed.
     """
@@ -55,7 +55,7 @@ def patched_source(module: str, changes: Sequence[Change]) -> str:
 
 
 def load(module: str, changes: Sequence[Change], name: str) -> ModuleType:
-    """A copy of the module with the changes made in it and in what it imports; `name` appears in tracebacks."""
+    """Return a copy of the module with the changes made in it and in what it imports; `name` appears in tracebacks."""
     made: dict[str, ModuleType] = {}
 
     def import_(target: str, scope: Any = None, names: Any = None, wanted: Any = (), level: int = 0) -> Any:
@@ -76,7 +76,7 @@ def load(module: str, changes: Sequence[Change], name: str) -> ModuleType:
 
 
 def diff(changes: Sequence[Change]) -> str:
-    """The changes as a unified diff against the shipped files, with three lines around each."""
+    """Return the changes as a unified diff against the shipped files, with three lines around each."""
     pieces: list[str] = []
     for module in dict.fromkeys(change.module for change in changes):
         pieces += difflib.unified_diff(

@@ -17,7 +17,7 @@ from ..reference.typing import Gradient
 
 
 def halves(problem: Problem) -> list[Problem]:
-    """The two sequences, or the one where T = 1."""
+    """Return the two sequences, or the one where T = 1."""
     middle = (problem.T + 1) // 2
     second = problem.replace(
         inputs=problem.inputs[middle:], targets=problem.targets[middle:], loss_weights=problem.loss_weights[middle:]
@@ -31,7 +31,7 @@ def risk(problem: Problem) -> Any:
 
 
 def mean_of_halves(problem: Problem) -> Gradient:
-    """The gradient of `risk`, from the reference."""
+    """Return the gradient of `risk`, from the reference."""
     total, *others = gradients = [lags.gradient(half) for half in halves(problem)]
     for gradient in others:
         total = {name: total[name] + gradient[name] for name in total}
@@ -39,7 +39,7 @@ def mean_of_halves(problem: Problem) -> Gradient:
 
 
 def over_halves(risk_gradient: Callable[..., Gradient]) -> Any:
-    """A rule: that risk gradient of the halves, each sequence's own by the shipped `bptt`."""
+    """Return a rule: that risk gradient of the halves, each sequence's own by the shipped `bptt`."""
 
     @rule(Equals(mean_of_halves), weighted=True)
     def risk_over_halves(problem: Problem) -> Gradient:

@@ -55,7 +55,7 @@ class Gathered:
 
 
 def covers_its_class(finding: Finding | None) -> bool:
-    """Whether a finding is a proof that covers every network of its class."""
+    """Return True if a finding is a proof that covers every network of its class."""
     return finding is not None and finding.evidence.status is Status.HOLDS and finding.evidence.covers is Covers.KIND
 
 

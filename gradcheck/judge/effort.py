@@ -1,4 +1,4 @@
-"""How far an audit goes."""
+"""Effort: the sizes of an audit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..reference.networks.base import Sizes
 
 @dataclass(frozen=True)
 class Effort:
-    """How far an audit goes: sizes of each kind of evidence."""
+    """Sizes of each kind of evidence in an audit."""
 
     formal_T: int = formal.LARGEST_T
     formal_shapes: tuple[tuple[int, int, int], ...] = formal.SHAPES

@@ -46,7 +46,7 @@ class Folder:
 
     @property
     def writable(self) -> bool:
-        """Whether what is put there is likely to be found again."""
+        """True if what is put there is likely to be found again."""
         with contextlib.suppress(OSError):
             self._make()
         return os.access(self.path, os.W_OK | os.X_OK)
@@ -96,7 +96,7 @@ def _remove_old(folder: Path) -> None:
 
 
 class Store(Protocol):
-    """Where references are kept; see `reference.ring.Store`."""
+    """Store of references; see `reference.ring.Store`."""
 
     def get(self, key: str) -> Any:
         """Return what is kept under the key, or None."""
@@ -110,7 +110,7 @@ _USED: ContextVar[Store | None] = ContextVar("gradcheck store", default=None)
 
 @contextlib.contextmanager
 def using(store: Store) -> Iterator[None]:
-    """A context in which references are kept in this store, not in the folder."""
+    """Open a context in which references are kept in this store, not in the folder."""
     token = _USED.set(store)
     try:
         yield

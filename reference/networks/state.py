@@ -1,4 +1,4 @@
-"""What a network computes, as a key: two networks that compare equal may compute something else.
+"""Key of what a network computes: two networks that compare equal may compute something else.
 
 A dataclass field with `compare=False`, an array in a closure, a method that was replaced and a network that was changed
 in place all leave `==` as it was. Whatever is kept for a network is kept under `state_of(network)` instead.

@@ -66,7 +66,7 @@ class Lost:
 
 
 class Store(Protocol):
-    """Where references are kept for all workers; see `reference.ring.Store`."""
+    """References, kept for all workers; see `reference.ring.Store`."""
 
     def get(self, key: str) -> Any:
         """Return what is kept under the key, or None."""
@@ -214,16 +214,16 @@ class _Guarded:
         self._pidfd = platform.open_pidfd(warden)
         self.signs: list[Any] = [control]
         self._status: int | None = None
-        self._told = False
+        self._over = False
 
     @property
     def alive(self) -> bool:
-        """Whether the warden has not told that the worker ended."""
-        return not self._told
+        """True until the warden says that the worker ended."""
+        return not self._over
 
     def status(self, seconds: float) -> int | None:
         """Return what the warden tells."""
-        if not self._told:
+        if not self._over:
             self._control.settimeout(seconds)
             try:
                 told = self._control.recv(64)
@@ -231,7 +231,7 @@ class _Guarded:
                 return None
             except OSError:
                 told = b""
-            self._told = True
+            self._over = True
             # A warden that is gone without a word was killed, and its worker with it.
             with contextlib.suppress(ValueError):
                 self._status = int(told or str(-signal.SIGKILL))
@@ -332,7 +332,7 @@ class _Fresh:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """True while it runs."""
         return self._process.poll() is None
 
     def status(self, seconds: float) -> int | None:

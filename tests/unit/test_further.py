@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradcheck.engine.spending import LONGEST, Account, Deadline
+from gradcheck.engine.further import LONGEST, Account, Deadline
 from gradcheck.evidence.base import Finding, not_run
 from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
 from gradcheck.reference.networks.base import Sizes

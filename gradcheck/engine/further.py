@@ -87,7 +87,7 @@ class Account:
 
     @property
     def text(self) -> str:
-        """What was added, such as: modular 12 (T up to 300, I up to 60)."""
+        """Text of what was added, such as: modular 12 (T up to 300, I up to 60)."""
         text = f"{self.plan.kind} {len(self.sizes) or len(self.spare)}"
         if not self.sizes:
             return text
