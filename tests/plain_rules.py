@@ -118,10 +118,6 @@ def whole_numbers(problem: Problem) -> Any:
     return {name: np.zeros(array.shape, dtype=int) for name, array in good(problem).items()}
 
 
-def objects(problem: Problem) -> Any:
-    return {name: array.astype(object) for name, array in good(problem).items()}
-
-
 def nones(problem: Problem) -> Any:
     return {name: np.full(array.shape, None) for name, array in good(problem).items()}
 

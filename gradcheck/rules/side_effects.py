@@ -94,6 +94,7 @@ class _Bytes(io.RawIOBase):
 
     def __init__(self) -> None:
         self.kept, self.total = bytearray(), 0
+        self._descriptor: int | None = None
 
     def readable(self) -> bool:
         return True
@@ -113,7 +114,16 @@ class _Bytes(io.RawIOBase):
 
     def fileno(self) -> int:
         """Return a descriptor for processes that the rule starts; what they write is not kept."""
-        return _null()
+        if self._descriptor is None:
+            self._descriptor = os.open(os.devnull, os.O_RDWR)
+        return self._descriptor
+
+    def release(self) -> None:
+        """Close the descriptor, if one was asked for."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):  # the rule may have closed it
+                os.close(self._descriptor)
+            self._descriptor = None
 
     def close(self) -> None:
         """Stay open: that a rule closes its standard output is no reason to lose what it printed."""
@@ -128,16 +138,6 @@ class _Text(io.TextIOWrapper):
 
 def _stream(raw: _Bytes) -> _Text:
     return _Text(raw, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[arg-type]
-
-
-_NULL: list[int] = []
-
-
-def _null() -> int:
-    """Return the descriptor of the null device, opened once."""
-    if not _NULL:
-        _NULL.append(os.open(os.devnull, os.O_RDWR))
-    return _NULL[0]
 
 
 def _silent(kind: str, flag: int) -> None:
@@ -176,7 +176,7 @@ class Surroundings:
         self._environment = dict(os.environ)
         self._threads = set(threading.enumerate())
         self._options = np.get_printoptions()
-        self._written, self._stdin = _Bytes(), sys.stdin
+        self._written, self._nothing, self._stdin = _Bytes(), _Bytes(), sys.stdin
         self._stack = contextlib.ExitStack()
         output = _stream(self._written)
         self._stack.enter_context(contextlib.redirect_stdout(output))
@@ -186,7 +186,7 @@ class Surroundings:
         self._warned = self._stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         self._filters = list(warnings.filters)
-        sys.stdin = _stream(_Bytes())
+        sys.stdin = _stream(self._nothing)
         self._handlers = self._handle_signals()
         self._timers = [(each, signal.getitimer(each), time.monotonic()) for each in _timers()]
         return self
@@ -210,6 +210,8 @@ class Surroundings:
                 self.changes.faults.append(f"left a change that cannot be undone ({type(failure).__name__})")
         self._stack.close()
         sys.stdin = self._stdin
+        self._written.release()
+        self._nothing.release()
         if imported:
             self.changes.faults.clear()
             self.changes.threads.clear()

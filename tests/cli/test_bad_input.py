@@ -132,7 +132,6 @@ RESULTS = [
     (plain_rules.strings, REFUTED, "for W; wanted float64", NOT_RUN),
     (plain_rules.nones, REFUTED, "dtype object with None in it for W; wanted float64", NOT_RUN),
     (plain_rules.whole_numbers, REFUTED, "its W has dtype int64; wanted float64", REFUTED),
-    (plain_rules.objects, REFUTED, "its W has dtype object; wanted float64", HOLDS),
     (plain_rules.not_a_number, REFUTED, "its V holds nan at [0, 0], where the gradient is finite", REFUTED),
     (plain_rules.infinite, REFUTED, "its V holds inf at [0, 0]", REFUTED),
     (plain_rules.raises, ERROR, "raises raised ValueError: no such luck (at T=5, I=4, D=2, K=3, ", NOT_RUN),
