@@ -1,1 +1,1 @@
-"""Counterexamples: found, shrunk, printed as a program, replayed, and diagnosed."""
+"""Search for counterexamples, and their shrinking, NumPy programs, replay and diagnosis."""

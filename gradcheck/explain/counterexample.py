@@ -1,7 +1,7 @@
-"""A search for a small problem on which a claim is false, and its record with a NumPy program.
+"""Search for a small problem on which a claim is false, and the counterexample's record with a NumPy program.
 
-Hypothesis looks for it and shrinks it: few steps, few units, small integers and halves. Before it counts it is tried
-again, so that a rule whose answers change between calls is called that.
+Hypothesis draws and shrinks the problem to few steps, few units, small integers and halves. The rule is called again
+on the result, so that changing answers are reported as such.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ SMALL = Sizes(4, 3, 2, 2)
 
 
 def find(case: Case, witness: Witness) -> Violation | None:
-    """Return the smallest certified violation that the search finds, starting from where one was seen.
+    """Search for the smallest certified violation, starting from a witness.
 
-    Sizes up to those of the witness come first, so that a claim seen to fail in one step is shown to fail in one.
+    Sizes up to those of the witness come first: if the claim failed in one step, the counterexample has one step.
 
     Args:
-        case: The rule and its claim; the network is the witness's.
-        witness: Where the claim was seen to fail.
+        case: The rule and its claim. The witness's network replaces the case's.
+        witness: The network, sizes and settings at which the claim failed.
 
     Returns:
         The violation, or None if the search finds none.
 
     Raises:
-        AnswersChange: The rule is right on the problem that was found when it is called there again.
+        AnswersChange: The rule is right when called again on the violating problem.
     """
     case = dataclasses.replace(case, network=witness.network)
     found = _found(case, witness)
@@ -59,9 +59,17 @@ def find(case: Case, witness: Witness) -> Violation | None:
 
 
 def confirm(case: Case, found: Violation, *, floats: bool = False) -> None:
-    """Raise `AnswersChange` unless the violation is seen each time when its problem is tried again.
+    """Call the rule again on the violating problem, and raise if the violation does not recur.
 
-    An uneven number of calls, so that a rule that is wrong at every other call is seen to be.
+    Two consecutive checks make one call each, so that a rule that is wrong at every other call is caught.
+
+    Args:
+        case: The rule and its claim.
+        found: The violation to confirm.
+        floats: Compare floats alone.
+
+    Raises:
+        AnswersChange: The rule is right on the problem in one of the calls.
     """
     trial = Trial(found.problem, found.settings)
     for floats_alone in (floats, True, True, floats):
@@ -70,7 +78,16 @@ def confirm(case: Case, found: Violation, *, floats: bool = False) -> None:
 
 
 def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
-    """Return the violation on the simplest problem that still shows it, at the same settings or of fewer steps."""
+    """Shrink the problem of a violation.
+
+    Args:
+        case: The rule and its claim.
+        found: The violation to shrink.
+        floats: Compare floats alone.
+
+    Returns:
+        The violation on the simplest problem, at its settings or at others that the rule allows there.
+    """
     seen = [found]
 
     def violates(problem: Problem) -> bool:
@@ -87,11 +104,11 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
 
 
 def _found(case: Case, witness: Witness) -> Violation | None:
-    """Search small problems drawn entry by entry, then lively ones of as few steps as the first that was seen."""
+    """Search small problems drawn entry by entry, then lively ones with as few steps as the shortest violation."""
     shortest = _shortest(case, witness)
     steps = shortest.problem.T if shortest else 1
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
-    examples = 300 if steps <= SMALL.T else 60  # what takes more steps on a lively problem rarely takes fewer
+    examples = 300 if steps <= SMALL.T else 60  # elementwise draws rarely need fewer steps than lively ones
     for most in dict.fromkeys((within, SMALL)):
         small = _search(case, _elementwise(case, most), examples, witness)
         if small:
@@ -99,13 +116,13 @@ def _found(case: Case, witness: Witness) -> Violation | None:
     if shortest is None:
         return _search(case, _by_size(case, witness.sizes, 1), 80, witness)
     sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness) or shortest
-    if sized.problem.T > 2 * SMALL.T:  # few of the numbers that are drawn carry anything over so many steps
+    if sized.problem.T > 2 * SMALL.T:  # few elementwise draws carry a signal over so many steps
         return sized
     return _search(case, _elementwise(case, sized.problem.sizes), 120, witness) or sized
 
 
 def _shortest(case: Case, witness: Witness) -> Violation | None:
-    """Return the violation on as few last steps of the witness's problem as still show it, by bisection."""
+    """Bisect for the fewest last steps of the witness's problem that still show the violation."""
     problem = witness.problem
     if problem is None:
         problem = lively_problem(case.network, witness.sizes, case.seed, weighted=case.weighted)
@@ -134,7 +151,7 @@ def _elementwise(case: Case, most: Sizes) -> st.SearchStrategy[Trial]:
 
 
 def _by_size(case: Case, most: Sizes, least: int) -> st.SearchStrategy[Trial]:
-    """Return lively problems of sizes up to `most`, and of at least so many steps."""
+    """Return lively problems of sizes up to `most`, with at least `least` steps."""
     from_here = Sizes(least, 1, 1, 1)
     return _tried(case, strategies.lively_problems(case.network, most, least=from_here, weighted=case.weighted))
 
@@ -159,6 +176,9 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
     Args:
         case: The rule and its claim.
         found: The violation, on the network of its problem.
+
+    Returns:
+        The counterexample, with all numbers as text.
     """
     by = "the distance from the true value's ball exceeds what rounding allows"
     if found.on_balls:
@@ -193,7 +213,19 @@ def counterexample(case: Case, found: Violation) -> Counterexample:
 
 
 def as_fraction(claim: Claim, problem: Problem, entry: str, ball: Any) -> str:
-    """Return the true entry as a fraction: its ball's value if that has no width, else computed on rationals; or ""."""
+    """Return the true entry as a fraction.
+
+    A ball of radius 0 gives the fraction itself; otherwise the claim is evaluated on rationals.
+
+    Args:
+        claim: The claim, bound to its settings.
+        problem: The problem of the counterexample.
+        entry: The name of the entry, such as R[0,1].
+        ball: The ball of the true entry.
+
+    Returns:
+        The fraction as text, or "" if the entry is not rational or is too large to print.
+    """
     if ball.is_finite() and ball.is_exact():
         mantissa, exponent = map(int, ball.man_exp())
         return str(flint.fmpq(mantissa) * flint.fmpq(2) ** exponent) if abs(exponent) < 256 else ""
@@ -208,7 +240,14 @@ def as_fraction(claim: Claim, problem: Problem, entry: str, ball: Any) -> str:
 
 
 def as_text(value: Any) -> Any:
-    """Return nested dicts and lists with every number as the text that reads back to it."""
+    """Return nested dicts and lists with every number as text.
+
+    Args:
+        value: A number, or nested dicts and lists of numbers.
+
+    Returns:
+        The same nest, with text that reads back to the exact number.
+    """
     if isinstance(value, dict):
         return {k: as_text(v) for k, v in value.items()}
     if isinstance(value, list):

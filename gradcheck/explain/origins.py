@@ -1,4 +1,4 @@
-"""Expressions and imports by which a program gets a network, a rule or a function of the author's."""
+"""Expressions and imports that give a printed program its network, or a user's rule or function."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ LOSSES = {
 
 
 def shipped(network: RecurrentNetwork) -> bool:
-    """Return whether a network is one of the shipped two as they are; what derives from them may step otherwise."""
+    """Return whether a network is exactly a shipped one.
+
+    Args:
+        network: The network.
+
+    Returns:
+        True for `Network` and `ContextNetwork` of known functions; False for subclasses, which may step otherwise.
+    """
     if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
         return False
     f, g, loss = network.activation, network.head.output.name, network.head.loss.name
@@ -39,7 +46,14 @@ def shipped(network: RecurrentNetwork) -> bool:
 
 
 def constructor(network: Any) -> str | None:
-    """Return an expression that makes this network again from its class, tried; None where none is found."""
+    """Find an expression that rebuilds the network from its class.
+
+    Args:
+        network: The network.
+
+    Returns:
+        The expression, checked by evaluation, or None.
+    """
     kind = type(network)
     tried = [repr(network), f"{kind.__qualname__}()"]
     with contextlib.suppress(AttributeError):
@@ -53,12 +67,26 @@ def constructor(network: Any) -> str | None:
 
 
 def parts(network: Any) -> str:
-    """Return the names of f, g and L as they are handed to `Network`."""
+    """Return the arguments of `Network` as source.
+
+    Args:
+        network: The network.
+
+    Returns:
+        The names of f, g and L, quoted and separated by commas.
+    """
     return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
 
 
 def importable(module_name: str) -> str | None:
-    """Return the name that imports the module in another program; a file loaded by its path has its stem."""
+    """Return the name under which another program imports a module.
+
+    Args:
+        module_name: The name of the module in this process.
+
+    Returns:
+        The name, which is the stem of the file for a module loaded from a path; or None.
+    """
     name = module_name.removeprefix("_gradcheck_")
     if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
         return None
@@ -66,7 +94,16 @@ def importable(module_name: str) -> str | None:
 
 
 def importing(module_name: str, qualname: str, wanted: Any) -> list[str] | None:
-    """Return lines after which `qualname` is `wanted`; None where it cannot be imported by a name of its own."""
+    """Return the import lines that bind `wanted` to its qualified name, or None if it has no importable name.
+
+    Args:
+        module_name: The name of the module in this process.
+        qualname: The qualified name within the module.
+        wanted: The object that the name must refer to.
+
+    Returns:
+        Lines of source, with an extension of `sys.path` where the module needs it.
+    """
     module, name = sys.modules.get(module_name), importable(module_name)
     found: Any = module
     for part in qualname.split("."):

@@ -1,9 +1,9 @@
-"""A counterexample as a NumPy program that needs nothing else, but a user's own network where it has to be imported.
+"""Printing of a counterexample as a standalone NumPy program.
 
-The true entry comes from the forward pass alone, by the complex step (Squire and Trapp 1998): the
-parameter's entry is moved by 1e-30 i in the uses that the claim counts, and the loss's imaginary
-part is read off, without any difference to cancel. A program for a user's own network is run before it is printed,
-and printed only if it finds the true entry.
+The program imports nothing but NumPy, and a user's own network if its source cannot be inlined. It computes the true
+entry from the forward pass alone, by the complex step (Squire and Trapp 1998): it moves the parameter's entry by
+1e-30 i in the uses that the claim counts, and reads off the imaginary part of the loss. No difference cancels. A
+program for a user's own network is run first, and printed only if it finds the true entry.
 """
 
 from __future__ import annotations
@@ -42,18 +42,27 @@ def _keeps(claim: Claim) -> str | None:
 
 
 WIDTH = 80
-"""Columns of a program, but for what cannot be broken: a user's own source, a long path."""
+"""Columns of a program. A user's own source and long paths may exceed it."""
 
 
 def array_lines(before: str, array: Any, after: str = "") -> list[str]:
-    """Lines that give the array between two texts, on one line or with as many whole rows to a line as fit."""
+    """Format an array as source, on one line or with as many whole rows per line as fit in `WIDTH`.
+
+    Args:
+        before: The text before the array, with its indent.
+        array: The array, of any shape.
+        after: The text after the array.
+
+    Returns:
+        Lines of source.
+    """
     values = np.asarray(array, dtype=float).tolist()
     line = f"{before}np.array({values!r}){after}"
     if len(line) <= WIDTH or not isinstance(values, list):
         return [line]
     indent = " " * (len(before) - len(before.lstrip()) + 4)
     most = WIDTH - len(indent)
-    # A no-break space keeps the numbers of a row together.
+    # A no-break space keeps the numbers of a row on one line.
     rows = [text if len(text) > most else text.replace(" ", "\xa0") for text in (f"{row!r}," for row in values)]
     filled = textwrap.wrap(" ".join(rows), most, break_long_words=False, break_on_hyphens=False)
     close = f"{indent[4:]}]){after}"
@@ -61,7 +70,7 @@ def array_lines(before: str, array: Any, after: str = "") -> list[str]:
 
 
 def _code(line: str, before: str = "") -> list[str]:
-    """A statement on as many lines as it needs, each after `before`; one line where a break would change it."""
+    """Wrap a statement, with `before` in front of each line; leave it on one line if a break would change it."""
     wrapped = textwrap.wrap(
         line, WIDTH - len(before), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
@@ -75,9 +84,21 @@ def _code(line: str, before: str = "") -> list[str]:
 def snippet(
     case: Case, problem: Problem, settings: Settings, entry: str, got: str, expected: str, *, dtype: str = "float64"
 ) -> str:
-    """The program; where it cannot compute the true entry from a forward pass, it states it and says so.
+    """Return the program of a counterexample.
 
-    dtype: the format that the rule was given; both formats carry the program's numbers exactly.
+    A program that cannot compute the true entry from a forward pass states the entry, with the reason.
+
+    Args:
+        case: The rule and its claim.
+        problem: The problem of the counterexample.
+        settings: The rule's keyword arguments.
+        entry: The name of the wrong entry, such as R[0,1].
+        got: The rule's number.
+        expected: The true number.
+        dtype: The format of the rule's inputs. Both formats hold the program's numbers exactly.
+
+    Returns:
+        The source of the program.
     """
     network, claim = problem.network, case.claim.bind(settings)
     name, index = _place(entry)
@@ -85,13 +106,15 @@ def snippet(
     head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
-        *comment(f"What {case.rule.name}({called})[{name!r}][{index or '()'}] was:"),
+        *comment(f"The result of {case.rule.name}({called})[{name!r}][{index or '()'}]:"),
         f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
         *_code(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
     ]
     if keeps is None:
-        why = comment("What the rule was claimed to return, to 20 digits; the claim is about another rule, not a loss.")
+        why = comment(
+            "The number that the rule claims to return, to 20 digits. The claim is about another rule, not a loss."
+        )
     elif shipped(network):
         return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
     else:
@@ -102,8 +125,8 @@ def snippet(
             if _shows(program, network, expected, got):
                 return program
         why = comment(
-            "Both numbers are what the audit found. To recompute the true one, run the forward pass of the network's "
-            "own source with these numbers: it could not be inlined or imported here."
+            "Both numbers are from the audit, since the network's source could not be inlined or imported here. "
+            "To recompute the true one, run the network's own forward pass on these numbers."
         )
     true = f"true = {_literal(expected)}  # {entry}"
     return _text(["import numpy as np", "", *head, *why, true, *tail])
@@ -114,14 +137,21 @@ def _text(lines: list[str]) -> str:
 
 
 def comment(text: str) -> list[str]:
-    """Lines of a comment, whatever names and reprs hold."""
+    """Wrap text as lines of a comment.
+
+    Args:
+        text: The text. Its line breaks become spaces.
+
+    Returns:
+        Lines of at most `WIDTH` columns, unless a word is longer.
+    """
     return textwrap.wrap(
         " ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
     )
 
 
 def _place(entry: str) -> tuple[str, str]:
-    """("R", "0,1") of R[0,1]."""
+    """Split the name of an entry: R[0,1] into ("R", "0,1")."""
     name, _, index = entry.partition("[")
     return name, index.rstrip("]")
 
@@ -138,7 +168,7 @@ def _numbers(problem: Problem) -> list[str]:
         for key, value in parameters.items():
             lines += array_lines(f"{key} = ", value)
         lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
-    else:  # whose parameters may be called anything
+    else:  # a user's parameters may have any name
         lines.append("parameters = {")
         for key, value in parameters.items():
             lines += array_lines(f"    {key!r}: ", value, ",")
@@ -152,7 +182,7 @@ def _numbers(problem: Problem) -> list[str]:
 
 
 def _nest_lines(before: str, nest: Any, after: str = "") -> list[str]:
-    """Return lines that give a nest of arrays between two texts."""
+    """Format a nest of arrays as source between two texts."""
     parts = children(nest)
     if parts is None:
         return array_lines(before, nest, after)
@@ -213,7 +243,10 @@ def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
 
 
 def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
-    """Ways to have a user's network in a program: lines at its top, and lines that make `network`; unchecked."""
+    """Return the ways to give a program the user's network, unchecked: inline source first, then an import.
+
+    Each way is a pair: the lines at the program's top, and the lines that make `network`.
+    """
     kind, made = type(network), constructor(network)
     if made is None:
         return []
@@ -231,7 +264,7 @@ def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
 
 
 def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> bool:
-    """Whether the program runs, and its true entry is the one expected, far closer than what it is to tell apart."""
+    """Return whether the program runs and finds the expected entry, to a tenth of the gap that it is to show."""
     space: dict[str, Any] = {}
     module, path = type(network).__module__, list(sys.path)
     name = importable(module)
@@ -252,12 +285,12 @@ def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> 
 
 
 def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str, dtype: str) -> list[str]:
-    """Lines, as comments, that run the rule itself on these numbers."""
+    """Return commented-out lines that run the rule itself on these numbers."""
     rule, network, target = case.rule, problem.network, case.rule.target
     module, _, qualname = rule.origin.partition(":")
     bound = target if isinstance(target, functools.partial) else None
     imports = importing(module, qualname, bound.func if bound else target)
-    where = "" if imports else f", where {qualname} is the rule under audit: it has no name to import it by"
+    where = "" if imports else f", with {qualname} as the audited rule, which cannot be imported by name"
     imports = list(imports or [])
     if shipped(network):
         given = f"gradcheck.{type(network).__name__}({parts(network)})"

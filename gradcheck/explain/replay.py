@@ -1,8 +1,8 @@
-"""A saved counterexample, run again: the comparison, and the record of what it shows.
+"""Replay of a saved counterexample, and the record of its result.
 
-The rule runs on floats, and each entry of each parameter is judged against the ball of its true value and its derived
-rounding allowance, as in an audit; not only the entry that was wrong. `gradcheck.replay` runs this in a process of its
-own; see `engine.replay`.
+The rule runs on floats. As in an audit, every entry of every parameter is compared with the ball of its true value,
+within its derived allowance, not only the entry that was wrong. `gradcheck.replay` runs this in a separate process; see
+`engine.replay`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WIDTH, _COLUMN, _NAMED = 80, 14, 6
 
 
 class Outcome(enum.Enum):
-    """The result of a replay. The value says what it means."""
+    """The result of a replay; each value is its meaning."""
 
     STILL_WRONG = "an entry is provably further from its true value than rounding allows"
     FIXED = "every entry of every parameter is within what rounding allows of its true value"
@@ -117,7 +117,16 @@ class Replay:
 
 
 def check_settings(rule: Rule, problem: Problem, settings: Settings) -> None:
-    """Raise `GradcheckError` where the rule does not take these keyword arguments."""
+    """Check that the rule accepts the case's keyword arguments.
+
+    Args:
+        rule: The rule.
+        problem: The problem of the case.
+        settings: The keyword arguments.
+
+    Raises:
+        GradcheckError: The rule does not accept them.
+    """
     try:
         inspect.signature(rule.function).bind(problem, **settings)
     except TypeError as error:
@@ -130,7 +139,7 @@ def check_settings(rule: Rule, problem: Problem, settings: Settings) -> None:
 
 
 def compared(rule: Rule, claim: Claim, problem: Problem, settings: Settings, before: tuple[str, str]) -> Replay:
-    """Run the rule on the problem and compare every entry with what is claimed.
+    """Run the rule on the problem and compare every entry with the claimed gradient.
 
     Args:
         rule: The rule.
@@ -138,6 +147,9 @@ def compared(rule: Rule, claim: Claim, problem: Problem, settings: Settings, bef
         problem: The problem of the case, in float64.
         settings: The rule's keyword arguments.
         before: The case's entry, and the rule's number when the case was saved.
+
+    Returns:
+        The record of the replay; its outcome is ERROR if the rule fails.
 
     Raises:
         GradcheckError: The problem has no such entry.

@@ -1,8 +1,8 @@
-"""A problem made simpler step by step while something stays true of it: fewer steps and units, zeros, integers.
+"""Greedy shrinking of a problem that keeps a property: fewer steps and units, more zeros, smaller integers.
 
-Hypothesis shrinks what it draws; this takes over where it stops, and where a problem was not drawn at all. A
-simpler problem costs less: sizes first, then entries that are not zero, then entries that are no small integer. Each
-move that keeps the property and costs less is made, until none does or enough problems were tried.
+It continues where Hypothesis stops, and also shrinks problems that were not drawn. A simpler problem has a lower cost:
+sizes count first, then nonzero entries, then entries that are no small integer. The loop makes each move that keeps
+the property and lowers the cost, until no move is left or the budget is spent.
 """
 
 from __future__ import annotations
@@ -22,13 +22,19 @@ from ..reference.typing import Array
 Move: TypeAlias = Callable[[Problem], Problem]
 
 _MARKS = {"I": 1009, "D": 1013, "K": 1019}
-"""Sizes that tell the axes of a network's arrays apart."""
+"""Distinct sizes, by which the axes of a network's arrays are recognised."""
 
 
 def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 100_000) -> Problem:
-    """The simplest problem that is reached from `problem`, of which `holds` is true, by moves that keep it true.
+    """Shrink a problem while a property holds.
 
-    work: how many products may be spent on trying, so that large problems are tried less often.
+    Args:
+        problem: The problem to start from, which has the property.
+        holds: The property.
+        work: The budget, in products. Larger problems use more of it per try.
+
+    Returns:
+        The simplest problem reached, or `problem` itself if no move keeps the property.
     """
     tried: set[tuple[bytes, ...]] = set()
     before = None
@@ -39,7 +45,10 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 
                 return problem
             try:
                 candidate = move(problem)
-            except (GradcheckError, IndexError):  # targets that the loss is not defined on; what is gone by now
+            except (
+                GradcheckError,
+                IndexError,
+            ):  # targets outside the loss's domain; an index removed by an earlier move
                 continue
             key = tuple(array.tobytes() + bytes(array.shape) for array in candidate.arrays().values())
             if key not in tried and cost(candidate) < cost(problem):
@@ -51,12 +60,20 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 
 
 
 def _products(sizes: Sizes) -> int:
-    """What it takes to try a problem, roughly: the products of a pass through it, and some for the way there."""
+    """Estimate the work of one try in products: a constant overhead, and a pass through the problem."""
     return 500 + sizes.T * sizes.I * (sizes.I + sizes.D + sizes.K)
 
 
 def cost(problem: Problem) -> tuple[float, ...]:
-    """What is least for the simplest problem: T and I, then D and K, then what is in it."""
+    """Return the cost that shrinking lowers, compared left to right.
+
+    Args:
+        problem: Any problem.
+
+    Returns:
+        T + I, D + K, the number of nonzero entries, and the complexity of all entries. Loss weights count as their
+        distance from 1.
+    """
     sizes = problem.sizes
     values = [problem.loss_weights - 1, *(a for n, a in problem.arrays().items() if n != "loss_weights")]
     entries = np.concatenate([value.reshape(-1) for value in values])
@@ -69,13 +86,13 @@ def cost(problem: Problem) -> tuple[float, ...]:
 
 
 def _digits(value: float) -> float:
-    """0 for 0, 1 for 1, a little more for -1 and larger integers, then by the denominator."""
+    """Return the complexity of a number: 0 for 0, 1 for 1, more for -1 and larger integers, most for fractions."""
     numerator, denominator = value.as_integer_ratio()
     return 0.0 if not value else min(abs(numerator), 2**60) + 0.5 * (value < 0) + 4.0 * (denominator.bit_length() - 1)
 
 
 def _moves(problem: Problem) -> Iterator[Move]:
-    """Moves for problems up to the size of this one: runs of zeros, then sizes, then numbers one by one."""
+    """Yield moves for problems up to this one's size: runs of zeros, then smaller sizes, then single numbers."""
     arrays = problem.arrays()
     for name, array in arrays.items():
         for part in _parts(array.size):
@@ -92,7 +109,7 @@ def _moves(problem: Problem) -> Iterator[Move]:
 
 
 def _parts(size: int) -> Iterator[slice]:
-    """All of it, its halves, their halves, down to single entries."""
+    """Yield the slices of an array of `size` entries: the whole, its halves, their halves, down to single entries."""
     width = size
     while width:
         yield from (slice(start, start + width) for start in range(0, size, width))
@@ -109,7 +126,7 @@ def _without_step(problem: Problem, t: int) -> Problem:
 
 
 def _without(problem: Problem, letter: str, index: int) -> Problem:
-    """The problem without one of its units, inputs or outputs."""
+    """Return the problem without one of its units, inputs or outputs."""
     network, marks = problem.network, Sizes(1, **_MARKS)
 
     def cut(array: Array, shape: tuple[int, ...]) -> Array:
@@ -130,7 +147,7 @@ def _without(problem: Problem, letter: str, index: int) -> Problem:
 
 
 def _with(problem: Problem, name: str, part: slice, value: float) -> Problem:
-    """The problem with a part of one array, counted as it is stored, set to one value."""
+    """Return the problem with part of one array, indexed as flattened, set to one value."""
 
     def put(array: Array) -> Array:
         flat = array.reshape(-1).copy()

@@ -1,7 +1,7 @@
-"""Certified violations: a claim that is false on one problem, beyond all that rounding can explain.
+"""Certified violations of a claim on one problem, beyond anything that rounding can explain.
 
-The comparison certifies it, however the problem was found: disjoint balls for a rule that runs on balls; for one that
-only runs on floats, a distance from the true value's ball beyond the derived rounding allowance.
+The certificate is independent of the search. For a rule that runs on balls, it is a pair of disjoint balls; for a
+black box, a distance from the true value's ball beyond the derived allowance.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from ..reference.problem import Problem
 from ..rules.call import RuleFailed, WrongResult
 
 BITS = 256
-"""Precision of the balls that are compared."""
+"""Precision of the compared balls, in bits."""
 
 
 @dataclass(frozen=True)
 class Violation:
-    """A certified violation, as floats show it.
+    """A certified violation, with its numbers in floats.
 
     Attributes:
         problem: The problem on which the claim is false.
-        settings: The settings that the rule was run with.
+        settings: The rule's keyword arguments.
         entry: The name of the wrong entry, such as R[0,1].
         expected: The ball of its true value.
         got: The float that the rule returned, as text.
         gap: The ball of the distance between the two.
-        allowance: What rounding may do to the entry.
+        allowance: The most that rounding may change the entry.
         on_balls: Whether the rule's own ball and the true value's are disjoint too.
         dtype: The format of the floats.
     """
@@ -55,14 +55,14 @@ class Violation:
 
 @dataclass(frozen=True)
 class Trial:
-    """A problem with the settings to run the rule at."""
+    """A problem, with the keyword arguments to run the rule with."""
 
     problem: Problem
     settings: Settings
 
 
 class AnswersChange(GradcheckError):
-    """A rule was seen to be wrong on a problem, and to be right there when it was called again."""
+    """Error for a rule that is wrong on a problem, and right there when called again."""
 
     cause = Cause.KEEPS_STATE
 
@@ -80,17 +80,20 @@ class AnswersChange(GradcheckError):
 
 
 def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "float64") -> Violation | None:
-    """Return the certified violation of the case's claim on one problem, or None.
+    """Check the case's claim on one problem.
 
-    A rule that runs on balls must violate it there, where nothing rounds, and on floats, beyond what rounding
-    allows: so neither a constant such as 1/3, rounded before any scalar sees it, nor an operation that another
-    scalar carries out differently can refute a rule.
+    A rule that runs on balls must violate the claim twice: on balls, where nothing rounds, and on floats, beyond the
+    allowance. Neither a constant such as 1/3, rounded before any scalar sees it, nor an operation that differs
+    between scalars can then refute a rule.
 
     Args:
         case: The rule and its claim.
         trial: The problem and the settings.
         floats: Compare floats alone.
         dtype: The format of the floats.
+
+    Returns:
+        The certified violation, or None.
     """
     claim = case.claim.bind(trial.settings)
     if not floats:

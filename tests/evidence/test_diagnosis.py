@@ -15,7 +15,7 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.target import expected
 from gradcheck.explain import diagnosis
 from gradcheck.explain.diagnosis import decomposition, diagnose, differences, factors, relations
-from gradcheck.explain.diagnosis.comparison import ground
+from gradcheck.explain.diagnosis.comparison import compare
 from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
 from gradcheck.problems.lively import lively_problem, telling_problems
@@ -48,10 +48,10 @@ FACTS = {
     "last step missing": "V counts the loss at step T not at all",
     "loss at the last step only": "W counts the loss at every step but step T not at all",
     "initial state left out of dR": "R counts the parameters' use at step 1 not at all",
-    "wrong if T > I": "It is wrong just where T > I",
-    "wrong if T is even": "It is wrong just where T is even",
-    "wrong if K = 1": "It is wrong just where K = 1",
-    "wrong if D > I": "It is wrong just where D > I",
+    "wrong if T > I": "It is wrong exactly where T > I",
+    "wrong if T is even": "It is wrong exactly where T is even",
+    "wrong if K = 1": "It is wrong exactly where K = 1",
+    "wrong if D > I": "It is wrong exactly where D > I",
     "scale 1 + 1e-9": "R equals the reference but for a constant factor, 1.000000001 on floats",
 }
 
@@ -262,13 +262,13 @@ def test_a_mistake_in_float32_is_found_within_its_rounding() -> None:
     for rule in (in_float32(wrong), lambda problem: wrong(problem.astype(np.float32))):
         said = told(rule)
         assert "that of the fault 'r-transposed-in-recursion'" in said, said
-    assert told(in_float32(wrong)).startswith("All numbers that it returns are float32's, so each is allowed")
+    assert told(in_float32(wrong)).startswith("All numbers that it returns are float32 numbers")
 
 
 def test_a_claim_about_lags_is_the_measure() -> None:
     """Full BPTT is no truncation: what it counts too much is said against the claim, not against the gradient."""
     case = Case(as_rule(made("full")), Truncated(2), Network())
-    found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+    found = compare(case, {}, lively_problem(Network(), SEEN, 0))
     assert found is not None
     relation = relations.relation(found)
     assert relation is not None and relation.fulfils == Exact()
@@ -288,7 +288,7 @@ def test_points_tell_a_candidate_from_one_that_is_off_in_one_path() -> None:
     rule = made("truncated", WRONG["truncated at 1"])
     for kind in (rule, as_black_box(rule)):
         case = Case(as_rule(kind), Exact(), Network())
-        found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+        found = compare(case, {}, lively_problem(Network(), SEEN, 0))
         assert found is not None and set(found.wrong) == {"W", "R"}
         assert found.matched(lambda problem: expected(Truncated(1), problem)) == {"W", "R", "V"}
         assert found.matched(lambda problem: expected(Truncated(2), problem)) == {"V"}
@@ -308,7 +308,7 @@ def test_a_truncation_under_another_rules_claim_is_called_that(kind: Callable[[A
         return expected(Exact(), problem.replace(initial_state=0 * problem.initial_state))
 
     rule = kind(lambda problem: expected(Truncated(tau), problem))
-    found = ground(Case(as_rule(rule), Equals(from_zeros), Network()), {}, lively_problem(Network(), SEEN, 0))
+    found = compare(Case(as_rule(rule), Equals(from_zeros), Network()), {}, lively_problem(Network(), SEEN, 0))
     assert found is not None
     relation = relations.relation(found)
     assert relation is not None and relation.fulfils == Truncated(tau)
@@ -332,7 +332,7 @@ def _by_differences(step: float) -> Any:
 @pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6])
 def test_difference_quotients_are_called_that(step: float) -> None:
     case = Case(as_rule(_by_differences(step)), Exact(), Network())
-    found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+    found = compare(case, {}, lively_problem(Network(), SEEN, 0))
     assert found is not None
     quotients = differences.differences(found)
     assert quotients is not None and 0.09 < quotients.step / step < 11
@@ -343,13 +343,13 @@ def test_difference_quotients_are_called_that(step: float) -> None:
 @pytest.mark.parametrize("name", ["scale 2", "truncated at 1", "float32"])
 def test_other_errors_are_no_differences(name: str) -> None:
     rule = in_float32(made("right")) if name == "float32" else as_black_box(made(name, WRONG[name]))
-    found = ground(Case(as_rule(rule), Exact(), Network()), {}, lively_problem(Network(), SEEN, 0))
+    found = compare(Case(as_rule(rule), Exact(), Network()), {}, lively_problem(Network(), SEEN, 0))
     assert found is None or differences.differences(found) is None
 
 
 def test_coefficients_are_solved_for_and_checked() -> None:
     case = Case(as_rule(made("last step missing", WRONG["last step missing"])), Exact(), Network())
-    found = ground(case, {}, lively_problem(Network(), SEEN, 0))
+    found = compare(case, {}, lively_problem(Network(), SEEN, 0))
     assert found is not None
     sums = decomposition.decompose(found, "R")
     assert sums is not None and all(

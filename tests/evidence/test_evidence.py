@@ -239,7 +239,7 @@ def from_the_rule(snippet: str) -> float:
         ("Two(2.0)", "class Two:"),
         ("Twice()", "from own_network import Twice"),
         ("Twice('softplus')", ""),
-        ("Hidden(2.0)", "# Both numbers are what the audit found"),
+        ("Hidden(2.0)", "# Both numbers are from the audit"),
     ],
 )
 def test_a_program_computes_both_numbers(own: Any, network: str, computes: str, tmp_path: Path) -> None:

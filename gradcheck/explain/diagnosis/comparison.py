@@ -1,4 +1,4 @@
-"""What a diagnosis stands on: points at which a rule differs from its claim, on residues or on floats."""
+"""Points at which a rule differs from its claim, on residues or on floats: the data of a diagnosis."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ from ...reference.problem import Problem
 from .points import SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, wrong_at
 
 _MOST = 3000
-"""Steps times units squared of a counterexample beyond which residues take too long, and floats are compared."""
+"""Largest T * I**2 of a counterexample that is compared on residues; larger ones are compared on floats."""
 
 Make = Callable[[Sizes, int], Point]
-"""A point of these sizes, from a seed."""
+"""Constructor of a point of given sizes from a seed."""
 
 
 @dataclass(frozen=True)
-class Ground:
-    """The points of one diagnosis, which parameters are wrong on them, and how to make more of them.
+class Comparison:
+    """The points of one diagnosis, the parameters that are wrong there, and constructors of more points.
 
-    seen: the sizes of the counterexample. on_floats: a point of that problem. The points at which the rule is wrong
-    come first.
+    Attributes:
+        points: The points; those at which the rule is wrong come first.
+        wrong: The names of the wrong parameters.
+        claim: The claim, bound to the settings.
+        settings: The rule's keyword arguments.
+        seen: The sizes of the counterexample.
+        make: Constructor of further points of the same kind.
+        on_floats: Constructor of a float point from a problem.
     """
 
     points: tuple[Point, ...]
@@ -45,25 +51,34 @@ class Ground:
         return all(point.exact for point in self.points)
 
     def matched(self, candidate: Candidate) -> set[str]:
-        """The parameters in which the rule gives what the candidate does, in every entry of every point."""
+        """Return the parameters in which rule and candidate agree in every entry of every point."""
         return matched(self.points, candidate)
 
     def entries(self, names: Iterable[str]) -> int:
-        """How many entries of these parameters the points have together."""
+        """Count the entries of these parameters over all points."""
         return sum(np.size(point.result[name]) for point in self.points for name in names)
 
     def place(self, names: Iterable[str]) -> str:
-        """At how many entries of how many points something was checked, in words."""
+        """Return in words the number of entries and points at which a fact was checked."""
         kind = "random points of a finite field" if self.exact else "problems, within rounding"
         return f"all {self.entries(names)} entries of {len(self.points)} {kind}"
 
 
-def ground(case: Case, settings: Settings, seen: Problem, dtype: str = "float64") -> Ground | None:
-    """Points at which the rule differs from the claim: residues if it does there, or else floats; None for neither.
+def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64") -> Comparison | None:
+    """Compare the rule with its claim, on residues if it differs there, else on floats.
 
-    seen: the problem of the counterexample, which is among the float points; where it is the only one of them at
-    which the rule is wrong, problems of special values are too. dtype: of the counterexample. A rule that returns
-    numbers of float32 alone, whatever their dtype, is allowed its rounding, if it is wrong beyond that too.
+    The float points include the counterexample. If the rule is wrong only there, problems of special values join
+    them. A rule that returns only float32 numbers, in any dtype, is allowed the rounding of float32 if it is wrong
+    beyond that too.
+
+    Args:
+        case: The rule and its claim.
+        settings: The rule's keyword arguments on the counterexample.
+        seen: The problem of the counterexample.
+        dtype: The format of the counterexample's floats.
+
+    Returns:
+        The comparison, or None if no point shows a difference.
     """
     claim = case.claim.bind(settings)
 
@@ -85,7 +100,7 @@ def ground(case: Case, settings: Settings, seen: Problem, dtype: str = "float64"
         with contextlib.suppress(GradcheckError):
             random = [*(residues(sizes, seed) for seed, sizes in usual), residues(seen.sizes, 9)]
     if random and wrong_at(random):
-        return _ground(random, claim, settings, seen, residues, on_floats)
+        return _comparison(random, claim, settings, seen, residues, on_floats)
     try:
         points = [*(on_floats(lively(sizes, seed)) for seed, sizes in usual), on_floats(seen)]
         if wrong_at(points) and not wrong_at(points[:-1]):
@@ -97,24 +112,26 @@ def ground(case: Case, settings: Settings, seen: Problem, dtype: str = "float64"
     if all(point.in_float32 for point in points):
         coarse = [point.judged_as("float32") for point in points]
         if wrong_at(coarse):
-            return _ground(coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely)
-    return _ground(points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats)
+            return _comparison(
+                coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely
+            )
+    return _comparison(points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats)
 
 
-def _ground(
+def _comparison(
     points: Sequence[Point],
     claim: Claim,
     settings: Settings,
     seen: Problem,
     make: Make,
     on_floats: Callable[[Problem], FloatPoint],
-) -> Ground:
+) -> Comparison:
     ordered = sorted(points, key=lambda point: not wrong_at([point]))
-    return Ground(tuple(ordered), wrong_at(ordered), claim, settings, seen.sizes, cache(make), on_floats)
+    return Comparison(tuple(ordered), wrong_at(ordered), claim, settings, seen.sizes, cache(make), on_floats)
 
 
 def _sizes(seen: Sizes) -> tuple[Sizes, ...]:
-    """`SIZES`, and some as large as the counterexample had to be."""
+    """Return `SIZES`, and sizes beyond the counterexample's if that is larger."""
     usual = max(size.T for size in SIZES), max(size.I for size in SIZES)
     larger = Sizes(seen.T + 1, seen.I + 1, 2, 3)
     return (*SIZES, larger) if seen.T > usual[0] or seen.I > usual[1] else SIZES

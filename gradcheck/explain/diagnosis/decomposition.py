@@ -1,10 +1,10 @@
-"""A wrong result as a sum of lag terms: which losses, which lags and which steps it counts, and how often.
+"""Decomposition of a wrong result into lag terms: the losses, lags and steps that it counts, and how often.
 
-With g(t, k) the contribution of the loss at time t through the parameters' use at time t - k, a result is often
-sum c(t, k) g(t, k) with a few simple numbers c: 1 where the rule is right, 0 where a path is missing, 2 where it is
-counted twice. At random points of a finite field the terms are linearly independent unless they are so as polynomials,
-so the c are found by solving one linear system, and the match is then checked at points that took no part in it.
-On floats they are found by least squares, rounded to simple fractions, and checked within the derived allowance.
+Let g(t, k) be the contribution of the loss at time t through the parameters' use at time t - k. A result is often
+sum c(t, k) g(t, k) with a few simple numbers c: 1 where the rule is right, 0 for a missing path, 2 for a path counted
+twice. At random points of a finite field the terms are linearly independent unless they are dependent as polynomials.
+One linear system gives the c there, and further points check the match. On floats, least squares gives the c, which
+are rounded to simple fractions and checked within the derived allowance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from .comparison import Ground
+from .comparison import Comparison
 from .points import SIZES, Point, ResiduePoint, matched
 
 Coefficients = dict[tuple[int, int], Fraction]
@@ -33,7 +33,15 @@ _DENOMINATOR = 64
 
 
 def combination(coefficients: Coefficients, name: str) -> Any:
-    """The candidate whose `name` is the sum of c(t, k) g(t, k)."""
+    """Return a candidate for one parameter: the sum of c(t, k) g(t, k).
+
+    Args:
+        coefficients: The c(t, k).
+        name: The parameter. The others are returned as placeholders, with the problem's own values.
+
+    Returns:
+        The candidate.
+    """
 
     def candidate(problem: Problem) -> Gradient:
         terms = lags.by_lag(problem)
@@ -46,32 +54,47 @@ def combination(coefficients: Coefficients, name: str) -> Any:
     return candidate
 
 
-def decompose(ground: Ground, name: str) -> dict[int, Coefficients] | None:
-    """T to the c(t, k) of parameter `name`, at two lengths; None where it is no such sum, or no single one."""
+def decompose(comparison: Comparison, name: str) -> dict[int, Coefficients] | None:
+    """Solve for the coefficients of a parameter at two lengths.
+
+    Args:
+        comparison: The points of the diagnosis.
+        name: The parameter.
+
+    Returns:
+        A map from T to the c(t, k), or None if the parameter is no such sum or the sum is not unique.
+    """
     found: dict[int, Coefficients] = {}
     for sizes in SIZES[1:3]:
         terms = sizes.T * (sizes.T + 1) // 2
-        count = 1 + -(-2 * terms // int(np.prod(_shape(ground, name, sizes))))
+        count = 1 + -(-2 * terms // int(np.prod(_shape(comparison, name, sizes))))
         try:
-            points = [ground.make(sizes, 20 + seed) for seed in range(count + 1)]
+            points = [comparison.make(sizes, 20 + seed) for seed in range(count + 1)]
         except GradcheckError:
             return None
         solved = _solve(points[:-1], name)
-        # The last point took no part in it.
+        # The last point is not part of the system.
         if solved is None or name not in matched(points[-1:], combination(solved, name)):
             return None
         found[sizes.T] = solved
     return found
 
 
-def place(ground: Ground) -> str:
-    """Where a sum was checked, in words."""
-    kind = "random points of a finite field" if ground.exact else "problems, within rounding"
+def place(comparison: Comparison) -> str:
+    """Return in words the points at which a sum was checked.
+
+    Args:
+        comparison: The points of the diagnosis.
+
+    Returns:
+        Words to put in parentheses.
+    """
+    kind = "random points of a finite field" if comparison.exact else "problems, within rounding"
     return f"at further {kind}, T = {SIZES[1].T} and {SIZES[2].T}"
 
 
-def _shape(ground: Ground, name: str, sizes: Sizes) -> tuple[int, ...]:
-    return ground.points[0].problem.network.parameter_shapes(sizes)[name]
+def _shape(comparison: Comparison, name: str, sizes: Sizes) -> tuple[int, ...]:
+    return comparison.points[0].problem.network.parameter_shapes(sizes)[name]
 
 
 def _solve(points: Sequence[Point], name: str) -> Coefficients | None:
@@ -89,13 +112,13 @@ def _solve(points: Sequence[Point], name: str) -> Coefficients | None:
 
 
 def _lives(point: Point, term: Any) -> bool:
-    """Whether a term is not zero throughout; of one that is, nothing can be said."""
+    """Return whether a term has a nonzero entry; otherwise its coefficient is undetermined."""
     field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
     return any(v != 0 for v in field.natives(term))
 
 
 def _exactly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list[Fraction] | None:
-    """The one solution modulo the prime, as small fractions; None where there is none, or another."""
+    """Return the unique solution modulo the prime, as small fractions; None if there is none."""
     p, n = points[0].field.prime, len(columns[0])
     rows: list[int] = []
     for point, terms in zip(points, columns, strict=True):
@@ -109,7 +132,7 @@ def _exactly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list
 
 
 def _small(residue: int, p: int) -> Fraction | None:
-    """The fraction of small numerator and denominator that the residue stands for, if there is one."""
+    """Return the fraction of small numerator and denominator that equals the residue, or None."""
     for denominator in range(1, _DENOMINATOR + 1):
         numerator = residue * denominator % p
         numerator = numerator - p if numerator > p // 2 else numerator
@@ -119,7 +142,7 @@ def _small(residue: int, p: int) -> Fraction | None:
 
 
 def _nearly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list[Fraction] | None:
-    """The least-squares solution, rounded to simple fractions; None where it is not unique."""
+    """Return the least-squares solution, rounded to simple fractions; None if it is not unique."""
     blocks = [
         np.array([[float(v.mid()) for v in point.field.natives(array)] for array in terms]).T
         for point, terms in zip(points, columns, strict=True)
@@ -135,25 +158,42 @@ def _nearly(points: Sequence[Any], name: str, columns: list[list[Any]]) -> list[
     return [Fraction(float(v)).limit_denominator(_DENOMINATOR) for v in solved / scale]
 
 
-def counted(ground: Ground, name: str) -> str | None:
-    """What parameter `name` counts, in words; None where it is no such sum, or none that is simple to say."""
-    sums = decompose(ground, name)
-    return sentence(sums, ground.claim, name) if sums else None
+def counted(comparison: Comparison, name: str) -> str | None:
+    """Describe the paths that a parameter counts.
+
+    Args:
+        comparison: The points of the diagnosis.
+        name: The parameter.
+
+    Returns:
+        A sentence, or None if the parameter is no sum of lag terms or its coefficients have no simple description.
+    """
+    sums = decompose(comparison, name)
+    return sentence(sums, comparison.claim, name) if sums else None
 
 
 def sentence(found: dict[int, Coefficients], claim: Any, name: str) -> str | None:
-    """What the coefficients say, in words that fit both lengths; None where there is nothing simple to say."""
-    said = [_words(T, c, claim) for T, c in found.items()]
-    common = [words for words in said[0] if all(words in others for others in said)]
+    """Describe coefficients in words that fit both lengths.
+
+    Args:
+        found: A map from T to the c(t, k).
+        claim: The rule's claim.
+        name: The parameter.
+
+    Returns:
+        A sentence, or None if no simple description fits both lengths.
+    """
+    descriptions = [_words(T, c, claim) for T, c in found.items()]
+    common = [words for words in descriptions[0] if all(words in others for others in descriptions)]
     return f"{name} counts {common[0]}" if common else None
 
 
 def _words(T: int, c: Coefficients, claim: Any) -> list[str]:
-    """Ways to say it, with steps and lags counted from the start, and from the end."""
+    """Return descriptions of the coefficients, with steps and lags counted from the start and from the end."""
     wanted = {key: Fraction(bool(not isinstance(claim, LagClaim) or claim.keeps(*key, T))) for key in c}
     if c == wanted:
         return []
-    if len(set(c.values())) == 1:  # any other factor is told as such
+    if len(set(c.values())) == 1:  # `factors` describes any other factor
         return ["every lag, those that the claim leaves out too"] if 1 in c.values() else []
     ways: list[str] = []
     for say in (str, lambda n: "T" if n == T else f"T-{T - n}"):
@@ -168,20 +208,20 @@ def _words(T: int, c: Coefficients, claim: Any) -> list[str]:
             ways.append(f"every path but those that lead {where}")
         else:
             off = [key for key in sorted(c) if c[key] != wanted[key]]
-            told = (f"the loss at step {say(t)} through lag {say(k)} {_times(c[t, k])}" for t, k in off[:4])
-            ways += ["; ".join(told)] if len(off) <= 3 else []
+            words = (f"the loss at step {say(t)} through lag {say(k)} {_times(c[t, k])}" for t, k in off[:4])
+            ways += ["; ".join(words)] if len(off) <= 3 else []
     return ways
 
 
 def _cuts(c: Coefficients, T: int) -> list[int]:
-    """Steps s such that just the paths from after s to s or before are missing; empty where it is not so."""
+    """Return the steps s if exactly the paths that cross from after s back to s or earlier are missing, else []."""
     cuts = [s for s in range(1, T) if c.get((s + 1, 1)) == 0]
     crossing = {(t, k) for t, k in c if any(t - k <= s < t for s in cuts)}
     return cuts if all(v == (0 if key in crossing else 1) for key, v in c.items()) else []
 
 
 def _by(c: Coefficients, group: Callable[[int, int], int]) -> dict[int, Fraction]:
-    """Group to the one coefficient of all its terms; empty where a group has several."""
+    """Map each group to the one coefficient of all its terms; return {} if a group has several."""
     groups: dict[int, set[Fraction]] = {}
     for key, value in c.items():
         groups.setdefault(group(*key), set()).add(value)

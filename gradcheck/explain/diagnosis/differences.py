@@ -1,4 +1,4 @@
-"""Results that are as far off as difference quotients of the loss are."""
+"""Recognition of difference quotients by the size of their error."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ import numpy as np
 
 from ...reference.problem import Problem, loss
 from ...reference.typing import Array
-from .comparison import Ground
+from .comparison import Comparison
 from .points import FloatPoint
 
 _ROUNDING = (1e-5, 1e-6, 1e-7)
-"""Steps whose quotients are off by rounding, yet by far less than float32 would be: only their sizes are compared."""
+"""Steps at which rounding dominates, yet far below that of float32: only the sizes of the errors are compared."""
 _CUT = (1e-1, 1e-2, 1e-3, 1e-4)
-"""Steps whose quotients are off by what the Taylor series leaves out, entry by entry."""
+"""Steps at which the remainder of the Taylor series dominates: the errors are compared entry by entry."""
 
 
 @dataclass(frozen=True)
 class Differences:
-    """The step of the central differences that are as far off as the result, and the sentence that says so."""
+    """The step of central differences whose error matches the result's, and a sentence about it."""
 
     step: float
     text: str
 
 
-def differences(ground: Ground) -> Differences | None:
-    """Return the step of central differences whose error is the result's, or None. Floats only."""
-    points = [point for point in ground.points if isinstance(point, FloatPoint)]
-    if len(points) < len(ground.points) or set(ground.wrong) != set(points[0].result):
+def differences(comparison: Comparison) -> Differences | None:
+    """Find the step of central differences whose error matches the result's.
+
+    Args:
+        comparison: The points of the diagnosis.
+
+    Returns:
+        The step and a sentence, or None if no step matches or the points are not all floats.
+    """
+    points = [point for point in comparison.points if isinstance(point, FloatPoint)]
+    if len(points) < len(comparison.points) or set(comparison.wrong) != set(points[0].result):
         return None
     errors = [_flat(point, point.result) - _flat(point, point.middles) for point in points]
     if not all(np.isfinite(error).all() and error.any() for error in errors):
@@ -48,8 +55,8 @@ def differences(ground: Ground) -> Differences | None:
     if best is None:
         return None
     text = (
-        f"It is as far off as central differences with a step of {best[0]:g} are: difference quotients are no exact "
-        "gradient; compute derivatives, or claim nothing exact"
+        f"Its error is as large as that of central differences with a step of {best[0]:g}, which are no exact "
+        "gradient: compute derivatives, or claim nothing exact"
     )
     return Differences(best[0], text)
 
@@ -64,7 +71,7 @@ def _flat(point: FloatPoint, gradient: dict[str, Array]) -> Array:
 
 
 def _quotients(point: FloatPoint, step: float) -> Array:
-    """Return the central difference quotients of the loss in every entry of the parameters, one after the other."""
+    """Return the central difference quotients of the loss, one for each entry of the parameters, as a vector."""
     problem, values = point.floats, list[float]()
     for name in point.result:
         for index in np.ndindex(*problem.parameters[name].shape):

@@ -1,4 +1,4 @@
-"""A wrong result as the right one transformed: transposed, scaled, its rows or columns in another order, or nothing."""
+"""Transformations of the right result: 0, a factor, the transpose, or another order of rows or columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
-from .comparison import Ground
+from .comparison import Comparison
 from .points import SIZES, Change
 
 _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
@@ -34,13 +34,21 @@ _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
 }
 
 
-def transformation(ground: Ground, name: str) -> str | None:
-    """How parameter `name` of the result follows from the right one, in words; None where it does not."""
+def transformation(comparison: Comparison, name: str) -> str | None:
+    """Describe a parameter of the result as a transformation of the right one.
+
+    Args:
+        comparison: The points of the diagnosis.
+        name: The parameter.
+
+    Returns:
+        A sentence, or None if no transformation matches.
+    """
 
     def gives(change: Change) -> bool:
         try:
-            return all(point.shows(name, change) for point in ground.points)
-        except ValueError:  # of a shape that it does not fit
+            return all(point.shows(name, change) for point in comparison.points)
+        except ValueError:  # the change does not fit this shape
             return False
 
     if gives(lambda array, _: array * 0):
@@ -48,10 +56,10 @@ def transformation(ground: Ground, name: str) -> str | None:
     for words, factor in _FACTORS.items():
         if gives(lambda array, problem, factor=factor: _scaled(array, factor(problem.sizes))):  # type: ignore[misc]
             return f"{name} equals the reference but for {words}"
-    constant = _constant(ground, name)
+    constant = _constant(comparison, name)
     if constant is not None:
         return constant
-    if all(np.ndim(p.result[name]) == 2 for p in ground.points):
+    if all(np.ndim(p.result[name]) == 2 for p in comparison.points):
         if gives(lambda array, _: array.T):
             return f"{name} equals the transpose of the reference"
         if gives(lambda array, _: array[::-1]):
@@ -59,7 +67,7 @@ def transformation(ground: Ground, name: str) -> str | None:
         if gives(lambda array, _: array[:, ::-1]):
             return f"{name} equals the reference with its columns in reverse order"
         for axis, lines in ((0, "rows"), (1, "columns")):
-            if all(point.reordered(name, axis) for point in ground.points):
+            if all(point.reordered(name, axis) for point in comparison.points):
                 return f"{name} has the {lines} of the reference in another order"
     return None
 
@@ -68,15 +76,15 @@ def _scaled(array: Any, factor: Fraction) -> Any:
     return array * factor.numerator / factor.denominator
 
 
-def _constant(ground: Ground, name: str) -> str | None:
-    """The one factor between result and reference at every entry of every point, whatever it is."""
-    if not ground.exact:
-        ratio = _ratio(ground.points, name)
-        if ratio is None or not all(point.shows(name, lambda array, _: array * ratio) for point in ground.points):
+def _constant(comparison: Comparison, name: str) -> str | None:
+    """Describe the factor between result and reference if it is the same in every entry of every point, else None."""
+    if not comparison.exact:
+        ratio = _ratio(comparison.points, name)
+        if ratio is None or not all(point.shows(name, lambda array, _: array * ratio) for point in comparison.points):
             return None
         return f"{name} equals the reference but for the factor {_shortly(ratio)}"
     ratios = set()
-    for point in ground.points:
+    for point in comparison.points:
         field: Any = point.problem.inputs.field  # type: ignore[attr-defined]
         right = field.natives(point.promised[name])
         if any(v == 0 for v in right):
@@ -84,13 +92,13 @@ def _constant(ground: Ground, name: str) -> str | None:
         ratios |= {int(field.divide(a, b)) for a, b in zip(field.natives(point.result[name]), right, strict=True)}
     if len(ratios) != 1:
         return None
-    return f"{name} equals the reference but for a constant factor{_on_floats(ground, name)}"
+    return f"{name} equals the reference but for a constant factor{_on_floats(comparison, name)}"
 
 
-def _on_floats(ground: Ground, name: str) -> str:
-    """What the factor is on floats, in words; empty where the rule does not run on them."""
+def _on_floats(comparison: Comparison, name: str) -> str:
+    """Describe the factor on floats; return "" if the rule does not run on them."""
     try:
-        seen = ground.on_floats(lively_problem(ground.points[0].problem.network, SIZES[0], 0))
+        seen = comparison.on_floats(lively_problem(comparison.points[0].problem.network, SIZES[0], 0))
     except GradcheckError:
         return ""
     ratio = _ratio([seen], name)
@@ -98,12 +106,12 @@ def _on_floats(ground: Ground, name: str) -> str:
 
 
 def _shortly(ratio: float) -> str:
-    """In twelve digits, or in all where those of a factor near 1 would say 1."""
+    """Format a factor with twelve digits, or with all if twelve would round it to 1."""
     return repr(ratio) if ratio != 1 and f"{ratio:.12g}" == "1" else f"{ratio:.12g}"
 
 
 def _ratio(points: Sequence[Any], name: str) -> float | None:
-    """The factor of the largest right entry, on floats; None where all are 0."""
+    """Return the factor of the largest right entry, on floats; None if all are 0."""
     pairs = [
         pair
         for point in points

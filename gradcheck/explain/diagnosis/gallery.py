@@ -1,4 +1,4 @@
-"""The gallery's faults as candidates: which of them give the same as the rule, in all parameters or in some."""
+"""Comparison with the gallery's faults, in all parameters or in some."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ...rules.adapt import Rule, as_rule
 from ...rules.call import run
-from .comparison import Ground
+from .comparison import Comparison
 from .points import SIZES, Candidate, matched
 
 _MOST_NAMED = 3
@@ -20,9 +20,13 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Match:
-    """A fault, what it was run with, and the wrong parameters in which it gives the same at every point.
+    """A fault that agrees with the rule at every point.
 
-    whole: whether it gives the same in all parameters, those that are right too.
+    Attributes:
+        fault: The fault.
+        settings: The fault's keyword arguments.
+        names: The wrong parameters in which it agrees.
+        whole: Whether it agrees in all parameters, the right ones included.
     """
 
     fault: Any
@@ -31,53 +35,76 @@ class Match:
     whole: bool
 
 
-def matches(ground: Ground) -> list[Match]:
-    """The faults that give the same as the rule in some wrong parameter, each at the first settings at which it does.
+def matches(comparison: Comparison) -> list[Match]:
+    """Return the faults that agree with the rule in a wrong parameter, each at its first settings that do.
 
-    A fault that looks at its numbers, or loses digits of floats, is compared on floats. One with settings of its
-    own, such as the length of a chunk, is run with those of the rule or of its claim, or with several small ones.
+    A fault that depends on values, or loses digits of floats, is compared on floats. A fault with settings, such as
+    the length of a chunk, runs with those of the rule or of its claim, or else with several small ones.
+
+    Args:
+        comparison: The points of the diagnosis.
+
+    Returns:
+        One match per fault, in the gallery's order.
     """
     from ...faults import FAULTS
 
-    found, every = list[Match](), set(ground.points[0].result)
+    found, every = list[Match](), set(comparison.points[0].result)
     for fault in FAULTS:
         if fault.breaks == "pure":
             continue
         rule = as_rule(fault.rule())
-        for settings in _settings(rule, ground):
+        for settings in _settings(rule, comparison):
             candidate = _candidate(rule, settings)
-            names = matched(ground.points, candidate, names=ground.wrong, repeated=fault.values)
+            names = matched(comparison.points, candidate, names=comparison.wrong, repeated=fault.values)
             if names:
-                whole = names == set(ground.wrong) and (
-                    matched(ground.points, candidate, names=every - names, repeated=fault.values) == every - names
+                whole = names == set(comparison.wrong) and (
+                    matched(comparison.points, candidate, names=every - names, repeated=fault.values) == every - names
                 )
                 found.append(Match(fault, settings, frozenset(names), whole))
                 break
     return found
 
 
-def whole(ground: Ground, found: Sequence[Match]) -> str | None:
-    """The faults that give the same in every parameter, in a sentence; None where none does."""
+def whole(comparison: Comparison, found: Sequence[Match]) -> str | None:
+    """Describe the faults that agree in every parameter.
+
+    Args:
+        comparison: The points of the diagnosis.
+        found: The matches.
+
+    Returns:
+        A sentence, or None if there is no such fault.
+    """
     same = [match for match in found if match.whole]
     if not same:
         return None
-    told = f"The result is that of the fault {_told(same[0])} ({ground.place(ground.points[0].result)})"
-    return told + _also(same[1:])
+    text = f"The result is that of the fault {_describe(same[0])} ({comparison.place(comparison.points[0].result)})"
+    return text + _also(same[1:])
 
 
-def partly(ground: Ground, found: Sequence[Match], names: Sequence[str]) -> str | None:
-    """The faults that give the same in most of these parameters, in a sentence; None where none does in any."""
+def partly(comparison: Comparison, found: Sequence[Match], names: Sequence[str]) -> str | None:
+    """Describe the faults that agree in the most of these parameters.
+
+    Args:
+        comparison: The points of the diagnosis.
+        found: The matches.
+        names: The parameters without another explanation.
+
+    Returns:
+        A sentence, or None if no fault agrees in any.
+    """
     shared = max((match.names & set(names) for match in found), key=len, default=frozenset[str]())
     if not shared:
         return None
     same = [match for match in found if shared <= match.names]
     ordered = [name for name in names if name in shared]
     is_that = "is that" if len(shared) == 1 else "are those"
-    told = f"{' and '.join(ordered)} {is_that} of the fault {_told(same[0])} ({ground.place(shared)})"
-    return told + _also(same[1:])
+    text = f"{' and '.join(ordered)} {is_that} of the fault {_describe(same[0])} ({comparison.place(shared)})"
+    return text + _also(same[1:])
 
 
-def _told(match: Match) -> str:
+def _describe(match: Match) -> str:
     at = f" at {describe(match.settings)}" if match.settings else ""
     return f"{match.fault.id!r}{at}: {match.fault.effect.rstrip('.')}"
 
@@ -90,12 +117,12 @@ def _also(others: Sequence[Match]) -> str:
     return f"; the same here as {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def _settings(rule: Rule, ground: Ground) -> Iterator[Settings]:
-    """What a fault is run with: nothing, or the numbers of the rule or its claim, if they are of that kind."""
+def _settings(rule: Rule, comparison: Comparison) -> Iterator[Settings]:
+    """Yield the settings to run a fault with: those of the rule or its claim if the names match, else its own."""
     listed = rule.settings(SIZES[0].T)
     wanted = set(listed[0])
-    claimed = {field.name: getattr(ground.claim, field.name) for field in dataclasses.fields(ground.claim)}
-    for numbers in (ground.settings, claimed):
+    claimed = {field.name: getattr(comparison.claim, field.name) for field in dataclasses.fields(comparison.claim)}
+    for numbers in (comparison.settings, claimed):
         if wanted == set(numbers):
             yield numbers
             return

@@ -1,7 +1,7 @@
-"""A wrong result as what another claim about lags promises: the gradient restricted to lags below n, or cut every n.
+"""Other claims about lags that a wrong parameter fulfils: the gradient restricted to lags below n, or cut every n.
 
-`decomposition` finds such a sum by itself where it shows within six steps. A horizon of 20 shows from step 21 on, where
-a counterexample of the fewest steps has it; so all horizons below the counterexample's length are tried.
+`decomposition` finds those that show within six steps. A horizon of 20 shows from step 21 on, and the smallest
+counterexample has that length; so this module tries every horizon below the counterexample's length.
 """
 
 from __future__ import annotations
@@ -12,30 +12,37 @@ from ...evidence.target import expected
 from ...reference.claims import Chunked, LagClaim, Truncated
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
-from .comparison import Ground
+from .comparison import Comparison
 from .points import Candidate, matched
 
 _LONGEST = 48
 _SHORTEST = 6
-"""Of the horizons of a truncation: `decomposition` has the others."""
+"""Shortest horizon of a truncation that is tried here; `decomposition` covers shorter ones."""
 
 
-def other_claims(ground: Ground, names: Iterable[str]) -> dict[str, str]:
-    """Parameter to the claim that it fulfils instead of the rule's, in words, for those that fulfil one.
+def other_claims(comparison: Comparison, names: Iterable[str]) -> dict[str, str]:
+    """Find the claims that parameters fulfil instead of the rule's.
 
-    Checked at all points and at two lengths more. The second is more than twice the horizon: what is cut once is not
-    taken for what is cut again and again.
+    Each is checked at all points and at two further lengths. The second exceeds twice the horizon, which separates a
+    single cut from repeated ones.
+
+    Args:
+        comparison: The points of the diagnosis.
+        names: The parameters to explain.
+
+    Returns:
+        A map from parameter to a sentence, for those that fulfil another claim.
     """
-    left, found, T = set(names), dict[str, str](), ground.seen.T
+    left, found, T = set(names), dict[str, str](), comparison.seen.T
     if T > _LONGEST or not left:
         return found
     try:
-        short = ground.make(Sizes(T, 3, 2, 2), 30)
+        short = comparison.make(Sizes(T, 3, 2, 2), 30)
         for n, claim in _claims(T):
-            here = matched([short], _candidate(claim), names=left) if claim != ground.claim else set()
+            here = matched([short], _candidate(claim), names=left) if claim != comparison.claim else set()
             if here:
-                long = ground.make(Sizes(2 * n + 2, 3, 2, 2), 31)
-                here = matched([long, *ground.points], _candidate(claim), names=here)
+                long = comparison.make(Sizes(2 * n + 2, 3, 2, 2), 31)
+                here = matched([long, *comparison.points], _candidate(claim), names=here)
                 words = claim.sentence.removeprefix("the result ")
                 found |= {name: f"{name} {words}, at T = {T} and {long.problem.T} too" for name in here}
                 left -= here

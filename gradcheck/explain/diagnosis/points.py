@@ -1,8 +1,8 @@
-"""Where a wrong result is compared with what it could be instead, so that a match is a fact.
+"""Points at which a wrong result is compared with candidates, so that a match is a fact.
 
-A rule that runs on residues is compared modulo 2^61 - 1 at random points, where two different polynomials meet with a
-probability of their degree over 2^61. A rule that runs on floats alone, or is wrong on floats alone, is compared with
-balls, within the allowance that is derived for the candidate itself: what its own operations may round.
+A rule that runs on residues is compared modulo 2^61 - 1 at random points, where two different polynomials agree with a
+probability of their degree over 2^61. A rule that runs only on floats, or is wrong only there, is compared with balls,
+within the allowance derived from the candidate's own operations.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed, WrongResult, run
 
 Candidate = Callable[[Problem], Gradient]
-"""What a result could be instead: runs on every scalar, and may raise where it does not apply."""
+"""Possible explanation of a result: a function that runs on every scalar, and may raise where it does not apply."""
 
 SIZES = (Sizes(3, 2, 1, 3), Sizes(5, 3, 2, 2), Sizes(6, 2, 3, 1), Sizes(4, 4, 2, 3))
-"""The cheapest first, where most candidates fall; T at and above I; no two equal axes of a parameter but R's."""
+"""Sizes of the points, cheapest first, which rejects most candidates. T >= I; only R has two equal axes."""
 
 Change = Callable[[Any, Problem], Any]
-"""What is made of a parameter's right gradient; applied to balls, residues and error bounds alike."""
+"""Transformation of a parameter's right gradient, applied to balls, residues and error bounds alike."""
 
 
 class Point(Protocol):
-    """One problem, the rule's result on it, and whether a candidate gives the same."""
+    """A problem, the rule's result on it, and its comparison with candidates."""
 
     problem: Problem
     result: Gradient
@@ -51,7 +51,7 @@ class Point(Protocol):
 
     @property
     def promised(self) -> Gradient:
-        """What the claim says, on the point's scalars."""
+        """The claimed gradient, on the point's scalars."""
 
     @property
     def terms(self) -> Mapping[tuple[int, int], Gradient]:
@@ -59,29 +59,40 @@ class Point(Protocol):
 
     @property
     def right(self) -> dict[str, Array]:
-        """Parameter to a boolean array: entries where the rule gives what the claim says."""
+        """Boolean arrays by parameter: the entries in which the rule agrees with the claim."""
 
     def reordered(self, name: str, axis: int) -> bool:
-        """Whether the rows (axis 0) or columns (1) are those of the right gradient, in whatever order."""
+        """Return whether the rows (axis 0) or columns (axis 1) are those of the right gradient, in any order."""
 
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
-        """Parameter to a boolean array: entries where the rule gives what the candidate does."""
+        """Return boolean arrays by parameter: the entries in which the rule agrees with the candidate."""
 
     def resembling(self, candidate: Candidate) -> set[str]:
-        """The parameters in which the candidate comes near: a look that costs little before `agrees`, which decides."""
+        """Return the parameters in which the candidate comes near: a cheap filter before `agrees`, which decides."""
 
     def shows(self, name: str, change: Change) -> bool:
-        """Whether the rule gives, in every entry of that parameter, the right gradient so changed."""
+        """Return whether the parameter equals the changed right gradient in every entry."""
 
 
 @cache
 def _shapes() -> ResidueField:
-    """A field to draw problems in, of which only the shapes are used; it takes time to make."""
+    """Return a cached field to draw problems in; only their shapes are used."""
     return ResidueField()
 
 
 class ResiduePoint:
-    """A random point modulo 2^61 - 1. Raises `GradcheckError` where the rule does not run on residues."""
+    """A random point modulo 2^61 - 1.
+
+    Args:
+        case: The rule and its claim.
+        claim: The claim, bound to the settings.
+        sizes: The sizes of the problem.
+        settings: The rule's keyword arguments.
+        seed: The seed of the random numbers.
+
+    Raises:
+        GradcheckError: The rule does not run on residues.
+    """
 
     exact = True
 
@@ -134,10 +145,19 @@ class ResiduePoint:
 
 
 class FloatPoint:
-    """A float problem, the rule's floats, and balls. Raises `GradcheckError` where the rule fails.
+    """A float problem, the rule's floats, and balls of the true values.
 
-    dtype: what the rule is given. kind: the format whose rounding it is allowed, the coarser of that and what it
-    answers in, unless told.
+    Its `kind` is the format whose rounding the rule is allowed: the coarser of its input's and its result's.
+
+    Args:
+        case: The rule and its claim.
+        claim: The claim, bound to the settings.
+        problem: The problem.
+        settings: The rule's keyword arguments.
+        dtype: The format of the rule's input.
+
+    Raises:
+        GradcheckError: The rule fails.
     """
 
     exact = False
@@ -152,7 +172,7 @@ class FloatPoint:
             self.problem = self.floats.over(self.field)
 
     def judged_as(self, kind: str) -> FloatPoint:
-        """The same result, allowed the rounding of another format."""
+        """Return a copy that allows the rounding of another format."""
         other = copy.copy(self)
         for name in ("_rounding", "_lost", "_rounded", "allowed", "right"):
             other.__dict__.pop(name, None)
@@ -161,14 +181,14 @@ class FloatPoint:
 
     @property
     def in_float32(self) -> bool:
-        """Whether every number that the rule returned is one of float32's."""
+        """Return whether every number of the result is a float32 number, in any dtype."""
         with np.errstate(all="ignore"):
             arrays = [np.asarray(array, dtype=float) for array in self.result.values()]
             return all(bool((array.astype(np.float32) == array).all()) for array in arrays)
 
     @property
     def in_float64(self) -> bool:
-        """Whether the rule returned arrays of that dtype."""
+        """Return whether all arrays of the result have dtype float64."""
         return all(array.dtype == np.float64 for array in self.result.values())
 
     @cached_property
@@ -183,12 +203,12 @@ class FloatPoint:
 
     @cached_property
     def middles(self) -> Gradient:
-        """The promised gradient as the nearest floats."""
+        """The claimed gradient, rounded to the nearest floats."""
         return midpoints(self.promised, self.field)
 
     @cached_property
     def allowed(self) -> dict[str, Array]:
-        """What rounding may do to the promised gradient, per entry."""
+        """The allowance of each entry of the claimed gradient."""
         return allowance_of(lambda _: self._rounded, self.floats, self._rounding, lost=self._lost)
 
     @cached_property
@@ -207,10 +227,10 @@ class FloatPoint:
         return {name for name in self.result if self._near(name, floats[name])}
 
     def repeats(self, candidate: Candidate) -> dict[str, Array]:
-        """Parameter to a boolean array: entries where the candidate's floats are the rule's.
+        """Return boolean arrays by parameter: the entries in which the candidate's floats match the rule's.
 
-        That is, no further apart than rounding may carry a right one, and both right or both wrong. For candidates
-        that look at their numbers, or lose digits of floats, which balls and bounds on errors do not show.
+        They match if they differ by at most the allowance, and both are right or both wrong. This serves candidates
+        that depend on values, or lose digits of floats, which balls and error bounds do not show.
         """
         floats = self._on_floats(candidate)
         with np.errstate(all="ignore"), self.field.working():
@@ -258,7 +278,7 @@ class FloatPoint:
             return candidate(self.floats.copy())
 
     def _near(self, name: str, floats: Array) -> bool:
-        """Whether other floats are the rule's to three digits of the largest, or within what rounding allows."""
+        """Return whether the floats match the rule's to three digits of its largest, or within the allowance."""
         got, floats = np.asarray(self.result[name], dtype=float).reshape(-1), np.reshape(floats, -1)
         with np.errstate(all="ignore"):
             largest = np.max(np.abs(got), initial=0.0)
@@ -279,9 +299,16 @@ class FloatPoint:
 def matched(
     points: Sequence[Point], candidate: Candidate, *, names: Iterable[str] | None = None, repeated: bool = False
 ) -> set[str]:
-    """The parameters in which the rule gives what the candidate does at all of these points; none if it fails.
+    """Return the parameters in which rule and candidate agree at all points.
 
-    names: those that are asked for, if not all. repeated: on floats, as `FloatPoint.repeats` has it.
+    Args:
+        points: The points.
+        candidate: The candidate. If it fails at a point, nothing agrees.
+        names: The parameters to compare, or None for all.
+        repeated: Compare floats with `FloatPoint.repeats`.
+
+    Returns:
+        The names of the agreeing parameters.
     """
     left = set(points[0].result if names is None else names)
     try:
@@ -300,5 +327,12 @@ def matched(
 
 
 def wrong_at(points: Sequence[Point]) -> tuple[str, ...]:
-    """The parameters in which the rule differs from the claim at one of these points."""
+    """Return the parameters in which the rule differs from the claim at any of these points.
+
+    Args:
+        points: The points, at least one.
+
+    Returns:
+        The names of the wrong parameters, in the order of the result.
+    """
     return tuple(name for name in points[0].result if not all(point.right[name].all() for point in points))

@@ -1,4 +1,4 @@
-"""Whole results that are what another claim about lags promises: simpler to say than any fault of the gallery."""
+"""Other claims about lags that the whole result fulfils: a simpler explanation than any fault of the gallery."""
 
 from __future__ import annotations
 
@@ -7,32 +7,38 @@ from dataclasses import dataclass
 
 from ...evidence.target import expected
 from ...reference.claims import Chunked, Equals, Exact, LagClaim, Truncated
-from .comparison import Ground
+from .comparison import Comparison
 from .points import Candidate, matched
 
 
 @dataclass(frozen=True)
 class Relation:
-    """The claim that every entry of the result fulfils instead of the rule's own, and the sentence that says so."""
+    """The claim that every entry of the result fulfils instead of the rule's own, and a sentence about it."""
 
     fulfils: LagClaim
     text: str
 
 
-def relation(ground: Ground) -> Relation | None:
-    """Return the first claim, the full gradient before truncations, that the whole result fulfils; or None.
+def relation(comparison: Comparison) -> Relation | None:
+    """Find the first claim that the whole result fulfils: the full gradient, then truncations.
 
-    Truncations are tried where the rule's claim is about no lags; for others, the lags that are wrong are named.
+    Truncations are tried only for an `Equals` claim; for claims about lags, `decomposition` names the wrong lags.
+
+    Args:
+        comparison: The points of the diagnosis.
+
+    Returns:
+        The claim and a sentence, or None if the result fulfils no other claim.
     """
-    names = set(ground.points[0].result)
-    for claim in _claims(ground):
-        if claim != ground.claim and matched(ground.points, _candidate(claim)) == names:
+    names = set(comparison.points[0].result)
+    for claim in _claims(comparison):
+        if claim != comparison.claim and matched(comparison.points, _candidate(claim)) == names:
             if isinstance(claim, Exact):
-                said = "The result is the full gradient: it counts every lag"
-                said += ", those that the claim leaves out too" if isinstance(ground.claim, LagClaim) else ""
+                text = "The result is the full gradient: it counts every lag"
+                text += ", those that the claim leaves out too" if isinstance(comparison.claim, LagClaim) else ""
             else:
-                said = claim.sentence[0].upper() + claim.sentence[1:]
-            return Relation(claim, f"{said} ({ground.place(names)})")
+                text = claim.sentence[0].upper() + claim.sentence[1:]
+            return Relation(claim, f"{text} ({comparison.place(names)})")
     return None
 
 
@@ -40,9 +46,9 @@ def _candidate(claim: LagClaim) -> Candidate:
     return lambda problem: expected(claim, problem)
 
 
-def _claims(ground: Ground) -> Iterator[LagClaim]:
+def _claims(comparison: Comparison) -> Iterator[LagClaim]:
     yield Exact()
-    if isinstance(ground.claim, Equals):
-        for n in range(1, max(point.problem.T for point in ground.points)):
+    if isinstance(comparison.claim, Equals):
+        for n in range(1, max(point.problem.T for point in comparison.points)):
             yield Truncated(n)
             yield Chunked(n)

@@ -1,4 +1,4 @@
-"""Where a rule is wrong: at which sizes, at which entries, on which kinds of numbers."""
+"""Conditions under which a rule is wrong: sizes, entries, and kinds of numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
-from .comparison import Ground
+from .comparison import Comparison
 from .points import wrong_at
 
 _GRID = [
@@ -29,8 +29,8 @@ _SAMPLE = (
     Sizes(4, 2, 1, 1),
     Sizes(3, 5, 3, 2),
 )
-"""For each of the conditions some that fulfil it and some that do not, but for those that ask for a size of 1 or more
-than 3: a rule that is wrong at all of these is wrong wherever there is something to get wrong."""
+"""Sizes on both sides of each condition, except conditions on a size of 1 or above 3. A rule that is wrong at all of
+these is wrong wherever an error can show."""
 _CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
     "T > I": lambda s: s.T > s.I,
     "T >= I": lambda s: s.T >= s.I,
@@ -52,14 +52,21 @@ _CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
     "T = 1": lambda s: s.T == 1,
 }
 _TRIVIAL = ("T > 1", "I > 1")
-"""Where there is nothing to get wrong, being right says little."""
+"""Conditions that are never reported: at T = 1 or I = 1 there is little to get wrong."""
 
 
-def sizes(ground: Ground) -> str | None:
-    """The condition on the sizes under which alone the rule is wrong, if it is a telling one of the usual ones."""
+def sizes(comparison: Comparison) -> str | None:
+    """Find a condition on the sizes that holds exactly where the rule is wrong.
+
+    Args:
+        comparison: The points of the diagnosis.
+
+    Returns:
+        A sentence, or None if no condition fits.
+    """
 
     def wrong(size: Sizes) -> bool:
-        return bool(wrong_at([ground.make(size, 5)]))
+        return bool(wrong_at([comparison.make(size, 5)]))
 
     possible = {words: holds for words, holds in _CONDITIONS.items() if words not in _TRIVIAL}
     count = 0
@@ -74,11 +81,20 @@ def sizes(ground: Ground) -> str | None:
                 return None
     except GradcheckError:
         return None
-    return f"It is wrong just where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
+    return f"It is wrong exactly where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
 
 
 def values(case: Case, settings: Settings, seen: Problem) -> str | None:
-    """The kinds of problem on which alone a rule is wrong that is right on generic numbers, there."""
+    """Find the kinds of special problems on which a rule is wrong that is right on generic numbers.
+
+    Args:
+        case: The rule and its claim.
+        settings: The rule's keyword arguments.
+        seen: The problem of the counterexample.
+
+    Returns:
+        A sentence, or None if no kind is found or the rule is wrong on generic numbers too.
+    """
     claim = case.claim.bind(settings)
     telling = telling_problems(case.network, case.seed, weighted=case.weighted)
 
@@ -91,12 +107,19 @@ def values(case: Case, settings: Settings, seen: Problem) -> str | None:
     sizes = [*(problem.sizes for problem in telling.values()), seen.sizes]
     if any(wrong(lively_problem(case.network, size, case.seed, weighted=case.weighted)) for size in sizes):
         return None
-    told = [name for name, problem in telling.items() if wrong(problem)]
-    return f"It is right on generic numbers, and wrong on: {'; '.join(told)}" if told else None
+    kinds = [name for name, problem in telling.items() if wrong(problem)]
+    return f"It is right on generic numbers, and wrong on: {'; '.join(kinds)}" if kinds else None
 
 
 def pattern(off: Any) -> str:
-    """The entries of a boolean array, in words; empty for none."""
+    """Describe the true entries of a boolean array.
+
+    Args:
+        off: The array, of any shape.
+
+    Returns:
+        Words such as "the first row", or "" if no entry is true.
+    """
     if not off.any():
         return ""
     if off.all():
