@@ -24,6 +24,7 @@ from gradcheck.evidence.exact import enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.preconditions import liveness, purity
 from gradcheck.explain import counterexample
+from gradcheck.problems import search
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Cause, Report, Status
 from gradcheck.reference.claims import Exact, Truncated
@@ -86,7 +87,7 @@ LARGE = ("wrong if I > 4", "returns a kept buffer")
 def test_a_wrong_rule_is_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     small = list(WRONG).index(name) % 3 == 0
     if not small:  # shrinking takes most of the time; a third of them tell
-        monkeypatch.setattr(counterexample, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
+        monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
     report = gradcheck.audit(made(name, WRONG[name]), claims=[Exact()], effort="quick")
     assert_refuted_with_a_counterexample(report)
     example = report.verdicts[-1].counterexample

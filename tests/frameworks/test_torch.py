@@ -324,7 +324,7 @@ def test_torchs_global_state_is_left_as_it_is_and_not_needed() -> None:
 def test_neither_framework_is_imported_unless_used() -> None:
     program = (
         "import sys, numpy, gradcheck, gradcheck.jax, gradcheck.torch\n"
-        "from gradcheck.problems import lively_problem\n"
+        "from gradcheck.problems.lively import lively_problem\n"
         "from gradcheck.reference.networks.base import Sizes\n"
         "lively_problem(gradcheck.torch.TorchRNN(), Sizes(3, 2, 2, 2), 0)\n"
         "gradcheck.audit(lambda problem: None, [gradcheck.Exact()], effort='quick')\n"

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from made_up import GatedLeaky
 
-from gradcheck.evidence.exact import formal
 from gradcheck.reference import ring, symbolic
 from gradcheck.reference.circuit import Evaluation, LagCircuit
+from gradcheck.reference.claims import Exact
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.ring import FormalReference
@@ -238,25 +238,27 @@ def test_the_variable_names_the_folder_or_turns_it_off(tmp_path: Path, monkeypat
     assert cache._opened.__wrapped__("") is None, "without a home it would have been a folder called ~"
 
 
-@pytest.mark.parametrize(
-    ("named", "network", "asked"),
-    [
-        ("kept", Network(), False),
-        ("off", Network(), True),
-        ("file/below", Network(), True),
-        ("kept", GatedLeaky(), True),
-    ],
-)
-def test_whoever_can_derive_it_for_others_is_asked_where_it_is_not_kept(
-    named: str, network: Any, asked: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv(cache.VARIABLE, named if named == "off" else str(tmp_path / named))
-    monkeypatch.setattr(formal, "_REFERENCES", {})
-    seen: list[Any] = []
-    monkeypatch.setattr(formal, "_ASKED_FIRST", [lambda *wanted: seen.append(wanted)])
-    formal.reference(network, Sizes(1, 1, 1, 1), False)
-    assert seen == [(network, Sizes(1, 1, 1, 1), False)] * asked
+class InMemory:
+    """A store, as workers have one in the process that started them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    def put(self, key: str, data: Any) -> None:
+        self.kept[key] = data
+
+
+@pytest.mark.parametrize(("network", "kept"), [(Network(), True), (GatedLeaky(), False)])
+def test_references_go_to_the_store_in_use(network: Any, kept: bool) -> None:
+    store = InMemory()
+    with cache.using(store):
+        ref = FormalReference(network, Sizes(1, 1, 1, 1), store=cache.store())
+        ref.gradient(1, Exact())
+    assert bool(store.kept) == kept, "a network of a user's own may change under its name"
+    assert cache.store() is not store, "the store outlives its context"
 
 
 _PROVE = """
