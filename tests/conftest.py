@@ -36,6 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
+RUNS_JAX = {"test_benchmarks.py", "test_docs.py", "test_false_alarms.py", "test_jax.py"}
+"""Files that run JAX in the process of the tests, which can fork no worker from then on."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run these last: a fresh process for each worker of the other files would take long."""
+    items.sort(key=lambda item: item.path.name in RUNS_JAX)
+
+
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each audit one worker: the processes of pytest-xdist take the cores already."""
