@@ -466,7 +466,7 @@ def test_ctrl_c_leaves_with_130_and_keeps_the_first_sign_of_life_within_two_seco
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130, f"{process.returncode}: {out}\n{err}"
     assert "Traceback" not in err, err
-    assert "loading slow.py" in first or "slow: purity" in first, first
+    assert "loading slow.py" in first or "slow: " in first, first
     assert waited < 10, f"the first line came after {waited:.1f} s"  # 1 s is meant; a busy machine gets more
 
 

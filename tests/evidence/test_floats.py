@@ -17,6 +17,7 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import blackbox, power
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.explain import counterexample
+from gradcheck.problems import search
 from gradcheck.problems.lively import lively_problem, telling_problems
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Exact
@@ -125,7 +126,7 @@ def test_what_float32_cannot_see_is_not_refuted_there() -> None:
 
 
 def test_a_rule_wrong_at_float32_alone_is_refuted_with_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counterexample, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
+    monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
     report = gradcheck.audit(off_at("float32", 1.5), claims=[Exact()], effort="quick")
     verdict = report.verdicts[-1]
     assert verdict.status is Status.REFUTED and verdict.evidence[-1].kind == "float32", verdict.statement
