@@ -10,7 +10,7 @@ import numpy as np
 
 from ..reference.errors import GradcheckError
 from ..reference.networks.activations import Activation, activation_named
-from ..reference.networks.base import Capabilities, Sizes
+from ..reference.networks.base import Sizes
 from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
@@ -19,7 +19,7 @@ _SUPPORTED = "supported are nn.RNN (tanh or relu) with one layer in one directio
 
 
 @dataclass(frozen=True)
-class TorchRNN(Capabilities):
+class TorchRNN:
     """The network of `torch.nn.RNN` and a `torch.nn.Linear` readout, with half the squared error.
 
     a(t) = f(W x(t) + b + R a(t-1) + c), u(t) = V a(t) + d, where W, R, b and c are weight_ih_l0 (I, D),

@@ -368,7 +368,25 @@ def spawned(context: Context, limits: Limits | None, *, warden: bool = platform.
     except Exception as error:
         raise Unusable(f"the rule cannot be pickled for a fresh process ({error})") from None
     memory, key = limits.memory if limits else None, secrets.token_bytes(16)
-    control, guarded = socket.socketpair() if warden else (None, None)
+    with contextlib.ExitStack() as opened:
+        control, guarded = socket.socketpair() if warden else (None, None)
+        for end in (control, guarded):
+            if end is not None:
+                opened.callback(end.close)
+        process, connection, board = _begun(pickled, memory, key, guarded)
+        if control is None:
+            return _Fresh(process, connection, board)
+        opened.pop_all()
+        if guarded is not None:
+            guarded.close()
+        process.returncode = 0  # the warden is waited for by its control
+        return _Guarded(process.pid, control, connection, board)
+
+
+def _begun(
+    pickled: bytes, memory: int | None, key: bytes, guarded: socket.socket | None
+) -> tuple[subprocess.Popen[bytes], Connection, Board]:
+    """Start the process, and wait until it connects."""
     program = (
         f"import sys; sys.path[:] = {sys.path!r}; from gradcheck.engine.isolation.worker import serve_spawned; "
         "serve_spawned()"
@@ -389,19 +407,18 @@ def spawned(context: Context, limits: Limits | None, *, warden: bool = platform.
         with contextlib.suppress(OSError), process.stdin as stream:
             descriptor = guarded.fileno() if guarded is not None else None
             stream.write(pickle.dumps((listener.address, key, str(path), memory, descriptor)) + pickled)
-        if guarded is not None:
-            guarded.close()
-        connection = _accepted(listener, process)
-    if control is None:
-        return _Fresh(process, connection, board)
-    process.returncode = 0  # the warden is waited for by its control
-    return _Guarded(process.pid, control, connection, board)
+        return process, _accepted(listener, process), board
 
 
 def _accepted(listener: Listener, process: subprocess.Popen[bytes]) -> Connection:
     """Return the connection of the process that was started, or raise where it ends before."""
     found: list[Connection] = []
-    thread = threading.Thread(target=lambda: found.append(listener.accept()), daemon=True)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError, EOFError):  # the listener is closed where nobody comes
+            found.append(listener.accept())
+
+    thread = threading.Thread(target=accept, daemon=True)
     thread.start()
     deadline = time.monotonic() + _START_SECONDS
     while thread.is_alive() and time.monotonic() < deadline:

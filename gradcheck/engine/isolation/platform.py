@@ -124,11 +124,11 @@ def _descendants(pid: int) -> Iterator[int]:
 
 
 def _resident(pid: int) -> int:
-    """Return the bytes of memory that a process holds and can write."""
+    """Return the bytes of memory that a process holds alone; what a fork still shares is its parent's."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            pages = file.read().split()
-        return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE")
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+        return sum(1024 * int(line[1]) for line in lines if line[0] == "Private_Dirty:")
     return 0
 
 
