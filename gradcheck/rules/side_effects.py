@@ -38,6 +38,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
+import numpy.ma  # noqa: F401 - NumPy loads it late, which would be taken for an import of the rule's
 
 _WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
 """Modules whose attributes no rule may replace."""

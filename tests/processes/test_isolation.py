@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import plain_rules
 import pytest
+import sympy  # noqa: F401 - it adds a warning filter when it is first imported
 
 import gradcheck
 from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
