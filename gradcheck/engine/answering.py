@@ -75,7 +75,9 @@ def _gathered(run: Performer, audit: Audit, judged: Judged, until: Position | No
         kept = tuple(f for f in findings if isinstance(f, Finding))
         if until is not None and number > until[0]:
             break
-        found.append(Gathered(network, kept, judged.covered.get(number)))
+        # A proof beside evidence that had to be excused speaks for its own network alone.
+        doubted = audit.prepared.first_alike(number) in judged.excused
+        found.append(Gathered(network, kept, None if doubted else judged.covered.get(number)))
     return found
 
 
