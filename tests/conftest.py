@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,13 +37,20 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-RUNS_JAX = {"test_benchmarks.py", "test_docs.py", "test_false_alarms.py", "test_jax.py"}
-"""Files that run JAX in the process of the tests, which can fork no worker from then on."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run these last: a fresh process for each worker of the other files would take long."""
-    items.sort(key=lambda item: item.path.name in RUNS_JAX)
+    """Run what uses JAX last: no worker can be forked in its process, and a fresh one each time takes long."""
+    items.sort(key=lambda item: item.get_closest_marker("jax") is not None)
+
+
+@pytest.fixture(autouse=True)
+def jax_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that starts JAX in this process while its file is not marked so: the files after it would suffer."""
+    from gradcheck.reference.private import jax_in_use
+
+    before = jax_in_use()
+    yield
+    told = request.node.get_closest_marker("jax") is not None
+    assert before or told or not jax_in_use(), "this test starts JAX; write `pytestmark = pytest.mark.jax` in its file"
 
 
 @pytest.fixture(autouse=True)

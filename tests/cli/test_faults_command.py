@@ -13,6 +13,8 @@ from gradcheck.chapters import matrix
 from gradcheck.cli import commands as cli
 from gradcheck.faults import FAULTS
 
+pytestmark = pytest.mark.jax
+
 
 def run(*arguments: str) -> tuple[int, str]:
     done = CliRunner(env={"COLUMNS": "80"}).invoke(cli.app, ["faults", *arguments])

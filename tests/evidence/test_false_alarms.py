@@ -45,6 +45,8 @@ from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.call import run
 
+pytestmark = pytest.mark.jax
+
 ROUTES = [bptt, entry_by_entry, forward_mode, matrices_first, *SUMS, shipped_bptt, RTRL, Schmidhuber]
 if importlib.util.find_spec("torch"):
     ROUTES.append(by_torch)

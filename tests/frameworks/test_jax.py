@@ -26,6 +26,8 @@ from gradcheck.rules.torch import TorchRNN
 if importlib.util.find_spec("jax") is None:
     pytest.skip("jax is missing; pip install 'rnn-gradcheck[jax]'", allow_module_level=True)
 
+pytestmark = pytest.mark.jax
+
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import jax_rules as rules  # noqa: E402

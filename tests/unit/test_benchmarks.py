@@ -27,6 +27,8 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.residues.array import ResidueField
 
+pytestmark = pytest.mark.jax
+
 
 def lacking() -> Outcome:
     raise Skipped("pip install torch")

@@ -15,6 +15,8 @@ from right_rules import bptt
 from transcripts import CONSOLE, PAGES, ROOT, Shown, again, read, rule_files
 from wrong_rules import WRONG, made
 
+pytestmark = pytest.mark.jax
+
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMES = {page: str(page.relative_to(ROOT)) for page in PAGES}
 SNIPPETS = [
