@@ -215,6 +215,9 @@ class Workers:
             for worker in list(self._busy):
                 worker.interrupt()
         self._threads.shutdown(cancel_futures=True)
+        for worker in self._busy:  # its task was cancelled before a thread took it
+            worker.end()
+        self._busy.clear()
         self._end_idle()
 
 

@@ -214,10 +214,12 @@ def _own_loop() -> Iterator[asyncio.AbstractEventLoop]:
     try:
         yield loop
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            with contextlib.suppress(KeyboardInterrupt):
-                loop.run_until_complete(asyncio.wait(left))
-        loop.close()
+        try:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                with contextlib.suppress(KeyboardInterrupt):
+                    loop.run_until_complete(asyncio.wait(left))
+        finally:
+            loop.close()
