@@ -8,6 +8,7 @@ argument tau, judged at every value that the declaration's `settings` list.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,6 +243,26 @@ def parse_claim(text: str) -> Claim:
     return CLAIMS[name](*(int(a) for a in arguments))
 
 
+def not_a_claim(given: Any) -> str:
+    """Return why the value is no claim, and what to write instead; empty if it is one."""
+    if isinstance(given, Claim):
+        return ""
+    if isinstance(given, type) and issubclass(given, Claim):
+        arguments = ", ".join("..." for f in dataclasses.fields(given) if f.default is dataclasses.MISSING)
+        return (
+            f"{given.__name__} is not a claim yet; write it with parentheses: gradcheck.{given.__name__}({arguments})"
+        )
+    if callable(given):
+        name = getattr(given, "__name__", None) or repr(given)
+        return f"{name} is not a claim; write claims in parentheses: @gradcheck.rule(gradcheck.Exact())"
+    if isinstance(given, str):
+        with contextlib.suppress(GradcheckError):
+            return f"{given!r} is not a claim but a text; write gradcheck.{parse_claim(given)!r}"
+    if isinstance(given, (list, tuple)):
+        return f"{given!r} is not a claim; write claims one after another, without brackets"
+    return f"{given!r} is not a claim; write gradcheck.Exact(), gradcheck.Truncated(3), ..."
+
+
 def _parse_cost(text: str, rest: str) -> Cost:
     given = dict(part.split("=", 1) for part in rest.strip().removesuffix(")").split(",") if "=" in part)
     named = {what.strip(): bound.strip() for what, bound in given.items()}
@@ -301,9 +322,8 @@ def rule(
     is reported. Raises `GradcheckError` for something that is not a claim, and an expectation about none of them.
     """
     for claim in claims:
-        if not isinstance(claim, Claim):
-            hint = " (write it with parentheses)" if isinstance(claim, type) or callable(claim) else ""
-            raise GradcheckError(f"{claim!r} is not a claim{hint}; use gradcheck.Exact(), gradcheck.Truncated(3), ...")
+        if refusal := not_a_claim(claim):
+            raise GradcheckError(refusal)
     declared = tuple(networks) if networks is not None else (DEFAULT_NETWORK,)
     if not declared:
         raise GradcheckError("networks is empty: a rule must support at least one network")

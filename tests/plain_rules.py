@@ -259,6 +259,21 @@ class StepsWithWeight(Online):
         return state, None
 
 
+class StepsSwapped(Online):
+    def step(self, x: Any, y: Any, state: Any) -> Any:
+        return state, None
+
+
+class StepsWithoutTarget(Online):
+    def step(self, state: Any, x: Any) -> Any:  # type: ignore[override]
+        return state, None
+
+
+class ContributionFirst(Online):
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        return dict(state), x
+
+
 class WithoutStep:
     def start(self, network: Any, parameters: Any, initial_state: Any) -> Any:
         return parameters

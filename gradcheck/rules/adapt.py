@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..algorithms.online import run_online
-from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings
+from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings, not_a_claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, not_a_network
 from ..reference.problem import Problem
@@ -84,11 +84,9 @@ def as_rule(
 
     Raises `GradcheckError` for what cannot be a rule, with what was wanted, and for what is no claim or network.
     """
-    _check_all("claims", claims, Claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
-    _check_all("networks", networks, object, 'gradcheck.Network("tanh", "identity", "squared_error"), ...')
-    for network in networks or ():
-        if refusal := not_a_network(network):
-            raise GradcheckError(refusal)
+    _check_all("claims", claims, not_a_claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
+    example = 'gradcheck.Network("tanh", "identity", "squared_error"), ...'
+    _check_all("networks", networks, not_a_network, example)
     if networks is not None and not networks:
         raise GradcheckError("networks is empty: a rule is judged on at least one network")
     rule = target if isinstance(target, Rule) else _made(target, weighted)
@@ -105,13 +103,12 @@ def as_rule(
     return dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
 
 
-def _check_all(what: str, given: Any, kind: type, such_as: str) -> None:
+def _check_all(what: str, given: Any, refused: Callable[[Any], str], such_as: str) -> None:
     if given is not None and not isinstance(given, (list, tuple)):
         raise GradcheckError(f"{what} must be a list; got {given!r}; write [{such_as}]")
     for each in given or ():
-        if kind is not object and (isinstance(each, type) or not isinstance(each, kind)):
-            hint = " (write it with parentheses)" if isinstance(each, type) else ""
-            raise GradcheckError(f"{each!r} is not a {what.removesuffix('s')}{hint}; use {such_as}")
+        if refusal := refused(each):
+            raise GradcheckError(refusal)
 
 
 def _made(target: Any, weighted: bool | None) -> Rule:
@@ -120,6 +117,8 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     if assumed:
         declaration = dataclasses.replace(declaration, claims=(Exact(),))
     online = hasattr(target, "start") and hasattr(target, "step")
+    if not online and not hasattr(target, "__gradcheck__") and (hint := _torch_hint(target)):
+        raise GradcheckError(f"{name} is a torch module, which is no rule yet; {hint}")
     if online:
         function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
     elif callable(target) and not isinstance(target, type):
@@ -143,11 +142,19 @@ def _hint(target: Any) -> str:
     """What somebody who hands over something else may have meant."""
     if isinstance(target, ModuleType):
         return "; this is a module: name a function in it"
-    kinds = (target if isinstance(target, type) else type(target)).__mro__
-    if any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in kinds):
-        return "; gradcheck.torch.rule(...) makes one of a torch module"
     lacks = [part for part in ("start", "step") if not hasattr(target, part)]
     return f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
+
+
+def _torch_hint(target: Any) -> str:
+    """Return what to write in place of a torch module, a class or an instance; empty for anything else."""
+    kinds = (target if isinstance(target, type) else type(target)).__mro__
+    names = {f"{kind.__module__}.{kind.__name__}" for kind in kinds}
+    if "torch.nn.modules.rnn.RNN" in names:
+        return f"write gradcheck.torch.rule({target.__name__ if isinstance(target, type) else 'layer'})"
+    if "torch.nn.modules.module.Module" in names:
+        return "write a function of tensors that runs it and returns the loss, and gradcheck.torch.rule(function)"
+    return ""
 
 
 def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
@@ -239,7 +246,9 @@ class _Stepped:
         if not isinstance(came, tuple) or len(came) != 2:
             what = f"a tuple of {len(came)}" if isinstance(came, tuple) else f"a {type(came).__name__}"
             raise WrongResult(f"step of {self.name} returned {what}; wanted (state, contribution)")
-        return came[0], self._contribution(came[1], "step")
+        swapped = self._gradient(came[0]) and not self._gradient(came[1])
+        hint = "; the state comes first: return (state, contribution)" if swapped else ""
+        return came[0], self._contribution(came[1], "step", hint)
 
     def finish(self, state: Any) -> Any:
         came = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
@@ -250,12 +259,15 @@ class _Stepped:
             )
         return came
 
-    def _contribution(self, came: Any, method: str) -> Any:
-        if came is not None and (not isinstance(came, dict) or set(came) != set(self.parameters)):
+    def _gradient(self, came: Any) -> bool:
+        return isinstance(came, dict) and set(came) == set(self.parameters)
+
+    def _contribution(self, came: Any, method: str, hint: str = "") -> Any:
+        if came is not None and not self._gradient(came):
             what = f"the keys {', '.join(map(str, came))}" if isinstance(came, dict) else f"a {type(came).__name__}"
             raise WrongResult(
                 f"{method} of {self.name} contributed {what}; wanted None or a dict of arrays with "
-                f"{', '.join(self.parameters)}"
+                f"{', '.join(self.parameters)}{hint}"
             )
         for key, value in (came or {}).items():
             if isinstance(value, (list, tuple)):
@@ -272,15 +284,26 @@ def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> Non
         signature = inspect.signature(getattr(target, method))
     except (TypeError, ValueError):
         return
+    given = [] if bound else [None]
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
+    shown = inspect.Signature(bare)
+    form = f"{method} of the online rule {name} is {method}{shown}; wanted {method}({', '.join(wanted)})"
+    if not _binds(signature, *given, *wanted):
+        other = wanted[:-1] if wanted[-1] == "weight" else [*wanted, "weight"]
+        weight = method == "step" and _binds(signature, *given, *other)
+        hint = "; declared weighted=True it takes the loss weight too, otherwise not" if weight else ""
+        raise GradcheckError(f"{form}{hint}")
+    names = list(signature.parameters)[len(given) :][: len(wanted)]
+    if names != wanted and sorted(names) == sorted(wanted):
+        raise GradcheckError(f"{form}: the arguments come in this order, not by name")
+
+
+def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
     try:
-        signature.bind(*([] if bound else [None]), *wanted)
+        signature.bind(*arguments)
     except TypeError:
-        hint = ""
-        if method == "step":
-            hint = "; declared weighted=True it takes the loss weight too, otherwise not"
-        raise GradcheckError(
-            f"{method} of the online rule {name} is {method}{signature}; wanted {method}({', '.join(wanted)}){hint}"
-        ) from None
+        return False
+    return True
 
 
 def _check_signature(function: Callable[..., Any], name: str) -> None:

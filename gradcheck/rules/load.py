@@ -8,12 +8,15 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import re
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..reference import errors
 from ..reference.errors import GradcheckError
 
 _WAYS = "write package.module:rule or path/to/file.py:rule"
@@ -35,8 +38,7 @@ def resolve(text: str) -> list[tuple[str, Any]]:
     try:
         module = load_module(text)
     except NoSuchModule as error:
-        close = difflib.get_close_matches(text, shipped, 1)
-        meant = f"; did you mean {close[0]}?" if close else f"; the shipped rules are {', '.join(shipped)}"
+        meant = _meant(text.removesuffix(".py"), shipped) or f"; the shipped rules are {', '.join(shipped)}"
         raise GradcheckError(f"{error}{meant}") from None
     rules = declared_in(module)
     if not rules:
@@ -59,12 +61,17 @@ def load_rule(text: str) -> Any:
     for part in attribute.split("."):
         if not hasattr(found, part):
             names = [name for name, _ in declared_in(module)] or _could_be_rules(module)
-            close = difflib.get_close_matches(attribute, names, 1)
-            meant = f"; did you mean {close[0]}?" if close else ""
             there = ", ".join(sorted(names)) or "nothing that could be a rule"
-            raise GradcheckError(f"{module_name} has no {attribute!r}; it has {there}{meant}")
+            raise GradcheckError(f"{module_name} has no {attribute!r}; it has {there}{_meant(attribute, names)}")
         found = getattr(found, part)
     return found
+
+
+def _meant(text: str, names: Iterable[str]) -> str:
+    """Return the question after the nearest name, whatever its case and separators; empty if none is near."""
+    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in names}
+    close = difflib.get_close_matches(re.sub(r"[\W_]", "", text).lower(), plain, 1)
+    return f"; did you mean {plain[close[0]]}?" if close else ""
 
 
 def findable(text: str) -> str:
@@ -228,7 +235,15 @@ def _failed(name: str, error: BaseException) -> GradcheckError:
         where = f" (line {error.lineno} of {error.filename})" if error.filename else ""
         return GradcheckError(f"{name} is not valid Python: {error.msg}{where}")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.line and "importlib" not in f.filename]
-    frames = [f for f in frames if Path(f.filename) != Path(__file__)]
+    frames = [f for f in frames if not Path(f.filename).is_relative_to(_HARNESS)]
+    if isinstance(error, GradcheckError):  # the line is the user's, where it uses gradcheck wrongly
+        frames = [f for f in frames if not any(Path(f.filename).is_relative_to(folder) for folder in _GROUND)] or frames
+        where = f" ({frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
+        return GradcheckError(f"{name} could not be imported: {error}{where}")
     where = f", at {frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line}" if frames else ""
     what = f": {error}" if str(error) else ""
     return GradcheckError(f"{name} could not be imported; it raised {type(error).__name__}{what}{where}")
+
+
+_HARNESS = Path(__file__).parents[1]
+_GROUND = (Path(errors.__file__).parent, Path(errors.__file__).parents[1] / "algorithms")

@@ -50,6 +50,8 @@ NO_RULE = [
     (plain_rules.NeedsTau, "cannot be made without arguments (missing a required argument: 'tau')"),
     (plain_rules.StartsWithTwo, "wanted start(network, parameters, initial_state)"),
     (plain_rules.StepsWithWeight, "wanted step(state, x, y); declared weighted=True it takes the loss weight too"),
+    (plain_rules.StepsSwapped, "is step(self, x, y, state); wanted step(state, x, y)"),
+    (plain_rules.StepsWithoutTarget, "is step(self, state, x); wanted step(state, x, y)"),
     (3, "3 is no rule: wanted a function of a problem"),
     ("bptt", "'bptt' is no rule"),
     (dict, "is no rule"),
@@ -65,8 +67,9 @@ def test_what_is_no_rule_is_turned_away(target: Any, fragment: str) -> None:
 
 ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"claims": gradcheck.Exact()}, "claims must be a list"),
-    ({"claims": [gradcheck.Exact]}, "is not a claim (write it with parentheses)"),
-    ({"claims": ["exact"]}, "'exact' is not a claim"),
+    ({"claims": [gradcheck.Exact]}, "parentheses: gradcheck.Exact()"),
+    ({"claims": ["exact"]}, "write gradcheck.Exact()"),
+    ({"claims": [plain_rules.two_arguments]}, "two_arguments is not a claim"),
     ({"claims": [gradcheck.Truncated("h")]}, "truncated(h) needs the setting 'h'"),
     ({"networks": gradcheck.Network()}, "networks must be a list"),
     ({"networks": ["tanh"]}, "'tanh' is not a network"),
@@ -156,6 +159,7 @@ RESULTS = [
     (plain_rules.views, REFUTED, "its W is a view of its input W; return a copy", REFUTED),
     (plain_rules.reuses_its_buffer, REFUTED, "shares memory with the W of the next call; return fresh arrays", NOT_RUN),
     (plain_rules.ContributesNothing, REFUTED, "ContributesNothing contributed nothing in any step", NOT_RUN),
+    (plain_rules.ContributionFirst, REFUTED, "return (state, contribution)", NOT_RUN),
     (plain_rules.ContributesSomeKeys, REFUTED, "contributed the keys W; wanted None or a dict of arrays", NOT_RUN),
     (plain_rules.ContributesLists, REFUTED, "step of ContributesLists contributed a list for W", NOT_RUN),
     (plain_rules.ContributesShapes, REFUTED, "returned shape (4, 2) for W", NOT_RUN),

@@ -20,6 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import gradcheck
+from gradcheck.algorithms import CATALOGUE
 from gradcheck.chapters import catalogue
 from gradcheck.cli import commands as cli
 from gradcheck.engine.request import AuditRequest
@@ -40,6 +41,10 @@ BADLY = {
         "No module named 'torch'; try: pip install 'rnn-gradcheck[torch]'",
     ),
     "another_numpy.py": ("import numpy.not_there\n", "the installed numpy does not have it"),
+    "bare.py": ("import gradcheck\n@gradcheck.rule\ndef rule(problem): ...\n", "bare.py:2: @gradcheck.rule"),
+    "text.py": ("import gradcheck\n\ngradcheck.rule('truncated(3)')\n", "write gradcheck.Truncated(tau=3)"),
+    "kind.py": ("import gradcheck\n\ngradcheck.rule(gradcheck.Exact)\n", "kind.py:3: gradcheck.rule("),
+    "none.py": ("import gradcheck\n\ngradcheck.rule()\ngradcheck.rule(3)\n", "none.py:4: gradcheck.rule(3)"),
     "empty.py": ("def helper(problem): return {}\n", "empty.py declares no rule; name one of its functions, such as"),
 }
 
@@ -228,6 +233,28 @@ def test_a_module_that_cannot_be_imported_is_named(name: str, tmp_path: Path) ->
     assert result.exit_code == 2, result.output
     assert fragment in result.stderr, f"wanted {fragment!r} in: {result.stderr}"
     assert "Traceback" not in result.output, result.output
+
+
+@pytest.mark.parametrize("name", [rule.__name__ for rule in CATALOGUE])
+def test_a_shipped_rule_is_suggested_for_a_name_near_its_own(name: str) -> None:
+    for near in (
+        name.upper(),
+        name.lower(),
+        name.swapcase(),
+        name[:-1],
+        f"{name}s",
+        name.replace("_", "-"),
+        f"{name}.py",
+    ):
+        if near != name:
+            with pytest.raises(GradcheckError, match=f"did you mean {name}[?]"):
+                targets.resolve(near)
+
+
+def test_no_rule_is_suggested_for_a_name_unlike_all() -> None:
+    with pytest.raises(GradcheckError) as caught:
+        targets.resolve("momentum")
+    assert "did you mean" not in str(caught.value)
 
 
 def test_one_bad_target_stops_no_other() -> None:

@@ -175,6 +175,31 @@ def test_what_cannot_be_a_rule_is_refused_in_words(given: Any, options: dict[str
     assert fragment in str(caught.value), f"wanted {fragment!r} in: {caught.value}"
 
 
+class Module(torch.nn.Module):
+    def forward(self, problem: Any) -> Any:
+        return {name: torch.zeros(array.shape).numpy() for name, array in problem.parameters.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "fragment"),
+    [
+        (RNN, "gradcheck.torch.rule(RNN)"),
+        (RNN(2, 3), "gradcheck.torch.rule(layer)"),
+        (LSTM, "gradcheck.torch.rule(function)"),
+        (Module(), "gradcheck.torch.rule(function)"),
+    ],
+    ids=["RNN", "an RNN", "LSTM", "a module"],
+)
+def test_a_module_handed_over_as_a_rule_is_told_what_to_write(given: Any, fragment: str) -> None:
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck.audit(given)
+    assert fragment in str(caught.value), f"wanted {fragment!r} in: {caught.value}"
+
+
+def test_a_module_that_is_declared_a_rule_is_one() -> None:
+    assert as_rule(gradcheck.rule(gradcheck.Exact())(Module)()).name == "Module"
+
+
 def test_dropout_is_refused() -> None:
     with pytest.warns(UserWarning, match="dropout"):
         dropping = RNN(2, 3, dropout=0.5)
