@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..judge.conclude import merge
 from ..records import Cause, Evidence, Provenance, Report, Stage, Status, Strength, Verdict
 from ..store.codec import to_data as plain
 from ..store.codec import union_schema
@@ -178,6 +179,7 @@ class Fold:
     def __init__(self) -> None:
         self.started: AuditStarted | None = None
         self.verdicts: dict[int, Verdict] = {}
+        self.evidence: dict[tuple[str, int, str], Evidence] = {}
         self.planted = (0, 0)
         self.stages: list[Stage] = []
         self.notes: list[str] = []
@@ -191,6 +193,8 @@ class Fold:
         elif isinstance(event, ClaimJudged):
             self.verdicts[event.position] = event.verdict
             self.planted = (self.planted[0] + event.planted[0], self.planted[1] + event.planted[1])
+        elif isinstance(event, EvidenceFound):
+            self.evidence[event.claim, event.network, event.evidence.kind] = event.evidence
         elif isinstance(event, StageJudged):
             self.stages.append(event.stage)
         elif isinstance(event, NoteAdded):
@@ -202,11 +206,10 @@ class Fold:
 
     @property
     def report(self) -> Report:
-        """The report of what has come by now; claims without a verdict are NOT RUN."""
+        """The report of what has come by now; claims without a verdict are NOT RUN, with their evidence so far."""
         begun = self.started
         assert begun is not None
-        stopped = [Verdict(claim, Status.NOT_RUN, Strength.NONE, "not judged: interrupted") for claim in begun.claims]
-        verdicts = [self.verdicts.get(place, verdict) for place, verdict in enumerate(stopped)]
+        verdicts = [self.verdicts.get(place) or self._stopped(claim) for place, claim in enumerate(begun.claims)]
         return Report(
             rule=begun.rule,
             summary=begun.summary,
@@ -218,6 +221,12 @@ class Fold:
             seconds=self.seconds,
             provenance=begun.provenance,
         )
+
+    def _stopped(self, claim: str) -> Verdict:
+        found = merge([e for (of, _, _), e in sorted(self.evidence.items(), key=lambda i: i[0][1]) if of == claim])
+        evidence = tuple(sorted(found, key=lambda e: -e.strength))
+        reason = "interrupted before its verdict; the evidence so far is below" if evidence else "interrupted"
+        return Verdict(claim, Status.NOT_RUN, Strength.NONE, f"not judged: {reason}", evidence)
 
     def _completed(self, place: int, verdict: Verdict) -> Verdict:
         begun = self.started

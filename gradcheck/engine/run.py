@@ -184,14 +184,26 @@ def _complete(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], 
 def _looped(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
     with _own_loop() as loop:
         scheduler, work = begin()
+        again: list[asyncio.Handle] = []
 
         def interrupted(*_: Any) -> None:
-            if not scheduler.stop_spending():
-                raise KeyboardInterrupt
-            stopped()
+            if scheduler.stop_spending():
+                stopped()
+                return
+            # Python drops what is raised in its own callbacks, such as those after a fork: the loop raises it then.
+            again.append(loop.call_soon_threadsafe(_raise))
+            raise KeyboardInterrupt
 
         with _on_interrupt(interrupted):
-            loop.run_until_complete(work)
+            try:
+                loop.run_until_complete(work)
+            finally:
+                for handle in again:
+                    handle.cancel()
+
+
+def _raise() -> None:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -24,7 +24,7 @@ from gradcheck.algorithms import bptt
 from gradcheck.engine.executors import Workers
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
-from gradcheck.records import Cause, Status, reproducible
+from gradcheck.records import Cause, Report, Status, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.report import from_json
 from gradcheck.report import to_json as written
@@ -142,10 +142,17 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> str:
     return to_json(from_json((folder / "here.json").read_text("utf-8")))
 
 
-def wait_for_lines(path: Path, number: int, run: subprocess.Popen[str]) -> None:
+def further(line: bytes) -> bool:
+    """Return True for a unit beyond a full audit, which only a budget buys."""
+    return b", seed 100" in line.partition(b'"value"')[0]
+
+
+def wait_for_lines(
+    path: Path, number: int, run: subprocess.Popen[str], kind: Callable[[bytes], bool] = lambda line: True
+) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if path.exists() and path.read_bytes().count(b"\n") >= number:
+        if path.exists() and sum(kind(line) for line in path.read_bytes().split(b"\n")[:-1]) >= number:
             return
         assert run.poll() is None, f"the run ended before {number} lines were there: {run.communicate()}"
         time.sleep(0.02)
@@ -187,6 +194,18 @@ def test_an_interrupt_leaves_with_130_and_what_is_known(tmp_path: Path) -> None:
     assert "Traceback" not in err, err
     assert "interrupted" in (tmp_path / "partial.json").read_text("utf-8")
     assert len(units(found)) >= 5
+
+
+def test_an_interrupt_of_the_budget_leaves_with_130_and_the_verdicts(tmp_path: Path) -> None:
+    found = tmp_path / "found.jsonl"
+    command = begun(tmp_path, "--budget", "minutes=10", "--results", "found.jsonl", "--json", "partial.json")
+    wait_for_lines(found, 1, command, further)
+    command.send_signal(signal.SIGINT)
+    status, out, err = ended(command)
+    assert status == 130, f"{status}: {out}\n{err}"
+    assert "Traceback" not in err, err
+    report = from_json((tmp_path / "partial.json").read_text("utf-8"))
+    assert isinstance(report, Report) and report.passed, out
 
 
 # A Dask cluster

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -20,9 +21,9 @@ import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.request import AuditRequest
-from gradcheck.engine.run import run
+from gradcheck.engine.run import Interrupted, run
 from gradcheck.engine.tasks import Task
-from gradcheck.records import Cause, Report, Status, reproducible
+from gradcheck.records import Cause, Evidence, Report, Status, Strength, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json as written
 
@@ -465,6 +466,36 @@ def test_an_interrupt_ends_the_spending_and_keeps_the_audit() -> None:
     report = audit(bptt, Interrupts(), minutes=5, events=ends.append)
     assert report.passed and any(stage.name == "budget" for stage in report.stages)
     assert ends[-1].interrupted, "the command would not leave with 130"
+
+
+def test_an_interrupt_that_python_drops_is_heeded() -> None:
+    class Drops(Here):
+        """As Python does with what is raised in a callback after a fork."""
+
+        done = False
+
+        def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+            if not self.done:
+                self.done = True
+                with contextlib.suppress(KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)
+            return super().submit(function, *arguments)
+
+    with pytest.raises(Interrupted):
+        audit(bptt, Drops())
+
+
+def test_what_is_known_of_a_claim_without_a_verdict_is_in_the_report() -> None:
+    started = events.AuditStarted(0, "rule", "", ("tanh",), ("pure", "exact"), 0)
+    found = {
+        kind: Evidence(kind, Status.HOLDS, strength, "equal")
+        for kind, strength in [("float64", Strength.SUPPORTED), ("formal", Strength.PROVED)]
+    }
+    report = events.fold([started, *(events.EvidenceFound(0, "exact", 0, each) for each in found.values())])
+    (pure, exact) = report.verdicts
+    assert (pure.status, pure.evidence) == (Status.NOT_RUN, ())
+    assert (exact.status, exact.strength) == (Status.NOT_RUN, Strength.NONE), "what was found is taken for a verdict"
+    assert exact.evidence == (found["formal"], found["float64"])
 
 
 def test_the_report_says_what_the_time_bought(monkeypatch: pytest.MonkeyPatch) -> None:
