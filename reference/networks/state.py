@@ -87,15 +87,16 @@ class _Same:
         return isinstance(other, _Same) and other.held is self.held
 
 
-def _state(value: Any, seen: dict[int, int], depth: int) -> Hashable:
+def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable:
+    """Return the key of a value; `seen` holds what was met, lest an identity be given to another object meanwhile."""
     kind = type(value)
     if kind in _ATOMS:
         return kind.__name__, repr(value) if kind in (float, complex) else value
     if id(value) in seen:
-        return "again", seen[id(value)]
+        return "again", seen[id(value)][0]
     if depth > _DEEPEST or kind is types.ModuleType:
         return _Same(value)
-    seen[id(value)] = len(seen)
+    seen[id(value)] = len(seen), value
     inner = functools.partial(_state, seen=seen, depth=depth + 1)
     if isinstance(value, np.ndarray):
         content = tuple(map(inner, value.reshape(-1).tolist())) if value.dtype.hasobject else value.tobytes()

@@ -135,3 +135,22 @@ def test_results_are_forgotten_beyond_the_limit() -> None:
         assert named(Network(), number) == number
     assert calls == [1, 2, 3, 2]
     assert lively_problem(Network(), SIZES, 0).sizes == SIZES
+
+
+def test_closures_of_all_methods_count() -> None:
+    """What is made to look at one method must not be taken for what is made to look at the next."""
+
+    def made(*numbers: float) -> Any:
+        def method(number: float) -> Any:
+            return lambda self: number
+
+        return type("Many", (), {f"method{n}": method(number) for n, number in enumerate(numbers)})
+
+    network = made(*map(float, range(8)))()
+    before = state_of(network)
+    assert {state_of(network) for _ in range(50)} == {before}
+    for place in range(8):
+        (cell,) = getattr(type(network), f"method{place}").__closure__
+        cell.cell_contents = -1.0
+        assert state_of(network) != before, f"method{place} is not looked at"
+        cell.cell_contents = float(place)
