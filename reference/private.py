@@ -6,6 +6,7 @@ Each may vanish with any release. Where one has, its function answers as if ther
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -18,6 +19,11 @@ NO_VALUE: Any = getattr(np, "_NoValue", None)
 def jax_in_use() -> bool:
     """Return whether JAX has started a backend in this process; its threads do not survive a fork. Imports nothing."""
     return bool(getattr(sys.modules.get("jax._src.xla_bridge"), "_backends", None))
+
+
+def environment() -> dict[Any, Any]:
+    """Return a copy of the variables of the environment, undecoded where that is possible: far cheaper."""
+    return dict(getattr(os.environ, "_data", os.environ))
 
 
 def executor_width(executor: Any) -> int:

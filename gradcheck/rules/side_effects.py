@@ -40,9 +40,12 @@ from typing import Any
 import numpy as np
 import numpy.ma  # noqa: F401 - NumPy loads it late, which would be taken for an import of the rule's
 
+from ..reference.private import environment
+
 _WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
 """Modules whose attributes no rule may replace."""
 _BUILTINS = vars(builtins)
+_is = operator.is_  # held, since a rule may replace the attribute
 _GRACE = 0.1
 """Seconds that a thread may take to end by itself after the call; longer is left running."""
 MOST_KEPT = 2**16
@@ -174,7 +177,7 @@ class Surroundings:
         self._precision = _precisions()
         self._random = _random_states()
         self._folder = _folder()
-        self._environment = dict(os.environ)
+        self._environment = environment()
         self._threads = set(threading.enumerate())
         self._options = np.get_printoptions()
         self._written, self._nothing, self._stdin = _Bytes(), _Bytes(), sys.stdin
@@ -234,16 +237,17 @@ class Surroundings:
         if sys.modules is not self._modules:
             sys.modules = self._modules
             self.changes.faults.append("replaced sys.modules; leave it there")
-        for name, module in self._loaded.items():
-            if sys.modules.get(name) is not module:
-                sys.modules[name] = module
-                self.changes.faults.append(f"took the module {name} from sys.modules; leave it there")
+        if not _unchanged(sys.modules, self._loaded):
+            for name, module in self._loaded.items():
+                if sys.modules.get(name) is not module:
+                    sys.modules[name] = module
+                    self.changes.faults.append(f"took the module {name} from sys.modules; leave it there")
         if sys.path != self._path:
             sys.path = self._path
             self.changes.notes.append("changed sys.path")
         for module, before in zip(_WATCHED, self._attributes, strict=True):
             now = vars(module)
-            if now.keys() == before.keys() and all(map(operator.is_, now.values(), before.values())):
+            if _unchanged(now, before):
                 continue
             for name in [name for name, value in before.items() if now.get(name, self) is not value]:
                 self.changes.faults.append(f"replaced {module.__name__}.{name}; call a function of its own instead")
@@ -305,18 +309,20 @@ class Surroundings:
 
     def _restore_random(self) -> None:
         after = _random_states()
-        for name, (state, mark) in self._random.items():
-            if after[name][1] != mark:
-                self.changes.drawn[name] = after[name][1]
+        for name, state in self._random.items():
+            if not _same_state(after[name], state):
+                self.changes.drawn[name] = pickle.dumps(after[name])
                 _set_random_state(name, state)
 
     def _restore_process(self) -> None:
         notes = self.changes.notes
         # Variables that are new stay: a package that is imported in the call may rely on them.
-        replaced = [name for name, value in self._environment.items() if os.environ.get(name) != value]
-        if replaced:
-            notes.append(f"changed the environment variable {replaced[0]}")
-            os.environ.update({name: self._environment[name] for name in replaced})
+        now = environment()
+        if now != self._environment:
+            replaced = [name for name, value in self._environment.items() if now.get(name) != value]
+            if replaced:
+                notes.append(f"changed the environment variable {os.fsdecode(replaced[0])}")
+                os.environ.update({os.fsdecode(name): os.fsdecode(self._environment[name]) for name in replaced})
         for (module, name), before in zip(_HOOKS, self._hooks, strict=True):
             if getattr(module, name, None) is not before:
                 notes.append(f"changed {module.__name__}.{name}")
@@ -377,14 +383,30 @@ def moved_generators() -> Any:
     try:
         yield move
     finally:
-        for name, (state, _) in states.items():
+        for name, state in states.items():
             _set_random_state(name, state)
 
 
-def _random_states() -> dict[str, tuple[Any, bytes]]:
-    """Return the state of each global generator, and a fingerprint of it."""
-    states = {"random": random.getstate(), "numpy.random": np.random.get_state(legacy=False)}
-    return {name: (state, pickle.dumps(state)) for name, state in states.items()}
+def _unchanged(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Return True where both hold the same objects by the same names in the same order."""
+    return now.keys() == before.keys() and all(map(_is, now.values(), before.values()))
+
+
+def _random_states() -> dict[str, Any]:
+    """Return the state of each global generator."""
+    return {"random": random.getstate(), "numpy.random": np.random.get_state(legacy=False)}
+
+
+def _same_state(now: Any, before: Any) -> bool:
+    if isinstance(now, tuple):
+        return bool(now == before)
+    return now.keys() == before.keys() and all(map(_same_part, now.values(), before.values()))
+
+
+def _same_part(now: Any, before: Any) -> bool:
+    if isinstance(now, dict):
+        return _same_state(now, before)
+    return now.tobytes() == before.tobytes() if isinstance(now, np.ndarray) else bool(now == before)
 
 
 def _set_random_state(name: str, state: Any) -> None:

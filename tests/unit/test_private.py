@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import subprocess
 import sys
 from typing import Any
@@ -35,6 +36,14 @@ def test_threads_of_pools_are_known() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         executor.submit(int).result()
         assert {thread for thread in executor._threads} <= private.threads_of_pools()
+
+
+def test_the_environment_is_read_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADCHECK_VARIABLE", "value")
+    found = private.environment()
+    assert found[os.fsencode("GRADCHECK_VARIABLE") if os.name == "posix" else "GRADCHECK_VARIABLE"] in ("value", b"value")
+    monkeypatch.delenv("GRADCHECK_VARIABLE")
+    assert len(private.environment()) == len(found) - 1, "what was returned is no copy"
 
 
 def test_jax_in_use_is_seen() -> None:
