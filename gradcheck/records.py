@@ -63,6 +63,7 @@ class Cause(enum.Enum):
     FAILED = "the rule raised an error"
     MALFORMED = "the rule returned something that is no gradient"
     KEEPS_STATE = "the rule's result depends on earlier calls"
+    FLOATS_ONLY = "the rule's code makes floats of other numbers"
 
 
 TOO_MUCH = frozenset({Cause.TIMEOUT, Cause.MEMORY})

@@ -18,5 +18,9 @@ class UnsupportedOperation(GradcheckError, TypeError):
         return type(self), (self.operation, self.scalar, self.hint)
 
 
+class FloatsWanted(UnsupportedOperation):
+    """A number that is no float was to be cast to one, or written into an array of floats."""
+
+
 class Undecided(UnsupportedOperation):
     """A comparison whose outcome the scalar's value does not settle: refused, never guessed."""

@@ -106,6 +106,12 @@ class Scheduler(Performer):
         self._discrimination(audit)
         for note in self.executor.notes:
             self.emit(events.NoteAdded(audit.number, note))
+        if floats_only := [str(each.claim) for each in audit.claims if each.floats_only]:
+            note = (
+                f"{', '.join(floats_only)} was judged on floats alone, since the rule's code makes floats of other "
+                "numbers, as np.zeros(...) does. Make arrays by np.zeros_like(problem.inputs, shape=...) for a proof."
+            )
+            self.emit(events.NoteAdded(audit.number, note))
         if not audit.claims:
             note = "no claim about its result was judged; give one with --claim or @gradcheck.rule"
             self.emit(events.NoteAdded(audit.number, note))

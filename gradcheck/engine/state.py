@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..evidence.base import Finding
 from ..judge.conclude import Gathered
-from ..records import Evidence, Status
+from ..records import Cause, Evidence, Status
 from ..reference.claims import Claim
 from .further import Account
 from .request import Prepared
@@ -43,6 +43,12 @@ class Judged:
         """The first position that speaks against the claim, or where the rule failed."""
         open_ = [p for p, f in self.findings.items() if p[0] not in self.excused and _decides(f)]
         return min(open_, default=None)
+
+    @property
+    def floats_only(self) -> bool:
+        """True where nothing speaks against the claim, and other numbers than floats did not run through the rule."""
+        found = [finding.evidence for finding in self.findings.values() if isinstance(finding, Finding)]
+        return self.against is None and any(evidence.cause is Cause.FLOATS_ONLY for evidence in found)
 
     @property
     def settled(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from ..records import Cause, Evidence, Status, Strength
 from ..reference.claims import Claim, Settings
+from ..reference.errors import FloatsWanted, GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, WrongResult
@@ -243,6 +244,19 @@ def settled(kind: str, finding: Finding) -> Plan:
 def not_run(kind: str, reason: str, **details: Any) -> Finding:
     """Return the finding that nothing was compared, with the reason."""
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
+
+
+def refused(kind: str, on: str, error: GradcheckError) -> Finding:
+    """Return the finding that the rule's code does not run on other numbers than floats.
+
+    Args:
+        kind: The kind of evidence.
+        on: Name of the numbers, such as "residues".
+        error: What running the rule on them raised.
+    """
+    cause = Cause.FLOATS_ONLY if isinstance(error, FloatsWanted) else None
+    evidence = not_run(kind, f"the rule does not run on {on}: {error}").evidence
+    return Finding(dataclasses.replace(evidence, cause=cause), generic=False)
 
 
 def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:

@@ -96,6 +96,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
     for warning in warnings(report):
         yield from (f"> **Warning.** {prose(warning)}", "")
     yield from (f"- network: {prose(network)}" for network in networks(report))
+    yield from (f"- note: {prose(note)}" for note in report.notes)
     verdicts = ordered(report.verdicts)
     yield from _table(
         ["verdict", "claim", "what was shown"], [(word(v), f"`{v.claim}`", v.statement) for v in verdicts]
@@ -108,7 +109,6 @@ def _report(report: Report, level: str) -> Iterator[str]:
         yield from ("", f"{level}# Stages, in order")
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
         yield from _table(["stage", "status", "outcome"], stages)
-    yield from (f"- {prose(note)}" for note in report.notes)
     duration = f" Judged in {took(report.seconds)}." if report.seconds else ""
     yield from ("", f"Seed {report.seed}.{duration}", "")
 

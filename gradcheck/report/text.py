@@ -138,6 +138,8 @@ def _report(report: Report, width: int, verbose: bool, seconds: float) -> Lines:
         yield from _filled(network, width, style="dim", most=0 if verbose else 1)
     for warning in warnings(report):
         yield from _filled(f"WARNING  {warning}", width, style="bold yellow")
+    for note in report.notes:
+        yield from _filled(f"note: {note}", width, style="yellow")
     yield _ruler(width)
     for verdict in ordered(report.verdicts):
         yield from _verdict(verdict, width, verbose, report)
@@ -150,8 +152,6 @@ def _report(report: Report, width: int, verbose: bool, seconds: float) -> Lines:
             yield from _entry(stage.status.label, text, width)
         elif stage.name == "discrimination" and stage.status is Status.HOLDS:
             yield from _filled(text, width, style="dim")
-    for note in report.notes:
-        yield from _filled(f"note: {note}", width, style="yellow")
     provenance = [f"{label}: {text}" for label, text in report.provenance.facts] if report.provenance else []
     for fact in provenance if verbose else []:
         yield from _filled(fact, width, style="dim")

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import numpy_functions as FN
-from ..errors import GradcheckError, UnsupportedOperation
+from ..errors import FloatsWanted, GradcheckError, UnsupportedOperation
 from ..typing import Array
 from .scalar import NUMBERS, Scalar
 
@@ -283,7 +283,7 @@ def _dot(field: Field, func: Any, a: Any, b: Any, out: Any = None) -> Any:
 
 def _check_target(target: Any, field: Field, name: str) -> None:
     if isinstance(target, np.ndarray) and target.dtype != object:
-        raise UnsupportedOperation(
+        raise FloatsWanted(
             f"writing {name} into an array of {target.dtype}",
             field.name,
             "np.zeros(...) makes a float array; np.zeros_like(problem.inputs, shape=...) makes one for any scalar",

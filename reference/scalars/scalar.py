@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..errors import UnsupportedOperation
+from ..errors import FloatsWanted, UnsupportedOperation
 
 NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
 """The plain numbers that every scalar can be combined with."""
@@ -157,7 +157,7 @@ class Scalar:
         return bool(self != 0)
 
     def _refuse_cast(self, target: str) -> Any:
-        raise UnsupportedOperation(
+        raise FloatsWanted(
             f"the cast to {target}",
             self.field.name,
             "write into arrays made by np.zeros_like(problem.inputs, shape=...) rather than np.zeros(...), "

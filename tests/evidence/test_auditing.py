@@ -8,7 +8,7 @@ import wrong_rules
 
 from gradcheck import Exact, Network, audit, rule
 from gradcheck.algorithms import bptt
-from gradcheck.records import Status, Strength
+from gradcheck.records import Cause, Status, Strength
 from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.rules.adapt import as_rule
@@ -111,3 +111,22 @@ def test_a_failure_names_the_network_that_it_is_on(networks: Any) -> None:
     report = audit(raises_there, networks=networks, effort="quick")
     said = " ".join(verdict.statement for verdict in report.verdicts)
     assert "raised ValueError: no such cell (at T=" in said and ", on fully recurrent: logistic, identity" in said, said
+
+
+def filling(problem):
+    """The gradient, written into arrays of floats."""
+    filled = {}
+    for name, array in bptt(problem).items():
+        filled[name] = np.zeros(array.shape)
+        filled[name][...] = array
+    return filled
+
+
+def test_a_rule_that_makes_floats_of_its_numbers_is_told_how_to_be_proved(brief):
+    def noted(target):
+        report = audit(target, [Exact()], effort="quick", isolated=False)
+        formal = next(e for e in _exact(report).evidence if e.kind == "formal")
+        return _exact(report).strength, formal.cause, sum("np.zeros_like" in note for note in report.notes)
+
+    assert noted(filling) == (Strength.SUPPORTED, Cause.FLOATS_ONLY, 1)
+    assert noted(RIGHT) == (Strength.PROVED, None, 0)

@@ -23,7 +23,7 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, refused, settled
 from ..budget import Budget
 from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
@@ -118,7 +118,7 @@ def _compare_size(
         try:
             outcome = _compare_one(case, problem, settings, *bits)
         except UnsupportedOperation as error:
-            return not_run(KIND, f"the rule does not run on balls: {error}")
+            return refused(KIND, "balls", error)
         except RuleFailed as error:
             return not_run(KIND, f"on balls {error}")
         if isinstance(outcome, Finding):

@@ -26,7 +26,21 @@ from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
 from ...rules.call import RuleFailed, WrongResult, run
 from ...store import cache
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
+from ..base import (
+    Case,
+    Finding,
+    Kind,
+    Piece,
+    Plan,
+    Progress,
+    Shown,
+    Witness,
+    functions_of,
+    not_run,
+    refused,
+    settled,
+    total,
+)
 from ..budget import FORMAL_SECONDS, Budget
 from ..sizes import place, sizes_text, vacuous
 from ..target import TargetFailed, expected, longest_kept
@@ -128,7 +142,7 @@ def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], p
             ref = reference(network, largest, case.weighted)
             seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + said))
         except UnsupportedOperation as error:
-            seen = not_run(KIND, f"the rule does not run on polynomials: {error}")
+            seen = refused(KIND, "polynomials", error)
         except (RuleFailed, WrongResult) as error:
             seen = not_run(KIND, f"on polynomials {error}")
         except TargetFailed:

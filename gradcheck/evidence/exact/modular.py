@@ -45,7 +45,21 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.residues.array import ResidueArray, ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...rules.call import RuleFailed, WrongResult, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
+from ..base import (
+    Case,
+    Finding,
+    Kind,
+    Piece,
+    Plan,
+    Progress,
+    Shown,
+    Witness,
+    functions_of,
+    not_run,
+    refused,
+    settled,
+    total,
+)
 from ..budget import Budget
 from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import expected, planted
@@ -139,15 +153,15 @@ def _compare_size(
     case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, progress: Progress
 ) -> Shown | Finding:
     """Compare at one size. again: how often it was tried before. first: True if no size was tried before."""
-    casts = _casts(case) if first else ""
-    if casts:
-        return not_run(KIND, casts)
+    casts = _casts(case) if first else None
+    if casts is not None:
+        return casts
     tally = _Tally()
     for settings in spread(case.rule.settings(size.T), most, turn):
         try:
             against = _compare_settings(case, size, settings, tally, progress, again * MOST_POINTS)
         except UnsupportedOperation as error:
-            return not_run(KIND, f"the rule does not run on residues: {error}")
+            return refused(KIND, "residues", error)
         except (RuleFailed, WrongResult, Refused) as error:
             return not_run(KIND, f"on residues {error}")
         if against is not None:
@@ -179,8 +193,8 @@ def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
     )
 
 
-def _casts(case: Case) -> str:
-    """Why residues cannot judge the rule, if they cannot. Raises `TargetFailed` where they cannot judge by its target.
+def _casts(case: Case) -> Finding | None:
+    """Return why residues cannot judge the rule, or None. Raises `TargetFailed` where they cannot judge by its target.
 
     NumPy lets a rule copy residues into floats unseen (`np.asarray(x, dtype=float)`), where they lose their
     degree. Single scalars refuse that, so the rule, and the rule that it is compared with, must run on those first.
@@ -192,10 +206,10 @@ def _casts(case: Case) -> str:
     try:
         run(case.rule, problem.copy(), spread(case.rule.settings(size.T), 1)[0])
     except (UnsupportedOperation, RuleFailed) as error:
-        return f"the rule does not run on residues: {error}"
+        return refused(KIND, "residues", error)
     if isinstance(case.claim, Equals):
         expected(case.claim, problem)
-    return ""
+    return None
 
 
 def _compare_settings(
@@ -298,7 +312,7 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
     try:
         result = run(case.rule, problem.copy(), settings).gradient
     except (UnsupportedOperation, RuleFailed, WrongResult) as error:
-        return not_run(KIND, f"the rule does not run on residues: {error}")
+        return refused(KIND, "residues", error)
     promised = expected(claim, problem)
     for name in promised:
         for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):

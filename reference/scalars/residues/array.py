@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...errors import GradcheckError, Undecided, UnsupportedOperation
+from ...errors import FloatsWanted, GradcheckError, Undecided, UnsupportedOperation
 from ...typing import Array
 from ..scalar import Scalar
 from .arithmetic import EXACT, Modulus
@@ -164,7 +164,7 @@ class ResidueField:
     def write(self, target: Any, key: Any, value: Any) -> None:
         """Set target[key] = value for a target of this field, and raise the bound that its views share."""
         if not isinstance(target, ResidueArray):
-            raise UnsupportedOperation(f"writing residues into {kind_of(target)}", self.name, LIKE_HINT)
+            raise FloatsWanted(f"writing residues into {kind_of(target)}", self.name, LIKE_HINT)
         raw, degree = self.operand(value)
         if target.field is not self:
             self.operand(target)  # of an equal field, or this raises
@@ -313,7 +313,7 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
         return self.copy()
 
     def _refuse_cast(self, target: str) -> NoReturn:
-        raise UnsupportedOperation(f"the cast to {target}", "modular", LIKE_HINT)
+        raise FloatsWanted(f"the cast to {target}", "modular", LIKE_HINT)
 
     def __float__(self) -> float:
         self._refuse_cast("float")

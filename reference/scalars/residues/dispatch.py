@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ... import numpy_functions as FN
-from ...errors import Undecided, UnsupportedOperation
+from ...errors import FloatsWanted, Undecided, UnsupportedOperation
 from ...private import NO_VALUE
 from .array import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 from .degrees import CONSTANT, Cell
@@ -121,7 +121,7 @@ def call_ufunc(
     out = kwargs.pop("out", None)
     target = out[0] if isinstance(out, tuple) else out
     if target is not None and not isinstance(target, ResidueArray):
-        raise UnsupportedOperation(f"writing {name} into {kind_of(target)}", field.name, LIKE_HINT)
+        raise FloatsWanted(f"writing {name} into {kind_of(target)}", field.name, LIKE_HINT)
     if kwargs.pop("dtype", None) not in (None, float, np.float64, np.dtype(np.float64)):
         raise UnsupportedOperation(f"{name} with a dtype", field.name)
     if ufunc.__name__ == "_ones_like":  # NumPy before 2.3 takes x ** 0 to it
