@@ -21,7 +21,8 @@ from gradcheck.algorithms import RTRL, Schmidhuber, bptt
 from gradcheck.algorithms.online import run_rule
 from gradcheck.evidence.cost.counts.costs import costs_of
 from gradcheck.evidence.cost.counts.polynomial import Polynomial
-from gradcheck.problems.lively import lively_problem, residue_problem
+from gradcheck.problems.lively import lively_problem
+from gradcheck.problems.residues import residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact, rule
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes

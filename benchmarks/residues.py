@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt
 from gradcheck.algorithms.online import run_rule
-from gradcheck.problems.lively import residue_problem
+from gradcheck.problems.residues import residue_problem
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.residues.array import PRIME, ResidueField

@@ -12,7 +12,8 @@ import numpy as np
 
 from gradcheck.algorithms import RTRL, Schmidhuber, bptt, run_online
 from gradcheck.evidence.preconditions import oracles
-from gradcheck.problems.lively import lively_problem, residue_problem
+from gradcheck.problems.lively import lively_problem
+from gradcheck.problems.residues import residue_problem
 from gradcheck.reference import lags
 from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
 from gradcheck.reference.scalars.ball import BallField

@@ -21,6 +21,6 @@ BRIEF = Effort(
         ladder=(Sizes(5, 3, 2, 2),),
         properties=properties.SIZES[1:2],
         drawn=2,
-        telling=False,
+        branching=False,
     ),
 )

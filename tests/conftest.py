@@ -67,7 +67,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradcheck.judge.effort import EFFORTS
 
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
-    monkeypatch.setattr("gradcheck.evidence.floats.blackbox.telling_problems", lambda *_, **__: {})
+    monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
 
 
 @pytest.fixture

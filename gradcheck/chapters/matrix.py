@@ -18,7 +18,7 @@ from ..evidence.preconditions import purity
 from ..faults import FAULTS
 from ..faults.fault import BASES, Base, Fault
 from ..judge.effort import QUICK, Effort
-from ..problems.lively import lively_problem, telling_problems
+from ..problems.lively import branching_problems, lively_problem
 from ..records import Chapter, Status
 from ..reference.claims import Pure, Settings
 from ..reference.errors import GradcheckError
@@ -209,7 +209,7 @@ def _problems(rule: Rule, extent: Extent, seed: int) -> dict[str, Problem]:
         )
         for number, size in enumerate(extent.float_sizes)
     }  # fmt: skip
-    for name, problem in telling_problems(network, seed, weighted=weighted).items():
+    for name, problem in branching_problems(network, seed, weighted=weighted).items():
         problems[f"{problem.sizes}, {name}"] = problem
     return problems
 

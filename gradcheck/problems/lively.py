@@ -1,8 +1,9 @@
-"""Problems for each kind of evidence, from a seed: the same seed gives the same problem on every machine."""
+"""Float problems on which mistakes are visible: long lags, and values at which code branches.
+
+The same seed gives the same problem on every machine.
+"""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,6 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask, step
 from ..reference.networks.state import cached
 from ..reference.problem import Problem, map_shape, map_state
-from ..reference.scalars.base import Field
 from ..reference.tree import leaves
 from ..reference.typing import Array
 
@@ -18,13 +18,13 @@ _GRID = 2.0**-12
 
 
 def _dyadic(values: Array) -> Array:
-    """Rounded to multiples of 2^-12, none of them zero: float32 and float64 carry it exactly."""
+    """Round to nonzero multiples of 2^-12, which float32 and float64 represent exactly."""
     rounded = np.round(values / _GRID) * _GRID
     return np.where(rounded == 0, _GRID, rounded)
 
 
 def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Generator) -> Array:
-    """Float targets (T, K) that the network's loss is defined on."""
+    """Draw float targets (T, K) from the domain of the network's loss."""
     domain = ask(network, Capabilities.target_domain)
     if domain is TargetDomain.UNIT:
         return _dyadic(rng.uniform(0.05, 0.95, (T, K)))
@@ -44,21 +44,28 @@ def lively_problem(
     zero_state: bool = False,
     one_hot: bool = False,
 ) -> Problem:
-    """A float problem on which long lags stay visible.
+    """Draw a float problem on which long lags stay visible.
 
-    A square matrix that multiplies the state, such as R, is nearly a signed cyclic permutation: it keeps lengths, and
-    so does |R|, with which rounding errors grow; vectors that do lie near 0.9. Inputs, states and other vectors
-    (biases) are small, so activations stay in their sloped range; for relu all but V is positive, so that every unit
-    is active. Where f'(0) is not 1, R is divided by it, and the first input, near 1, keeps the units near s = 0, so
-    that f'(s) R keeps lengths. Entries are multiples of 2^-12, none is zero, nothing is symmetric. `one_hot`, for
-    D = T: the inputs are the unit vectors, one after the other.
+    A square matrix that multiplies the state, such as R, is nearly a signed cyclic permutation. It keeps lengths, and
+    so does |R|, with which rounding errors grow. Vectors that multiply the state have entries near 0.9. Inputs, states
+    and other vectors (biases) are small, so activations are not saturated. With relu, all but V is positive, so every
+    unit is active. Where f'(0) is not 1, R is divided by it, and the first input, near 1, keeps the units near s = 0:
+    then f'(s) R keeps lengths. Entries are nonzero multiples of 2^-12, and no matrix is symmetric.
+
+    Args:
+        network: The problem's network.
+        sizes: Its sizes.
+        seed: Seed of the draws, which depend on the sizes too.
+        weighted: Draw loss weights, some of them 0. Otherwise they are ones.
+        zero_state: Start from a zero state.
+        one_hot: Take the unit vectors, one after the other, as inputs. Needs D = T.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters, shapes = {}, network.parameter_shapes(sizes)
     for name, shape in shapes.items():
         carries = _multiplies(network, sizes, name, "state")
         if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and carries:
-            matrix = _far_seeing(sizes.I, rng)
+            matrix = _length_keeping(sizes.I, rng)
         elif len(shape) == 2:
             matrix = rng.normal(size=shape) / np.sqrt(shape[0])
         else:
@@ -95,15 +102,26 @@ def lively_problem(
 
 
 def living_sizes(network: RecurrentNetwork, sizes: Sizes) -> Sizes:
-    """These sizes, but two outputs where one says nothing: the softmax of one number is 1, and its gradient 0."""
+    """Return the sizes with enough outputs for a nonzero gradient.
+
+    The softmax of a single number is 1, and its gradient 0, so such a network needs two.
+    """
     return Sizes(sizes.T, sizes.I, sizes.D, max(sizes.K, ask(network, Capabilities.least_outputs)))
 
 
-def telling_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
-    """Small float problems by name, at values where code that looks at its numbers takes another path.
+def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
+    """Build small float problems at values for which a rule may have a branch of its own.
 
-    Zeros (inputs, whole steps, targets, weights, the state; where all of a step's are, relu is at its kink), one-hot
-    inputs, saturated units, and gradients far larger and far smaller than 1.
+    They have zeros (inputs, whole steps, targets, weights, the state), one-hot inputs, saturated units, and gradients
+    far larger and far smaller than 1. In a step where all of these are zero, relu is at its kink.
+
+    Args:
+        network: The problems' network.
+        seed: Seed of the draws.
+        weighted: Draw loss weights, and add problems with a loss at one step only.
+
+    Returns:
+        The problems by a name that describes their values.
     """
 
     def lively(*sizes: int, zero_state: bool = False) -> Problem:
@@ -167,7 +185,7 @@ def _free_targets(network: RecurrentNetwork) -> bool:
 
 
 def _by_unit(array: Array, factors: Array) -> Array:
-    """The array with each unit's entries, along the axis that has the units once or several times, times its factor."""
+    """Multiply each unit's entries by its factor, along the axis that has the units, once or several times."""
     scaled, units = array, len(factors)
     if not array.ndim:
         return array
@@ -179,7 +197,7 @@ def _by_unit(array: Array, factors: Array) -> Array:
 
 
 def _thinned(array: Array) -> Array:
-    """With every third entry 0, the first among them."""
+    """Return a copy with every third entry 0, from the first on."""
     thinned = array.copy()
     thinned.reshape(-1)[::3] = 0
     return thinned
@@ -187,9 +205,10 @@ def _thinned(array: Array) -> Array:
 
 @cached(4096)
 def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -> bool:
-    """Whether the parameter acts on the state, or on the input: what it adds to a step depends on that.
+    """Tell whether a parameter acts on the state, or on the input (`what`).
 
-    All else is 0. R and w act on the state, W on the input, a bias on neither, nor what is only read out.
+    The mixed difference of a step in the two is not 0 then, with all else 0. R and w act on the state, W on the input.
+    A bias acts on neither, and nor does a matrix of the readout.
     """
 
     def after(parameter: float, value: float) -> Array:
@@ -206,40 +225,9 @@ def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -
     return not bool((np.abs(mixed) < 2.0**-30).all())
 
 
-def _far_seeing(n: int, rng: np.random.Generator) -> Array:
-    """A signed cyclic permutation times 0.88 plus dense entries, rows of |.| summing to about 1."""
+def _length_keeping(n: int, rng: np.random.Generator) -> Array:
+    """Draw 0.88 times a signed cyclic permutation, plus small dense entries. Rows of |.| sum to about 1."""
     order = rng.permutation(n)
     matrix = rng.uniform(-0.24, 0.24, (n, n)) / n
     matrix[order, np.roll(order, 1)] += 0.88 * rng.choice([-1.0, 1.0], n)
     return matrix
-
-
-def residue_problem(
-    network: RecurrentNetwork, sizes: Sizes, field: Any, rng: np.random.Generator, *, weighted: bool = False
-) -> Problem:
-    """A problem of independent uniform residues; loss weights are ones unless `weighted`."""
-
-    def random(shape: tuple[int, ...]) -> Any:
-        return field.random(shape, rng)
-
-    targets = random((sizes.T, sizes.K))
-    if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
-        targets = _summing_to_one(targets)
-    return Problem(
-        {name: random(s) for name, s in network.parameter_shapes(sizes).items()},
-        random((sizes.T, sizes.D)),
-        targets,
-        map_shape(random, network.state_shape(sizes)),
-        random((sizes.T,)) if weighted else field.lift(np.ones(sizes.T)),
-        network,
-    )
-
-
-def _summing_to_one(targets: Array) -> Array:
-    last = 1 - targets[:, :-1].sum(axis=1, keepdims=True)
-    return np.concatenate([targets[:, :-1], last], axis=1)
-
-
-def lifted_residues(problem: Problem, residue_field: Any, field: Field) -> Problem:
-    """A residue problem carried over to a field of object scalars with the same prime."""
-    return problem.map(lambda array: field.lift(residue_field.residues(array)))

@@ -1,4 +1,4 @@
-"""Searches by Hypothesis under settings of our own, for rules whose answers may change, without files left behind.
+"""Searches by Hypothesis that leave no files behind and stand rules whose answers change.
 
 Hypothesis reads its defaults from the profile that the caller loaded, and keeps files in the caller's folder. A search
 here states every setting, and keeps what Hypothesis stores in a temporary folder.
@@ -22,12 +22,17 @@ Example = TypeVar("Example")
 Seen = TypeVar("Seen")
 
 _HOME = "__hypothesis_home_directory"
-"""Hypothesis's name for the folder that was set, which it offers no way to read."""
+"""Hypothesis's name for the folder that was set. It offers no way to read that."""
 
 
 @dataclass(frozen=True)
 class Hit(Generic[Seen]):
-    """What a search saw on the smallest example, and whether it was seen again when that example was tried again."""
+    """Result of a search.
+
+    Attributes:
+        seen: The result of `examine` on the smallest example.
+        reproducible: True if that example gave a result again when it was tried again.
+    """
 
     seen: Seen
     reproducible: bool
@@ -40,19 +45,19 @@ def search(
     examples: int,
     seed: int | None = None,
 ) -> Hit[Seen] | None:
-    """Return what `examine` sees on the smallest example on which it sees anything, or None.
+    """Return the result of `examine` on the smallest example for which it gives one, or None.
 
     Args:
         strategy: The examples.
-        examine: Called with an example. Returns what it sees there, or None.
+        examine: Takes an example, and returns a result or None.
         examples: The number of examples to draw before shrinking.
         seed: Seed of the draws; without one, each search draws the same.
 
     Returns:
-        What was seen last, with whether the smallest example shows it when tried again. None if nothing was seen.
+        The last result, marked as reproducible if the smallest example gave one again. None if there was no result.
 
     Raises:
-        Exception: What `examine` raised first, if nothing was seen. No example is examined after it.
+        Exception: The first error of `examine`, if there was no result before it. No example is examined after it.
     """
     seen: list[Seen] = []
     raised: list[Exception] = []
@@ -89,7 +94,7 @@ def search(
 
 
 def own_settings(examples: int) -> hypothesis.settings:
-    """Return settings in which nothing is left to the profile that is loaded."""
+    """Return settings that the loaded profile does not influence."""
     return hypothesis.settings(
         max_examples=examples,
         derandomize=True,
@@ -113,7 +118,7 @@ _FOLDER: tempfile.TemporaryDirectory[str] | None = None
 
 @contextlib.contextmanager
 def no_files() -> Iterator[None]:
-    """Direct what Hypothesis stores to a temporary folder until the last of the searches in this process ends."""
+    """Direct the files of Hypothesis to a temporary folder until the last search in this process ends."""
     global _INSIDE, _BEFORE, _FOLDER
     with _LOCK:
         if _INSIDE == 0:

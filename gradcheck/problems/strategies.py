@@ -1,7 +1,7 @@
 """Hypothesis strategies for problems, shrinking towards one step and one unit.
 
-`problems` draws every entry, and shrinks to small integers; `lively_problems` draws sizes and a seed, and every entry
-and every lag of what it makes is visible in the gradient.
+`problems` draws every entry, and shrinks to small integers. `lively_problems` draws sizes and a seed; in its problems
+every entry and every lag is visible in the gradient.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ NUMBERS = st.sampled_from([0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.25, -1.5, 3.0
 
 
 def arrays(shape: tuple[int, ...], elements: st.SearchStrategy[float] = NUMBERS) -> st.SearchStrategy[Array]:
-    """Float64 arrays of that shape."""
+    """Return a strategy for float64 arrays of a shape."""
     size = int(np.prod(shape))
     entries = st.lists(elements, min_size=size, max_size=size)
     return entries.map(lambda values: np.array(values, dtype=float).reshape(shape))
 
 
 def sizes(most: Sizes, least: Sizes = LEAST) -> st.SearchStrategy[Sizes]:
-    """Sizes of at least and at most these."""
+    """Return a strategy for sizes from `least` to `most`."""
     ranges = zip(dataclasses.astuple(least), dataclasses.astuple(most), strict=True)
     return st.builds(Sizes, *(st.integers(low, max(low, high)) for low, high in ranges))
 
@@ -56,7 +56,15 @@ def problems(
     weighted: bool = False,
     exact: Sizes | None = None,
 ) -> Problem:
-    """Problems of at most these sizes, or of exactly `exact`; loss weights are ones unless `weighted`."""
+    """Draw problems entry by entry.
+
+    Args:
+        draw: Passed by Hypothesis.
+        network: The problems' network.
+        most: The largest sizes.
+        weighted: Draw loss weights too. Otherwise they are ones.
+        exact: The sizes of every problem, in place of `most`.
+    """
     if exact is None:
         exact = draw(sizes(most))
     state = map_shape(lambda shape: draw(arrays(shape)), network.state_shape(exact))
@@ -77,7 +85,14 @@ def lively_problems(
     least: Sizes = LEAST,
     weighted: bool = False,
 ) -> st.SearchStrategy[Problem]:
-    """Problems of at least and at most these sizes on which long lags stay visible: `problems.lively_problem`."""
+    """Return a strategy for problems on which long lags stay visible, see `lively_problem`.
+
+    Args:
+        network: The problems' network.
+        most: The largest sizes.
+        least: The smallest sizes.
+        weighted: Draw loss weights too. Otherwise they are ones.
+    """
     return st.builds(
         lambda chosen, seed: lively_problem(network, chosen, seed, weighted=weighted),
         sizes(most, least),

@@ -19,7 +19,7 @@ from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox, lagwise
 from gradcheck.evidence.sizes import spread, tells
-from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
@@ -271,7 +271,7 @@ def test_an_lstm_with_stacked_gates_is_audited_at_saturated_units_too() -> None:
     for target in (lstm.backward, lstm.forgetful):
         report = gradcheck.audit(target, effort="quick", isolated=False)
         assert report.passed is (target is lstm.backward), report
-    problem = telling_problems(lstm.LSTM(), 0)["saturated and inactive units"]
+    problem = branching_problems(lstm.LSTM(), 0)["saturated and inactive units"]
     assert np.abs(problem.parameters["W"]).max() > 50
 
 

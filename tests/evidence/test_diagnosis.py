@@ -18,7 +18,7 @@ from gradcheck.explain.diagnosis import decomposition, diagnose, differences, fa
 from gradcheck.explain.diagnosis.comparison import compare
 from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
-from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.reference.claims import Claim, Equals, Exact, Truncated
 from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.network import Network, Sizes
@@ -220,14 +220,14 @@ def test_a_fault_of_floats_is_compared_on_floats(id: str, black: bool) -> None:
     rule = as_rule(fault.black_box() if black else fault.fresh())
     network = rule.declaration.networks[0]
     special = {"nan-turned-to-0": "weights with zeros", "clipped": "a large gradient"}
-    seen = telling_problems(network, 0)[special[id]] if id in special else lively_problem(network, SEEN, 0)
+    seen = branching_problems(network, 0)[special[id]] if id in special else lively_problem(network, SEEN, 0)
     said = diagnose(Case(rule, rule.declaration.claims[0], network), {}, seen) or ""
     assert said.startswith(f"The result is that of the fault {id!r}: "), said
 
 
 @pytest.mark.parametrize("change", ["np.clip(dR, -5, 4.999)", "np.clip(dR, -5, 5) * (abs(dR) < 9)"])
 def test_one_that_is_like_a_fault_of_floats_is_not_named_after_it(change: str) -> None:
-    seen = telling_problems(Network(), 0)["a large gradient"]
+    seen = branching_problems(Network(), 0)["a large gradient"]
     rule = as_black_box(changed((RETURNED, RETURNED.replace('"R": dR', f'"R": {change}'))))
     said = diagnose(Case(as_rule(rule), Exact(), Network()), {}, seen) or ""
     assert "clipped" not in said, said

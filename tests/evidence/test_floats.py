@@ -18,7 +18,7 @@ from gradcheck.evidence.floats import blackbox, power
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.explain import counterexample
 from gradcheck.problems import search
-from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
@@ -90,10 +90,10 @@ def test_the_power_stated_is_the_power_there_is(kind: str) -> None:
 
 
 def test_weighted_rules_meet_a_loss_at_one_step_only() -> None:
-    found = telling_problems(Network(), 0, weighted=True)
+    found = branching_problems(Network(), 0, weighted=True)
     speaking = {name: np.nonzero(p.loss_weights)[0].tolist() for name, p in found.items() if "only" in name}
     assert speaking == {"a loss at the last step only": [4], "a loss at the first step only": [0]}
-    assert not [name for name in telling_problems(Network(), 0) if "only" in name]
+    assert not [name for name in branching_problems(Network(), 0) if "only" in name]
 
 
 # float32

@@ -43,7 +43,7 @@ from gradcheck.rules import call
 from gradcheck.rules.adapt import WrongResult, as_rule
 
 SIZES = (Sizes(3, 2, 2, 1), Sizes(11, 2, 1, 2))
-FLOATS = blackbox.BlackBox(sizes=SIZES, telling=False)
+FLOATS = blackbox.BlackBox(sizes=SIZES, branching=False)
 KINDS: tuple[Kind, ...] = (
     purity.Purity(SIZES),
     formal.Formal(1, ((1, 1, 1),)),
@@ -51,7 +51,7 @@ KINDS: tuple[Kind, ...] = (
     enclosure.Enclosure(SIZES[:1]),
     ladder.Ladder(SIZES[0], (30,)),
     FLOATS,
-    blackbox.BlackBox(np.float32, SIZES[:1], telling=False),
+    blackbox.BlackBox(np.float32, SIZES[:1], branching=False),
     lagwise.Lagwise(Sizes(4, 2, 4, 1)),
     float_ladder.FloatLadder(SIZES[:1]),
     properties.Properties(sizes=SIZES[:1], drawn=1),

@@ -19,7 +19,7 @@ from gradcheck.evidence.floats import plans as floats
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.evidence.floats.power import reaches
 from gradcheck.evidence.preconditions import purity
-from gradcheck.problems.lively import lively_problem, telling_problems
+from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Report, Status, Strength
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.networks.base import Sizes
@@ -63,7 +63,7 @@ def test_every_lag_of_the_long_problem_stays_visible(network: TorchRNN) -> None:
 
 
 def test_units_saturate_and_cut_out_where_the_problem_says_so() -> None:
-    problem = telling_problems(TorchRNN(), 0)["saturated and inactive units"]
+    problem = branching_problems(TorchRNN(), 0)["saturated and inactive units"]
     a = TorchRNN().step(problem.parameters, problem.initial_state, problem.inputs[0])
     assert np.abs(a).max() > 0.999, f"no unit is saturated: {a}"
     assert np.abs(a).min() < 0.9, f"all units are saturated: {a}"

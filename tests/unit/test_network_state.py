@@ -78,7 +78,7 @@ def test_networks_that_compare_equal_are_told_apart_by_everything_that_is_kept()
 
 KINDS = (
     formal.Formal(2, ((1, 1, 1),)),
-    blackbox.BlackBox(sizes=(Sizes(3, 2, 2, 2),), telling=False),
+    blackbox.BlackBox(sizes=(Sizes(3, 2, 2, 2),), branching=False),
     enclosure.Enclosure((Sizes(3, 2, 2, 2),)),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.problems.lively import lively_problem, living_sizes, telling_problems
+from gradcheck.problems.lively import branching_problems, lively_problem, living_sizes
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
@@ -179,8 +179,8 @@ def test_lively_problems_are_alive(network: Any) -> None:
         assert any(np.abs(array).max() > 0 for array in longest.values()), f"lag {sizes.T - 1} is dead at {sizes}"
 
 
-def test_telling_problems_tell() -> None:
-    found = telling_problems(Network("relu"), 0)
+def test_branching_problems_reach_their_values() -> None:
+    found = branching_problems(Network("relu"), 0)
     assert all(
         (array * 2.0**60 == np.rint(array * 2.0**60)).all() for p in found.values() for array in p.arrays().values()
     )
@@ -189,7 +189,7 @@ def test_telling_problems_tell() -> None:
     assert any((x == 0).all() for x in inputs) and any((~x.any(axis=1)).any() and x.any() for x in inputs)
     magnitudes = [max(np.abs(a).max() for a in lags.gradient(p).values()) for p in found.values()]
     assert max(magnitudes) > 1e3, magnitudes
-    small = lags.gradient(telling_problems(Network(), 0)["a small gradient"])
+    small = lags.gradient(branching_problems(Network(), 0)["a small gradient"])
     assert max(np.abs(a).max() for a in small.values()) < 1e-5
 
 

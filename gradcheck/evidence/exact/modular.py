@@ -35,7 +35,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...problems.lively import residue_problem
+from ...problems.residues import residue_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import flint
 import numpy as np
 
-from ...problems.lively import lively_problem, living_sizes, telling_problems
+from ...problems.lively import branching_problems, lively_problem, living_sizes
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
@@ -198,7 +198,7 @@ class BlackBox(Kind):
     dtype: Any = np.float64
     sizes: Sequence[Sizes] = SIZES
     most_settings: int = 2
-    telling: bool = True
+    branching: bool = True
 
     @property
     def kind(self) -> str:
@@ -238,7 +238,7 @@ class BlackBox(Kind):
             return dataclasses.replace(lively(len(pieces) + number, size, seed, 1, f"{size}, seed {seed}"), size=size)
 
         pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
-        others = telling_problems(case.network, case.seed, weighted=case.weighted) if self.telling else {}
+        others = branching_problems(case.network, case.seed, weighted=case.weighted) if self.branching else {}
         pieces += [other(number, *named) for number, named in enumerate(others.items(), start=len(sizes))]
         return Plan(kind, pieces, functools.partial(_conclude, kind), further=further)
 

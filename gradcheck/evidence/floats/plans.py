@@ -22,7 +22,7 @@ class FloatSizes:
         lagwise, float64, float32, ladder, properties: Sizes of each kind.
         drawn: Groups of problems that the properties draw beyond those of their sizes.
         settings: Settings of the rule that float64 tries at most.
-        telling: True if float32 has the telling problems again.
+        branching: True if float32 runs the branching problems too.
     """
 
     lagwise: Sizes | None = lagwise.SIZE
@@ -32,7 +32,7 @@ class FloatSizes:
     drawn: int = properties.DRAWN
     properties: tuple[Sizes, ...] = properties.SIZES
     settings: int = 2
-    telling: bool = True
+    branching: bool = True
 
 
 FULL = FloatSizes()
@@ -50,7 +50,7 @@ FURTHER = FloatSizes(
     ladder=(),
     properties=(),
     settings=1,
-    telling=False,
+    branching=False,
 )
 """For networks after a rule's first."""
 
@@ -63,7 +63,9 @@ def kinds(sizes: FloatSizes) -> list[Kind]:
     if sizes.float64:
         found.append(blackbox.BlackBox(sizes=sizes.float64, most_settings=sizes.settings))
     if sizes.float32:
-        found.append(blackbox.BlackBox(dtype=np.float32, sizes=sizes.float32, most_settings=1, telling=sizes.telling))
+        found.append(
+            blackbox.BlackBox(dtype=np.float32, sizes=sizes.float32, most_settings=1, branching=sizes.branching)
+        )
     if sizes.ladder:
         found.append(float_ladder.FloatLadder(sizes.ladder))
     if sizes.properties:

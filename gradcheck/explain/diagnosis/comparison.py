@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from ...evidence.base import Case
-from ...problems.lively import lively_problem, telling_problems
+from ...problems.lively import branching_problems, lively_problem
 from ...reference.claims import Claim, Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
@@ -104,7 +104,7 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
     try:
         points = [*(on_floats(lively(sizes, seed)) for seed, sizes in usual), on_floats(seen)]
         if wrong_at(points) and not wrong_at(points[:-1]):
-            points += map(on_floats, telling_problems(case.network, case.seed, weighted=case.weighted).values())
+            points += map(on_floats, branching_problems(case.network, case.seed, weighted=case.weighted).values())
     except GradcheckError:
         return None
     if not wrong_at(points):

@@ -19,7 +19,7 @@ from ...evidence.base import Case
 from ...evidence.floats.allowance import allowance_of, underflow
 from ...evidence.floats.blackbox import coarsest, midpoints
 from ...evidence.target import expected
-from ...problems.lively import residue_problem
+from ...problems.residues import residue_problem
 from ...reference import lags
 from ...reference.claims import Claim, Settings
 from ...reference.errors import UnsupportedOperation

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...evidence.base import Case
 from ...evidence.floats.blackbox import compare_on
-from ...problems.lively import lively_problem, telling_problems
+from ...problems.lively import branching_problems, lively_problem
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
@@ -96,7 +96,7 @@ def values(case: Case, settings: Settings, seen: Problem) -> str | None:
         A sentence, or None if no kind is found or the rule is wrong on generic numbers too.
     """
     claim = case.claim.bind(settings)
-    telling = telling_problems(case.network, case.seed, weighted=case.weighted)
+    branching = branching_problems(case.network, case.seed, weighted=case.weighted)
 
     def wrong(problem: Problem) -> bool:
         try:
@@ -104,10 +104,10 @@ def values(case: Case, settings: Settings, seen: Problem) -> str | None:
         except GradcheckError:
             return False
 
-    sizes = [*(problem.sizes for problem in telling.values()), seen.sizes]
+    sizes = [*(problem.sizes for problem in branching.values()), seen.sizes]
     if any(wrong(lively_problem(case.network, size, case.seed, weighted=case.weighted)) for size in sizes):
         return None
-    kinds = [name for name, problem in telling.items() if wrong(problem)]
+    kinds = [name for name, problem in branching.items() if wrong(problem)]
     return f"It is right on generic numbers, and wrong on: {'; '.join(kinds)}" if kinds else None
 
 
