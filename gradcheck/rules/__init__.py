@@ -1,1 +1,1 @@
-"""Rules: whatever a user hands over, adapted, loaded, called and watched."""
+"""Rules: a user's code loaded, adapted to one interface, called and watched."""

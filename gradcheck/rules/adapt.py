@@ -1,9 +1,9 @@
-"""Whatever a user hands over becomes a `Rule`: one way to run it, and one way to say what is wrong with it.
+"""Adapter of functions, classes and instances to the interface of a `Rule`.
 
-A rule is a function of a problem, or an online rule: a class (or an instance) with
+A user passes a function of a problem, or an online rule: a class (or an instance) with
 `start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state, contribution)`
 (`step(state, x, y, weight)` if it is declared weighted), and optionally `finish(state) -> contribution`.
-Contributions sum to its gradient.
+The gradient is the sum of the contributions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ from .load import load_rule as load_rule
 
 
 class WrongResult(GradcheckError):
-    """The rule returned something that is not a gradient of the problem's parameters. shapes: of what came, by name."""
+    """Raised where a rule's result is not a gradient of the problem's parameters.
+
+    Attributes:
+        shapes: The shapes of the result's arrays by parameter, empty if the result is no dict of arrays.
+    """
 
     def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self.shapes = shapes or {}
@@ -34,9 +38,17 @@ class WrongResult(GradcheckError):
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule under audit, made of `target`. `function(problem, **settings)` is its raw result, unchecked.
+    """A rule under audit.
 
-    assumed: it declares no claim, and is taken to claim that it is exact.
+    Attributes:
+        name: Its name in reports.
+        function: Takes a problem and settings as keywords, and returns the raw result, unchecked.
+        declaration: Its claims, networks and settings.
+        online: True for an online rule.
+        origin: Module and qualified name of the code, as "module:name".
+        summary: First paragraph of the docstring.
+        target: The object that the user passed.
+        assumed: True if it declares no claim, and `Exact()` is assumed.
     """
 
     name: str
@@ -52,25 +64,33 @@ class Rule:
         return self.function(problem, **(settings or {}))
 
     def settings(self, T: int) -> list[dict[str, int]]:
-        """The keyword arguments to judge it at for T steps; one empty dict where it has none.
+        """List the keyword arguments to audit the rule at on sequences of T steps.
 
-        Raises `GradcheckError` where the declared function fails, or lists nothing, or something else than dicts.
+        Returns:
+            The arguments of each run; one empty dict for a rule without settings.
+
+        Raises:
+            GradcheckError: The declared function failed, or returned anything but a nonempty list of dicts.
         """
-        declared = self.declaration.settings
-        if declared is None:
-            return [{}]
-        try:
-            listed = list(declared(T))
-        except Exception as error:
-            raise GradcheckError(
-                f"the settings that {self.name} declares raised {type(error).__name__} for T={T}: {error}"
-            ) from error
-        if not listed or not all(isinstance(chosen, dict) for chosen in listed):
-            raise GradcheckError(
-                f"the settings that {self.name} declares gave {listed!r} for T={T}; wanted at least one dict of "
-                "keyword arguments for every T >= 1"
-            )
-        return listed
+        return _settings(self.declaration, self.name, T)
+
+
+def _settings(declaration: Declaration, name: str, T: int) -> list[dict[str, int]]:
+    declared = declaration.settings
+    if declared is None:
+        return [{}]
+    try:
+        listed = list(declared(T))
+    except Exception as error:  # raised by the author's function
+        raise GradcheckError(
+            f"the settings function of {name} raised {type(error).__name__} for T={T}: {error}"
+        ) from error
+    if not listed or not all(isinstance(chosen, dict) for chosen in listed):
+        raise GradcheckError(
+            f"the settings function of {name} returned {listed!r} for T={T}; return at least one dict of keyword "
+            "arguments for every T >= 1"
+        )
+    return listed
 
 
 def as_rule(
@@ -80,15 +100,22 @@ def as_rule(
     networks: Sequence[RecurrentNetwork] | None = None,
     weighted: bool | None = None,
 ) -> Rule:
-    """Make a `Rule` of a function, a class or an instance; keyword arguments override its declaration.
+    """Adapt a function, a class or an instance to a `Rule`.
 
-    Raises `GradcheckError` for what cannot be a rule, with what was wanted, and for what is no claim or network.
+    Args:
+        target: A function of a problem, an online rule's class or instance, or a `Rule`.
+        claims: Replaces the declared claims.
+        networks: Replaces the declared networks.
+        weighted: Replaces the declaration that the rule supports loss weights.
+
+    Raises:
+        GradcheckError: `target` cannot be a rule, or a claim or network is none. The message says what was wanted.
     """
     _check_all("claims", claims, not_a_claim, "gradcheck.Exact(), gradcheck.Truncated(3), ...")
     example = 'gradcheck.Network("tanh", "identity", "squared_error"), ...'
     _check_all("networks", networks, not_a_network, example)
     if networks is not None and not networks:
-        raise GradcheckError("networks is empty: a rule is judged on at least one network")
+        raise GradcheckError("networks is empty; name at least one network, or leave it out")
     rule = target if isinstance(target, Rule) else _made(target, weighted)
     changes: dict[str, Any] = {}
     if claims is not None:
@@ -118,7 +145,7 @@ def _made(target: Any, weighted: bool | None) -> Rule:
         declaration = dataclasses.replace(declaration, claims=(Exact(),))
     online = hasattr(target, "start") and hasattr(target, "step")
     if not online and not hasattr(target, "__gradcheck__") and (hint := _torch_hint(target)):
-        raise GradcheckError(f"{name} is a torch module, which is no rule yet; {hint}")
+        raise GradcheckError(f"{name} is a torch module, not a rule; {hint}")
     if online:
         function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
     elif callable(target) and not isinstance(target, type):
@@ -126,12 +153,12 @@ def _made(target: Any, weighted: bool | None) -> Rule:
         function = target
     else:
         raise GradcheckError(
-            f"{target!r} is no rule: wanted a function of a problem, or a class with start(network, parameters, "
+            f"{target!r} is not a rule; pass a function of a problem, or a class with start(network, parameters, "
             f"initial_state) and step(state, x, y){_hint(target)}"
         )
     source = inspect.unwrap(getattr(target, "func", target))
     module = getattr(source, "__module__", "?")
-    module = "__main__" if module == "__mp_main__" else module  # what a script is called in processes that it starts
+    module = "__main__" if module == "__mp_main__" else module  # a script's name in its child processes
     origin = f"{module}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
@@ -139,40 +166,43 @@ def _made(target: Any, weighted: bool | None) -> Rule:
 
 
 def _hint(target: Any) -> str:
-    """What somebody who hands over something else may have meant."""
+    """Return a remedy for a target that is not a rule, or an empty string."""
     if isinstance(target, ModuleType):
-        return "; this is a module: name a function in it"
+        return "; this is a module: pass a function in it"
     lacks = [part for part in ("start", "step") if not hasattr(target, part)]
     return f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
 
 
 def _torch_hint(target: Any) -> str:
-    """Return what to write in place of a torch module, a class or an instance; empty for anything else."""
+    """Return the remedy for a torch module, a class or an instance; empty for anything else."""
     kinds = (target if isinstance(target, type) else type(target)).__mro__
     names = {f"{kind.__module__}.{kind.__name__}" for kind in kinds}
     if "torch.nn.modules.rnn.RNN" in names:
         return f"write gradcheck.torch.rule({target.__name__ if isinstance(target, type) else 'layer'})"
     if "torch.nn.modules.module.Module" in names:
-        return "write a function of tensors that runs it and returns the loss, and gradcheck.torch.rule(function)"
+        return "write a function of tensors that runs it and returns the loss, and pass gradcheck.torch.rule(function)"
     return ""
 
 
 def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
-    """The rule at the settings that its claims give by number, and what to tell the reader of that.
+    """Bind a rule's settings to the numbers in its claims.
 
-    A rule that declares Truncated("tau") and is judged on Truncated(3) is meant at tau=3. Where claims name several
-    numbers, or the rule does not declare such a claim, it is judged at every setting, and the reader is told.
+    For a rule that declares Truncated("tau"), the claim Truncated(3) means tau=3. Where claims name several numbers,
+    or the rule declares no such claim, the rule is audited at every setting.
+
+    Returns:
+        The rule, bound or not, and a note on it for the reader. The note is empty where no claim gives a number.
     """
     own, given = _declaration(rule.target).claims, rule.declaration.claims
     numbered = [claim for claim in given if claim not in own and int in map(type, vars(claim).values())]
     if rule.declaration.settings is None or not numbered:
         return rule, ""
-    told = f"{', '.join(map(str, numbered))} was judged at every setting that {rule.name} declares"
+    note = f"{', '.join(map(str, numbered))} was judged at every setting that {rule.name} declares"
     bound = [next((b for c in own if (b := _binding(c, claim))), None) for claim in numbered]
     first = bound[0]
     alike = first and all(b == first for b in bound) and all(isinstance(c, Pure) or c in numbered for c in given)
     if not alike or rule.online or set(first or ()) != set(rule.settings(1)[0]):
-        return rule, told
+        return rule, note
     at = functools.partial(rule.target, **(first or {}))
     declared = rule.declaration
     chosen = as_rule(at, claims=given, networks=declared.networks, weighted=declared.weighted)
@@ -180,11 +210,11 @@ def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
     return chosen, f"{numbered[0]} was judged at {values}, the setting for which {rule.name} declares it"
 
 
-def _binding(declared: Claim, asked: Claim) -> dict[str, int] | None:
-    """The numbers for the names of the one that make it the other; None where none do."""
-    if type(declared) is not type(asked):
+def _binding(declared: Claim, claim: Claim) -> dict[str, int] | None:
+    """Return the values of settings for which `declared` is `claim`, or None if there are none."""
+    if type(declared) is not type(claim):
         return None
-    pairs = [(getattr(declared, f.name), getattr(asked, f.name)) for f in dataclasses.fields(declared)]
+    pairs = [(getattr(declared, f.name), getattr(claim, f.name)) for f in dataclasses.fields(declared)]
     found = {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, int)}
     return found if all(isinstance(name, str) or name == number for name, number in pairs) else None
 
@@ -197,9 +227,10 @@ def _name(target: Any) -> str:
 
 
 def _declaration(target: Any) -> Declaration:
-    """What a rule declares. A `functools.partial` keeps its function's claims, at the numbers that it binds.
+    """Return the declaration of a rule.
 
-    Not those about costs in terms of settings: how a cost grows with a number says little of it at one.
+    A `functools.partial` keeps its function's claims, at the numbers that it binds. It loses claims about costs: the
+    growth of a cost with a setting says little of its value at one.
     """
     own: Declaration | None = getattr(target, "__gradcheck__", None)
     if own is not None or not isinstance(target, functools.partial):
@@ -219,7 +250,7 @@ def _online_function(target: Any, name: str, declaration: Declaration, weighted:
         except TypeError as error:
             raise GradcheckError(
                 f"the online rule {name} cannot be made without arguments ({error}); give its settings defaults, or "
-                "hand over an instance"
+                "pass an instance"
             ) from None
     _check_method(target, name, "start", ["network", "parameters", "initial_state"])
     _check_method(target, name, "step", ["state", "x", "y", *(["weight"] if weighted else [])])
@@ -234,7 +265,7 @@ def _online_function(target: Any, name: str, declaration: Declaration, weighted:
 
 
 class _Stepped:
-    """An online rule whose every contribution is looked at before it is added up."""
+    """An online rule that checks each contribution before `run_online` adds it up."""
 
     def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
         self.rule, self.name, self.parameters = rule, name, parameters
@@ -242,38 +273,40 @@ class _Stepped:
         self.contributed = False
 
     def step(self, *arguments: Any) -> Any:
-        came = self.rule.step(*arguments)
-        if not isinstance(came, tuple) or len(came) != 2:
-            what = f"a tuple of {len(came)}" if isinstance(came, tuple) else f"a {type(came).__name__}"
-            raise WrongResult(f"step of {self.name} returned {what}; wanted (state, contribution)")
-        swapped = self._gradient(came[0]) and not self._gradient(came[1])
+        result = self.rule.step(*arguments)
+        if not isinstance(result, tuple) or len(result) != 2:
+            what = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+            raise WrongResult(f"step of {self.name} returned {what}; return (state, contribution)")
+        swapped = self._gradient(result[0]) and not self._gradient(result[1])
         hint = "; the state comes first: return (state, contribution)" if swapped else ""
-        return came[0], self._contribution(came[1], "step", hint)
+        return result[0], self._contribution(result[1], "step", hint)
 
     def finish(self, state: Any) -> Any:
-        came = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
+        last = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
         if not self.contributed:
             raise WrongResult(
-                f"{self.name} contributed nothing in any step; return a dict of arrays from step, or give it "
-                "finish(state) for what is left after the last step"
+                f"{self.name} contributed nothing in any step; return a dict of arrays from step, or define "
+                "finish(state) to return what is left after the last step"
             )
-        return came
+        return last
 
-    def _gradient(self, came: Any) -> bool:
-        return isinstance(came, dict) and set(came) == set(self.parameters)
+    def _gradient(self, part: Any) -> bool:
+        return isinstance(part, dict) and set(part) == set(self.parameters)
 
-    def _contribution(self, came: Any, method: str, hint: str = "") -> Any:
-        if came is not None and not self._gradient(came):
-            what = f"the keys {', '.join(map(str, came))}" if isinstance(came, dict) else f"a {type(came).__name__}"
+    def _contribution(self, part: Any, method: str, hint: str = "") -> Any:
+        if part is not None and not self._gradient(part):
+            what = f"the keys {', '.join(map(str, part))}" if isinstance(part, dict) else f"a {type(part).__name__}"
             raise WrongResult(
-                f"{method} of {self.name} contributed {what}; wanted None or a dict of arrays with "
+                f"{method} of {self.name} contributed {what}; return None or a dict of arrays with "
                 f"{', '.join(self.parameters)}{hint}"
             )
-        for key, value in (came or {}).items():
+        for key, value in (part or {}).items():
             if isinstance(value, (list, tuple)):
-                raise WrongResult(f"{method} of {self.name} contributed a {type(value).__name__} for {key}, no array")
-        self.contributed = self.contributed or came is not None
-        return came
+                raise WrongResult(
+                    f"{method} of {self.name} contributed a {type(value).__name__} for {key}; return a NumPy array"
+                )
+        self.contributed = self.contributed or part is not None
+        return part
 
 
 def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> None:
@@ -291,11 +324,11 @@ def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> Non
     if not _binds(signature, *given, *wanted):
         other = wanted[:-1] if wanted[-1] == "weight" else [*wanted, "weight"]
         weight = method == "step" and _binds(signature, *given, *other)
-        hint = "; declared weighted=True it takes the loss weight too, otherwise not" if weight else ""
+        hint = "; a rule declared with weighted=True takes the loss weight too, others do not" if weight else ""
         raise GradcheckError(f"{form}{hint}")
     names = list(signature.parameters)[len(given) :][: len(wanted)]
     if names != wanted and sorted(names) == sorted(wanted):
-        raise GradcheckError(f"{form}: the arguments come in this order, not by name")
+        raise GradcheckError(f"{form}: they are passed in this order, not by name")
 
 
 def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
@@ -322,13 +355,11 @@ def _check_signature(function: Callable[..., Any], name: str) -> None:
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
     ]
     if len(required) == 2 and required[1] == "noise":
-        raise GradcheckError(
-            f"{name}{signature} takes noise: stochastic rules are declared in the design but not judged by this version"
-        )
+        raise GradcheckError(f"{name}{signature} takes noise; this version does not audit stochastic rules")
     if required[:1] == ["self"]:
-        raise GradcheckError(f"{name}{signature} is a method of no instance; hand over a bound one: thing.{name}")
+        raise GradcheckError(f"{name}{signature} is an unbound method; pass a bound one: instance.{name}")
     if len(required) > 1 or not positional:
         raise GradcheckError(
-            f"a rule takes one argument, the problem; {name} is {name}{signature}. Settings such as tau go behind a *, "
-            "or bind them with functools.partial"
+            f"a rule takes one argument, the problem; {name} is {name}{signature}. Make settings such as tau "
+            "keyword-only, or bind them with functools.partial"
         )

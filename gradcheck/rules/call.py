@@ -1,4 +1,4 @@
-"""Calls of a rule that is not trusted: its result is checked, what it prints is kept from the terminal."""
+"""Checked calls of untrusted rules, with their output kept from the terminal."""
 
 from __future__ import annotations
 
@@ -26,11 +26,15 @@ from ..reference.scalars.scalar import Scalar
 from ..reference.typing import Gradient
 from .adapt import Rule
 from .adapt import WrongResult as WrongResult
-from .side_effects import Changes, Surroundings
+from .side_effects import Changes, SideEffects
 
 
 class RuleFailed(GradcheckError):
-    """The rule raised an error. `where` is the line of the rule's own code, if there is one."""
+    """Raised where a rule raised an error.
+
+    Attributes:
+        where: The line of the rule's own code as "file:line: text", or an empty string.
+    """
 
     def __init__(self, message: str, where: str = "") -> None:
         self.where = where
@@ -42,8 +46,8 @@ class Run:
     """The outcome of one checked call.
 
     Attributes:
-        gradient: Parameter to array.
-        changes: What the call printed, warned of and changed around it, now undone.
+        gradient: Arrays by parameter.
+        changes: Output, warnings and side effects of the call. The side effects are undone.
     """
 
     gradient: Gradient
@@ -51,28 +55,28 @@ class Run:
 
 
 class Calls(Protocol):
-    """A watcher of calls; see `watched_by`."""
+    """Observer of calls; see `watched_by`."""
 
     def began(self, place: str) -> None:
-        """Receive the place of a call that begins, such as "T=3, I=2, D=1, K=1"."""
+        """Receive the start of a call, with its sizes and settings, such as "T=3, I=2, D=1, K=1"."""
 
     def ended(self, error: BaseException | None) -> None:
-        """Receive what the call that ended raised."""
+        """Receive the end of a call, with its error or None."""
 
 
 _WATCHING: list[Calls] = []
 
 
 def watched_by(calls: Calls) -> None:
-    """Report every call of a rule in this process to `calls` from now on."""
+    """Report every later call of a rule in this process to `calls`."""
     _WATCHING.append(calls)
 
 
 def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
     """Run a rule on a problem and check the form of its result.
 
-    No rule makes this raise anything else than what is listed, but for what a signal handler raises that was installed
-    before, such as the KeyboardInterrupt of Ctrl-C.
+    A rule can cause no other error than those listed. Errors of signal handlers that were installed before, such as
+    KeyboardInterrupt, pass through.
 
     Args:
         rule: The rule.
@@ -80,14 +84,14 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
         settings: Keyword arguments of the rule.
 
     Returns:
-        The gradient, and what the call changed around it.
+        The gradient, with the side effects of the call.
 
     Raises:
         UnsupportedOperation: The rule's code does not run on the problem's scalar.
-        RuleFailed: The rule raised anything else, or changed the network.
-        WrongResult: The result is no gradient: its keys, shapes or types are wrong, or it cannot be read.
+        RuleFailed: The rule raised another error, or changed the network.
+        WrongResult: The result is no gradient: its keys, shapes or types are wrong, or reading it raised an error.
     """
-    around = Surroundings()
+    around = SideEffects()
     parameters = dict(problem.parameters)  # the rule may empty its own
     network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
     place = _place(problem, settings)
@@ -111,12 +115,12 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
             raise failure
         if state_of(problem.network) != network:
             _restore(problem.network, data)
-            raise RuleFailed(f"{rule.name} changed the network it was given; work on a copy of it ({place})")
+            raise RuleFailed(f"{rule.name} changed its network; change a copy instead ({place})")
         return Run(gradient, around.changes)
 
 
 def _restore(network: Any, data: dict[str, Any]) -> None:
-    """Give a network its attributes back, as far as they were replaced rather than changed."""
+    """Restore the attributes of a network that were replaced. Attributes changed in place stay changed."""
     with contextlib.suppress(AttributeError, TypeError):
         own = network.__dict__
         for name in set(own) - set(data):
@@ -125,7 +129,7 @@ def _restore(network: Any, data: dict[str, Any]) -> None:
 
 
 def _failure(rule: Rule, problem: Problem, place: str, error: BaseException) -> GradcheckError:
-    """Return what to raise for what a rule raised. Nothing that the error itself does is trusted."""
+    """Return the error to raise for an error of the rule, whose own code is not trusted."""
     try:
         if type(error) is WrongResult and _raised_by_us(error):
             return WrongResult(f"{error} ({place})", error.shapes)
@@ -145,14 +149,14 @@ def _on_floats(problem: Problem) -> bool:
 
 
 def class_name(value: Any) -> str:
-    """Return the name of a value's class, whatever its metaclass makes of it."""
+    """Return the name of a value's class, without code of its metaclass."""
     return str(type.__dict__["__name__"].__get__(type(value)))
 
 
 def shown_error(error: BaseException) -> str:
-    """Return the class and message of an error, also of one whose message cannot be read."""
+    """Return the class and message of an error, even if reading the message raises one."""
     try:
-        # A report has it in the middle of a sentence, where the lines of a longer message would run into each other.
+        # Reports put the message in the middle of a sentence, so it must be one line.
         lines = str(str(error))[:_LONGEST_MESSAGE].splitlines()
         message = _cut(" | ".join(line.strip() for line in lines if line.strip()), 500)
     except BaseException as second:
@@ -161,7 +165,7 @@ def shown_error(error: BaseException) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what caused it, each once, also where they cause each other."""
+    """Yield an error, its cause, and so on; each once, even if they form a cycle."""
     seen = set[int]()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -189,12 +193,12 @@ def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
 
 
 def _refusal(error: BaseException) -> UnsupportedOperation | None:
-    """Return the refusal of a scalar that is or caused this error: NumPy wraps what a scalar raises."""
+    """Return the `UnsupportedOperation` of a scalar behind an error, which NumPy may have wrapped, or None."""
     return next((e for e in chain(error) if isinstance(e, UnsupportedOperation) and _raised_by_us(e)), None)
 
 
 def _raised_by_us(error: BaseException) -> bool:
-    """Return True if the line that raised the error is ours: a rule may raise our types, but not speak for us."""
+    """Return True if our own code raised the error. A rule may raise our types, but that counts as its own error."""
     frames = list(traceback.walk_tb(error.__traceback__))
     return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OUR_CODE)
 
@@ -217,7 +221,7 @@ _INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib"
 
 
 def _frame(error: BaseException) -> traceback.FrameSummary | None:
-    """Return the deepest line of the author's own files, else of an installed package that is not ours."""
+    """Return the deepest frame in the author's own files, else in an installed package that is not ours."""
     loaded = [sys.modules[name] for name in ("torch", "jax") if name in sys.modules]
     others = tuple(str(Path(module.__file__).parent) for module in loaded if module.__file__)
     frames = [
@@ -246,19 +250,19 @@ def _place(problem: Problem, settings: Settings | None) -> str:
 
 
 def _network(problem: Problem) -> str:
-    """Return the network for a sentence, unless it is the default one, or one of undefined functions."""
+    """Return the network as part of a sentence; empty for the default one, or one of undefined functions."""
     network = problem.network
     try:
         undefined = ask(network, Capabilities.undefined, head=False)
         if network == DEFAULT_NETWORK or undefined is not None and undefined == network:
             return ""
         return f", on {_cut(f'{network.name}: {network}', 80)}"
-    except Exception:  # it is of a user's making
+    except Exception:  # raised by the user's network
         return ""
 
 
 def _shown_path(name: str) -> str:
-    """Return a file relative to the current folder, if it is below that."""
+    """Return a file's path, relative to the current folder if it lies in it."""
     path = Path(name)
     with contextlib.suppress(OSError, ValueError):
         return str(path.relative_to(Path.cwd()))
@@ -277,16 +281,16 @@ def _sizes(problem: Problem) -> str:
 
 
 def checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
-    """Return a rule's result as a dict of plain arrays that no longer run code of the rule.
+    """Return a rule's result as a dict of plain arrays, which run no code of the rule.
 
     Args:
-        raw: What the rule returned.
-        parameters: The problem's parameters, by name.
+        raw: The rule's result.
+        parameters: The problem's parameters by name.
         name: The rule's name, for messages.
 
     Raises:
-        WrongResult: It is no dict of arrays with these names and shapes, or raises an error where it is read. The
-            message says what came and what was wanted.
+        WrongResult: It is no dict of arrays with these names and shapes, or reading it raises an error. The message
+            says what the rule returned and what was wanted.
     """
     try:
         return _checked(raw, parameters, name)
@@ -307,30 +311,30 @@ def _checked(raw: Any, parameters: Mapping[str, Any], name: str) -> Gradient:
         if inspect.iscoroutine(raw):
             raw.close()
         raise WrongResult(f"{name} returned {_kind(raw)}; wanted a dict of arrays with {wanted}: return {example}")
-    came = dict(dict.items(raw))
-    if set(came) != set(parameters):
-        missing = sorted(set(parameters) - set(came))
-        extra = sorted(_cut(key if type(key) is str else repr(key), 60) for key in set(came) - set(parameters))
+    result = dict(dict.items(raw))
+    if set(result) != set(parameters):
+        missing = sorted(set(parameters) - set(result))
+        extra = sorted(_cut(key if type(key) is str else repr(key), 60) for key in set(result) - set(parameters))
         more = f" and {len(extra) - _MOST_KEYS} more" if len(extra) > _MOST_KEYS else ""
         parts = [f"lacks {', '.join(missing)}"] * bool(missing)
         parts += [f"has the unknown {', '.join(extra[:_MOST_KEYS])}{more}"] * bool(extra)
         raise WrongResult(f"{name}'s result {' and '.join(parts)}; wanted {wanted}: return {example}")
     try:
-        return {k: _array(came[k], parameter, f"{name} returned", f"for {k}") for k, parameter in parameters.items()}
+        return {k: _array(result[k], parameter, f"{name} returned", f"for {k}") for k, parameter in parameters.items()}
     except WrongResult as error:
-        raise WrongResult(str(error), {key: np.shape(came[key]) for key in parameters}) from None
+        raise WrongResult(str(error), {key: np.shape(result[key]) for key in parameters}) from None
 
 
 def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
     kind = type(value)
     if not issubclass(kind, (np.ndarray, np.generic, float, int, Scalar)):
-        hint = "; np.asarray makes one" if issubclass(kind, (list, tuple)) else ""
+        hint = "; convert it with np.asarray" if issubclass(kind, (list, tuple)) else ""
         raise WrongResult(f"{returned} {_kind(value)} {key}; wanted a NumPy array of shape {parameter.shape}{hint}")
     if issubclass(kind, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise WrongResult(f"{returned} a masked array with masked entries {key}; fill them in")
+        raise WrongResult(f"{returned} a masked array with masked entries {key}; fill them with numbers")
     array = value if issubclass(kind, np.ndarray) else np.asarray(value)
     if not kind.__module__.startswith(_REFERENCE):
-        array = np.ndarray.view(array, np.ndarray)  # a subclass may do anything where it is used
+        array = np.ndarray.view(array, np.ndarray)  # a subclass may run code of the rule
     if array.shape != parameter.shape:
         hint = "; it looks transposed" if array.shape == parameter.shape[::-1] else ""
         raise WrongResult(f"{returned} shape {array.shape} {key}; wanted {parameter.shape}{hint}")
@@ -348,7 +352,7 @@ def _array(value: Any, parameter: Any, returned: str, key: str) -> Any:
 
 
 def _float(number: Any) -> float:
-    """Return a real number as a float, by the methods of the class that it extends, not by its own."""
+    """Convert a real number to a float by the methods of the class that it extends, not by its own."""
     kind = type(number)
     if issubclass(kind, float):
         return float.__pos__(number)
@@ -359,7 +363,7 @@ _REAL = (float, int, np.floating, np.integer, np.bool_)
 _REFERENCE = reference_errors.__name__.rpartition(".")[0]
 _MOST_KEYS = 10
 _LONGEST_MESSAGE = 20_000
-"""Characters of a message that are looked at."""
+"""Characters of a message that are read."""
 
 
 def _kind(value: Any) -> str:

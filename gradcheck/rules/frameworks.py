@@ -1,4 +1,4 @@
-"""What `gradcheck.torch` and `gradcheck.jax` share: finding the framework, and making a rule of what it computes."""
+"""Parts that `gradcheck.torch` and `gradcheck.jax` share: import of the framework, and declaration of the rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ Rule = Callable[[Problem], dict[str, Any]]
 
 
 def required(package: str) -> Any:
-    """The framework of that name, imported. Raises `GradcheckError` with its install line where it is missing."""
+    """Import a framework.
+
+    Raises:
+        GradcheckError: It is not installed. The message gives the install line.
+    """
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
@@ -30,12 +34,12 @@ def required(package: str) -> Any:
 
 
 def named(source: Any, name: str | None) -> str:
-    """What a rule made of `source` is called in reports and messages."""
+    """Return the name, in reports and messages, of a rule made of `source`."""
     return name or str(getattr(_inner(source), "__name__", type(source).__name__))
 
 
 def _inner(source: Any) -> Any:
-    """The function, also of a `functools.partial`."""
+    """Return the function inside any number of `functools.partial`."""
     while isinstance(source, functools.partial):
         source = source.func
     return source
@@ -50,10 +54,19 @@ def declared(
     networks: Sequence[RecurrentNetwork] | None,
     weighted: bool,
 ) -> Rule:
-    """`computed` as a rule with its declaration, and with the name and docstring of `source`, which it runs.
+    """Declare `computed` as a rule with the name and docstring of `source`.
 
-    module: where the rule will be found. Without a claim it claims `Exact()`. Raises `GradcheckError` as
-    `gradcheck.rule` does.
+    Args:
+        computed: The function of a problem that runs `source`.
+        source: The user's function or layer.
+        name: Its name in reports, or None for its own.
+        module: The module in which the user keeps the rule.
+        claims: `Exact()` if empty.
+        networks: As for `gradcheck.rule`.
+        weighted: As for `gradcheck.rule`.
+
+    Raises:
+        GradcheckError: As for `gradcheck.rule`.
     """
     source = _inner(source)
     computed.__name__ = named(source, name)
@@ -64,21 +77,23 @@ def declared(
 
 
 def check_function(function: Any, framework: str) -> None:
-    """Raise `GradcheckError` unless `function` could be one of a framework's arrays."""
+    """Raise `GradcheckError` unless `function` is callable and neither a class nor a claim."""
     form = "(parameters, inputs, targets, initial_state) that returns a loss or a dict of gradients"
     if isinstance(function, Claim):
         raise GradcheckError(
-            f"the claim {function} stands where the function belongs; write gradcheck.{framework}.rule(function, "
-            f"gradcheck.Exact()) with a function{form}"
+            f"the first argument is the claim {function}; pass the function first, as in "
+            f"gradcheck.{framework}.rule(function, gradcheck.Exact()), with a function{form}"
         )
     if not callable(function) or isinstance(function, type):
-        raise GradcheckError(f"{function!r:.80} cannot be made a rule; wanted a function{form}")
+        raise GradcheckError(f"{function!r:.80} cannot be made a rule; pass a function{form}")
 
 
 def floats(array: Any, kind: str) -> Any:
-    """The array, if it is one of floats; a framework's arrays carry no other scalar.
+    """Return an array of floats unchanged.
 
-    Raises `UnsupportedOperation` otherwise, so that the rule is judged as a black box.
+    Raises:
+        UnsupportedOperation: It holds another scalar, which a framework's arrays cannot carry. The rule is judged as a
+            black box then.
     """
     if type(array) is np.ndarray and array.dtype.kind == "f":
         return array
@@ -87,17 +102,17 @@ def floats(array: Any, kind: str) -> Any:
 
 
 def returned(value: Any, name: str, hint: str) -> WrongResult:
-    """The error for a function that returned neither a loss nor gradients."""
+    """Return the error for a function that returned neither a loss nor gradients."""
     shape = getattr(value, "shape", None)
     what = "None" if value is None else f"a {type(value).__name__}"
     shaped = f" of shape {tuple(shape)}" if shape is not None else ""
-    return WrongResult(f"{name} returned {what}{shaped}; wanted {hint}")
+    return WrongResult(f"{name} returned {what}{shaped}; return {hint}")
 
 
 HALF = ("float16", "bfloat16")
 
 
 def refuse_half(dtype: str, name: str, key: str) -> None:
-    """Raise `WrongResult` for formats too coarse to hold the problems' own numbers: then nothing is their rounding."""
+    """Raise `WrongResult` for a format too coarse to represent the numbers of the problems."""
     if dtype in HALF:
-        raise WrongResult(f"{name} returned {dtype} for {key}; wanted float32 or float64, which rules are judged at")
+        raise WrongResult(f"{name} returned {dtype} for {key}, which is too coarse to judge; return float32 or float64")

@@ -1,4 +1,4 @@
-"""Rules from JAX: any function of arrays, with jit, scan, custom_vjp and what else it uses.
+"""Rules from JAX: any function of arrays, which may use jit, scan or custom_vjp.
 
     import gradcheck, jax, jax.numpy as jnp
 
@@ -10,9 +10,9 @@
 
     gradcheck.audit(gradcheck.jax.rule(loss))
 
-JAX is imported when a rule is made, and not before; its global configuration is left as it is. Its arrays hold
-floats, so these rules are judged as black boxes, at the format that they return. relu has slope 0 at 0 in the networks
-here, as `jax.nn.relu` has; that of `jnp.maximum(s, 0)` is 1/2.
+JAX is imported when a rule is made, and its global configuration is left alone. Its arrays hold floats, so these rules
+are judged as black boxes, in the format that they return. In the networks here relu has slope 0 at 0, like
+`jax.nn.relu`; the slope of `jnp.maximum(s, 0)` is 1/2 there.
 """
 
 from __future__ import annotations
@@ -39,34 +39,41 @@ def rule(
     x64: bool | None = None,
     name: str | None = None,
 ) -> Rule:
-    """A rule for `gradcheck.audit` from a function of JAX arrays.
+    """Make a rule for `gradcheck.audit` from a function of JAX arrays.
 
-    function: called as function(parameters, inputs, targets, initial_state), and if `weighted` with loss_weights
-    (T,) too; parameters is a dict of arrays with the names and shapes of the network's. It returns the loss, of
-    shape (), whose `jax.grad` is taken, or a dict of gradients. claims: `Exact()` if left out. networks: as for
-    `gradcheck.rule`. jit: whether it is compiled, once for each shape. x64: whether JAX may use float64 in it; if
-    left out, where the problem is float64. Without it everything is computed, and judged, in float32. name: in reports.
+    Args:
+        function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
+            `weighted`. parameters is a dict of arrays with the names and shapes of the network's; inputs are (T, D),
+            targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients.
+        *claims: `Exact()` if left out.
+        networks: As for `gradcheck.rule`.
+        weighted: Pass loss weights, and audit the rule with them.
+        jit: Compile the function, once for each shape.
+        x64: Let JAX use float64. If left out, it does on problems in float64. Without it, the rule computes, and is
+            judged, in float32.
+        name: Its name in reports.
 
-    Raises `GradcheckError` where JAX is missing, and for what cannot be made a rule.
+    Raises:
+        GradcheckError: JAX is missing, or `function` cannot be made a rule.
     """
     jax = required("jax")
     check_function(function, "jax")
     if x64 not in (None, True, False):
-        raise GradcheckError(f"x64 is {x64!r}; wanted True, False, or None to follow the problem")
+        raise GradcheckError(f"x64 is {x64!r}; pass True, False, or None to follow the problem")
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
     known = named(function, name)
-    home = jax if hasattr(jax, "enable_x64") else required("jax.experimental")  # where it was before JAX 0.8
+    home = jax if hasattr(jax, "enable_x64") else required("jax.experimental")  # its place before JAX 0.8
 
     def gradients(*arguments: Any) -> Any:
-        came = jax.eval_shape(function, *arguments) if jit else function(*arguments)
-        if isinstance(came, dict):
-            return function(*arguments) if jit else came
-        if getattr(came, "shape", None) != () or not jax.numpy.issubdtype(came.dtype, jax.numpy.floating):
-            raise returned(came, known, "a loss of shape () or a dict of gradients")
-        return {key: no_finer(gradient, came.dtype) for key, gradient in jax.grad(function)(*arguments).items()}
+        result = jax.eval_shape(function, *arguments) if jit else function(*arguments)
+        if isinstance(result, dict):
+            return function(*arguments) if jit else result
+        if getattr(result, "shape", None) != () or not jax.numpy.issubdtype(result.dtype, jax.numpy.floating):
+            raise returned(result, known, "a loss of shape () or a dict of gradients")
+        return {key: no_finer(gradient, result.dtype) for key, gradient in jax.grad(function)(*arguments).items()}
 
     def no_finer(gradient: Any, dtype: Any) -> Any:
-        """The gradient in the format of its loss where that is coarser: it can be no better, and is judged so."""
+        """Convert a gradient to the format of its loss if that is coarser, since it is no more accurate."""
         finfo = jax.numpy.finfo
         return gradient.astype(dtype) if finfo(dtype).eps > finfo(gradient.dtype).eps else gradient
 
@@ -81,14 +88,14 @@ def rule(
             if weighted:
                 arguments.append(array(problem.loss_weights))
             parameters = {key: array(value) for key, value in problem.parameters.items()}
-            came = compiled(parameters, *arguments)
-            return {key: _own(value, known, key, jax) for key, value in came.items()}
+            result = compiled(parameters, *arguments)
+            return {key: _own(value, known, key, jax) for key, value in result.items()}
 
     return declared(computed, function, name, module, claims, networks, weighted)
 
 
 def _own(value: Any, name: str, key: str, jax: Any) -> Any:
-    """A JAX array as a NumPy array of its own; anything else as it is, to be judged."""
+    """Copy a JAX array to a NumPy array. Return anything else unchanged, to be judged."""
     if not isinstance(value, jax.Array):
         return value
     refuse_half(value.dtype.name, name, key)

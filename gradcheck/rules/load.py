@@ -1,4 +1,4 @@
-"""From the text that names a rule, such as "package.module:rule" or "file.py:rule", to the rule itself."""
+"""Loading of rules by name, such as "package.module:rule" or "file.py:rule"."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ _WAYS = "write package.module:rule or path/to/file.py:rule"
 
 
 def resolve(text: str) -> list[tuple[str, Any]]:
-    """Every rule that the text names, each with a name that finds it again.
+    """List the rules that a text names.
 
-    "module:name" and "file.py:name" name one; a shipped rule's name names that one; a module or a file alone
-    names every rule declared in it. Raises `GradcheckError` where the text names none, saying what exists.
+    Args:
+        text: "module:name" or "file.py:name" for one rule, the name of a shipped rule, or a module or a file for
+            every rule declared in it.
+
+    Returns:
+        Each rule with a text that names it alone.
+
+    Raises:
+        GradcheckError: The text names no rule. The message says which there are.
     """
     if not text.strip():
-        raise GradcheckError(f"{text!r} names nothing; {_WAYS}, or a shipped rule: {', '.join(_shipped())}")
+        raise GradcheckError(f"{text!r} names no rule; {_WAYS}, or a shipped rule: {', '.join(_shipped())}")
     if ":" in text and not text.endswith(".py"):
         return [(text, load_rule(text))]
     shipped = _shipped()
@@ -49,9 +56,13 @@ def resolve(text: str) -> list[tuple[str, Any]]:
 
 
 def load_rule(text: str) -> Any:
-    """The object that "package.module:name" or "file.py:name" names, found from the current folder too.
+    """Return the object that a text names.
 
-    Raises `GradcheckError` where the text, the module or the name is wrong, saying which names exist.
+    Args:
+        text: "package.module:name" or "file.py:name". The current folder is searched too.
+
+    Raises:
+        GradcheckError: The text, the module or the name is wrong. The message says which names there are.
     """
     module_name, colon, attribute = text.rpartition(":")
     if not colon or not module_name or not attribute:
@@ -75,13 +86,13 @@ def _meant(text: str, names: Iterable[str]) -> str:
 
 
 def findable(text: str) -> str:
-    """The text, as it names the same rule from another folder."""
+    """Make the file in a rule's name absolute, so that it can be loaded from another folder."""
     file, colon, name = text.rpartition(":")
     return f"{Path(file).resolve()}:{name}" if colon and file.endswith(".py") else text
 
 
 def declared_in(module: ModuleType) -> list[tuple[str, Any]]:
-    """The rules that the module declares, in order: not those that it only imports, unless it exports them."""
+    """List the rules that a module declares, with their names, in order. Imported rules count if it exports them."""
     exported = getattr(module, "__all__", None)
     found: dict[int, tuple[str, Any]] = {}
     for name, value in list(vars(module).items()):
@@ -109,18 +120,23 @@ def _shipped() -> dict[str, Any]:
 
 
 class NoSuchModule(GradcheckError):
-    """There is neither a module nor a file of that name."""
+    """Raised where there is neither a module nor a file of a name."""
 
 
-class _NotItsOwn(GradcheckError):
-    """A file would be given a module that is not the one beside it."""
+class _WrongNeighbour(GradcheckError):
+    """Raised where a file would import another module than the one beside it."""
 
 
 def load_module(name: str) -> ModuleType:
-    """The module of that name, or the file where the name ends in .py.
+    """Import a module, or run a file.
 
-    Modules are looked for in the current folder too, and a file finds the modules beside it. Raises
-    `GradcheckError` where it does not exist, or fails while it is imported.
+    Args:
+        name: A module's name, also of one in the current folder; or a path that ends in .py. A file can import the
+            modules beside it.
+
+    Raises:
+        NoSuchModule: There is no such module or file.
+        GradcheckError: It raised an error while it was imported.
     """
     _find_from(Path.cwd())
     if not name.endswith(".py") and not all(part.isidentifier() for part in name.split(".")):
@@ -157,17 +173,17 @@ def _run_file(path: Path) -> ModuleType:
     try:
         specification.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise
     return module
 
 
 _FOLDERS: set[Path] = set()
-"""Those of the files that were run: what they import is found there."""
+"""Folders of the files that were run; imports search them."""
 
 
 def _require_its_own(path: Path) -> None:
-    """Raises `_NotItsOwn` where a module beside the file would not be found, since one of its name is in use."""
+    """Raise `_WrongNeighbour` if another module with the name of one beside the file is loaded already."""
     seen, waiting = set[Path](), [path]
     while waiting:
         file = waiting.pop()
@@ -181,22 +197,22 @@ def _require_its_own(path: Path) -> None:
             seen.add(beside)
             waiting.append(beside)
             if used and Path(used).resolve() != beside and _found_in(Path(used).resolve()) in _FOLDERS:
-                raise _NotItsOwn(
+                raise _WrongNeighbour(
                     f"{file.name} imports {name}, which is {beside}, but {used} is in use by that name; audit them in "
-                    "two runs, or give one of them another name"
+                    "two runs, or rename one of them"
                 )
 
 
 def _found_in(file: Path) -> Path:
-    """The folder in which a module, or the package whose __init__.py that is, was found."""
+    """Return the folder that holds a module or, for an __init__.py, the package."""
     return file.parent.parent if file.name == "__init__.py" else file.parent
 
 
 def _imported(file: Path) -> set[str]:
-    """The packages and modules that a file names where it imports, at any place."""
+    """List the top-level modules that a file imports anywhere."""
     try:
         nodes = list(ast.walk(ast.parse(file.read_bytes())))
-    except (OSError, SyntaxError, ValueError):  # which is said where it is run
+    except (OSError, SyntaxError, ValueError):  # reported when it is run
         return set()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
@@ -218,10 +234,10 @@ def _missing(name: str, missing: str) -> NoSuchModule:
 
 
 def _remedy(missing: str) -> str:
-    """What to do about a module that a user's file lacks."""
+    """Return the remedy for a module that a user's file cannot import."""
     package, _, inside = missing.partition(".")
     if inside and package in sys.modules:
-        return f"; the installed {package} does not have it: is it another version?"
+        return f"; the installed {package} lacks it: install another version"
     return "; try: pip install " + (f"'rnn-gradcheck[{package}]'" if package in _EXTRAS else package)
 
 
@@ -229,14 +245,14 @@ _EXTRAS = ("torch", "jax")
 
 
 def _failed(name: str, error: BaseException) -> GradcheckError:
-    if isinstance(error, (NoSuchModule, _NotItsOwn)):
+    if isinstance(error, (NoSuchModule, _WrongNeighbour)):
         return error
     if isinstance(error, SyntaxError):
         where = f" (line {error.lineno} of {error.filename})" if error.filename else ""
         return GradcheckError(f"{name} is not valid Python: {error.msg}{where}")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.line and "importlib" not in f.filename]
     frames = [f for f in frames if not Path(f.filename).is_relative_to(_HARNESS)]
-    if isinstance(error, GradcheckError):  # the line is the user's, where it uses gradcheck wrongly
+    if isinstance(error, GradcheckError):  # name the user's line that uses gradcheck wrongly
         frames = [f for f in frames if not any(Path(f.filename).is_relative_to(folder) for folder in _GROUND)] or frames
         where = f" ({frames[-1].filename}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
         return GradcheckError(f"{name} could not be imported: {error}{where}")

@@ -1,17 +1,17 @@
-"""Side effects of a call of a rule: noticed, and undone.
+"""Side effects of a rule's call: found, recorded and undone.
 
-A call happens inside a `Surroundings`. Whatever it did to the process is put back when the call ends, so that the
-harness computes as before, and is recorded:
+A call runs inside a `SideEffects` context. When it ends, the process is restored, so that the harness computes as
+before, and the changes are recorded:
 
-- *faults*, which make other code compute or open something else: NumPy's error state; an attribute of NumPy, of the
-  builtins or of some modules of the standard library replaced; a module taken away; the current directory; and, seen by
-  comparing calls, a random generator set to a state of the rule's choice and threads left behind by every call;
-- *notes*, which change no number: what it prints or warns, print options, warning filters, the recursion limit,
-  variables of the environment, signal handlers, timers, hooks, draws from the global random generators, and a pool of
-  threads or a first thread left running, as libraries keep them.
+- *faults* change what other code computes or opens: NumPy's error state; a replaced attribute of NumPy, of the
+  builtins or of some modules of the standard library; a module removed from `sys.modules`; the current directory. Two
+  more are found by comparing calls: a random generator set to a fixed state, and threads left behind by every call.
+- *notes* change no number: output, warnings, print options, warning filters, the recursion limit, environment
+  variables, signal handlers, timers, hooks, draws from the global random generators, and a pool of threads or a first
+  thread left running, as libraries keep them.
 
-A call that imports a module is excused for what the import did; the next one is not. What frameworks keep in C (their
-pools of threads, their own generators) is theirs and is not looked at.
+Faults of a call that imports a module are excused; those of the next call are not. State that frameworks keep in C
+(pools of threads, generators of their own) is not examined.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.ma  # noqa: F401 - NumPy loads it late, which would be taken for an import of the rule's
+import numpy.ma  # noqa: F401 - NumPy loads it late, which would count as an import by the rule
 
 from ..reference.private import environment
 
 _WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
-"""Modules whose attributes no rule may replace."""
+"""Modules whose attributes a rule must not replace."""
 _BUILTINS = vars(builtins)
 _is = operator.is_  # held, since a rule may replace the attribute
 _GRACE = 0.1
-"""Seconds that a thread may take to end by itself after the call; longer is left running."""
+"""Seconds in which a thread may end after the call. Otherwise it counts as left running."""
 MOST_KEPT = 2**16
-"""Bytes of output that are kept of a call."""
+"""Bytes kept of a call's output."""
 _SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD")
@@ -69,20 +69,20 @@ _PROCESS_WIDE: tuple[tuple[str, Callable[[], Any], Callable[[Any], Any]], ...] =
     ("the locale", lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     ("the decimal context", lambda: repr(decimal.getcontext()), lambda _: None),
 )
-"""What a call may change that changes no number of ours: its name, how to read and how to set it."""
+"""State that influences no result of ours: its name, a function that reads it, and one that sets it."""
 
 
 @dataclass
 class Changes:
-    """The changes that one call made.
+    """Side effects of one call.
 
     Attributes:
-        printed: The beginning of what it printed.
+        printed: The beginning of its output.
         warned: Its warnings.
         faults: Changes that a rule must not make; sentences without their subject.
         notes: Other changes.
-        drawn: Global generators that moved, each with a fingerprint of the state that it was left in.
-        threads: Names of threads left running, pools apart.
+        drawn: Global generators that moved, with a fingerprint of the final state of each.
+        threads: Names of threads left running, without pools.
     """
 
     printed: str = ""
@@ -94,7 +94,7 @@ class Changes:
 
 
 class _Bytes(io.RawIOBase):
-    """A stream that keeps the beginning of what is written, and has nothing to read."""
+    """Stream that keeps the beginning of what is written, and is empty to readers."""
 
     def __init__(self) -> None:
         self.kept, self.total = bytearray(), 0
@@ -117,7 +117,7 @@ class _Bytes(io.RawIOBase):
         return view.nbytes
 
     def fileno(self) -> int:
-        """Return a descriptor for processes that the rule starts; what they write is not kept."""
+        """Return a descriptor for processes that the rule starts. Their output is not kept."""
         if self._descriptor is None:
             self._descriptor = os.open(os.devnull, os.O_RDWR)
         return self._descriptor
@@ -130,7 +130,7 @@ class _Bytes(io.RawIOBase):
             self._descriptor = None
 
     def close(self) -> None:
-        """Stay open: that a rule closes its standard output is no reason to lose what it printed."""
+        """Stay open, so that output is kept if a rule closes its standard output."""
 
 
 class _Text(io.TextIOWrapper):
@@ -149,25 +149,29 @@ def _silent(kind: str, flag: int) -> None:
 
 
 def shown(value: object, most: int = 200) -> str:
-    """Return a value's text, also where that raises an error."""
+    """Return the first characters of a value's text, or a placeholder if reading it raises an error."""
     try:
         return str(value)[:most]
     except BaseException:
         return "(it cannot be shown)"
 
 
-class Surroundings:
-    """A context for one call of a rule; afterwards `changes` says what it changed.
+class SideEffects:
+    """Context manager for one call of a rule, which records and undoes its side effects.
 
-    Inside, what is printed or warned is kept, and whoever asks for input is told that there is none. Handlers of
-    signals go on to work; what one of them raises is recorded, since it is not the rule's, see `reraise_outside`.
+    Inside, output and warnings are kept, and standard input is empty. Signal handlers keep working. Their errors are
+    recorded apart, since they are not the rule's: see `reraise_outside`.
+
+    Attributes:
+        changes: The side effects, after the call.
+        outside: The error of a signal handler during the call, or None.
     """
 
     def __init__(self) -> None:
         self.changes = Changes()
         self.outside: BaseException | None = None
 
-    def __enter__(self) -> Surroundings:
+    def __enter__(self) -> SideEffects:
         self._modules, self._loaded, self._path = sys.modules, dict(sys.modules), list(sys.path)
         self._builtins = dict(_BUILTINS)
         self._attributes = [dict(vars(module)) for module in _WATCHED]
@@ -185,7 +189,7 @@ class Surroundings:
         output = _stream(self._written)
         self._stack.enter_context(contextlib.redirect_stdout(output))
         self._stack.enter_context(contextlib.redirect_stderr(output))
-        # A mode that no rule would set, so that any that it sets is seen.
+        # No rule would set this mode, so any mode that a rule sets is seen.
         self._stack.enter_context(np.errstate(all="call", call=_silent))
         self._warned = self._stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
@@ -223,17 +227,20 @@ class Surroundings:
         self.changes.warned = [f"{w.category.__name__}: {shown(w.message)}" for w in self._warned or ()]
 
     def reraise_outside(self) -> None:
-        """Raise what a signal handler raised during the call, such as KeyboardInterrupt, whatever came of it."""
+        """Raise the error of a signal handler during the call, such as KeyboardInterrupt, if there was one."""
         if self.outside is not None:
             raise self.outside
 
     def restore_language(self) -> None:
-        """Put back builtins and modules, without which nothing of ours runs. It calls no builtin that may be gone."""
+        """Restore builtins and modules, without which our own code fails.
+
+        Until they are back, this calls no builtin.
+        """
         current = _BUILTINS
         for name in self._builtins:
             if current.get(name) is not self._builtins[name]:
                 current[name] = self._builtins[name]
-                self.changes.faults.append(f"replaced the builtin {name}; call a function of its own instead")
+                self.changes.faults.append(f"replaced the builtin {name}; define a function of its own instead")
         if sys.modules is not self._modules:
             sys.modules = self._modules
             self.changes.faults.append("replaced sys.modules; leave it there")
@@ -241,7 +248,7 @@ class Surroundings:
             for name, module in self._loaded.items():
                 if sys.modules.get(name) is not module:
                     sys.modules[name] = module
-                    self.changes.faults.append(f"took the module {name} from sys.modules; leave it there")
+                    self.changes.faults.append(f"removed the module {name} from sys.modules; leave it there")
         if sys.path != self._path:
             sys.path = self._path
             self.changes.notes.append("changed sys.path")
@@ -250,11 +257,11 @@ class Surroundings:
             if _unchanged(now, before):
                 continue
             for name in [name for name, value in before.items() if now.get(name, self) is not value]:
-                self.changes.faults.append(f"replaced {module.__name__}.{name}; call a function of its own instead")
+                self.changes.faults.append(f"replaced {module.__name__}.{name}; define a function of its own instead")
                 setattr(module, name, before[name])
 
     def _handle_signals(self) -> dict[Any, tuple[Any, Any]]:
-        """Wrap every handler; of each signal, the handler before and the one now."""
+        """Wrap every handler. Return each signal's handler before and after."""
         if threading.current_thread() is not threading.main_thread():
             return {}
         found = {}
@@ -316,7 +323,7 @@ class Surroundings:
 
     def _restore_process(self) -> None:
         notes = self.changes.notes
-        # Variables that are new stay: a package that is imported in the call may rely on them.
+        # New variables stay: a package imported in the call may rely on them.
         now = environment()
         if now != self._environment:
             replaced = [name for name, value in self._environment.items() if now.get(name) != value]
@@ -359,7 +366,7 @@ def _timers() -> tuple[Any, ...]:
 
 
 def _precisions() -> list[tuple[Any, int]]:
-    """Return the objects that hold the working precision of flint and mpmath, where these are loaded, with it."""
+    """Return the objects that hold the working precision of flint and mpmath, if loaded, with that precision."""
     flint, mpmath = sys.modules.get("flint"), sys.modules.get("mpmath")
     holders = [getattr(flint, "ctx", None), getattr(mpmath, "mp", None)]
     return [(holder, holder.prec) for holder in holders if holder is not None]
@@ -367,9 +374,9 @@ def _precisions() -> list[tuple[Any, int]]:
 
 @contextlib.contextmanager
 def moved_generators() -> Any:
-    """Yield `move`: `move()` advances the global random generators, and `move(n)` seeds them with n.
+    """Yield a function that moves the global random generators, and restore them afterwards.
 
-    They come back as they were.
+    `move()` advances them, and `move(n)` seeds them with n.
     """
     states = _random_states()
 
@@ -388,7 +395,7 @@ def moved_generators() -> Any:
 
 
 def _unchanged(now: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Return True where both hold the same objects by the same names in the same order."""
+    """Return True if both hold the same objects under the same names in the same order."""
     return now.keys() == before.keys() and all(map(_is, now.values(), before.values()))
 
 
@@ -414,7 +421,7 @@ def _set_random_state(name: str, state: Any) -> None:
 
 
 def _folder() -> str:
-    """Return the current directory; empty where it is gone."""
+    """Return the current directory, or an empty string if it was removed."""
     try:
         return os.getcwd()
     except OSError:

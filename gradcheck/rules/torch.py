@@ -12,8 +12,8 @@
     gradcheck.audit(gradcheck.torch.rule(loss))
     gradcheck.audit(gradcheck.torch.rule(torch.nn.RNN))
 
-torch is imported when a rule is made, and not before. Tensors hold floats, so these rules are judged as black
-boxes, at the format that they return.
+torch is imported when a rule is made. Tensors hold floats, so these rules are judged as black boxes, in the format that
+they return.
 """
 
 from __future__ import annotations
@@ -43,19 +43,27 @@ def rule(
     dtype: Any = None,
     name: str | None = None,
 ) -> Rule:
-    """A rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`.
+    """Make a rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`.
 
-    function: called as function(parameters, inputs, targets, initial_state), and if `weighted` with loss_weights
-    (T,) too; parameters is a dict of fresh leaf tensors that require a gradient, with the names and shapes of
-    the network's. It returns the loss, a tensor of shape (), which is then sent backward; or a dict of gradients;
-    or None after calling backward itself, once or several times. A parameter that was not reached has gradient 0.
-    function may also be `nn.RNN`, a subclass or an instance of either, with one layer in one direction: then the
-    network is `TorchRNN` with its settings, and the loss half the squared error summed over steps and outputs;
-    the layer's own forward is run, at every size. readout: for it, an `nn.Linear`, the class or an instance.
-    claims: `Exact()` if left out. networks: as for `gradcheck.rule`. dtype: what to compute in, torch.float32 or
-    torch.float64, the problem's own if left out. name: in reports.
+    For `nn.RNN`, the network is `TorchRNN` with the layer's settings, and the loss is half the squared error, summed
+    over steps and outputs. The layer's own forward runs, at every size.
 
-    Raises `GradcheckError` where torch is missing, and for what cannot be made a rule.
+    Args:
+        function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
+            `weighted`. parameters is a dict of fresh leaf tensors that require a gradient, with the names and shapes
+            of the network's; inputs are (T, D), targets (T, K). Returns the loss, a tensor of shape (), on which
+            backward is called; or a dict of gradients; or None after it called backward itself, once or several
+            times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN` or a subclass, or an
+            instance of one, with one layer in one direction.
+        *claims: `Exact()` if left out.
+        readout: The layer that reads out an `nn.RNN`: `nn.Linear`, a subclass, or an instance.
+        networks: As for `gradcheck.rule`.
+        weighted: Pass loss weights, and audit the rule with them.
+        dtype: The format to compute in, torch.float32 or torch.float64; the problem's own if left out.
+        name: Its name in reports.
+
+    Raises:
+        GradcheckError: torch is missing, or `function` cannot be made a rule.
     """
     torch = required("torch")
     kind = _dtype(dtype)
@@ -63,7 +71,7 @@ def rule(
     layer = function if isinstance(function, type) else type(function)
     if issubclass(layer, torch.nn.Module):
         if networks is not None:
-            raise GradcheckError("the network of a layer follows from the layer itself; leave networks out")
+            raise GradcheckError("a layer determines its network; leave networks out")
         layers = Layers(function, readout)
         computed = _rule(layers.loss, layers.begin, kind, weighted, named(layer, name))
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
@@ -71,21 +79,21 @@ def rule(
         return made
     check_function(function, "torch")
     if readout is not None:
-        raise GradcheckError(f"a readout goes with an nn.RNN; {function!r:.80} is none")
+        raise GradcheckError(f"{function!r:.80} is no nn.RNN, so it takes no readout; leave readout out")
     computed = _rule(function, _leaves, kind, weighted, named(function, name))
     return declared(computed, function, name, module, claims, networks, weighted)
 
 
 def _dtype(dtype: Any) -> str | None:
-    """The dtype's name, or None for the problem's own."""
+    """Return the name of a dtype, or None for the problem's own."""
     kind = str(dtype).removeprefix("torch.")
     if dtype is None or kind in _DTYPES:
         return None if dtype is None else kind
-    raise GradcheckError(f"dtype is {dtype!r}; wanted torch.float32 or torch.float64, or None for the problem's own")
+    raise GradcheckError(f"dtype is {dtype!r}; pass torch.float32 or torch.float64, or None for the problem's own")
 
 
 def _leaves(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Leaves of the graph with these values."""
+    """Turn tensors into leaves of the graph."""
     return {key: tensor.requires_grad_() for key, tensor in tensors.items()}
 
 
@@ -96,7 +104,15 @@ def _rule(
     weighted: bool,
     name: str,
 ) -> Rule:
-    """The rule that hands `function` what `begin` makes of the parameters, and reads gradients off that."""
+    """Return a function of a problem that calls `function` and reads the gradients.
+
+    Args:
+        function: The user's function of tensors.
+        begin: Takes the parameters as tensors, and returns the leaves that `function` gets.
+        kind: Name of the dtype, or None for the problem's own.
+        weighted: Pass loss weights.
+        name: The rule's name, for messages.
+    """
     torch = required("torch")
 
     def tensor(array: Any) -> Any:
@@ -108,43 +124,41 @@ def _rule(
         if weighted:
             arguments.append(tensor(problem.loss_weights))
         with torch.enable_grad():
-            came = function(dict(leaves), *arguments)
-            if not isinstance(came, dict):
-                came = _backward(came, leaves, name)
-        return {key: _array(value, name, key) for key, value in came.items()}
+            result = function(dict(leaves), *arguments)
+            if not isinstance(result, dict):
+                result = _backward(result, leaves, name)
+        return {key: _array(value, name, key) for key, value in result.items()}
 
     return computed
 
 
-def _backward(came: Any, leaves: dict[str, Any], name: str) -> dict[str, Any]:
-    """The gradients on the leaves, after sending the loss backward if one came."""
+def _backward(result: Any, leaves: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the gradients of the leaves, after a call of backward if the result is a loss."""
     torch = required("torch")
     called = any(leaf.grad is not None for leaf in leaves.values())
     coarse = None
-    if isinstance(came, torch.Tensor) and came.shape == () and came.is_floating_point():
+    if isinstance(result, torch.Tensor) and result.shape == () and result.is_floating_point():
         if called:
-            raise WrongResult(
-                f"{name} called backward and returned a loss; return None after backward, or the loss without it"
-            )
-        if came.requires_grad:
-            came.backward()
-        coarse = came.dtype
-    elif came is not None or not called:
+            raise WrongResult(f"{name} called backward and returned a loss; return None, or do not call backward")
+        if result.requires_grad:
+            result.backward()
+        coarse = result.dtype
+    elif result is not None or not called:
         raise returned(
-            came, name, "a loss of shape (), a dict of gradients, or None after backward() on the parameters given"
+            result, name, "a loss of shape (), a dict of gradients, or None after backward() on the parameters given"
         )
     found = {key: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for key, leaf in leaves.items()}
     return {key: _no_finer(grad, coarse) for key, grad in found.items()}
 
 
 def _no_finer(gradient: Any, dtype: Any) -> Any:
-    """The gradient in the format of its loss where that is coarser: it can be no better, and is judged so."""
+    """Convert a gradient to the format of its loss if that is coarser, since it is no more accurate."""
     finfo = required("torch").finfo
     return gradient.to(dtype) if dtype and finfo(dtype).eps > finfo(gradient.dtype).eps else gradient
 
 
 def _array(value: Any, name: str, key: str) -> Any:
-    """A tensor as an array of its own; anything else as it is, to be judged."""
+    """Copy a tensor to a NumPy array. Return anything else unchanged, to be judged."""
     torch = required("torch")
     if not isinstance(value, torch.Tensor):
         return value

@@ -1,4 +1,4 @@
-"""torch's own recurrent layer with a linear readout: its equations as a network, and the modules run as they are."""
+"""The recurrent layer of torch with a linear readout: its equations as a network, and the modules to run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
 _READOUT = "readout."
-_SUPPORTED = "supported are nn.RNN (tanh or relu) with one layer in one direction, and what derives from it"
+_SUPPORTED = "use nn.RNN (tanh or relu) with one layer in one direction, or a subclass"
 
 
 @dataclass(frozen=True)
 class TorchRNN:
-    """The network of `torch.nn.RNN` and a `torch.nn.Linear` readout, with half the squared error.
+    """Network of `torch.nn.RNN` with a `torch.nn.Linear` readout and half the squared error.
 
-    a(t) = f(W x(t) + b + R a(t-1) + c), u(t) = V a(t) + d, where W, R, b and c are weight_ih_l0 (I, D),
-    weight_hh_l0 (I, I), bias_ih_l0 and bias_hh_l0 (I,), and V and d readout.weight (K, I) and readout.bias (K,).
-    nonlinearity: tanh or relu. bias, readout_bias: whether these are there.
-    Source of the equations: the documentation of torch.nn.RNN and torch.nn.Linear.
+    a(t) = f(W x(t) + b + R a(t-1) + c), u(t) = V a(t) + d. W, R, b and c are weight_ih_l0 (I, D), weight_hh_l0 (I, I),
+    bias_ih_l0 (I,) and bias_hh_l0 (I,). V and d are readout.weight (K, I) and readout.bias (K,). The equations are
+    those in the documentation of torch.nn.RNN and torch.nn.Linear.
+
+    Attributes:
+        nonlinearity: "tanh" or "relu".
+        bias: True if the recurrent layer has the biases b and c.
+        readout_bias: True if the readout has the bias d.
     """
 
     nonlinearity: str = "tanh"
@@ -35,7 +39,7 @@ class TorchRNN:
 
     def __post_init__(self) -> None:
         if self.nonlinearity not in ("tanh", "relu"):
-            raise GradcheckError(f"there is no nonlinearity {self.nonlinearity!r} in torch.nn.RNN; choose tanh or relu")
+            raise GradcheckError(f"torch.nn.RNN has no nonlinearity {self.nonlinearity!r}; choose tanh or relu")
 
     @property
     def activation(self) -> Activation:
@@ -82,17 +86,25 @@ class TorchRNN:
 
 
 class Layers:
-    """An `nn.RNN` and an `nn.Linear`, given as classes or instances, whose sizes follow each problem's.
+    """An `nn.RNN` and an `nn.Linear` that take the sizes of each problem.
 
-    They are copied once, so that what belongs to the user stays as it is, and then kept from call to call as they
-    are in training: what a layer remembers of the last sequence is seen. Raises `GradcheckError` for other layers.
+    The user's modules are copied once. The copies are kept from call to call, as in training, so an audit sees state
+    that a layer keeps from the last sequence.
+
+    Attributes:
+        rnn: The recurrent layer.
+        readout: The readout.
+        network: Their equations.
+
+    Raises:
+        GradcheckError: The layers are of another class, or have settings or parameters that are not supported.
     """
 
     def __init__(self, rnn: Any, readout: Any) -> None:
         nn = required("torch").nn
         self.rnn = _instance(rnn, nn.RNN, _SUPPORTED)
         readout = nn.Linear(1, 1, bias=self.rnn.bias) if readout is None else readout
-        self.readout = _instance(readout, nn.Linear, "as a readout nn.Linear is supported, and what derives from it")
+        self.readout = _instance(readout, nn.Linear, "use nn.Linear, or a subclass, as the readout")
         for setting, only in {"num_layers": 1, "bidirectional": False, "dropout": 0}.items():
             if (found := getattr(self.rnn, setting)) != only:
                 raise GradcheckError(f"{type(self.rnn).__name__} has {setting}={found}; {_SUPPORTED}")
@@ -101,12 +113,12 @@ class Layers:
         wanted = self.network.parameter_shapes(Sizes(1, 1, 1, 1))
         if has != set(wanted):
             raise GradcheckError(
-                f"the layers have the parameters {', '.join(sorted(has))}, wanted {', '.join(wanted)}; for others "
-                "write a function of tensors and a network of your own"
+                f"the layers have the parameters {', '.join(sorted(has))}; wanted {', '.join(wanted)}. For others, "
+                "write a function of tensors and a network"
             )
 
     def begin(self, tensors: dict[str, Any]) -> dict[str, Any]:
-        """Put the parameters into the modules, at their sizes; the modules' own leaves come back."""
+        """Set the parameters and sizes of the modules. Return the modules' leaves by parameter."""
         parameter = required("torch").nn.Parameter
         leaves = {key: parameter(tensor) for key, tensor in tensors.items()}
         for key, leaf in leaves.items():
@@ -117,7 +129,7 @@ class Layers:
         return leaves
 
     def loss(self, leaves: Any, inputs: Any, targets: Any, initial_state: Any, weights: Any = None) -> Any:
-        """Half the squared error, each step's times its weight, from the modules' own forward passes."""
+        """Run the modules forward, and return half the squared error, weighted by step."""
         batch = 0 if self.rnn.batch_first else 1
         states, _ = self.rnn(inputs.unsqueeze(batch), initial_state[None, None])
         losses = (self.readout(states).squeeze(batch) - targets) ** 2 / 2
@@ -125,13 +137,13 @@ class Layers:
 
 
 def _instance(given: Any, kind: Any, supported: str) -> Any:
-    """A copy of the module, or one made from the class."""
+    """Copy a module, or make one from its class."""
     own = given if isinstance(given, type) else type(given)
     if not issubclass(own, kind):
-        raise GradcheckError(f"{own.__name__} cannot be made a rule: {supported}")
+        raise GradcheckError(f"{own.__name__} cannot be made a rule; {supported}")
     if not isinstance(given, type):
         return copy.deepcopy(given)
     try:
         return own(1, 1)
     except TypeError as error:
-        raise GradcheckError(f"{own.__name__}(1, 1) raised TypeError: {error}; hand over an instance") from error
+        raise GradcheckError(f"{own.__name__}(1, 1) raised TypeError: {error}; pass an instance") from error

@@ -44,17 +44,17 @@ def verdict_of(report: Report, claim: str) -> Any:
 NO_RULE = [
     (plain_rules.two_arguments, "takes one argument, the problem; two_arguments is two_arguments(problem"),
     (plain_rules.no_argument, "takes one argument, the problem; no_argument is no_argument()"),
-    (plain_rules.Methods.rule, "hand over a bound one"),
+    (plain_rules.Methods.rule, "pass a bound one"),
     (plain_rules.WithoutStep, "it has no step"),
     (plain_rules.WithoutStep(), "it has no step"),
     (plain_rules.NeedsTau, "cannot be made without arguments (missing a required argument: 'tau')"),
     (plain_rules.StartsWithTwo, "wanted start(network, parameters, initial_state)"),
-    (plain_rules.StepsWithWeight, "wanted step(state, x, y); declared weighted=True it takes the loss weight too"),
+    (plain_rules.StepsWithWeight, "wanted step(state, x, y); a rule declared with weighted=True takes the loss weight"),
     (plain_rules.StepsSwapped, "is step(self, x, y, state); wanted step(state, x, y)"),
     (plain_rules.StepsWithoutTarget, "is step(self, state, x); wanted step(state, x, y)"),
-    (3, "3 is no rule: wanted a function of a problem"),
-    ("bptt", "'bptt' is no rule"),
-    (dict, "is no rule"),
+    (3, "3 is not a rule; pass a function of a problem"),
+    ("bptt", "'bptt' is not a rule"),
+    (dict, "is not a rule"),
 ]
 
 
@@ -90,8 +90,8 @@ def test_arguments_that_mean_nothing_are_turned_away(arguments: dict[str, Any], 
 
 
 SETTINGS = [
-    (plain_rules.no_settings, "wanted at least one dict of keyword arguments for every T >= 1"),
-    (plain_rules.settings_that_raise, "the settings that settings_that_raise declares raised ZeroDivisionError"),
+    (plain_rules.no_settings, "return at least one dict of keyword arguments for every T >= 1"),
+    (plain_rules.settings_that_raise, "the settings function of settings_that_raise raised ZeroDivisionError"),
     (plain_rules.settings_without_the_name, "truncated(h) needs the setting 'h'; got {'tau': 1}"),
     (functools.partial(windowed_bptt, horizon=3), "needs the setting 'stride'; got {'horizon': 3}"),
 ]
@@ -128,7 +128,7 @@ RESULTS = [
     (
         plain_rules.lists,
         REFUTED,
-        "returned a list for W; wanted a NumPy array of shape (2, 4); np.asarray makes one (at T=5",
+        "returned a list for W; wanted a NumPy array of shape (2, 4); convert it with np.asarray (at T=5",
         NOT_RUN,
     ),
     (plain_rules.complex_numbers, REFUTED, "dtype complex128 for W; wanted float64; take its real part", NOT_RUN),
@@ -160,10 +160,10 @@ RESULTS = [
     (plain_rules.reuses_its_buffer, REFUTED, "shares memory with the W of the next call; return fresh arrays", NOT_RUN),
     (plain_rules.ContributesNothing, REFUTED, "ContributesNothing contributed nothing in any step", NOT_RUN),
     (plain_rules.ContributionFirst, REFUTED, "return (state, contribution)", NOT_RUN),
-    (plain_rules.ContributesSomeKeys, REFUTED, "contributed the keys W; wanted None or a dict of arrays", NOT_RUN),
+    (plain_rules.ContributesSomeKeys, REFUTED, "contributed the keys W; return None or a dict of arrays", NOT_RUN),
     (plain_rules.ContributesLists, REFUTED, "step of ContributesLists contributed a list for W", NOT_RUN),
     (plain_rules.ContributesShapes, REFUTED, "returned shape (4, 2) for W", NOT_RUN),
-    (plain_rules.ForgetsTheState, REFUTED, "step of ForgetsTheState returned a dict; wanted (state,", NOT_RUN),
+    (plain_rules.ForgetsTheState, REFUTED, "step of ForgetsTheState returned a dict; return (state,", NOT_RUN),
 ]
 
 

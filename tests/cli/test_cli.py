@@ -40,7 +40,7 @@ BADLY = {
         "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n",
         "No module named 'torch'; try: pip install 'rnn-gradcheck[torch]'",
     ),
-    "another_numpy.py": ("import numpy.not_there\n", "the installed numpy does not have it"),
+    "another_numpy.py": ("import numpy.not_there\n", "the installed numpy lacks it: install another version"),
     "bare.py": ("import gradcheck\n@gradcheck.rule\ndef rule(problem): ...\n", "bare.py:2: @gradcheck.rule"),
     "text.py": ("import gradcheck\n\ngradcheck.rule('truncated(3)')\n", "write gradcheck.Truncated(tau=3)"),
     "kind.py": ("import gradcheck\n\ngradcheck.rule(gradcheck.Exact)\n", "kind.py:3: gradcheck.rule("),

@@ -155,7 +155,7 @@ def test_what_is_no_rule_fails_with_that_message_only(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines(
         ["*two_arguments-unusable*", "a rule takes one argument, the problem; two_arguments is*"]
     )
-    result.stdout.fnmatch_lines(["*int-unusable*", "3 is no rule*"])
+    result.stdout.fnmatch_lines(["*int-unusable*", "3 is not a rule*"])
     result.stdout.fnmatch_lines(["truncated(h) needs the setting 'h'*"])
     result.stdout.no_fnmatch_line("*Traceback*")
 

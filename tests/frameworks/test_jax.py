@@ -154,12 +154,15 @@ def test_gradients_kept_from_call_to_call_are_impure() -> None:
 
 
 RETURNS: list[tuple[Any, str]] = [
-    (lambda p, *_: None, "odd returned None; wanted a loss of shape () or a dict of gradients"),
-    (lambda p, *_: (p["W"].sum(), p["W"]), "odd returned a tuple; wanted a loss"),
-    (lambda p, *_: p["W"].sum(0), "of shape (3,); wanted a loss of shape ()"),
-    (lambda p, *_: p["W"].astype(int).sum(), "of shape (); wanted a loss"),
-    (lambda p, *_: {**p, "R": p["R"].astype(jnp.bfloat16)}, "odd returned bfloat16 for R; wanted float32 or float64"),
-    (rules.in_bfloat16, "odd returned bfloat16 for R; wanted float32 or float64"),
+    (lambda p, *_: None, "odd returned None; return a loss of shape () or a dict of gradients"),
+    (lambda p, *_: (p["W"].sum(), p["W"]), "odd returned a tuple; return a loss"),
+    (lambda p, *_: p["W"].sum(0), "of shape (3,); return a loss of shape ()"),
+    (lambda p, *_: p["W"].astype(int).sum(), "of shape (); return a loss"),
+    (
+        lambda p, *_: {**p, "R": p["R"].astype(jnp.bfloat16)},
+        "odd returned bfloat16 for R, which is too coarse to judge; return float32 or float64",
+    ),
+    (rules.in_bfloat16, "odd returned bfloat16 for R, which is too coarse to judge; return float32 or float64"),
     (lambda p, *_: {"W": p["W"], "R": p["R"]}, "lacks V"),
     (lambda p, *_: {**p, "R": p["R"][0]}, "odd returned shape (3,) for R; wanted (3, 3)"),
 ]
@@ -190,9 +193,9 @@ def test_other_scalars_are_refused_by_name() -> None:
 @pytest.mark.parametrize(
     ("given", "options", "fragment"),
     [
-        (EXACT, {}, "write gradcheck.jax.rule(function, gradcheck.Exact())"),
-        (3, {}, "3 cannot be made a rule; wanted a function(parameters, inputs, targets, initial_state)"),
-        (rules.loss, {"x64": "no"}, "x64 is 'no'; wanted True, False, or None"),
+        (EXACT, {}, "pass the function first, as in gradcheck.jax.rule(function, gradcheck.Exact())"),
+        (3, {}, "3 cannot be made a rule; pass a function(parameters, inputs, targets, initial_state)"),
+        (rules.loss, {"x64": "no"}, "x64 is 'no'; pass True, False, or None"),
     ],
 )
 def test_what_cannot_be_a_rule_is_refused_in_words(given: Any, options: dict[str, Any], fragment: str) -> None:

@@ -150,21 +150,21 @@ def test_a_layer_that_remembers_the_last_sequence_is_impure() -> None:
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
-    (LSTM, {}, "LSTM cannot be made a rule: supported are nn.RNN (tanh or relu) with one layer"),
+    (LSTM, {}, "LSTM cannot be made a rule; use nn.RNN (tanh or relu) with one layer"),
     (GRU(2, 3), {}, "GRU cannot be made a rule"),
     (Linear, {}, "Linear cannot be made a rule"),
-    (RNN(2, 3, num_layers=2), {}, "RNN has num_layers=2; supported are"),
+    (RNN(2, 3, num_layers=2), {}, "RNN has num_layers=2; use nn.RNN"),
     (RNN(2, 3, bidirectional=True), {}, "RNN has bidirectional=True"),
-    (RNN, {"readout": RNN}, "RNN cannot be made a rule: as a readout nn.Linear is supported"),
+    (RNN, {"readout": RNN}, "RNN cannot be made a rule; use nn.Linear, or a subclass, as the readout"),
     (RNN, {"networks": [TorchRNN()]}, "leave networks out"),
     (rules.Normalised, {}, "the layers have the parameters bias_hh_l0, bias_ih_l0, gain,"),
     (rules.NeedsHorizon, {}, "NeedsHorizon(1, 1) raised TypeError"),
-    (rules.loss, {"readout": Linear}, "a readout goes with an nn.RNN"),
-    (rules.loss, {"dtype": torch.bfloat16}, "dtype is torch.bfloat16; wanted torch.float32 or torch.float64"),
+    (rules.loss, {"readout": Linear}, "so it takes no readout; leave readout out"),
+    (rules.loss, {"dtype": torch.bfloat16}, "dtype is torch.bfloat16; pass torch.float32 or torch.float64"),
     (rules.loss, {"networks": [3]}, "3 is not a network"),
-    (gradcheck.Exact(), {}, "the claim exact stands where the function belongs"),
-    (3, {}, "3 cannot be made a rule; wanted a function(parameters, inputs, targets, initial_state)"),
-    (dict, {}, "cannot be made a rule; wanted a function"),
+    (gradcheck.Exact(), {}, "the first argument is the claim exact; pass the function first"),
+    (3, {}, "3 cannot be made a rule; pass a function(parameters, inputs, targets, initial_state)"),
+    (dict, {}, "cannot be made a rule; pass a function"),
 ]
 
 
@@ -265,12 +265,18 @@ def test_gradients_kept_from_call_to_call_are_impure() -> None:
 
 
 RETURNS: list[tuple[Any, str]] = [
-    (lambda p, *_: None, "returned None; wanted a loss of shape (), a dict of gradients, or None after backward()"),
-    (lambda p, *_: "loss", "returned a str; wanted a loss"),
-    (lambda p, *_: rules.loss(p, *_).item(), "returned a float; wanted a loss"),
-    (lambda p, *_: rules.loss(p, *_)[None], "returned a Tensor of shape (1,); wanted a loss of shape ()"),
-    (lambda p, *_: {**p, "R": p["R"].bfloat16()}, "returned bfloat16 for R; wanted float32 or float64"),
-    (lambda p, *_: rules.loss(p, *_).half(), "returned float16 for W; wanted float32 or float64"),
+    (lambda p, *_: None, "returned None; return a loss of shape (), a dict of gradients, or None after backward()"),
+    (lambda p, *_: "loss", "returned a str; return a loss"),
+    (lambda p, *_: rules.loss(p, *_).item(), "returned a float; return a loss"),
+    (lambda p, *_: rules.loss(p, *_)[None], "returned a Tensor of shape (1,); return a loss of shape ()"),
+    (
+        lambda p, *_: {**p, "R": p["R"].bfloat16()},
+        "returned bfloat16 for R, which is too coarse to judge",
+    ),
+    (
+        lambda p, *_: rules.loss(p, *_).half(),
+        "returned float16 for W, which is too coarse to judge",
+    ),
     (lambda p, *_: {"W": p["W"], "R": p["R"]}, "lacks V"),
     (lambda p, *_: {**p, "R": None}, "returned None for R"),
     (lambda p, *_: {**p, "V": p["V"].T}, "returned shape (3, 2) for V; wanted (2, 3)"),

@@ -266,7 +266,7 @@ CHANGES: list[tuple[str, Callable[[], Any], bool, str]] = [
     ("seterr to ignore", lambda: np.seterr(all="ignore"), True, "use `with np.errstate(...)`"),
     ("np.random.seed", lambda: np.random.seed(3), True, "seeds the global generator of numpy.random"),
     ("random.seed", lambda: random.seed(3), True, "seeds the global generator of random"),
-    ("patched tanh", _patch, True, "it replaced numpy.tanh; call a function of its own instead"),
+    ("patched tanh", _patch, True, "it replaced numpy.tanh; define a function of its own instead"),
     ("patched norm", lambda: setattr(np.linalg, "norm", abs), True, "it replaced numpy.linalg.norm"),
     ("threads", _start_a_thread, True, "leaves a thread running after each call (forgotten)"),
     ("chdir", lambda: os.chdir("/"), True, "changed the current directory"),

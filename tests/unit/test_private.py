@@ -41,7 +41,10 @@ def test_threads_of_pools_are_known() -> None:
 def test_the_environment_is_read_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADCHECK_VARIABLE", "value")
     found = private.environment()
-    assert found[os.fsencode("GRADCHECK_VARIABLE") if os.name == "posix" else "GRADCHECK_VARIABLE"] in ("value", b"value")
+    assert found[os.fsencode("GRADCHECK_VARIABLE") if os.name == "posix" else "GRADCHECK_VARIABLE"] in (
+        "value",
+        b"value",
+    )
     monkeypatch.delenv("GRADCHECK_VARIABLE")
     assert len(private.environment()) == len(found) - 1, "what was returned is no copy"
 
