@@ -284,6 +284,16 @@ class NeedsTau(Online):
         self.tau = tau
 
 
+@gradcheck.rule(gradcheck.Exact(), settings=lambda T: [])
+class OnlineWithoutSettings(Online):
+    pass
+
+
+@gradcheck.rule(gradcheck.Exact(), settings=lambda T: [{"tau": 1 // (T - 1)}])
+class OnlineSettingsThatRaise(Online):
+    pass
+
+
 class Methods:
     def rule(self, problem: Problem) -> Any:
         return good(problem)

@@ -245,7 +245,7 @@ def _declaration(target: Any) -> Declaration:
 def _online_function(target: Any, name: str, declaration: Declaration, weighted: bool) -> Callable[..., Any]:
     if isinstance(target, type):
         try:
-            chosen = next(iter(declaration.settings(1))) if declaration.settings else {}
+            chosen = _settings(declaration, name, 1)[0]
             inspect.signature(target).bind(**chosen)
         except TypeError as error:
             raise GradcheckError(

@@ -91,6 +91,8 @@ def test_arguments_that_mean_nothing_are_turned_away(arguments: dict[str, Any], 
 
 SETTINGS = [
     (plain_rules.no_settings, "return at least one dict of keyword arguments for every T >= 1"),
+    (plain_rules.OnlineWithoutSettings, "OnlineWithoutSettings returned [] for T=1; return at least one dict"),
+    (plain_rules.OnlineSettingsThatRaise, "the settings function of OnlineSettingsThatRaise raised ZeroDivisionError"),
     (plain_rules.settings_that_raise, "the settings function of settings_that_raise raised ZeroDivisionError"),
     (plain_rules.settings_without_the_name, "truncated(h) needs the setting 'h'; got {'tau': 1}"),
     (functools.partial(windowed_bptt, horizon=3), "needs the setting 'stride'; got {'horizon': 3}"),
