@@ -42,6 +42,9 @@ class TaskExecutor(Protocol):
     async def perform(self, task: Task, progress: Progress) -> Outcome:
         """Return the outcome of a task."""
 
+    def fit(self, task: Task) -> int:
+        """Return how well a free place fits the task: 0 where its network was at work before, then 1, then 2."""
+
     def close(self, *, now: bool) -> None:
         """End; `now` without what is under way."""
 
@@ -109,6 +112,10 @@ class Here:
         assert self._context is not None
         return in_this_process(task, self._context, progress)
 
+    def fit(self, task: Task) -> int:
+        """Return 0: every network was at work here."""
+        return 0
+
     def close(self, *, now: bool) -> None:
         """Nothing is left behind."""
 
@@ -133,6 +140,7 @@ class Workers:
         self._references = References()
         self._idle: list[tuple[Limits | None, Worker]] = []
         self._busy: set[Worker] = set()
+        self._last: dict[int, Worker] = {}
         self._threads = ThreadPoolExecutor(number, "gradcheck worker")
         self._here = threading.Lock()
 
@@ -179,17 +187,31 @@ class Workers:
         with self._here:
             return in_this_process(task, self._context, progress)
 
-    def _take(self, task: Task, way: Start) -> Worker:
+    def fit(self, task: Task) -> int:
+        """Return how well a free worker fits the task: one keeps what it derived of a network."""
+        last = self._last.get(self._network(task))
+        if last is None or not last.usable:
+            return 1
+        return 0 if any(worker is last for _, worker in self._idle) else 2
+
+    def _network(self, task: Task) -> int:
         assert self._context is not None
-        limits = self._context.limits(task)
-        for place, (known, worker) in enumerate(self._idle):
-            if known == limits:
-                del self._idle[place]
-                self._busy.add(worker)
-                return worker
+        return id(self._context.prepared(task.request).networks[task.network]) if task.request >= 0 else 0
+
+    def _take(self, task: Task, way: Start) -> Worker:
+        """Return a worker for the task: the last one on its network, if that is free, else any, else a new one."""
+        assert self._context is not None
+        limits, network = self._context.limits(task), self._network(task)
+        able = [each for each in self._idle if each[0] == limits]
+        if able:
+            chosen = next((each for each in able if each[1] is self._last.get(network)), able[0])
+            self._idle.remove(chosen)
+            self._busy.add(chosen[1])
+            self._last[network] = chosen[1]
+            return chosen[1]
         if len(self._idle) + len(self._busy) >= self.width:
             self._end_idle()
-        worker = Worker(way, self._context, limits, self._references)
+        worker = self._last[network] = Worker(way, self._context, limits, self._references)
         self._busy.add(worker)
         return worker
 
@@ -291,6 +313,10 @@ class Futures:
         if kind == "lost":
             return Lost(Cause[value[0]], value[1])
         raise HarnessFailed(value)
+
+    def fit(self, task: Task) -> int:
+        """Return 0: whoever runs this executor chooses."""
+        return 0
 
     def close(self, *, now: bool) -> None:
         """Leave it running."""

@@ -35,7 +35,7 @@ class Performer:
 
     def __init__(self, context: Context, executor: TaskExecutor, ledger: Ledger, emit: events.Handler) -> None:
         self.context, self.executor, self.ledger, self.emit = context, executor, ledger, emit
-        self.costs, self.queue = Costs(), Queue(executor.width)
+        self.costs, self.queue = Costs(), Queue(executor.width, executor.fit)
 
     async def perform(
         self, task: Task, needless: Callable[[], bool] = lambda: False, begun: asyncio.Event | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
+import bisect
 import itertools
+from collections.abc import Callable
 from typing import TypeAlias
 
 from ..evidence.exact import formal
@@ -39,11 +40,16 @@ class Costs:
 
 
 class Queue:
-    """As many tasks at once as the executor is wide, each in its turn."""
+    """As many tasks at once as the executor is wide, each in its turn.
 
-    def __init__(self, width: int) -> None:
-        self._free, self._width = width, width
-        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+    Args:
+        width: how many at once.
+        fit: how well a free place fits a task, the lower the better; decides among tasks of a claim and a kind.
+    """
+
+    def __init__(self, width: int, fit: Callable[[Task], int] = lambda task: 0) -> None:
+        self._free, self._width, self._fit = width, width, fit
+        self._waiting: list[tuple[Rank, int, Task, asyncio.Future[None]]] = []
         self._number = itertools.count()
         self._exclusive = asyncio.Lock()
 
@@ -52,13 +58,13 @@ class Queue:
         if task.alone:
             async with self._exclusive:
                 for _ in range(self._width):
-                    await self._place((-1, 0, 0.0, 0))
+                    await self._place(task, (-1, 0, 0.0, 0))
         else:
-            await self._place(rank)
+            await self._place(task, rank)
 
-    async def _place(self, rank: Rank) -> None:
+    async def _place(self, task: Task, rank: Rank) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (rank, next(self._number), place))
+        bisect.insort(self._waiting, (rank, next(self._number), task, place))
         asyncio.get_running_loop().call_soon(self._admit)
         try:
             await place
@@ -75,7 +81,11 @@ class Queue:
 
     def _admit(self) -> None:
         while self._free and self._waiting:
-            place = heapq.heappop(self._waiting)[-1]
+            first = self._waiting[0]
+            alike = (e for e in self._waiting if e[0][:2] == first[0][:2] and e[2].kind == first[2].kind)
+            chosen = min(alike, key=lambda each: self._fit(each[2]))
+            self._waiting.remove(chosen)
+            place = chosen[-1]
             if not place.cancelled():
                 self._free -= 1
                 place.set_result(None)

@@ -21,6 +21,8 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.report import to_text
 
+pytestmark = pytest.mark.jax
+
 ISSUE = {
     "transposed R": ["r-transposed-in-recursion", "r-transposed-in-influence", "dr-transposed"],
     "transposed W": ["dw-transposed", "w-read-by-columns"],

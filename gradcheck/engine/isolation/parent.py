@@ -173,6 +173,7 @@ class Worker:
 
     def end(self) -> None:
         """Kill it, with every process that it started, and leave nothing of it behind."""
+        self.usable = False
         self._process.end()
 
 
