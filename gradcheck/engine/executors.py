@@ -17,7 +17,8 @@ from typing import Any, Protocol, TypeAlias
 from ..records import Cause
 from ..reference.errors import GradcheckError
 from ..store import cache
-from .isolation.parent import Done, Failed, HarnessFailed, Lost, Start, Unusable, Worker, forked, spawned
+from .isolation.parent import Done, Failed, HarnessFailed, Lost, Worker
+from .isolation.processes import Start, Unusable, forked, spawned
 from .request import AuditRequest, Limits
 from .tasks import Context, Task, perform
 

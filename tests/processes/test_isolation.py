@@ -25,7 +25,8 @@ import sympy  # noqa: F401 - it adds a warning filter when it is first imported
 import gradcheck
 from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
 from gradcheck.engine import executors, tasks
-from gradcheck.engine.isolation import parent as isolation
+from gradcheck.engine.isolation.parent import HarnessFailed
+from gradcheck.engine.isolation.processes import spawned
 from gradcheck.engine.isolation import worker as inside
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
@@ -435,7 +436,7 @@ def test_torch_that_refuses_a_fork_is_given_a_fresh_process() -> None:
 
 
 def test_a_worker_without_a_warden_does_the_same_as_on_windows() -> None:
-    way = functools.partial(isolation.spawned, warden=False)
+    way = functools.partial(spawned, warden=False)
     for rule, status in ((plain_rules.undeclared, HOLDS), (plain_rules.crashes, ERROR)):
         (report,) = run([AuditRequest(rule, claims=(Pure(),), effort="quick")], executors.Workers(1, (way,)))
         assert of(report, "pure").status is status, str(report)
@@ -464,7 +465,7 @@ def test_an_error_of_our_own_comes_back_with_its_traceback(monkeypatch: pytest.M
         raise AssertionError("a bug")
 
     monkeypatch.setattr(inside, "perform", failing)
-    with pytest.raises(isolation.HarnessFailed, match="AssertionError: a bug"):
+    with pytest.raises(HarnessFailed, match="AssertionError: a bug"):
         judged(plain_rules.good, Exact())
 
 
