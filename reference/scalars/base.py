@@ -11,6 +11,7 @@ Nothing here ever guesses: a cast to float and a comparison that the value does 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -107,12 +108,8 @@ class Field:
 
     def array(self, values: Iterable[Any], shape: tuple[int, ...]) -> FieldArray:
         """Return a `FieldArray` of that shape from native values in C order."""
-        out = np.empty(shape, dtype=object)
-        flat = out.reshape(-1)
-        scalar = self.scalar
-        for i, value in enumerate(values):
-            flat[i] = scalar(value)
-        return self.wrap(out)
+        made = map(self.scalar, values)
+        return self.wrap(np.fromiter(made, dtype=object, count=math.prod(shape)).reshape(shape))
 
     def wrap(self, objects: Array) -> FieldArray:
         """View an object array of this field's scalars as a `FieldArray`."""

@@ -435,7 +435,7 @@ def test_the_command_says_what_came_and_leaves_with_its_status(halved: Counterex
         ((tmp_path / "list.json", f"{RULES}:good"), "Expected `object`, got `array`"),
         ((tmp_path, f"{RULES}:good"), "cannot read"),
         ((case, "no_such_module:rule"), "there is no module 'no_such_module'"),
-        ((case, str(RULES)), "names 8 rules; name one"),
+        ((case, str(RULES)), "rules; name one"),
         ((case, f"{RULES}:two_arguments"), "a rule takes one argument"),
     ):
         result = run("replay", *arguments)

@@ -29,7 +29,8 @@ from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
 
 KIND = "enclosure"
-SIZES = (Sizes(12, 12, 2, 2), Sizes(50, 32, 3, 2))
+SIZES = (Sizes(50, 12, 2, 2), Sizes(12, 33, 3, 2))
+"""A long sequence, and more units than a block of 32; both at once are 59 million products of balls for RTRL."""
 _LARGE = 500
 """Above this T I, one setting is judged."""
 SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
