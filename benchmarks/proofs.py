@@ -12,9 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradcheck.chapters.catalogue import catalogue
-from gradcheck.evidence.base import Case
+from gradcheck.evidence.base import Case, made
 from gradcheck.evidence.exact import formal
-from gradcheck.evidence.pieces import made
 from gradcheck.reference.claims import Equals, LagClaim
 from gradcheck.reference.network import Sizes
 from gradcheck.rules.adapt import as_rule
@@ -31,7 +30,7 @@ from gradcheck.rules.adapt import as_rule
 for rule in map(as_rule, catalogue()):
     for claim in rule.declaration.claims:
         if isinstance(claim, (Equals, LagClaim)):
-            finding = formal.judge(Case(rule, claim, rule.declaration.networks[0]))
+            finding = formal.Formal().gather(Case(rule, claim, rule.declaration.networks[0]))
             assert finding.evidence.strength.name == "PROVED", finding.evidence.statement
             assert finding.evidence.scope.startswith("every T <= 4, I <= 3, D <= 2, K <= 2"), finding.evidence.scope
 """
@@ -58,7 +57,7 @@ def each_rule(size: Sizes) -> Callable[[], Outcome]:
 
 
 def _seconds_to_prove(case: Case, size: Sizes) -> float:
-    plan = formal.plan(case, largest_T=size.T, shapes=[(size.I, size.D, size.K)])
+    plan = formal.Formal(size.T, [(size.I, size.D, size.K)]).plan(case)
     piece = plan.pieces[-1]
     assert piece.size == size
     parts = [made(plan, piece, (), lambda _: None) for _ in range(REPEATS + 1)][1:]  # the first derives SymPy's side

@@ -106,14 +106,9 @@ def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False)
     }
 
 
-@cached(1024)
-def lag_terms(network: RecurrentNetwork, sizes: Sizes, t: int) -> tuple[dict[str, Array], ...]:
-    """Return g(t, k) for k = 0, ..., t-1: derive L_t in copy t - k of the parameters, then join the copies."""
-    return tuple(_lag_term(network, sizes, t, k) for k in range(t))
-
-
 @cached(4096)
-def _lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int) -> dict[str, Array]:
+def lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int) -> dict[str, Array]:
+    """Return g(t, k): derive L_t in copy t - k of the parameters, then join the copies."""
     loss = step_losses(network, Sizes(t, sizes.I, sizes.D, sizes.K), copies=True)[t - 1]
     return {
         name: _expressions(shape, lambda index, name=name: Derivative(symbol(name, index, t - k))(loss))  # type: ignore[misc]
@@ -198,7 +193,7 @@ def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
     """Return g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
     write = _Writer()
     lags = [
-        {name: [write(e) for e in array.reshape(-1)] for name, array in _lag_term(network, sizes, t, k).items()}
+        {name: [write(e) for e in array.reshape(-1)] for name, array in lag_term(network, sizes, t, k).items()}
         for k in range(t)
     ]
     return LagCircuit(write.gates, lags)

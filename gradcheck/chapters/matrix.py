@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..evidence.base import Case, Finding, spread
+from ..evidence.base import Case, Kind
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import blackbox, lagwise, properties
 from ..evidence.floats import plans as floats
 from ..evidence.preconditions import purity
+from ..evidence.sizes import spread
 from ..faults import FAULTS
 from ..faults.fault import BASES, Base, Fault
 from ..judge.effort import QUICK, Effort
@@ -77,20 +78,18 @@ BRIEF = Extent(
 """The sizes of the report's chapter: seconds, not minutes."""
 BRIEF_KINDS = ("formal", "enclosure", "float64", "purity")
 
-EVIDENCE: dict[str, Callable[[Case, Extent], Finding]] = {
-    "formal": lambda case, extent: formal.judge(
-        case, largest_T=extent.effort.formal_T, shapes=extent.effort.formal_shapes
-    ),
-    "modular": lambda case, extent: modular.judge(case, sizes=extent.effort.modular_sizes),
-    "enclosure": lambda case, extent: enclosure.judge(case, sizes=extent.effort.enclosure_sizes),
-    "ladder": lambda case, extent: ladder.judge(case, digits=extent.effort.digits),
-    "float64": lambda case, extent: blackbox.judge(case, sizes=extent.float_sizes),
-    "float32": lambda case, extent: blackbox.judge(case, dtype=np.float32, sizes=extent.float_sizes, most_settings=1),
-    lagwise.KIND: lambda case, extent: lagwise.judge(case, size=floats.QUICK.lagwise or lagwise.SIZE),
-    properties.KIND: lambda case, extent: properties.judge(case, sizes=properties.SIZES[:1]),
-    "purity": lambda case, extent: purity.judge(case),
+EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
+    "formal": lambda extent: formal.Formal(extent.effort.formal_T, extent.effort.formal_shapes),
+    "modular": lambda extent: modular.Modular(extent.effort.modular_sizes),
+    "enclosure": lambda extent: enclosure.Enclosure(extent.effort.enclosure_sizes),
+    "ladder": lambda extent: ladder.Ladder(digits=extent.effort.digits),
+    "float64": lambda extent: blackbox.BlackBox(sizes=extent.float_sizes),
+    "float32": lambda extent: blackbox.BlackBox(np.float32, extent.float_sizes, most_settings=1),
+    lagwise.KIND: lambda extent: lagwise.Lagwise(floats.QUICK.lagwise or lagwise.SIZE),
+    properties.KIND: lambda extent: properties.Properties(sizes=properties.SIZES[:1]),
+    "purity": lambda extent: purity.Purity(),
 }
-"""Each kind of evidence as a function of a case. Kinds in `FLOATS` get the rule as a black box."""
+"""Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
 TOTALS = ("way", "caught", "missed", "not applicable", "failed")
 FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
@@ -148,7 +147,7 @@ def by_evidence(fault: Fault, kind: str, extent: Extent = WHOLE, seed: int = 0) 
 def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
     """Return the outcome of one kind of evidence on a rule's one claim, on its first network."""
     try:
-        evidence = EVIDENCE[kind](case_of(target, kind, seed), extent).evidence
+        evidence = EVIDENCE[kind](extent).gather(case_of(target, kind, seed)).evidence
     except (RuleFailed, WrongResult) as error:
         return Outcome(Result.CAUGHT, str(error))
     except GradcheckError as error:

@@ -20,10 +20,6 @@ from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, WrongResult
 from .budget import Budget
-from .sizes import describe as describe
-from .sizes import place as place
-from .sizes import spread as spread
-from .sizes import vacuous as vacuous
 from .target import TargetFailed
 
 
@@ -110,13 +106,11 @@ class Piece:
         label: Name of the piece within its kind.
         run: Called with what the earlier pieces showed, and a progress callback.
         size: The size that time is predicted from; None where it is not.
-        asked: True if the piece runs whatever it takes.
     """
 
     label: str
     run: Callable[[Sequence[Shown], Progress], Shown | Finding]
     size: Sizes | None = None
-    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +184,7 @@ def course(plan: Plan) -> Course:
     shown: list[Shown] = []
     budget = plan.budget
     for piece in plan.pieces:
-        if not (piece.asked or plan.affords(piece)):
+        if not plan.affords(piece):
             continue
         part = yield piece, tuple(shown)
         if piece.size is not None:
@@ -268,18 +262,6 @@ def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
     finding = not_run(kind, reason)
     return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, cause=cause))
-
-
-def functions_of(kind: type[Kind]) -> tuple[Callable[..., Plan], Callable[..., Finding]]:
-    """Return plan(case, ...) and judge(case, ...) of a kind, for callers that do not make kinds yet."""
-
-    def plan(case: Case, **fields: Any) -> Plan:
-        return kind(**fields).plan(case)
-
-    def judge(case: Case, *, progress: Progress = lambda _: None, **fields: Any) -> Finding:
-        return kind(**fields).gather(case, progress)
-
-    return plan, judge
 
 
 def total(planted: Iterable[Sequence[int]]) -> tuple[int, int]:

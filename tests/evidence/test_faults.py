@@ -132,7 +132,7 @@ IN_FLOAT32 = [fault for n, fault in enumerate(_RESULTS) if n % 3 == 0 or not fau
 @pytest.mark.parametrize("fault", IN_FLOAT32, ids=lambda fault: fault.id)
 def test_float32_refutes_what_it_can_resolve(fault: Fault) -> None:
     case = matrix.case_of(fault.black_box(), "float32")
-    evidence = blackbox.judge(case, dtype=np.float32, sizes=BRIEF.float_sizes).evidence
+    evidence = blackbox.BlackBox(np.float32, BRIEF.float_sizes).gather(case).evidence
     assert (evidence.status is Status.REFUTED) is fault.visible_in_float32, f"{fault.id}: {evidence.statement}"
 
 
@@ -141,7 +141,8 @@ def test_float32_refutes_what_it_can_resolve(fault: Fault) -> None:
 def test_a_base_without_its_mistake_holds(base: str, kind: str) -> None:
     """The same machinery makes it: what is refuted is the mistake."""
     rule = build(base)
-    evidence = matrix.EVIDENCE[kind](matrix.case_of(black_box(rule) if kind == "float64" else rule, kind), EXTENT)
+    case = matrix.case_of(black_box(rule) if kind == "float64" else rule, kind)
+    evidence = matrix.EVIDENCE[kind](EXTENT).gather(case)
     assert evidence.evidence.status is Status.HOLDS, evidence.evidence.statement
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gradcheck.engine.further import LONGEST, Account, Deadline
-from gradcheck.evidence.base import Finding, not_run
-from gradcheck.evidence.pieces import LARGEST, Piece, Plan, grown
+from gradcheck.evidence.base import Finding, Piece, Plan, not_run
+from gradcheck.evidence.sizes import LARGEST, grown
 from gradcheck.reference.networks.base import Sizes
 
 

@@ -69,7 +69,7 @@ def joined(verdict: Verdict, *more: Evidence) -> Verdict:
 def judge_rule(claim: str, rule: Any, promise: Claim) -> Verdict:
     """Return the verdict on a shipped rule, compared with SymPy's lags."""
     audited = as_rule(rule)
-    found = formal.judge(Case(audited, promise, Network()), largest_T=3, shapes=RULE_SHAPES).evidence
+    found = formal.Formal(3, RULE_SHAPES).gather(Case(audited, promise, Network())).evidence
     if found.status is not Status.HOLDS:
         text = f"this could not be shown for the shipped {audited.name}: {found.statement}"
         return Verdict(claim, Status.INCONCLUSIVE, Strength.NONE, text, (found,))

@@ -23,7 +23,7 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, refused, settled
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, refused, settled
 from ..budget import Budget
 from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
@@ -178,6 +178,3 @@ def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
         ),
         planted=caught,
     )
-
-
-plan, judge = functions_of(Enclosure)

@@ -35,7 +35,6 @@ from ..base import (
     Progress,
     Shown,
     Witness,
-    functions_of,
     not_run,
     refused,
     settled,
@@ -262,6 +261,3 @@ def _first_difference(ref: FormalReference, promised: dict[str, Any], result: di
             if want != got:
                 return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
     return None
-
-
-plan, judge = functions_of(Formal)

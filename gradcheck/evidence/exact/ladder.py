@@ -17,7 +17,7 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import RoundedField
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, not_run, whole
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..floats.allowance import allowance
 from ..sizes import describe, place, spread, vacuous
 from ..target import entries, expected, planted
@@ -105,6 +105,3 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
         ),
         planted=(planted_count, rejected),
     )
-
-
-plan, judge = functions_of(Ladder)

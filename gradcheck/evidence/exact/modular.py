@@ -54,7 +54,6 @@ from ..base import (
     Progress,
     Shown,
     Witness,
-    functions_of,
     not_run,
     refused,
     settled,
@@ -333,6 +332,3 @@ def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings
             scope=str(size),
         )
     )
-
-
-plan, judge = functions_of(Modular)

@@ -33,7 +33,7 @@ from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous
 from ..target import entries, expected, longest_kept, planted
@@ -320,6 +320,3 @@ def _conclude(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
         ),
         planted=caught,
     )
-
-
-plan, judge = functions_of(BlackBox)

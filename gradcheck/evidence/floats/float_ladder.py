@@ -18,7 +18,7 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, not_run, whole
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..sizes import place, spread
 from ..target import entries
 from .blackbox import casts_up, compare, compare_on, midpoints
@@ -127,6 +127,3 @@ def _told(at: str, entry: str, below: dict[str, float], above: dict[str, float],
     )
     what = "does not fall with the format as rounding does" if stays else "is more than rounding"
     return f"at {at}: the error of {entry} {what}: {errors or 'it should be 0'}"
-
-
-plan, judge = functions_of(FloatLadder)

@@ -27,7 +27,7 @@ from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled, total
 from ..budget import Budget
 from ..sizes import LARGEST, describe, place, sizes_text, spread
 from ..target import planted
@@ -225,6 +225,3 @@ def _keeps(claim: Claim, k: int, T: int) -> bool:
 def _planted(claim: Claim, problem: Problem, field: BallField, truth: Gradient) -> Any:
     """The claim without its longest lag, as floats."""
     return midpoints(planted(claim, problem.over(field), truth), field)
-
-
-plan, judge = functions_of(Lagwise)

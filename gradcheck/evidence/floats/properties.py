@@ -31,7 +31,7 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Gradient
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, functions_of, not_run, settled
+from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled
 from ..budget import Budget
 from ..sizes import describe, spread
 from .allowance import allowance
@@ -263,6 +263,3 @@ def _against(case: Case, found: Violation) -> Finding:
         Evidence(KIND, Status.REFUTED, Strength.NONE, text),
         Witness(case.network, term.problem.sizes, trial.settings, text, term.problem, floats=True),
     )
-
-
-plan, judge = functions_of(Properties)

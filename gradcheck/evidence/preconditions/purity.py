@@ -22,7 +22,7 @@ from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.call import RuleFailed, Run, WrongResult, run
 from ...rules.side_effects import Changes, moved_generators
-from ..base import Case, Finding, Kind, Plan, Progress, Witness, functions_of, whole
+from ..base import Case, Finding, Kind, Plan, Progress, Witness, whole
 from ..sizes import place, spread
 
 KIND = "purity"
@@ -207,6 +207,3 @@ def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
     s = problem.sizes
     n = s.T * (s.I + s.D + s.K) * 4
     return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())
-
-
-plan, judge = functions_of(Purity)
