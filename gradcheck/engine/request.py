@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..evidence.cost import counted
+from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
 from ..reference.claims import Claim, Cost, checked_expectations
 from ..reference.errors import GradcheckError
@@ -83,7 +83,7 @@ class AuditRequest:
         for claim in rule.declaration.claims:
             claim.bind(rule.settings(1)[0])
             if isinstance(claim, Cost):
-                counted.bounds(claim, tuple(rule.settings(1)[0]))
+                bounds(claim, tuple(rule.settings(1)[0]))
         if self.expected is not None:
             known = checked_expectations(self.expected, rule.declaration.claims)
             rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, expected=known))

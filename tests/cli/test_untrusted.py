@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 import gradcheck
 from gradcheck.algorithms import Focused, bptt, truncated_bptt
-from gradcheck.evidence.cost import counted
+from gradcheck.evidence.cost.base import bounds
 from gradcheck.explain.replay import check_settings, compared
 from gradcheck.records import Chapter, Collection, Counterexample, Evidence, Report, Status, Strength, Verdict
 from gradcheck.reference.circuit import LagCircuit
@@ -278,7 +278,7 @@ def outcome(run: Callable[[], Any], written: Path | None = None) -> Any:
 def parsed(text: str) -> str:
     claim = parse_claim(text)
     if isinstance(claim, gradcheck.Cost):
-        counted.bounds(claim, ())
+        bounds(claim, ())
     return claim.kind
 
 

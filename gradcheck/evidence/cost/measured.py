@@ -1,10 +1,10 @@
-"""Growth: measured exponents of the time and memory of a rule that cannot be counted; intervals, never a proof.
+"""Measured costs: exponents of time and memory of a rule that cannot be counted, as intervals and never a proof.
 
 A rule that leaves plain NumPy is run at sizes that double in T, and in I, with everything else fixed. The sizes are
-visited in turn, several times, so that whatever else the machine does falls on all of them; of each the fastest run
-counts, since nothing makes a run faster than it is. The exponent is the slope of log time over log size between the
-larger sizes, where what every call costs anyway weighs least; its interval comes from resampling the visits. Exponents
-of costs are whole numbers, so an interval that stays below the claimed exponent and a half supports the claim.
+visited in turn, several times, so that other load of the machine affects all of them. The fastest run of each size
+counts, since load only makes a run slower. The exponent is the slope of log time over log size between the larger
+sizes, where the fixed cost of a call weighs least. Its interval comes from resampling the visits. Exponents of costs
+are whole numbers, so an interval below the claimed exponent plus one half supports the claim.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import ClassVar
 import numpy as np
 
 from ...problems.lively import lively_problem
-from ...records import Cause, Evidence, Status, Strength
-from ...reference.claims import Cost, Online
+from ...records import Evidence, Status, Strength
+from ...reference.claims import Cost
 from ...reference.networks.base import Sizes
 from ...reference.typing import Array
-from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
+from ...rules.call import run
+from ..base import Case, Finding, Progress
 from ..sizes import spread
-from .counted import bounds
+from .base import CostKind, bounds
 from .counts.costs import costs
 from .counts.polynomial import Polynomial
 
@@ -39,53 +39,37 @@ RESAMPLED = 400
 
 
 @dataclass(frozen=True)
-class Growth(Kind):
-    """Exponents in T and in I, for a rule that cannot be counted: SUPPORTED or INCONCLUSIVE, never REFUTED."""
+class Growth(CostKind):
+    """Exponents in T and in I of a rule that cannot be counted: SUPPORTED or INCONCLUSIVE, never REFUTED."""
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED
+    numbers: ClassVar[str] = "floats"
 
-    def plan(self, case: Case) -> Plan:
-        if isinstance(case.claim, Cost):
-            return whole(KIND, lambda progress: _within_bounds(case, progress))
-        if isinstance(case.claim, Online):
-            return whole(KIND, lambda progress: _storage(case, progress))
-        return settled(KIND, not_run(KIND, f"the claim {case.claim} says nothing of a cost"))
-
-
-def _within_bounds(case: Case, progress: Progress) -> Finding:
-    claim = case.claim
-    assert isinstance(claim, Cost)
-    claimed = bounds(claim, costs(case.rule, case.network, case.seed).settings)
-    try:
+    def bounded(self, case: Case, claim: Cost, progress: Progress) -> Finding:
+        claimed = bounds(claim, costs(case.rule, case.network, case.seed).settings)
         found = exponents(case, progress)
-    except RuleFailed as error:
-        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
-    within: list[str] = []
-    above: list[str] = []
-    for what, bound in claimed.items():
-        for exponent in found[what]:
-            most = _largest(bound, exponent.size)
-            text = f"{what} grows with exponent {exponent} (claimed {most})"
-            (within if exponent.high < most + 0.5 else above).append(text)
-    details = {what: [str(e) for e in measured] for what, measured in found.items()}
-    if above:
-        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(above), details=details))
-    scope = "; ".join(f"{name} from {sizes[0]} to {sizes[-1]}" for name, sizes in LINES.items())
-    blind = "memory that neither Python nor NumPy allocates; growth at other sizes"
-    return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, "; ".join(within), scope, blind, details))
+        within: list[str] = []
+        above: list[str] = []
+        for cost, bound in claimed.items():
+            for exponent in found[cost]:
+                most = _largest(bound, exponent.size)
+                text = f"{cost} grows with exponent {exponent} (claimed {most})"
+                (within if exponent.high < most + 0.5 else above).append(text)
+        details = {cost: [str(e) for e in measured] for cost, measured in found.items()}
+        if above:
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(above), details=details))
+        scope = "; ".join(f"{name} from {sizes[0]} to {sizes[-1]}" for name, sizes in LINES.items())
+        blind = "memory that neither Python nor NumPy allocates; growth at other sizes"
+        return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, "; ".join(within), scope, blind, details))
 
-
-def _storage(case: Case, progress: Progress) -> Finding:
-    try:
+    def constant(self, case: Case, progress: Progress) -> Finding:
         exponent = next(e for e in exponents(case, progress)["storage"] if e.size == "T")
-    except RuleFailed as error:
-        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
-    text = f"memory grows with exponent {exponent}"
-    if exponent.high >= 0.5:
-        return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
-    blind = "memory that neither Python nor NumPy allocates"
-    return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, text, "", blind))
+        text = f"memory grows with exponent {exponent}"
+        if exponent.high >= 0.5:
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
+        blind = "memory that neither Python nor NumPy allocates"
+        return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, text, "", blind))
 
 
 def _largest(bound: Polynomial, name: str) -> int:
@@ -94,7 +78,13 @@ def _largest(bound: Polynomial, name: str) -> int:
 
 @dataclass(frozen=True)
 class Exponent:
-    """The exponent of one size in time or memory, with its 95 % interval."""
+    """Exponent of one size in time or memory, with its 95 % interval.
+
+    Attributes:
+        size: "T" or "I".
+        value: The estimate.
+        low, high: The ends of the interval.
+    """
 
     size: str
     value: float
@@ -106,14 +96,14 @@ class Exponent:
 
 
 def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list[Exponent]]:
-    """Measure the exponents of time and of memory (what NumPy and Python allocate), in T and in I.
+    """Measure the exponents in T and in I of time, and of memory that NumPy and Python allocate.
 
     Args:
-        case: The rule and the network to run it on.
+        case: The rule, and the network to run it on.
         progress: Called with a line of text at each step.
 
     Returns:
-        "time" and "storage" to the exponents, one for each of `LINES`.
+        The exponents by "time" and "storage", one for each of `LINES`.
 
     Raises:
         RuleFailed: The rule does not run at these sizes.
@@ -127,7 +117,7 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
         seconds = np.empty((VISITS, len(sizes)))
         memory = np.empty((1, len(sizes)))
         for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
-            copy = problem.copy()  # the problem's own numbers are not the rule's
+            copy = problem.copy()  # outside the measurement
             tracemalloc.start()  # this first run compiles and caches, too
             run(case.rule, copy, given)
             memory[0, number] = tracemalloc.get_traced_memory()[1]

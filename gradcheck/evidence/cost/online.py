@@ -1,4 +1,4 @@
-"""Causality: contributions of an online rule that do not depend on what comes later."""
+"""Causality: contributions of an online rule do not depend on later steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...algorithms.online import run_online
 from ...problems.lively import lively_problem
-from ...records import Cause, Evidence, Status, Strength
+from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
@@ -19,6 +19,7 @@ from ...rules.call import RuleFailed, run
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from ..preconditions.purity import within_rounding
 from ..sizes import place, spread
+from .base import failed
 
 KIND = "causality"
 SIZES = (Sizes(9, 4, 2, 2), Sizes(5, 2, 3, 1))
@@ -26,7 +27,10 @@ SIZES = (Sizes(9, 4, 2, 2), Sizes(5, 2, 3, 1))
 
 @dataclasses.dataclass(frozen=True)
 class Causality(Kind):
-    """Two sequences that agree up to a step: the contributions up to there must agree, but for threaded sums."""
+    """Contributions on two sequences that agree up to a step.
+
+    They must agree up to that step too, but for rounding of threaded sums.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.CERTIFIED
@@ -47,7 +51,7 @@ def _compare(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     try:
         return _compared(case, sizes, progress)
     except RuleFailed as error:
-        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+        return failed(KIND, error)
 
 
 def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
@@ -58,7 +62,7 @@ def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             entire = _contributions(case, problem, settings)
             for steps in range(1, size.T):
-                other = _contributions(case, _going_on_otherwise(problem, steps, case.seed), settings)
+                other = _contributions(case, _continued(problem, steps, case.seed), settings)
                 for t in range(steps):
                     compared += 1
                     if not _same(entire[t], other[t], problem):
@@ -70,8 +74,8 @@ def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding
     return Finding(Evidence(KIND, Status.HOLDS, Strength.CERTIFIED, text, scope, "sequences that were not tried"))
 
 
-def _going_on_otherwise(problem: Problem, steps: int, seed: int) -> Problem:
-    """Return the problem with another sequence after that step."""
+def _continued(problem: Problem, steps: int, seed: int) -> Problem:
+    """Return the problem with another sequence after step `steps`."""
     other = lively_problem(problem.network, problem.sizes, seed + 17)
     inputs, targets = problem.inputs.copy(), problem.targets.copy()
     inputs[steps:], targets[steps:] = other.inputs[steps:], other.targets[steps:]
@@ -79,23 +83,23 @@ def _going_on_otherwise(problem: Problem, steps: int, seed: int) -> Problem:
 
 
 class _Recorded:
-    """An online rule whose contributions are copied as they come."""
+    """An online rule that keeps a copy of each contribution."""
 
     def __init__(self, rule: Any) -> None:
         self.rule, self.start = rule, rule.start
         self.contributions: list[Gradient | None] = []
 
     def step(self, *arguments: Any) -> Any:
-        state, came = self.rule.step(*arguments)
-        self.contributions.append(came and {name: np.array(array) for name, array in came.items()})
-        return state, came
+        state, part = self.rule.step(*arguments)
+        self.contributions.append(part and {name: np.array(array) for name, array in part.items()})
+        return state, part
 
     def finish(self, state: Any) -> Any:
         return self.rule.finish(state) if hasattr(self.rule, "finish") else None
 
 
 def _contributions(case: Case, problem: Problem, settings: Settings) -> list[Gradient | None]:
-    """Return what each step contributed; None where it did not."""
+    """Return the contribution of each step, or None for a step without one."""
     target, weighted = case.rule.target, case.weighted
     recorded: list[_Recorded] = []
 

@@ -66,7 +66,7 @@ class Growth:
         return None
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The count, and where it was found to be that: 2 I^2 + I D for T >= 3 and I, D, K >= 2."""
         if self.fitted is None:
             return f"no polynomial of degrees up to {HIGHEST} at the sizes where it was counted"
