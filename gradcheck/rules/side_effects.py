@@ -10,8 +10,8 @@ before, and the changes are recorded:
   variables, signal handlers, timers, hooks, draws from the global random generators, and a pool of threads or a first
   thread left running, as libraries keep them.
 
-Faults of a call that imports a module are excused; those of the next call are not. State that frameworks keep in C
-(pools of threads, generators of their own) is not examined.
+Faults of a call that imports a module are excused if they were undone; those of the next call are not. State that
+frameworks keep in C (pools of threads, generators of their own) is not examined.
 """
 
 from __future__ import annotations
@@ -206,6 +206,7 @@ class SideEffects:
         if list(warnings.filters) != self._filters:
             self.changes.notes.append("changed the warning filters")
         imported = bool(sys.modules.keys() - self._loaded.keys())
+        lasting: list[str] = []
         for restore in (
             self._restore_signals, self._restore_numpy, self._restore_folder, self._restore_random,
             self._restore_process, self._count_threads,
@@ -215,7 +216,7 @@ class SideEffects:
                     warnings.simplefilter("ignore")
                     restore()
             except Exception as failure:
-                self.changes.faults.append(f"left a change that cannot be undone ({type(failure).__name__})")
+                lasting.append(f"left a change that cannot be undone ({type(failure).__name__})")
         self._stack.close()
         sys.stdin = self._stdin
         self._written.release()
@@ -223,6 +224,7 @@ class SideEffects:
         if imported:
             self.changes.faults.clear()
             self.changes.threads.clear()
+        self.changes.faults += lasting
         self.changes.printed = self._written.kept.decode("utf-8", "replace")
         self.changes.warned = [f"{w.category.__name__}: {shown(w.message)}" for w in self._warned or ()]
 
