@@ -8,6 +8,7 @@ from gradcheck.evidence.budget import Budget
 from gradcheck.evidence.exact import formal
 from gradcheck.records import Status, Strength
 from gradcheck.reference.network import DEFAULT_NETWORK, Network
+from gradcheck.reference.networks.base import Capabilities
 from gradcheck.rules.adapt import as_rule
 
 SMALL = {"largest_T": 2, "shapes": [(1, 1, 1), (2, 1, 1)]}
@@ -53,6 +54,30 @@ def test_twin_the_network_itself_does_speak_against_it():
     logistic = _judge(plain, Network("logistic"))
     assert logistic.evidence.status is Status.NOT_RUN, "tanh hard-coded, logistic promised: balls must decide"
     assert "do not know all their laws" in logistic.evidence.statement, logistic.evidence.statement
+
+
+class Whole(Network):
+    """A network whose text is a sentence of its own."""
+
+    def __str__(self) -> str:
+        return f"my network on {self.activation.name}"
+
+
+class Wrapped(Capabilities):
+    """A network without an activation and a head of its own, which can leave its functions undefined."""
+
+    name = "wrapped"
+
+    def undefined(self, *, head=True):
+        return Network().undefined(head=head)
+
+
+def test_families_are_named_by_the_fields_of_a_network():
+    assert [text for text, _ in formal.families(Whole("tanh"))] == [
+        text for text, _ in formal.families(Network("tanh"))
+    ]
+    texts = [text for text, _ in formal.families(Wrapped())]
+    assert texts[1:] == ["every differentiable activation, with the output and loss of wrapped", "the network wrapped"]
 
 
 def test_a_rule_leaves_no_generators_behind_for_the_next():

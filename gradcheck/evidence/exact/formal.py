@@ -21,6 +21,7 @@ from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
+from ...reference.networks.headed import HeadedNetwork
 from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
@@ -72,19 +73,22 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
 
 
 def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
-    """(for what it holds, network) from the widest family to the network itself."""
+    """List the families of networks that a proof may cover.
+
+    Returns:
+        A description of each family with the network that stands for it, from the widest to the network itself.
+    """
     undefined = ask(network, Capabilities.undefined)
-    own = str(network)
+    own, head = f"the network {network.name}", f"the output and loss of {network.name}"
     if undefined is None:
-        return [(f"the network {network.name}", network)]
-    activation, head = own.split(", ", 1)
+        return [(own, network)]
+    if isinstance(network, HeadedNetwork):
+        head = f"{network.head.output.name} output and {network.head.loss.name.replace('_', ' ')}"
+        own = f"{network.activation.name}, with {head}"
     return [
         ("every differentiable activation, every output and every loss", undefined),
-        (
-            f"every differentiable activation, with {head.replace(', ', ' and ')}",
-            ask(network, Capabilities.undefined, head=False),
-        ),
-        (f"{activation}, with {head.replace(', ', ' and ')}", network),
+        (f"every differentiable activation, with {head}", ask(network, Capabilities.undefined, head=False)),
+        (own, network),
     ]
 
 
