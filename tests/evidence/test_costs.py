@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from gradcheck.chapters.costs import chapter
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.cost import measured as growth
 from gradcheck.evidence.cost import online
-from gradcheck.evidence.cost.counts import costs_of
+from gradcheck.evidence.cost.counts import costs, costs_of
 from gradcheck.evidence.cost.measured import Exponent
 from gradcheck.records import Status, Strength, Verdict
 from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import Network
 from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.call import RuleFailed
 
 
 def verdict(target: Any, claim: Any) -> Verdict:
@@ -128,6 +130,21 @@ def test_locality_is_read_from_the_polynomials() -> None:
     assert local == {"bptt": (False, True), "RTRL": (True, False), "Focused": (True, True)}
 
 
+class Equal(Network):
+    """A network that is equal to any other."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = Network.__hash__
+
+
+def test_costs_are_kept_for_what_a_network_computes() -> None:
+    rule, first, other = as_rule(bptt), Equal("tanh"), Equal("relu")
+    assert costs(rule, first) is costs(rule, first)
+    assert costs(rule, other).network is other
+
+
 def opaque(problem: Any) -> Any:
     """Leaves NumPy, as code in a framework does."""
     plain = problem.map(lambda array: np.array(array.tolist(), dtype=float))
@@ -154,6 +171,15 @@ def test_an_exponent_is_the_slope_of_the_fastest_runs() -> None:
     seen = growth._exponent("I", at, noisy, rng)
     assert abs(seen.value - growth._exponent("I", at, fastest[None], rng).value) < 1e-9
     assert seen.low <= seen.value <= seen.high < 2.5
+
+
+def test_memory_is_no_longer_traced_after_a_rule_failed() -> None:
+    def fails(problem: Any) -> Any:
+        raise ValueError("too large")
+
+    with pytest.raises(RuleFailed):
+        growth.exponents(Case(as_rule(fails), Cost(time="T"), Network()))
+    assert not tracemalloc.is_tracing()
 
 
 def test_measured_growth_runs_the_rule_at_every_size() -> None:

@@ -119,9 +119,11 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
         for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
             copy = problem.copy()  # outside the measurement
             tracemalloc.start()  # this first run compiles and caches, too
-            run(case.rule, copy, given)
-            memory[0, number] = tracemalloc.get_traced_memory()[1]
-            tracemalloc.stop()
+            try:
+                run(case.rule, copy, given)
+                memory[0, number] = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
         for visit in range(VISITS):
             for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
                 copy = problem.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -14,6 +14,7 @@ import numpy as np
 
 from ....problems.lively import lively_problem
 from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.networks.state import state_of
 from ....reference.scalars.counted import CountedField, Tally
 from ....rules.adapt import Rule, as_rule
 from ....rules.call import run
@@ -226,20 +227,21 @@ def costs_of(target: Any) -> Costs:
     return Costs(rule, rule.declaration.networks[0])
 
 
-_LAST: list[Costs] = []
+_LAST: list[tuple[Costs, tuple[Hashable, int]]] = []
+"""The latest costs, with a key of their network and seed."""
 
 
 def costs(rule: Rule, network: RecurrentNetwork, seed: int = 0) -> Costs:
-    """The costs of the rule on a network; those asked for last are kept, since claims of one rule come one by one."""
-    known = _LAST and _LAST[0].rule is rule and (_LAST[0].network, _LAST[0].seed) == (network, seed)
-    if not known:
-        _LAST[:] = [Costs(rule, network, seed)]
-    return _LAST[0]
+    """Return the costs of a rule on a network. The latest are kept, since claims of a rule are judged one by one."""
+    key = (state_of(network), seed)
+    if not _LAST or _LAST[0][0].rule is not rule or _LAST[0][1] != key:
+        _LAST[:] = [(Costs(rule, network, seed), key)]
+    return _LAST[0][0]
 
 
 def counts_of(target: Any) -> Counts:
-    """What was counted of that rule's costs when they were asked for last, on its first network; else nothing."""
-    if not _LAST or _LAST[0].rule.target is not target:
+    """Return the counts in the latest costs, if they are of that rule on its first network at seed 0; else nothing."""
+    if not _LAST or _LAST[0][0].rule.target is not target:
         return {}
-    first = (as_rule(target).declaration.networks[0], 0)
-    return _LAST[0].counts if (_LAST[0].network, _LAST[0].seed) == first else {}
+    found, key = _LAST[0]
+    return found.counts if key == (state_of(as_rule(target).declaration.networks[0]), 0) else {}
