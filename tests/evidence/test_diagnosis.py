@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,8 @@ from gradcheck.algorithms.online import run_rule
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.target import expected
 from gradcheck.explain import diagnosis
-from gradcheck.explain.diagnosis import decomposition, diagnose, differences, factors, relations
-from gradcheck.explain.diagnosis.comparison import compare
+from gradcheck.explain.diagnosis import decomposition, diagnose, differences, factors, precision, relations
+from gradcheck.explain.diagnosis.comparison import Comparison, compare
 from gradcheck.explain.diagnosis.points import matched
 from gradcheck.faults import fault_named
 from gradcheck.problems.lively import branching_problems, lively_problem
@@ -242,12 +243,60 @@ def in_float32(rule: Callable[[Any], Any], factor: float = 1.0) -> Callable[[Any
     return as_black_box(inside)
 
 
-def test_float32_inside_is_told() -> None:
-    said = told(in_float32(made("right")))
-    assert said.startswith("The rule computes in float32 and answers in float64: all 89 entries of 5 problems"), said
-    part = changed((RETURNED, f"dR = dR.astype(np.float32).astype(np.float64)\n    {RETURNED}"))
-    said = told(as_black_box(part))
-    assert "Yet all 89 entries of 5 problems are within what rounding in float32 allows" in said, said
+def compared(rule: Callable[[Any], Any]) -> Comparison:
+    found = compare(Case(as_rule(as_black_box(rule)), Exact(), Network()), {}, lively_problem(Network(), SEEN, 0))
+    assert found is not None
+    return found
+
+
+def stored(kind: str) -> Callable[[Any], Any]:
+    """The right gradient as numbers of that format, in float64."""
+    right = made("right")
+
+    def kept(array: Any) -> Any:
+        if kind != "bfloat16":
+            return array.astype(kind).astype(np.float64)
+        bits = array.astype(np.float32).view(np.uint32) + np.uint32(0x8000)
+        return (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+
+    return lambda problem: {name: kept(array) for name, array in right(problem).items()}
+
+
+@pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
+def test_a_coarse_format_is_named(kind: str) -> None:
+    found = compared(stored(kind))
+    assert precision.answers_in(found) == kind
+    said = told(as_black_box(stored(kind)))
+    assert set(re.findall(r"b?float\d+", said)) <= {kind, "float64"}, said
+
+
+IN_FLOAT32 = {
+    "a result": (RETURNED, f"dR = dR.astype(np.float32).astype(np.float64)\n    {RETURNED}"),
+    "the recursion": (BACK, "(R @ delta).astype(np.float32))"),
+}
+
+
+@pytest.mark.parametrize("name", IN_FLOAT32)
+def test_a_number_that_passes_through_float32_is_seen(name: str) -> None:
+    found = compared(changed(IN_FLOAT32[name]))
+    assert precision.answers_in(found) is None
+    assert precision.rounds_to_float32(found) and "through float32" in (precision.sentence(found) or "")
+
+
+NOT_FLOAT32 = {
+    "a factor in one entry": (RETURNED, f"dR = 1 * dR; dR[0, 0] = dR[0, 0] * (1 + 1e-7)\n    {RETURNED}"),
+    "a factor in the recursion": (BACK, "(1 + 1e-7) * (R @ delta))"),
+    "a factor of the slope": (SLOPE, SLOPE.replace("net.", "(1 + 1e-7) * net.")),
+    "a number added to the slope": (SLOPE, f"{SLOPE} + 1e-8"),
+    "a number added to the result": (RETURNED, f"dR = dR + 1e-8\n    {RETURNED}"),
+    "zeros": (RETURNED, f"dR = 0 * dR\n    {RETURNED}"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_FLOAT32)
+def test_errors_of_the_size_of_float32_have_other_causes(name: str) -> None:
+    said = told(as_black_box(changed(NOT_FLOAT32[name])))
+    assert said and "float" not in said, said
 
 
 def test_what_is_off_by_more_than_float32_rounds_is_no_rounding() -> None:
@@ -314,35 +363,45 @@ def test_a_truncation_under_another_rules_claim_is_called_that(kind: Callable[[A
     assert relation is not None and relation.fulfils == Truncated(tau)
 
 
-def _by_differences(step: float) -> Any:
+def _by_differences(step: float, kind: str = "central") -> Any:
     def rule(problem: Any) -> Any:
         gradient = {name: np.zeros(array.shape) for name, array in problem.parameters.items()}
         for name, array in problem.parameters.items():
             for index in np.ndindex(*array.shape):
-                moved = [np.array(array, dtype=float) for _ in range(2)]
-                moved[0][index] += step
-                moved[1][index] -= step
+                ends = step * (kind != "backward"), -step * (kind != "forward")
+                moved = [np.array(array, dtype=float) for _ in ends]
+                for each, move in zip(moved, ends, strict=True):
+                    each[index] += move
                 high, low = (loss(problem.replace(parameters={**problem.parameters, name: m})) for m in moved)
-                gradient[name][index] = (high - low) / (2 * step)
+                gradient[name][index] = (high - low) / (ends[0] - ends[1])
         return gradient
 
     return rule
 
 
-@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6])
-def test_difference_quotients_are_called_that(step: float) -> None:
-    case = Case(as_rule(_by_differences(step)), Exact(), Network())
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        *(("central", step) for step in (1e-1, 1e-3, 2e-5)),
+        *(("", step) for step in (1e-5, 1e-6, 1e-7, 1e-8)),
+        *(("forward", step) for step in (1e-1, 1e-4, 3e-5, 1e-6, 1e-7)),
+        ("backward", 1e-5),
+    ],
+)
+def test_difference_quotients_are_called_that(kind: str, step: float) -> None:
+    case = Case(as_rule(_by_differences(step, kind or "central")), Exact(), Network())
     found = compare(case, {}, lively_problem(Network(), SEEN, 0))
     assert found is not None
     quotients = differences.differences(found)
-    assert quotients is not None and 0.09 < quotients.step / step < 11
-    assert step < 1e-4 or quotients.step == step
+    assert quotients is not None and quotients.kind == kind
+    assert quotients.step == step if kind else 0.09 < quotients.step / step < 11
     assert diagnose(case, {}, lively_problem(Network(), SEEN, 0)) == f"{quotients.text}."
 
 
-@pytest.mark.parametrize("name", ["scale 2", "truncated at 1", "float32"])
+@pytest.mark.parametrize("name", ["scale 2", "truncated at 1", "float32", *NOT_FLOAT32])
 def test_other_errors_are_no_differences(name: str) -> None:
-    rule = in_float32(made("right")) if name == "float32" else as_black_box(made(name, WRONG[name]))
+    rule = changed(NOT_FLOAT32[name]) if name in NOT_FLOAT32 else made(name, WRONG.get(name))
+    rule = in_float32(rule) if name == "float32" else as_black_box(rule)
     found = compare(Case(as_rule(rule), Exact(), Network()), {}, lively_problem(Network(), SEEN, 0))
     assert found is None or differences.differences(found) is None
 

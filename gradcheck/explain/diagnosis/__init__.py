@@ -66,7 +66,7 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
     if unexplained and (shared := gallery.partly(found, faults, unexplained)):
         facts.append(shared)
-    elif unexplained and not at_values and not precision.answers_in_float32(found):
+    elif unexplained and not at_values and not precision.answers_in(found):
         facts.append(unmatched.sentence(found, case.network, unexplained))
     return [*facts, rounded, at_sizes, at_values]
 

@@ -15,7 +15,7 @@ from ...reference.claims import Claim, Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
-from .points import SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, wrong_at
+from .points import SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, stored_as, wrong_at
 
 _MOST = 3000
 """Largest T * I**2 of a counterexample that is compared on residues; larger ones are compared on floats."""
@@ -68,8 +68,8 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
     """Compare the rule with its claim, on residues if it differs there, else on floats.
 
     The float points include the counterexample. If the rule is wrong only there, problems of special values join
-    them. A rule that returns only float32 numbers, in any dtype, is allowed the rounding of float32 if it is wrong
-    beyond that too.
+    them. A rule that returns only numbers of a coarser format, in any dtype, is allowed the rounding of that format if
+    it is wrong beyond that too.
 
     Args:
         case: The rule and its claim.
@@ -87,9 +87,6 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
 
     def on_floats(problem: Problem) -> FloatPoint:
         return FloatPoint(case, claim, problem, settings, dtype)
-
-    def coarsely(problem: Problem) -> FloatPoint:
-        return on_floats(problem).judged_as("float32")
 
     def lively(sizes: Sizes, seed: int) -> Problem:
         return lively_problem(case.network, sizes, seed, weighted=case.weighted)
@@ -109,8 +106,12 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
         return None
     if not wrong_at(points):
         return None
-    if all(point.in_float32 for point in points):
-        coarse = [point.judged_as("float32") for point in points]
+    if kind := stored_as(points):
+        coarse = [point.judged_as(kind) for point in points]
+
+        def coarsely(problem: Problem) -> FloatPoint:
+            return on_floats(problem).judged_as(kind)
+
         if wrong_at(coarse):
             return _comparison(
                 coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely

@@ -180,11 +180,9 @@ class FloatPoint:
         return other
 
     @property
-    def in_float32(self) -> bool:
-        """Return whether every number of the result is a float32 number, in any dtype."""
-        with np.errstate(all="ignore"):
-            arrays = [np.asarray(array, dtype=float) for array in self.result.values()]
-            return all(bool((array.astype(np.float32) == array).all()) for array in arrays)
+    def numbers(self) -> Array:
+        """Return every number of the result, as a vector of float64."""
+        return np.concatenate([np.asarray(array, dtype=float).reshape(-1) for array in self.result.values()])
 
     @property
     def in_float64(self) -> bool:
@@ -262,6 +260,9 @@ class FloatPoint:
 
     @cached_property
     def _rounding(self) -> RoundedField:
+        if self.kind == "bfloat16":  # which NumPy lacks: the range of float32, and 8 bits
+            info = np.finfo(np.float32)
+            return RoundedField(2.0**-8, float(info.smallest_normal), float(info.max))
         return RoundedField.for_dtype(self.kind)
 
     @cached_property
@@ -294,6 +295,32 @@ class FloatPoint:
             )
         ]
         return np.array(near, dtype=bool).reshape(np.shape(floats))
+
+
+_BITS = {"float32": 24, "float16": 11, "bfloat16": 8}
+
+
+def stored_as(points: Iterable[Point]) -> str | None:
+    """Return the format coarser than float64 in which all results are stored, in any dtype.
+
+    Numbers that were rounded to a format use all its bits, or all but one, somewhere. Results that need fewer, such as
+    zeros and whole numbers, were not.
+
+    Args:
+        points: The points; none is stored so unless all are float points.
+
+    Returns:
+        "float32", "float16" or "bfloat16", or None.
+    """
+    widest = 0
+    for point in points:
+        if not isinstance(point, FloatPoint):
+            return None
+        numbers = point.numbers
+        mantissas, _ = np.frexp(numbers[np.isfinite(numbers) & (numbers != 0)])
+        for whole in (np.abs(mantissas) * 2.0**53).astype(np.int64).tolist():
+            widest = max(widest, 54 - (whole & -whole).bit_length())
+    return next((name for name, bits in _BITS.items() if bits - 1 <= widest <= bits), None)
 
 
 def matched(
