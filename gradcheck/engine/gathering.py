@@ -14,32 +14,43 @@ from . import events
 from .further import Account
 from .isolation.parent import Done, Failed, Lost
 from .performer import Performer, together
-from .state import Audit, Judged, Position
+from .state import MOST_LOST, Audit, Judged, Position
 from .tasks import Task
 from .wire import part_from
-
-MOST_LOST = 3
-"""After so many lost tasks of one kind for one claim, the kind is not tried on further networks."""
 
 
 async def gather(run: Performer, audit: Audit, judged: Judged) -> None:
     """Gather every kind of evidence on every network, as far as the verdict needs it."""
-    proofs: dict[int, asyncio.Future[None]] = {}
-    work: list[asyncio.Future[None]] = []
-    for network in range(len(audit.prepared.networks)):
-        if network in judged.excused:
-            continue
-        first, alike = audit.prepared.is_first(network), audit.prepared.first_alike(network)
-        for place, plan in enumerate(run.plans(audit, judged, network, first=first)):
-            position = (network, place)
-            if position in judged.findings:
+    kinds: dict[Position, str] = {}
+    again = True
+    while again:
+        proofs: dict[int, asyncio.Future[None]] = {}
+        work: list[asyncio.Future[None]] = []
+        for network in range(len(audit.prepared.networks)):
+            if network in judged.excused:
                 continue
-            after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
-            kind = gather_kind(run, audit, judged, position, plan, first=first, after=after)
-            work.append(asyncio.ensure_future(kind))
-            if plan.kind == formal.KIND and first:
-                proofs[network] = work[-1]
-    await together(work)
+            first, alike = audit.prepared.is_first(network), audit.prepared.first_alike(network)
+            for place, plan in enumerate(run.plans(audit, judged, network, first=first)):
+                position = (network, place)
+                kinds[position] = plan.kind
+                if position in judged.findings:
+                    continue
+                after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
+                kind = gather_kind(run, audit, judged, position, plan, first=first, after=after)
+                work.append(asyncio.ensure_future(kind))
+                if plan.kind == formal.KIND and first:
+                    proofs[network] = work[-1]
+        await together(work)
+        before = judged.against
+        for position, kind in kinds.items():  # the same, in whichever order the tasks ended
+            covered = kind == formal.KIND and position[0] in judged.covered
+            if judged.gave_up(kind, position[0]) and not covered:
+                judged.findings[position] = _not_tried(kind)
+        again = judged.against != before
+
+
+def _not_tried(kind: str) -> Finding:
+    return lost(kind, f"not tried: tasks of this kind were lost on {MOST_LOST} networks before")
 
 
 async def gather_kind(
@@ -54,9 +65,8 @@ async def gather_kind(
         if isinstance(proof, Finding) and covers_its_class(proof):
             judged.covered[network] = proof.evidence
             return
-    if judged.losses.get(plan.kind, 0) >= MOST_LOST:
-        text = f"not tried: {MOST_LOST} tasks of this kind were lost before"
-        judged.findings[position] = lost(plan.kind, text)
+    if judged.gave_up(plan.kind, network):
+        judged.findings[position] = _not_tried(plan.kind)
         return
     finding = await walk(run, audit, judged, position, plan, first=first)
     if finding is None:
@@ -103,5 +113,5 @@ def part_of(run: Performer, audit: Audit, judged: Judged, task: Task, done: Done
     """Return what came of a piece; a lost one ends its kind."""
     if isinstance(done, Done):
         return part_from(done.result, network)
-    judged.losses[task.kind] = judged.losses.get(task.kind, 0) + 1
+    judged.lost.setdefault(task.kind, set()).add(task.network)
     return Part(ended=lost(task.kind, f"{audit.rule} {done.reason}", done.cause))

@@ -12,6 +12,8 @@ from ..reference.claims import Claim
 from .further import Account
 from .request import Prepared
 
+MOST_LOST = 3
+"""After so many networks on which tasks of a kind were lost, the kind is not tried on further ones."""
 Position: TypeAlias = tuple[int, int]
 """Of a kind of evidence: the number of its network, and its place there."""
 
@@ -26,7 +28,7 @@ class Judged:
         findings: what each kind of evidence came to, by position; an error message where the rule failed there.
         excused: networks whose evidence against the claim is explained, with what can be said of them.
         accounts: kinds to which further pieces can be added.
-        losses: lost tasks, by kind.
+        lost: networks on which a task was lost, by kind.
     """
 
     name: str
@@ -35,7 +37,7 @@ class Judged:
     findings: dict[Position, Finding | str] = field(default_factory=dict)
     excused: dict[int, Gathered] = field(default_factory=dict)
     accounts: dict[Position, Account] = field(default_factory=dict)
-    losses: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, set[int]] = field(default_factory=dict)
     covered: dict[int, Evidence] = field(default_factory=dict)
 
     @property
@@ -59,6 +61,10 @@ class Judged:
         """Return True if a verdict is reached before this position counts."""
         against = self.against
         return position[0] in self.excused or (against is not None and position > against)
+
+    def gave_up(self, kind: str, network: int) -> bool:
+        """Return True if a kind is not tried on this network, whatever became of it: too many before it were lost."""
+        return sum(number < network for number in self.lost.get(kind, ())) >= MOST_LOST
 
 
 def _decides(finding: Finding | str) -> bool:

@@ -184,6 +184,26 @@ def test_a_run_that_is_killed_goes_on_and_neither_loses_nor_repeats_a_unit(here:
     assert to_json(from_json(report.read_text("utf-8"))) == here
 
 
+NETWORKS = tuple(Network(name) for name in ("tanh", "logistic", "relu", "softplus", "identity"))
+
+
+@gradcheck.rule(gradcheck.Exact(), networks=NETWORKS)
+def crashes_there_sooner_or_later(problem: Any) -> Any:
+    """Ends its process on every network at float64, at once on the last ones and after a while on the first."""
+    if problem.parameters["R"].dtype == np.float64 and problem.T >= 7:
+        time.sleep(0.1 * (4 - NETWORKS.index(problem.network)))
+        os._exit(3)
+    return bptt(problem)
+
+
+def test_what_is_given_up_does_not_depend_on_what_ended_first() -> None:
+    how = {"networks": NETWORKS, "jobs": 1}
+    report = audit(crashes_there_sooner_or_later, **how)
+    lost = [e.cause for e in report.verdicts[-1].evidence if e.kind == "float64"]
+    assert lost == [Cause.EXIT] * 3 + [None] * 2, lost
+    assert to_json(report) == to_json(audit(crashes_there_sooner_or_later, **{**how, "jobs": 3}))
+
+
 def test_an_interrupt_leaves_with_130_and_what_is_known(tmp_path: Path) -> None:
     found = tmp_path / "found.jsonl"
     command = begun(tmp_path, "--jobs", "2", "--results", "found.jsonl", "--json", "partial.json")

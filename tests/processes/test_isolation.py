@@ -25,9 +25,9 @@ import sympy  # noqa: F401 - it adds a warning filter when it is first imported
 import gradcheck
 from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
 from gradcheck.engine import executors, tasks
-from gradcheck.engine.isolation.parent import HarnessFailed
-from gradcheck.engine.isolation.processes import spawned
+from gradcheck.engine.isolation import processes
 from gradcheck.engine.isolation import worker as inside
+from gradcheck.engine.isolation.parent import HarnessFailed
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
 from gradcheck.records import Cause, Report, Status, Verdict
@@ -405,20 +405,20 @@ class Pickled:
 
 
 def test_where_a_fork_cannot_run_the_rule_a_fresh_process_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    monkeypatch.setattr(processes, "_unforkable", lambda: "a framework is in use here")
     report = judged(plain_rules.undeclared, Pure())
     assert report == judged(plain_rules.undeclared, Pure(), isolated=False)
     assert of(report, "pure").status is HOLDS and not report.notes[1:], str(report)
 
 
 def test_a_crash_in_a_fresh_process_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    monkeypatch.setattr(processes, "_unforkable", lambda: "a framework is in use here")
     pure = of(judged(plain_rules.crashes, Pure()), "pure")
     assert pure.status is ERROR and "SIGSEGV" in pure.statement, pure.statement
 
 
 def test_where_neither_can_the_report_says_that_the_rule_ran_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "_unforkable", lambda: "a framework is in use here")
+    monkeypatch.setattr(processes, "_unforkable", lambda: "a framework is in use here")
     report = judged(lambda problem: plain_rules.good(problem), Pure())
     assert report.passed, str(report)
     assert "judged in this process, without limits: a framework is in use here; the rule cannot" in report.notes[0]
@@ -436,7 +436,7 @@ def test_torch_that_refuses_a_fork_is_given_a_fresh_process() -> None:
 
 
 def test_a_worker_without_a_warden_does_the_same_as_on_windows() -> None:
-    way = functools.partial(spawned, warden=False)
+    way = functools.partial(processes.spawned, warden=False)
     for rule, status in ((plain_rules.undeclared, HOLDS), (plain_rules.crashes, ERROR)):
         (report,) = run([AuditRequest(rule, claims=(Pure(),), effort="quick")], executors.Workers(1, (way,)))
         assert of(report, "pure").status is status, str(report)

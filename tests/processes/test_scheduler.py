@@ -20,10 +20,14 @@ import pytest
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.engine import events, executors, scheduler, tasks
+from gradcheck.engine.answering import _gathered
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import Interrupted, run
+from gradcheck.engine.state import Audit, Judged
 from gradcheck.engine.tasks import Task
-from gradcheck.records import Cause, Evidence, Report, Status, Strength, reproducible
+from gradcheck.evidence.base import Finding
+from gradcheck.judge.conclude import Gathered, conclude
+from gradcheck.records import Cause, Covers, Evidence, Report, Status, Strength, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json as written
 
@@ -527,3 +531,19 @@ def test_every_event_follows_the_schema() -> None:
         assert not list(checker.iter_errors(data)), data
         assert list(checker.iter_errors({**data, "event": "Nothing"})), "the schema takes anything"
     assert {type(event) for event in heard} >= {events.TaskLost, events.Progress, events.ClaimJudged}
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_a_proof_beside_evidence_that_had_to_be_excused_covers_no_other_network(doubted: bool) -> None:
+    networks = (Network("tanh"), Network("logistic"))
+    audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=networks).prepare())
+    proof = Evidence("formal", Status.HOLDS, Strength.PROVED, "equal as polynomials", covers=Covers.KIND)
+    floats = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "every entry within its allowance")
+    judged = Judged("exact", gradcheck.Exact(), 1, findings={(0, 0): Finding(proof), (1, 1): Finding(floats)})
+    judged.covered[1] = proof
+    if doubted:
+        judged.excused[0] = Gathered(networks[0], (Finding(proof),), most=floats)
+    first, second = _gathered(None, audit, judged, None)  # type: ignore[arg-type]
+    assert second.covered == (None if doubted else proof)
+    verdict = conclude(judged.claim, [first, second])
+    assert verdict.strength is (Strength.SUPPORTED if doubted else Strength.PROVED)
