@@ -9,25 +9,7 @@ from typing import Any
 
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork
 from ..reference.networks.activations import ACTIVATIONS
-
-FUNCTIONS = {
-    "identity": "s",
-    "tanh": "np.tanh(s)",
-    "logistic": "1 / (1 + np.exp(-s))",
-    "relu": "np.where(s.real > 0, s, 0)",
-    "softplus": "np.log(1 + np.exp(s))",
-}
-OUTPUTS = {
-    "identity": "u",
-    "tanh": "np.tanh(u)",
-    "logistic": "1 / (1 + np.exp(-u))",
-    "softmax": "np.exp(u) / np.exp(u).sum()",
-}
-LOSSES = {
-    "squared_error": "((yhat - y) ** 2).sum() / 2",
-    "binary_cross_entropy": "-(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)).sum()",
-    "categorical_cross_entropy": "-(y * np.log(yhat)).sum()",
-}
+from .source import FUNCTIONS, LOSSES, OUTPUTS
 
 
 def shipped(network: RecurrentNetwork) -> bool:

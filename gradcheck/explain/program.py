@@ -8,13 +8,11 @@ program for a user's own network is run first, and printed only if it finds the 
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import inspect
 import io
 import sys
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,8 @@ from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windo
 from ..reference.network import ContextNetwork, RecurrentNetwork
 from ..reference.problem import Problem
 from ..reference.tree import children
-from .origins import FUNCTIONS, LOSSES, OUTPUTS, constructor, importable, importing, parts, shipped
+from .origins import constructor, importable, importing, parts, shipped
+from .source import FUNCTIONS, LOSSES, OUTPUTS, array_lines, assignments, comment, function, nest_lines, statement, text
 
 _STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
 
@@ -39,46 +38,6 @@ def _keeps(claim: Claim) -> str | None:
     if isinstance(claim, Windowed):
         return f"k < {claim.horizon} - (min(-(-t // {claim.stride}) * {claim.stride}, T) - t)"
     return None
-
-
-WIDTH = 80
-"""Columns of a program. A user's own source and long paths may exceed it."""
-
-
-def array_lines(before: str, array: Any, after: str = "") -> list[str]:
-    """Format an array as source, on one line or with as many whole rows per line as fit in `WIDTH`.
-
-    Args:
-        before: The text before the array, with its indent.
-        array: The array, of any shape.
-        after: The text after the array.
-
-    Returns:
-        Lines of source.
-    """
-    values = np.asarray(array, dtype=float).tolist()
-    line = f"{before}np.array({values!r}){after}"
-    if len(line) <= WIDTH or not isinstance(values, list):
-        return [line]
-    indent = " " * (len(before) - len(before.lstrip()) + 4)
-    most = WIDTH - len(indent)
-    # A no-break space keeps the numbers of a row on one line.
-    rows = [text if len(text) > most else text.replace(" ", "\xa0") for text in (f"{row!r}," for row in values)]
-    filled = textwrap.wrap(" ".join(rows), most, break_long_words=False, break_on_hyphens=False)
-    close = f"{indent[4:]}]){after}"
-    return [f"{before}np.array([", *(indent + text.replace("\xa0", " ") for text in filled), close]
-
-
-def _code(line: str, before: str = "") -> list[str]:
-    """Wrap a statement, with `before` in front of each line; leave it on one line if a break would change it."""
-    wrapped = textwrap.wrap(
-        line, WIDTH - len(before), subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
-    try:
-        same = ast.dump(ast.parse("\n".join(wrapped))) == ast.dump(ast.parse(line))
-    except SyntaxError:
-        same = False
-    return [before + text for text in (wrapped if same else [line])]
 
 
 def snippet(
@@ -109,17 +68,17 @@ def snippet(
         *comment(f"The result of {case.rule.name}({called})[{name!r}][{index or '()'}]:"),
         f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
-        *_code(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
+        *statement(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
     ]
     if keeps is None:
         why = comment(
             "The number that the rule claims to return, to 20 digits. The claim is about another rule, not a loss."
         )
     elif shipped(network):
-        return _text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
+        return text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
     else:
         for first, last in _given_by(network):
-            program = _text(
+            program = text(
                 [*first, "", *head, *last, *_of_network(problem), *_true_entry(problem, keeps, entry), *tail]
             )
             if _shows(program, network, expected, got):
@@ -129,25 +88,7 @@ def snippet(
             "To recompute the true one, run the network's own forward pass on these numbers."
         )
     true = f"true = {_literal(expected)}  # {entry}"
-    return _text(["import numpy as np", "", *head, *why, true, *tail])
-
-
-def _text(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"
-
-
-def comment(text: str) -> list[str]:
-    """Wrap text as lines of a comment.
-
-    Args:
-        text: The text. Its line breaks become spaces.
-
-    Returns:
-        Lines of at most `WIDTH` columns, unless a word is longer.
-    """
-    return textwrap.wrap(
-        " ".join(text.split()), WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
-    )
+    return text(["import numpy as np", "", *head, *why, true, *tail])
 
 
 def _place(entry: str) -> tuple[str, str]:
@@ -165,8 +106,7 @@ def _numbers(problem: Problem) -> list[str]:
     parameters = {key: arrays.pop(key) for key in problem.parameters}
     lines: list[str] = []
     if shipped(problem.network):
-        for key, value in parameters.items():
-            lines += array_lines(f"{key} = ", value)
+        lines += assignments(parameters)
         lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
     else:  # a user's parameters may have any name
         lines.append("parameters = {")
@@ -174,28 +114,15 @@ def _numbers(problem: Problem) -> list[str]:
             lines += array_lines(f"    {key!r}: ", value, ",")
         lines.append("}")
     if children(problem.initial_state) is not None:
-        lines += _nest_lines("initial_state = ", problem.initial_state)
+        lines += nest_lines("initial_state = ", problem.initial_state)
         arrays = {key: array for key, array in arrays.items() if not key.startswith("initial_state")}
-    for key, value in arrays.items():
-        lines += array_lines(f"{key} = ", value)
-    return [*lines, f"T = {problem.T}", ""]
-
-
-def _nest_lines(before: str, nest: Any, after: str = "") -> list[str]:
-    """Format a nest of arrays as source between two texts."""
-    parts = children(nest)
-    if parts is None:
-        return array_lines(before, nest, after)
-    named, indent = isinstance(nest, dict), " " * (len(before) - len(before.lstrip()) + 4)
-    first, last = ("{", "}") if named else ("[", "]") if isinstance(nest, list) else ("(", ")")
-    inner = [_nest_lines(f"{indent}{key!r}: " if named else indent, part, ",") for key, part in parts]
-    return [before + first, *(line for lines in inner for line in lines), indent[4:] + last + after]
+    return [*lines, *assignments(arrays), f"T = {problem.T}", ""]
 
 
 def _forward(network: Any) -> list[str]:
     return [
-        "def f(s): return " + FUNCTIONS[network.activation.name],
-        "def g(u): return " + OUTPUTS[network.head.output.name],
+        function(FUNCTIONS[network.activation.name], "f", "s"),
+        function(OUTPUTS[network.head.output.name], "g", "u"),
         "def loss(y, yhat): return " + LOSSES[network.head.loss.name],
         "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
         "def loss_at(t, p, a): return loss(targets[t - 1], g(p['V'].T @ a))",
@@ -315,12 +242,12 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
     return [
         *comment(f"The same from the rule itself, which needs gradcheck{where}:"),
         *(f"# {line}" for line in ["import gradcheck", *imports]),
-        *_code(
+        *statement(
             f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
             + (f".astype({dtype!r})" if dtype != "float64" else ""),
             "# ",
         ),
-        *_code(f"got = {call}[{name!r}][{index or '()'}]", "# "),
+        *statement(f"got = {call}[{name!r}][{index or '()'}]", "# "),
     ]
 
 

@@ -11,15 +11,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ...explain.program import array_lines, comment
+from ...explain.source import FUNCTIONS, OUTPUTS, SLOPES, array_lines, assignments, comment, function, text
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
 
-_FUNCTIONS = {
-    "identity": ("v", "0 * v + 1"),
-    "tanh": ("np.tanh(v)", "1 - np.tanh(v) ** 2"),
-    "logistic": ("1 / (1 + np.exp(-v))", "np.exp(-v) / (1 + np.exp(-v)) ** 2"),
-}
 _FORWARD = """\
 def forward(point):
     s, a, yhat, L = [None], [a0], [None], [None]
@@ -75,13 +70,12 @@ def program(
         index: The entry in it.
     """
     network: Any = problem.network
-    (f, df), (g, dg) = _FUNCTIONS[network.activation.name], _FUNCTIONS[network.output.name]
+    f, g = network.activation.name, network.output.name
     sides = [_source(left, "true_side"), _source(side, "printed_side")]
-    read = set().union(*(_attributes(text) for text in sides))
+    read = set().union(*(_attributes(code) for code in sides))
     used = [key for key in _NAMES if key in read]
     slopes = {"df", "dg", "slope_g"} & read
     entry = f"[{name!r}][{', '.join(map(str, index)) or '()'}]"
-    parameters = [line for key, value in problem.parameters.items() for line in array_lines(f"{key} = ", value)]
     lines = [
         "import numpy as np",
         "from types import SimpleNamespace",
@@ -90,15 +84,15 @@ def program(
         *comment(f"{network.name}: activation {network}; {problem.sizes}"),
         "# Entry t of a list belongs to time t.",
         f"T = {problem.T}",
-        *parameters,
+        *assignments(problem.parameters),
         *array_lines("x = [None, *", problem.inputs, "]"),
         *array_lines("y = [None, *", problem.targets, "]"),
         *array_lines("a0 = ", problem.initial_state),
         "",
-        f"def f(v): return {f}",
-        f"def g(v): return {g}",
-        *([f"def df(v): return {df}"] if "df" in slopes else []),
-        *([f"def dg(v): return {dg}"] if slopes - {"df"} else []),
+        function(FUNCTIONS[f], "f", "v"),
+        function(OUTPUTS[g], "g", "v"),
+        *([function(SLOPES[f], "df", "v")] if "df" in slopes else []),
+        *([function(SLOPES[g], "dg", "v")] if slopes - {"df"} else []),
         "",
         _FORWARD,
         *([_DERIVATIVE] if read & {"d", "delta"} else []),
@@ -110,13 +104,13 @@ def program(
         *(f"    {key}={_NAMES[key]}," for key in used),
         ")",
         "",
-        *(text + "\n" for text in sides),
+        *(code + "\n" for code in sides),
         f"true = true_side(q){entry}",
         f"printed = printed_side(q){entry}",
         f"print({entry_name(name, index)!r}, 'true', true, ' printed form', printed)",
         "print('off by', abs(printed - true))",
     ]
-    return "\n".join(lines) + "\n"
+    return text(lines)
 
 
 def _source(function: Callable[[Any], Any], name: str) -> str:
@@ -135,7 +129,7 @@ def _source(function: Callable[[Any], Any], name: str) -> str:
     return ast.unparse(tree)
 
 
-def _attributes(text: str) -> set[str]:
+def _attributes(code: str) -> set[str]:
     """Return the names that the code reads of `q`."""
-    nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Attribute)]
+    nodes = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Attribute)]
     return {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "q"}

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...explain.counterexample import as_text
-from ...explain.program import array_lines, comment
+from ...explain.source import FUNCTIONS, assignments, comment, text
 from ...records import Counterexample
 from ...reference.problem import Problem
-
-_ACTIVATIONS = {"identity": "s", "tanh": "np.tanh(s)", "relu": "np.where(s.real > 0, s, 0)"}
 
 
 def counterexample(
@@ -41,15 +39,14 @@ def error_program(problem: Problem, keeps: dict[str, str]) -> str:
     The network must be the lecture's with identity, tanh or relu, identity output and squared error.
     """
     network: Any = problem.network
-    numbers = [line for name, array in problem.arrays().items() for line in array_lines(f"{name} = ", array)]
-    rules = [f"    {label!r}: lambda t, k: {text}," for label, text in keeps.items()]
+    rules = [f"    {label!r}: lambda t, k: {kept}," for label, kept in keeps.items()]
     lines = [
         "import numpy as np",
         "",
         *comment(f"{network.name}: {network}. {problem.sizes}."),
-        *numbers,
+        *assignments(problem.arrays()),
         "parameters, T = {'W': W, 'R': R, 'V': V}, len(inputs)",
-        f"f = lambda s: {_ACTIVATIONS[network.activation.name]}",
+        f"f = lambda s: {FUNCTIONS[network.activation.name]}",
         "keeps = {",
         *rules,
         "}",
@@ -71,4 +68,4 @@ def error_program(problem: Problem, keeps: dict[str, str]) -> str:
         "    dropped = sum((g[t, k] for t, k in lags if not keep(t, k)), np.zeros(len(entries)))",
         "    print(f'{label}: error {np.linalg.norm(dropped):.6g}')",
     ]
-    return "\n".join(lines) + "\n"
+    return text(lines)
