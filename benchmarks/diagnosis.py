@@ -16,7 +16,7 @@ from gradcheck.rules.adapt import as_rule
 from .rows import Outcome, Row, at_least, at_most
 
 JUDGED = tuple(fault for fault in FAULTS if fault.breaks != "pure")
-"""Those that are wrong in what they return; the others are refuted as impure, where there is no result to explain."""
+"""Faults that return a wrong result; the others are refuted as impure, where there is no result to explain."""
 
 
 @cache

@@ -47,7 +47,7 @@ import gradcheck
 by_scan = gradcheck.jax.rule(by_scan)
 """
 _JAX_SIZES = [*map(dataclasses.astuple, purity.SIZES), dataclasses.astuple(lagwise.SIZE)]
-"""Of purity, and where the lags of a black box are told apart."""
+"""Sizes of purity's problems, and of those that tell the lags of a black box apart."""
 _JAX_ALONE = f"""{_JAX_RULE}
 import numpy as np
 jax.config.update("jax_enable_x64", True)

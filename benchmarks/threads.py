@@ -31,7 +31,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 FIXED = "numpy" not in sys.modules
-"""Whether NumPy's BLAS was loaded here, with `THREADS` threads; if not, with as many as it chose."""
+"""True if NumPy's BLAS was loaded here, with `THREADS` threads; else it has as many as it chose."""
 with _environment(dict.fromkeys(_BLAS, str(THREADS))):
     import numpy  # noqa: F401
 

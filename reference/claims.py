@@ -28,7 +28,7 @@ class Claim:
 
     kind: ClassVar[str] = "claim"
     judged: ClassVar[bool] = True
-    """Whether this version has a way of knowing about it; a claim without one is NOT RUN."""
+    """True if this version has evidence for it; a claim without is NOT RUN."""
 
     def bind(self, settings: Settings) -> Claim:
         """Return this claim with each name replaced by its number. Raises `GradcheckError` for a missing name."""

@@ -212,7 +212,7 @@ def _rule_of(ufunc: np.ufunc) -> Callable[..., tuple[Any, rules.Maps]]:
 
 
 _OPERATORS: dict[np.ufunc, Callable[..., Any]] = {np.add: operator.add}
-"""What payloads may answer sooner than the function that it stands for."""
+"""Calls that payloads may answer sooner than the function that each stands for."""
 
 
 def _record(name: str, rule: Callable[..., tuple[Any, rules.Maps]], /, *operands: Any, **static: Any) -> Traced:

@@ -16,4 +16,4 @@ Parameters: TypeAlias = Mapping[str, Array]
 Gradient: TypeAlias = dict[str, Array]
 
 State: TypeAlias = Any
-"""What a network carries from step to step: an array, or a tuple of arrays."""
+"""State that a network carries from step to step: an array, or a nest of arrays."""

@@ -25,7 +25,7 @@ from .tasks import Context, Task, perform
 Outcome: TypeAlias = Done | Failed | Lost
 Progress: TypeAlias = Callable[[str], None]
 FOREIGN = 64
-"""How many tasks are sent at once to an executor that does not say how many it can perform."""
+"""Tasks sent at once to an executor that does not say how many it can perform."""
 
 
 class TaskExecutor(Protocol):

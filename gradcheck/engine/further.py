@@ -16,7 +16,7 @@ from ..records import Stage, Status
 from ..reference.networks.base import Sizes
 
 GROWTH = 6.0
-"""How much longer the next size of a proof may take than the one before it."""
+"""Most that the next size of a proof may take, as a multiple of the one before it."""
 LONGEST = 45.0
 """Skip pieces predicted to take longer than this (seconds); calls of a rule time out after 60."""
 MISSED = 12

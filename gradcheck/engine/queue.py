@@ -12,11 +12,11 @@ from ..evidence.exact import formal
 from .tasks import Task
 
 Rank: TypeAlias = tuple[int, int, float, int]
-"""Of a task: the audit, the claim, its cost for what it tells, and the network."""
+"""Rank of a task: the audit, the claim, its cost for what it tells, and the network."""
 _FIRST_GUESS = {formal.KIND: 0.2, "modular": 0.1, "enclosure": 0.2, "float64": 0.3, "float32": 0.3}
 """Seconds that a task of this kind is expected to take before one was seen; others take 0.5."""
 _WEIGHT = {formal.KIND: 4.0, "modular": 3.0, "enclosure": 2.0}
-"""How much the result of a kind is worth: as much as the strength that it shows; other kinds 1."""
+"""Worth of a kind's result, by the strength that it shows; other kinds 1."""
 
 
 class Costs:

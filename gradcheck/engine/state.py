@@ -15,7 +15,7 @@ from .request import Prepared
 MOST_LOST = 3
 """After so many networks on which tasks of a kind were lost, the kind is not tried on further ones."""
 Position: TypeAlias = tuple[int, int]
-"""Of a kind of evidence: the number of its network, and its place there."""
+"""Place of a kind of evidence: the number of its network, and its place there."""
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Request:
     effort: str | None
     expected: tuple[tuple[str, str], ...] | None = None
     declared: bool = True
-    """Whether the claims are those that the rule declares."""
+    """True if the claims are those that the rule declares."""
 
     @property
     def key(self) -> tuple[Any, ...]:

@@ -26,7 +26,7 @@ from ..rules.adapt import as_rule
 
 MOST_STEPS = 10_000
 MOST_WORK = 10_000_000
-"""Of T I (I + D + K), the multiplications of one forward pass."""
+"""Most T I (I + D + K), the multiplications of one forward pass."""
 MOST_AXES = 8
 
 Name = Annotated[str, msgspec.Meta(max_length=1000)]

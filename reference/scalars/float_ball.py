@@ -37,7 +37,7 @@ _U2 = 2.0**-52
 _UP = 1 + 2.0**-48
 _TINY = 2.0**-1000
 _LEAST = 2.0**-1074
-"""What the rounding that a number is charged may lose where it underflows, and is then multiplied by a large one."""
+"""Loss of the rounding that a number is charged, where it underflows and is then multiplied by a large one."""
 _STEP_HIGH = float.fromhex("0x1.62e42fefap-6")  # 36 bits, so that its product with n < 2^11 is exact
 _STEP_LOW = float.fromhex("0x1.cf79abc9e3b3ap-45")  # ln 2 / 32 = high + low to within 2^-97
 _ROOTS = np.array([int(flint.fmpz(1 << (n + 32 * 60)).root(32)) / 2**60 for n in range(32)])
@@ -331,4 +331,4 @@ _OPERATIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.tanh, "__call__"): lambda x: x.apply_function("tanh"),
 }
 _MOVES = FN.REARRANGES | FN.JOINS | {np.transpose, np.shape, np.ndim, np.size, np.copy}
-"""What only moves entries is right on complex numbers as it is."""
+"""Functions that only move entries, and so are right on complex numbers as they are."""

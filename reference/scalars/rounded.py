@@ -26,7 +26,7 @@ from .base import Field
 
 _UP = 1 + 2.0**-20
 _RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0}
-"""How far apart two values of a bounded function can be."""
+"""Largest distance between two values of a bounded function."""
 _REWRITTEN = ("tanh", "softplus", "logistic", "exp")
 """Functions whose usual other forms subtract numbers near 1, so that what is left of them carries an error of u."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,15 +34,23 @@ def complaints(source: str, module: str = "") -> Iterator[str]:
     if module in RETIRED_MODULES:
         yield f"1: the module's name {module!r} is retired"
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            text = (ast.get_docstring(node) or "").lower()
-            opening = next((word for word in OPENINGS if text.startswith(f"{word} ")), "")
+        for line, text in _docstrings(node):
+            opening = next((word for word in OPENINGS if text.lower().startswith(f"{word} ")), "")
             if opening:
-                line = getattr(node, "lineno", 1)
                 yield f"{line}: a docstring opens with {opening.capitalize()!r}: {text[:60]!r}"
         for name in _names(node):
             if name.strip("_") in RETIRED_NAMES:
                 yield f"{getattr(node, 'lineno', 1)}: the name {name!r} is retired"
+
+
+def _docstrings(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """Docstrings of a module, class or function, and of the constants in it, each with its line."""
+    if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        yield getattr(node, "lineno", 1), ast.get_docstring(node) or ""
+        for before, after in itertools.pairwise(node.body):
+            if isinstance(before, (ast.Assign, ast.AnnAssign)) and isinstance(after, ast.Expr):
+                text = after.value.value if isinstance(after.value, ast.Constant) else None
+                yield after.lineno, text if isinstance(text, str) else ""
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -73,6 +82,8 @@ def test_words(path: Path) -> None:
         ('"""What it holds."""', ""),
         ('def f():\n    """Whether it holds."""', ""),
         ('class C:\n    """One that holds."""', ""),
+        ('WIDTH = 3\n"""How wide it is."""', ""),
+        ('class C:\n    width: int\n    """Of the whole."""', ""),
         ("def f(told): ...", ""),
         ("self.heard = 1", ""),
         ("", "judging"),

@@ -163,7 +163,7 @@ SEARCHES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("x = 1, y = 0, loss at T, dL/dw alone", {"losses": (3,), "plain": True, "names": (0,)}),
     ("x = 1, y = 0, loss at T", {"losses": (3,), "plain": True}),
 )
-"""What is searched at T = 3: (in words, arguments of `smallest`)."""
+"""Searches at T = 3: (in words, arguments of `smallest`)."""
 
 
 def table() -> tuple[str, tuple[str, ...], tuple[tuple[str, ...], ...]]:

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 POSIX = hasattr(os, "fork")
 MEMORY = 255
-"""What the warden tells instead of a wait status where the worker and its children together used up their memory."""
+"""Stands for a wait status where the worker and its children together used up their memory."""
 NO_CHANNEL = 98
 """Exit status of a worker that cannot say what it found: its rule closed the channel."""
 _PATIENCE = 2.0

@@ -14,7 +14,7 @@ from .nearby import changes
 from .points import FloatPoint
 
 _MOVES = {"central": (0.5, -0.5), "forward": (1.0, 0.0), "backward": (0.0, -1.0)}
-"""Where the loss is taken, in widths of the difference: central differences with a step h are 2 h wide."""
+"""Points at which the loss is taken, in widths of the difference: central differences with a step h are 2 h wide."""
 _POWER = {"central": 2, "forward": 1, "backward": 1}
 """Power of the step with which the remainder of the Taylor series grows."""
 _FIRST = {"central": 1e-3, "forward": 1e-4, "backward": 1e-4}
