@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..evidence.base import Case, Piece, Plan, made
+from ..evidence.base import Case, Piece, Plan, run_piece
 from ..evidence.cost import counted
 from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
@@ -151,7 +151,7 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     plan = context.plan(task)
     number = task.inputs.get("further")
     piece = find_piece(plan, task.piece) if number is None else further(plan, number)
-    result = part_to_data(made(plan, piece, task.inputs.get("before", ()), progress))
+    result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
     if task.kind == counted.KIND:
         counts = counts_of(context.prepared(task.request).rule.target)
         result["counts"] = [[list(map(list, at)), dict(found)] for at, found in counts.items()]

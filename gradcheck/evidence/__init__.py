@@ -1,1 +1,1 @@
-"""Ways of knowing, one per file: each plans and gathers one kind of evidence on a case."""
+"""Kinds of evidence, one per file: each plans and gathers evidence on a case."""

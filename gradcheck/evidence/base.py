@@ -1,8 +1,8 @@
-"""The shape of every kind of evidence: a case in, a plan of pieces, one finding out.
+"""Base of every kind of evidence, with its plan, pieces and findings.
 
-A kind is a frozen dataclass that holds how far it goes (sizes, digits, settings). Its `plan` lists the pieces to run on
-a case. What a piece shows is plain data, so that it can be saved or sent to another process; the same pieces give the
-same finding, wherever they were run.
+A kind is a frozen dataclass that holds its extent (sizes, digits, settings). Its `plan` lists the pieces to run on a
+case. The result of a piece is plain data, so that it can be saved or sent to another process. The same pieces give the
+same finding in any process.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Witness:
-    """A place where a claim was seen to fail, from which a small certified counterexample is searched.
+    """A failure of a claim, from which the search for a small certified counterexample starts.
 
     Attributes:
         network: The network.
         sizes: The sizes of the problem.
         settings: The settings of the rule.
         detail: A sentence for the reader.
-        problem: The problem itself, where the evidence has one on floats.
-        floats: True if it was seen on floats, which a rule may treat differently from other scalars.
+        problem: The problem, if the evidence has one on floats.
+        floats: True if the claim failed on floats, which a rule may treat differently from other scalars.
         dtype: The name of the float format.
     """
 
@@ -62,13 +62,13 @@ class Witness:
 
 @dataclass(frozen=True)
 class Finding:
-    """Evidence, with a witness where it speaks against the claim.
+    """Evidence, with a witness if it refutes the claim.
 
     Attributes:
         evidence: The record for the report.
-        witness: Where the claim failed; None where it did not.
-        generic: False where the rule's code does not run on the scalar, so that another kind is needed.
-        planted: Planted faults given to the same comparison, and how many of them it rejected.
+        witness: A failure of the claim, or None.
+        generic: False if the rule's code does not run on the scalar, so that another kind is needed.
+        planted: The number of planted faults given to the same comparison, and the number that it rejected.
     """
 
     evidence: Evidence
@@ -78,9 +78,9 @@ class Finding:
 
 
 Shown: TypeAlias = Mapping[str, Any]
-"""What a piece showed, as plain JSON values; only its own kind reads it."""
+"""Result of a piece, as plain JSON values that only its own kind reads."""
 Progress: TypeAlias = Callable[[str], None]
-"""Receives a line of text at each step."""
+"""Callback that receives a line of text at each step."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Part:
     """The outcome of a piece.
 
     Attributes:
-        shown: What the piece showed.
-        ended: The finding in which the kind ends here; None where it goes on.
-        seconds: Time taken.
+        shown: Result of the piece.
+        ended: The finding with which the kind ends early, or None.
+        seconds: Wall time of the piece.
     """
 
     shown: Shown = field(default_factory=dict)
@@ -100,12 +100,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Piece:
-    """One size of a kind of evidence.
+    """One step of a kind of evidence, mostly at one size.
 
     Attributes:
         label: Name of the piece within its kind.
-        run: Called with what the earlier pieces showed, and a progress callback.
-        size: The size that time is predicted from; None where it is not.
+        run: Takes the results of the earlier pieces and a progress callback.
+        size: The size from which time is predicted, or None.
     """
 
     label: str
@@ -120,10 +120,10 @@ class Plan:
     Attributes:
         kind: Name of the kind.
         pieces: The pieces of a full audit.
-        conclude: Turns what all pieces showed into a finding.
-        budget: Seconds for each size.
-        cumulative: True if the budget bounds all pieces together, not the next one.
-        further: Makes the piece of any number from 0 on, beyond `pieces`: larger, or on other numbers.
+        conclude: Turns the results of all pieces into a finding.
+        budget: Time for each size.
+        cumulative: True if the budget bounds all pieces together, not each one.
+        further: Returns the piece of any number from 0 on beyond `pieces`, at a larger size or on other numbers.
     """
 
     kind: str
@@ -134,17 +134,17 @@ class Plan:
     further: Callable[[int], Piece] | None = None
 
     def affords(self, piece: Piece) -> bool:
-        """Return True if there is time for the piece, predicted from the earlier ones."""
+        """Return True if the time predicted for the piece fits the budget."""
         if self.cumulative:
             return self.budget.affords_next()
         return piece.size is None or self.budget.affords(piece.size)
 
 
 class Kind(abc.ABC):
-    """One way of knowing.
+    """Abstract base of the kinds of evidence.
 
-    Law: every piece of `plan(case)` depends on the case and on the kind's own fields alone, and ends in a finding or in
-    plain data, whatever the rule does.
+    Law: every piece of `plan(case)` depends only on the case and on the kind's own fields, and returns a finding or
+    plain data for every rule.
     """
 
     @property
@@ -155,14 +155,14 @@ class Kind(abc.ABC):
     @property
     @abc.abstractmethod
     def strength(self) -> Strength:
-        """The most that evidence of this kind can show."""
+        """The greatest strength of evidence of this kind."""
 
     @abc.abstractmethod
     def plan(self, case: Case) -> Plan:
         """Return the pieces to run on this case."""
 
     def gather(self, case: Case, progress: Progress = lambda _: None) -> Finding:
-        """Run the plan here, piece after piece.
+        """Run the plan in this process, piece by piece.
 
         Args:
             case: The claim to gather evidence on.
@@ -175,12 +175,12 @@ class Kind(abc.ABC):
 
 
 Course: TypeAlias = Generator[tuple[Piece, Sequence[Shown]], Part, Finding]
-"""Yields each piece to run with what was shown before it; expects its part."""
-Make: TypeAlias = Callable[[Plan, Piece, Sequence[Shown], Progress], Part]
+"""Generator of the pieces to run, each with the results before it. It expects the part of each."""
+RunPiece: TypeAlias = Callable[[Plan, Piece, Sequence[Shown], Progress], Part]
 
 
 def course(plan: Plan) -> Course:
-    """Yield the pieces that the budget affords, until one ends the kind or none is left; return the finding."""
+    """Yield the pieces that the budget affords, until one ends the kind or none is left, and return the finding."""
     shown: list[Shown] = []
     budget = plan.budget
     for piece in plan.pieces:
@@ -195,8 +195,8 @@ def course(plan: Plan) -> Course:
     return plan.conclude(shown, budget)
 
 
-def made(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) -> Part:
-    """Run a piece here and now. A rule that answers wrongly, or a target that fails, ends the kind."""
+def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) -> Part:
+    """Run a piece in this process. A malformed result, or a target that fails, ends the kind."""
     start = plan.budget.clock()
     shown: Shown | Finding
     try:
@@ -209,34 +209,34 @@ def made(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) 
     return Part(ended=shown, seconds=seconds) if isinstance(shown, Finding) else Part(shown, seconds=seconds)
 
 
-def gather(plan: Plan, progress: Progress = lambda _: None, make: Make = made) -> Finding:
-    """Run a plan piece after piece and return its finding."""
+def gather(plan: Plan, progress: Progress = lambda _: None, run: RunPiece = run_piece) -> Finding:
+    """Run a plan piece by piece and return its finding."""
     steps = course(plan)
     try:
         piece, before = next(steps)
         while True:
-            piece, before = steps.send(make(plan, piece, before, progress))
+            piece, before = steps.send(run(plan, piece, before, progress))
     except StopIteration as end:
         finding: Finding = end.value
         return finding
 
 
 def whole(kind: str, run: Callable[[Progress], Finding], label: str = "all") -> Plan:
-    """Return the plan of a kind that is gathered in one piece."""
+    """Return the plan of a kind that has one piece, which returns the finding."""
 
     def conclude(shown: Sequence[Shown], budget: Budget) -> Finding:
-        raise AssertionError("its only piece is the finding")
+        raise AssertionError("the only piece returns the finding")
 
     return Plan(kind, (Piece(label, lambda before, progress: run(progress)),), conclude)
 
 
 def settled(kind: str, finding: Finding) -> Plan:
-    """Return the plan of a kind that has nothing to try."""
+    """Return the plan of a kind that has nothing to run."""
     return Plan(kind, (), lambda shown, budget: finding)
 
 
 def not_run(kind: str, reason: str, **details: Any) -> Finding:
-    """Return the finding that nothing was compared, with the reason."""
+    """Return the finding of a kind that compared nothing, with the reason."""
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
 
 
@@ -256,7 +256,7 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
 def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
     """Return the placeholder for evidence lost to a crash or timeout.
 
-    Every rule owes float evidence, so its loss is an ERROR; other kinds are owed only where the code permits.
+    Every rule must run on floats, so the loss of float evidence is an ERROR. Other kinds are optional.
     """
     if kind == "float64":
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
@@ -265,6 +265,6 @@ def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
 
 
 def total(planted: Iterable[Sequence[int]]) -> tuple[int, int]:
-    """Return the planted faults given and rejected, summed over pieces."""
+    """Return the numbers of planted faults given and rejected, summed over pieces."""
     pairs = list(planted)
     return sum(given for given, _ in pairs), sum(rejected for _, rejected in pairs)

@@ -1,8 +1,7 @@
-"""How large a problem a rule is quick enough for.
+"""Time budget of a kind of evidence, which skips sizes predicted to take too long.
 
-A rule that loops over single weights in Python would take hours where a vectorised one takes a second.
-Before a larger size is tried, the time that it will take is predicted from the sizes before it; what is too
-slow is left out and named, and the verdict's scope says what was reached.
+A rule that loops over single weights in Python would take hours where a vectorised one takes a second. The time of a
+larger size is predicted from the sizes before it. The verdict's scope names the sizes that were skipped.
 """
 
 from __future__ import annotations
@@ -17,11 +16,16 @@ SECONDS = 45.0
 FORMAL_SECONDS = 150.0
 _UNKNOWN_EXPONENT = 3.0
 _OVERHEAD = 0.05
-"""Seconds that any size may take; growth from less says little."""
+"""Shorter times (seconds) count as this long, since their growth says little."""
 
 
 class Budget:
-    """Seconds for one size of one kind of evidence, with the growth seen so far: time ~ T I^p. clock: tells seconds."""
+    """Time for each size of one kind of evidence, with a prediction time ~ T I^p from the sizes so far.
+
+    Args:
+        seconds: The time for one size.
+        clock: Returns the time in seconds.
+    """
 
     def __init__(self, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds, self.clock = seconds, clock
@@ -30,13 +34,13 @@ class Budget:
         self.left_out: list[Sizes] = []
 
     def record(self, size: Sizes, seconds: float) -> None:
-        """Remember what a size took; where it is tried again, the longer of the two."""
+        """Record the time of a size in seconds. Of several times, the longest counts."""
         seconds = max(seconds, 1e-6)
         self._seen[size] = max(seconds, self._seen.get(size, 0.0))
         self._last, self._spent = seconds, self._spent + seconds
 
     def predicted(self, size: Sizes) -> float:
-        """Seconds that this size will take, from the largest one seen; 0 where nothing has been seen."""
+        """Predict the time of a size in seconds, from the largest size recorded; 0 if there is none."""
         if not self._seen:
             return 0.0
         last, seconds = self._largest()
@@ -46,7 +50,7 @@ class Budget:
         return max(self._seen.items(), key=lambda seen: (seen[0].I, seen[1]))
 
     def _exponent(self) -> float:
-        """p between 1 and 5, from the largest size and one with at most half as many units; closer ones say little."""
+        """Estimate p, between 1 and 5, from the largest size and one with at most half as many units."""
         last, seconds = self._largest()
         for size, before in self._seen.items():
             if 1 < size.I and 2 * size.I <= last.I:
@@ -55,19 +59,19 @@ class Budget:
         return _UNKNOWN_EXPONENT
 
     def affords(self, size: Sizes) -> bool:
-        """Whether this size fits; if not, it is remembered as left out."""
+        """Return True if a size fits the budget. Otherwise record it as left out."""
         if self.predicted(size) <= self.seconds:
             return True
         self.left_out.append(size)
         return False
 
     def affords_next(self, growth: float = 6.0) -> bool:
-        """Whether there is time for one more of `growth` times what the last one took, of all the time there is."""
+        """Return True if the time left is at least `growth` times that of the last size."""
         return self._spent + growth * self._last <= self.seconds
 
     @property
     def remark(self) -> str:
-        """What was left out, for a scope; empty if nothing was."""
+        """The sizes that were left out, as text for a scope; empty if there are none."""
         if not self.left_out:
             return ""
         return f" (too slow here for {'; '.join(map(str, self.left_out))})"

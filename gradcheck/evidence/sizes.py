@@ -1,4 +1,4 @@
-"""Sizes of a kind's problems: which to try, which tell a claim from `Exact`, and how to name them."""
+"""Choice and naming of the sizes of a kind's problems."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..reference.networks.base import Sizes
 from ..rules.adapt import Rule
 
 LONGEST = 1000
-"""The most steps that a problem is given to reach beyond a claim's horizon."""
+"""The most steps of a problem that is made longer to reach beyond a claim's horizon."""
 LARGEST = Sizes(10**6, 10**4, 5, 4)
-"""The largest size that any rule is tried at."""
+"""The largest size of any problem."""
 _SPELLED_OUT = 8
-"""Up to this many sizes are named one by one in a scope."""
+"""A scope names up to this many sizes one by one."""
 
 
 def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
-    """Return at most `most` items: the second and the last, then the first, the last but one, and evenly between.
+    """Return at most `most` items: the second and the last, then the first, the last but one, and some between.
 
     Args:
         items: The items to choose from.
-        most: How many to return at most.
-        turn: How many times as many were taken before, so that each size of a rule gets other settings of it. With
-            turn 0 a single item is the middle one.
+        most: The greatest number of items to return.
+        turn: The number of earlier choices, so that each size of a rule gets other settings. In turn 0 a single item
+            is the middle one.
     """
     if len(items) <= most:
         return items
@@ -39,7 +39,7 @@ def spread(items: list[Any], most: int, turn: int = 0) -> list[Any]:
 
 
 def grown(largest: Sizes, number: int) -> Sizes:
-    """Return the size of this number, from 0 on, beyond the largest: in turn longer, with more units, wider."""
+    """Return a size beyond the largest. With `number`, from 0 on, T and I grow in turn, and D and K vary."""
     T, I = largest.T, largest.I
     for n in range(number + 1):
         if n % 2 == 0:
@@ -52,9 +52,9 @@ def grown(largest: Sizes, number: int) -> Sizes:
 
 
 def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
-    """Return these sizes, and a longer one where a claim given by numbers leaves no lag out at any of them.
+    """Return the sizes, and a longer one if a claim given by numbers leaves no lag out at any of them.
 
-    Truncated(200) is Exact at T <= 200: there a rule that does not truncate would pass for one that does.
+    At T <= 200, Truncated(200) is Exact, and a rule that does not truncate would satisfy it.
     """
     numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
     if not isinstance(claim, LagClaim) or not numbers or any(tells(claim, size.T) for size in sizes):
@@ -71,7 +71,7 @@ def tells(claim: Claim, T: int) -> bool:
 
 
 def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
-    """Return why these sizes do not tell a claim given by numbers from `Exact`; empty where they do."""
+    """Return the reason why a claim given by numbers equals `Exact` at these sizes, or an empty string."""
     if (
         not isinstance(claim, LagClaim)
         or isinstance(claim, Exact)
@@ -80,16 +80,16 @@ def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
         return ""
     if any(tells(claim, size.T) for size in sizes):
         return ""
-    return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, and is no other claim than exact"
+    return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, so it is the claim exact"
 
 
 def describe(settings: Settings) -> str:
-    """Return settings as text, such as tau=3, block=2; empty for none."""
+    """Return settings as text, such as "tau=3, block=2"."""
     return ", ".join(f"{k}={v}" for k, v in settings.items())
 
 
 def place(size: Sizes, settings: Settings) -> str:
-    """Return a size with settings as text, such as T=3, I=2, D=1, K=1, tau=3."""
+    """Return a size with settings as text, such as "T=3, I=2, D=1, K=1, tau=3"."""
     return ", ".join(part for part in (str(size), describe(settings)) if part)
 
 
@@ -99,7 +99,7 @@ def scope(rule: Rule, sizes: Sequence[Sizes]) -> str:
 
 
 def sizes_text(sizes: Sequence[Sizes]) -> str:
-    """Return the sizes as text: each of a few, else how many and how large."""
+    """Return the sizes as text: each one, or their number and extent if there are many."""
     if len(sizes) <= _SPELLED_OUT:
         return "; ".join(map(str, sizes))
     most = ", ".join(f"{letter} up to {max(getattr(size, letter) for size in sizes)}" for letter in "TIDK")

@@ -1,4 +1,4 @@
-"""What a claim says the result should be, on any scalar; and the same with one lag missing, as a planted fault."""
+"""The gradient that a claim promises, on any scalar, and a planted fault: the same without one lag."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from ..rules.call import run
 
 
 class TargetFailed(GradcheckError):
-    """The rule that a claim compares with could not say what the result should be."""
+    """Raised where the target of an `Equals` claim does not run."""
 
 
 def expected(claim: Claim, problem: Problem) -> Gradient:
-    """The gradient that the claim promises for this problem, on the problem's own scalar.
+    """Return the gradient that a claim promises for a problem, on the problem's own scalar.
 
-    Raises `GradcheckError` for claims that promise no particular gradient, and `TargetFailed`.
+    Raises:
+        TargetFailed: The target of an `Equals` claim does not run.
+        GradcheckError: The claim promises no particular gradient.
     """
     if isinstance(claim, Equals):
         target = as_rule(claim.target)
@@ -31,32 +33,39 @@ def expected(claim: Claim, problem: Problem) -> Gradient:
             return run(target, problem).gradient
         except UnsupportedOperation as error:
             raise TargetFailed(
-                f"the target {target.name} of the claim leaves plain NumPy ({error}), so neither its value nor its "
-                "rounding can be known; write the definition in plain NumPy"
+                f"the target {target.name} of the claim leaves plain NumPy ({error}), so its value and rounding are "
+                "unknown; write the definition in plain NumPy"
             ) from error
         except GradcheckError as error:
-            raise TargetFailed(f"the target of the claim cannot be run: {error}") from error
+            raise TargetFailed(f"the target of the claim does not run: {error}") from error
     if isinstance(claim, LagClaim):
         return lags.gradient(problem, None if isinstance(claim, Exact) else claim.keeps)
-    raise GradcheckError(f"the claim {claim} does not say what the result should be")
+    raise GradcheckError(f"the claim {claim} promises no particular result")
 
 
 def longest_kept(claim: Claim, T: int) -> int:
-    """The longest lag of the last loss that the claim keeps."""
+    """Return the longest lag of the last loss that the claim keeps."""
     if not isinstance(claim, LagClaim):
         return 0
     return max((k for k in range(T) if claim.keeps(T, k, T)), default=0)
 
 
 def planted(claim: Claim, problem: Problem, promised: Gradient, lag: int | None = None) -> Gradient:
-    """`promised` without one lag of the last loss, the longest that it keeps if left out: wrong by exactly one path."""
+    """Return the promised gradient without one lag of the last loss.
+
+    Args:
+        claim: The claim.
+        problem: The problem.
+        promised: The gradient that the claim promises for it.
+        lag: The lag to leave out; the longest that the claim keeps if None.
+    """
     gone = longest_kept(claim, problem.T) if lag is None else lag
     missing = lags.gradient(problem, lambda t, k, T: t == T and k == gone)
     return {name: as_array(promised[name] - missing[name], promised[name]) for name in promised}
 
 
 def entries(gradient: Gradient) -> list[tuple[str, tuple[int, ...], Any]]:
-    """(parameter, index, element) for every entry, in order."""
+    """List the entries of a gradient in order, each as (parameter, index, element)."""
     return [
         (name, index, value)
         for name, array in gradient.items()

@@ -165,7 +165,7 @@ def test_a_truncation_beyond_every_size_holds() -> None:
 def test_a_horizon_that_cannot_be_reached_shows_nothing() -> None:
     case = Case(as_rule(bptt), Truncated(5000), Network())
     found = modular.Modular(sizes=modular.SIZES[:1]).gather(case)
-    assert found.evidence.status is Status.NOT_RUN and "is no other claim than exact" in found.evidence.statement
+    assert found.evidence.status is Status.NOT_RUN and "so it is the claim exact" in found.evidence.statement
 
 
 def test_which_claims_say_something_else_than_exact() -> None:

@@ -1,1 +1,1 @@
-"""Evidence on floats: what users run, judged within derived allowances."""
+"""Evidence on floats, judged within derived rounding allowances."""

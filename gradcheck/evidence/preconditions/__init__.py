@@ -1,1 +1,1 @@
-"""What must hold before a claim is judged: purity, live problems, oracles that agree."""
+"""Preconditions of judging a claim: purity, live problems, oracles that agree."""
