@@ -1,10 +1,9 @@
-"""Rounded constants: an explanation for a rule that differs from the claim in exact arithmetic alone.
+"""Rounded constants: an explanation for a rule that differs from the claim in exact arithmetic only.
 
-A constant such as 0.1, or a 1/T computed on floats, is rounded before any scalar sees it. A right rule that uses one
-differs from the claim on balls, residues and polynomials by what that rounding is worth, and by no more. So the rule is
-run once more on balls, with each float of a long mantissa that its code brings in standing for every number that could
-have been rounded to it. Where the true value's ball is met then, rounding explains the difference; where it is not,
-nothing that the rule rounds can.
+A constant such as 0.1, or a 1/T computed on floats, is rounded before any scalar meets it. A right rule that uses one
+differs from the claim on balls, residues and polynomials by the effect of that rounding, and by no more. So the rule
+runs once more on balls. Each float with a long mantissa in its code then stands for every number that rounds to it. If
+the result overlaps the true value's ball, rounding explains the difference. Otherwise, no rounding in the rule does.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from .enclosure import Comparison
 KIND = "constants"
 BITS = 320
 _SHORT = 24
-"""Floats of at most so many bits are meant: 0.5, 2, 0.25. Longer ones were rounded, or computed from such."""
+"""Floats of at most this many bits are exact: 0.5, 2, 0.25. Longer ones were rounded, or computed from such."""
 _ROUNDINGS = 16
-"""How many roundings a constant may have behind it: a few operations on floats, or one function."""
+"""Roundings in a constant that are allowed for: a few operations on floats, or one function."""
 
 
 class RoundedConstants(BallField):
-    """Balls on which a long float stands for all that could have been rounded to it, while `widening`.
+    """Balls on which, while `widening`, a long float stands for all numbers that round to it.
 
     Attributes:
         widening: True while such floats become wider balls.
-        met: True once there was one.
+        met: True once a float became one.
     """
 
     def __init__(self, bits: int) -> None:
@@ -57,7 +56,11 @@ class RoundedConstants(BallField):
 
 @dataclass(frozen=True)
 class Constants(Kind):
-    """The witness once more, on balls: HOLDS where the rounding of the rule's own constants explains it."""
+    """The witness on balls again: HOLDS if rounding of the rule's own constants explains the difference.
+
+    Attributes:
+        witness: The failure to explain.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.NONE
@@ -76,7 +79,7 @@ class Constants(Kind):
 
 
 def explain(case: Case, witness: Witness) -> bool:
-    """Return True if the rule has rounded constants and meets the claim at the witness once they are not exact."""
+    """Return True if the rule has rounded constants, and agrees with the claim at the witness once these are balls."""
     problem = witness.problem
     if problem is None:
         problem = lively_problem(witness.network, witness.sizes, case.seed, weighted=case.weighted)
@@ -90,4 +93,4 @@ def explain(case: Case, witness: Witness) -> bool:
             field.widening = False
             return field.met and Comparison(field, promised, result).apart is None
     except GradcheckError:
-        return False  # it does not run on balls, so nothing can be said for it
+        return False  # it does not run on balls, so this explains nothing

@@ -1,7 +1,7 @@
-"""Enclosure evidence: the rule run on balls against a ball that contains the true value, at realistic sizes.
+"""Enclosure evidence: the rule's result on balls, compared with balls that contain the true value.
 
-The rule's own ball contains what its code computes in exact arithmetic. Two narrow balls that overlap
-certify equality to within their width, entry by entry; two that do not overlap certify a difference.
+The rule's own ball contains its result in exact arithmetic. Two narrow balls that overlap certify equality to within
+their width, entry by entry. Two disjoint balls certify a difference.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ KIND = "enclosure"
 SIZES = (Sizes(50, 12, 2, 2), Sizes(12, 33, 3, 2))
 """A long sequence, and more units than a block of 32; both at once are 59 million products of balls for RTRL."""
 _LARGE = 500
-"""Above this T I, one setting is judged."""
+"""Above this T I, only one setting of the rule is judged."""
 SMALL_SIZES = (Sizes(9, 5, 2, 2), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1))
 
 
 class Comparison:
-    """Two gradients over balls.
+    """Comparison of two gradients over balls.
 
-    apart: the first entry whose balls are disjoint. bits: the narrowest relative agreement shown, in bits.
-    precision: at which working precision.
+    Attributes:
+        apart: The first entry with disjoint balls, as (entry, promised ball, ball of the result), or None.
+        bits: The relative agreement, in bits, of the entry with the widest balls.
+        precision: The working precision in bits.
     """
 
     def __init__(self, field: BallField, promised: Any, result: Any) -> None:
@@ -65,7 +67,23 @@ def compare(
     last_bits: int = LAST_BITS,
     wanted: float = RELATIVE_BITS,
 ) -> tuple[Comparison, Any, Any, BallField, Problem]:
-    """Compare rule and claim on balls, doubling the precision until `wanted` bits are shown or the balls part."""
+    """Compare a rule and a claim on balls, and double the precision until the comparison decides.
+
+    Args:
+        rule: The rule.
+        claim: The claim, bound to the settings.
+        problem: The float problem.
+        settings: The rule's keyword arguments.
+        first_bits: The first working precision.
+        last_bits: The last working precision.
+        wanted: Relative agreement in bits that decides for equality. Disjoint balls decide against it.
+
+    Returns:
+        The last comparison, the promised gradient, the result, the field, and the problem on it.
+
+    Raises:
+        UnsupportedOperation, RuleFailed, WrongResult: As for `gradcheck.rules.call.run`.
+    """
     bits = first_bits
     while True:
         field = BallField(bits)
@@ -81,7 +99,14 @@ def compare(
 
 @dataclass(frozen=True)
 class Enclosure(Kind):
-    """One lively problem of each size that the budget affords, at a spread of the rule's settings."""
+    """One lively problem of each size that the budget affords, at a spread of the rule's settings.
+
+    Attributes:
+        sizes: The sizes, which may grow to reach beyond the claim's horizon.
+        most_settings: The most settings of the rule at one size.
+        first_bits, last_bits: The range of working precisions.
+        budget: Time for each size; the default one if None.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.CERTIFIED
@@ -129,7 +154,7 @@ def _compare_size(
 
 
 def _compare_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
-    """Agreement in bits, at which precision, and whether the planted fault was rejected."""
+    """Return agreement and precision in bits, and if the planted fault was rejected; or a refutation."""
     claim = case.claim.bind(settings)
     comparison, promised, _, field, lifted = compare(
         case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits

@@ -1,9 +1,8 @@
 """Formal evidence: the rule's result and SymPy's gradient as polynomials, equal or not.
 
-Equality holds for every value of parameters, inputs, targets, initial state (and loss weights, if the
-rule reads them). The widest family of networks for which it holds is looked for first: f, g and L all
-undefined; then f undefined with the network's own output and loss; then the network as it is, whose
-activation keeps its own law (tanh' = 1 - tanh^2).
+Equality holds for every value of parameters, inputs, targets, initial state (and loss weights, if the rule reads
+them). The widest family of networks is tried first: f, g and L all undefined; then f undefined with the network's own
+output and loss; then the network itself, whose activation keeps its own law (tanh' = 1 - tanh^2).
 """
 
 from __future__ import annotations
@@ -48,19 +47,19 @@ from ..target import TargetFailed, expected, longest_kept
 KIND = "formal"
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
-"""(I, D, K) of every proof."""
+"""The shapes (I, D, K) of every proof."""
 FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
-"""Those of longer ones."""
+"""The shapes (I, D, K) of proofs beyond `LARGEST_T`."""
 
 
 _REFERENCES: dict[tuple[Hashable, Sizes, bool], tuple[FormalReference, int]] = {}
 
 
 def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
-    """SymPy's side of the proofs at these sizes, made once per process.
+    """Return SymPy's side of the proofs at these sizes, derived once per process.
 
-    A rule that evaluates f where the network does not leaves generators of its own behind; such a ring is
-    made anew, so that no rule is judged in one that another has used up.
+    A rule that evaluates f where the network does not leaves generators of its own in the ring. Such a ring is not
+    used again, so that a rule does not use up the generators of the next one.
     """
     key = (state_of(network), sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
@@ -94,10 +93,14 @@ def families(network: RecurrentNetwork) -> list[tuple[str, RecurrentNetwork]]:
 
 @dataclass(frozen=True)
 class Formal(Kind):
-    """A proof at every T up to `largest_T` and every (I, D, K) of `shapes`, for every setting of the rule.
+    """A proof at every T up to `largest_T` and every shape, for every setting of the rule.
 
-    Where the budget does not afford them all, which a network of many operations may cause, the scope says how far the
-    proof went.
+    If the budget does not afford them all, as for a network of many operations, the scope names the sizes reached.
+
+    Attributes:
+        largest_T: The longest sequence.
+        shapes: The shapes (I, D, K).
+        budget: Time for all sizes together; the default one if None.
     """
 
     kind: ClassVar[str] = KIND
@@ -119,7 +122,7 @@ class Formal(Kind):
             return Piece(str(size), lambda before, progress: _compare(case, size, most, before, progress), size)
 
         def further(number: int) -> Piece:
-            """Return longer sequences, of ever fewer shapes."""
+            """Return a piece with a longer sequence; longer ones have fewer shapes."""
             T, left = largest_T + 1, number
             while left >= (several := max(1, 4 - (T - largest_T) // 2)):
                 T, left = T + 1, left - several
@@ -131,19 +134,19 @@ class Formal(Kind):
 
 
 def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Progress) -> Shown | Finding:
-    """Find the widest family of networks for which the rule is right at this size, and at those before it."""
-    said = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
+    """Find the widest family of networks for which the rule is right at this size and at those before it."""
+    smaller = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
-    # One ring for every T, unless time may end before the largest.
+    # One ring serves every T, unless the budget may end before the largest.
     shared = ask(case.network, Capabilities.undefined) is not None
     largest = Sizes(largest_T if shared else size.T, size.I, size.D, size.K)
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
         tally = _Tally()
-        progress(f"{size}{said}")  # deriving may take a while
+        progress(f"{size}{smaller}")  # deriving may take a while
         try:
             ref = reference(network, largest, case.weighted)
-            seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + said))
+            seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + smaller))
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error)
         except (RuleFailed, WrongResult) as error:
@@ -156,7 +159,7 @@ def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], p
             planted = [tally.planted, tally.rejected]
             shown = {"size": dataclasses.astuple(size), "family": number}
             return {**shown, "identities": tally.identities, "planted": planted}
-    assert seen is not None  # what a wider family than the rule was promised says against it is nothing
+    assert seen is not None  # only the network itself may refute the rule: the claim promises no wider family
     return seen
 
 
@@ -197,7 +200,7 @@ def _conclude(
 
 @dataclass
 class _Tally:
-    """Entries shown equal; planted faults given and rejected."""
+    """Numbers of entries that are equal, and of planted faults given and rejected."""
 
     identities: int = 0
     planted: int = 0
@@ -205,7 +208,7 @@ class _Tally:
 
 
 def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Progress) -> Finding | None:
-    """Compare at this T for every setting; a finding where the polynomials differ."""
+    """Compare at this T for every setting. Return a finding if the polynomials differ, else None."""
     problem, known = ref.problem(T), ref.field.used
     for settings in case.rule.settings(T):
         progress(place(problem.sizes, settings))
@@ -258,10 +261,10 @@ def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
 
 
 def _first_difference(ref: FormalReference, promised: dict[str, Any], result: dict[str, Any]) -> tuple[str, Any] | None:
-    """The first entry that is not the polynomial that was promised, and what it is off by."""
+    """Return the first entry that is not the promised polynomial, with the difference; None if there is none."""
     for name, array in promised.items():
-        wanted, came = array.reshape(-1).tolist(), result[name].reshape(-1).tolist()
-        for at, (want, got) in enumerate(zip(wanted, came, strict=True)):
+        promises, results = array.reshape(-1).tolist(), result[name].reshape(-1).tolist()
+        for at, (want, got) in enumerate(zip(promises, results, strict=True)):
             if want != got:
                 return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
     return None

@@ -1,4 +1,7 @@
-"""The precision ladder: at 50, 100 and 200 digits a correct rule's error falls with the precision, a bug does not."""
+"""Precision ladder: the rule's error at 50, 100 and 200 digits.
+
+The error of a correct rule falls with the precision. The effect of a bug does not.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ DIGITS = (50, 100, 200)
 
 
 def _beyond(result: Any, truth: Any, allowed: Any) -> tuple[float, str]:
-    """(least digits of agreement, first entry off by more than its allowance or "")."""
+    """Return the least digits of agreement, and the first entry beyond its allowance or an empty string."""
     digits, worst = float("inf"), ""
     for (name, index, a), (_, _, b) in zip(entries(result), entries(truth), strict=True):
         gap, size = abs(a.value - b.value), abs(b.value)
@@ -41,7 +44,12 @@ def _beyond(result: Any, truth: Any, allowed: Any) -> tuple[float, str]:
 
 @dataclass(frozen=True)
 class Ladder(Kind):
-    """One problem at each of several precisions, compared with the claim's own value at 30 digits more."""
+    """One problem at several precisions, compared with the promised value at 30 digits more.
+
+    Attributes:
+        size: The problem's size.
+        digits: The precisions in decimal digits.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED

@@ -1,27 +1,27 @@
 """Modular evidence: rule and reference at random points of a finite field, equal or not, at realistic sizes.
 
-What is decided is the identity of two polynomials, in the problem's entries and in one variable for each
-value of an activation. How likely a wrong rule is to pass at one point (Schwartz 1980, Zippel 1979) is
-bounded from the degrees that the arrays carry:
+A point tests the identity of two polynomials, in the problem's entries and in one variable for each value of an
+activation. The degrees that the arrays carry bound the probability that a wrong rule passes at one point (Schwartz
+1980, Zippel 1979):
 
-* Drawn activations stand for free variables as long as no two formally different arguments fall on the same residue, or
-  on opposite ones, and none on 0, because the drawn tanh and logistic function keep their laws at -v and at 0. The m
-  arguments of the forward pass and its outputs are checked for the first, and drawn again where it happened. That some
-  pair of them meets has a probability of at most m^2 d/p, with d a bound on the degree of any difference of two
-  arguments; bounds that hold without this condition are divided by 1 - m^2 d/p, or 1/2.
-* A rule's formal arguments do not depend on the point, since a decision on a residue raises. A rule that evaluates an
-  activation at some formally different argument passes for one that does not only if the first such argument falls on
-  one of the m residues, their negatives, or 0: at most (2m + 1) d/p.
-* A rule that evaluates them at the forward pass's arguments only, and whose result differs as a polynomial,
-  passes if that polynomial of degree d' vanishes: at most d'/p. A rule is of this kind or of the one before: the larger
-  of the two counts.
-* If the rule evaluates at other residues too, any pair among all n evaluations may have met: n^2 d/p + d'/p. A
-  difference then shows nothing, because the drawn functions lack laws that the real ones have, such as
-  exp(a + b) = exp(a) exp(b); equality does.
-* relu's derivative is drawn as a bit per argument, and what was said holds for the patterns of bits that were drawn.
+* Drawn activations stand for free variables if no two formally different arguments are the same residue or opposite
+  ones, and none is 0, because the drawn tanh and logistic function keep their laws at -v and at 0. The m arguments of
+  the forward pass and its outputs are checked for coincidences, and drawn again if there is one. The probability that
+  some pair coincides is at most m^2 d/p, where d bounds the degree of any difference of two arguments. Bounds that hold
+  without this condition are divided by 1 - m^2 d/p, or 1/2.
+* A rule's formal arguments do not depend on the point, since a decision on a residue raises an error. A rule that
+  evaluates an activation at a formally different argument is taken for one that does not only if the first such
+  argument is one of the m residues, a negative of one, or 0: at most (2m + 1) d/p.
+* A rule that evaluates activations only at the arguments of the forward pass, and whose result differs as a polynomial
+  of degree d', passes if that polynomial vanishes: at most d'/p. A rule is of this kind or of the one before, so the
+  larger bound counts.
+* If the rule evaluates at other residues too, any pair among all n evaluations may coincide: n^2 d/p + d'/p. A
+  difference then shows nothing, because the drawn functions lack laws of the real ones, such as
+  exp(a + b) = exp(a) exp(b). Equality does.
+* The derivative of relu is drawn as a bit per argument. The bounds hold for the patterns of bits that were drawn.
 
-Points are repeated, over several primes, until the product is below 2^-60. A mismatch is repeated on object
-scalars modulo 2^61 - 1 before anything is concluded, since a rule may take single elements out of an array.
+Points are repeated, over several primes, until the product of the bounds is below 2^-60. A mismatch is repeated on
+object scalars modulo 2^61 - 1 before it counts, since a rule may take single elements out of an array.
 """
 
 from __future__ import annotations
@@ -71,19 +71,22 @@ WANTED_BITS = 60
 MOST_POINTS = 64
 _REDRAWS = 20
 _SMALL, _ALL = 64, 24
-"""Up to this T I as many of a rule's settings are judged, unless one is all that is asked for."""
+"""Up to the first T I, up to the second number of settings are judged, unless `most_settings` is 1."""
 
 
 class Refused(GradcheckError):
-    """No bound on the failure probability could be given."""
+    """Raised where there is no bound on the failure probability."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One random point.
+    """Result at one random point.
 
-    difference: the first entry that differs. failure_bits: -log2 of the chance that a wrong rule passes there.
-    foreign: whether the rule evaluated an activation where the network does not.
+    Attributes:
+        difference: The first entry that differs, or None.
+        failure_bits: -log2 of the probability that a wrong rule passes.
+        planted_rejected: True if the planted fault was rejected, None if none was planted.
+        foreign: True if the rule evaluated an activation at other arguments than the network.
     """
 
     difference: str | None
@@ -93,7 +96,12 @@ class Point:
 
 
 class _Tally:
-    """What the points of one size have shown; `least` is -log2 of the weakest failure probability of any setting."""
+    """Counts over the points of one size.
+
+    Attributes:
+        points, planted, rejected: The numbers of points, and of planted faults given and rejected.
+        least: -log2 of the largest failure probability of any setting.
+    """
 
     def __init__(self) -> None:
         self.points = self.planted = self.rejected = 0
@@ -113,7 +121,12 @@ class _Tally:
 class Modular(Kind):
     """Random points at each size that the budget affords, at a spread of the rule's settings.
 
-    Points are added at each size until a wrong rule passes with less than 2^-60.
+    Points are added until the probability that a wrong rule passes is below 2^-60.
+
+    Attributes:
+        sizes: The sizes, which may grow to reach beyond the claim's horizon.
+        most_settings: The most settings of the rule at one size.
+        budget: Time for each size; the default one if None.
     """
 
     kind: ClassVar[str] = KIND
@@ -137,7 +150,7 @@ class Modular(Kind):
             )
 
         def further(number: int) -> Piece:
-            """Return a larger size, then all sizes again at other points, modulo other primes, and so on."""
+            """Return a piece: a larger size in turn with all sizes again, at other points and modulo other primes."""
             again, turn = divmod(number, len(sizes) + 1)
             if turn == 0:
                 return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
@@ -151,7 +164,17 @@ class Modular(Kind):
 def _compare_size(
     case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, progress: Progress
 ) -> Shown | Finding:
-    """Compare at one size. again: how often it was tried before. first: True if no size was tried before."""
+    """Compare at one size.
+
+    Args:
+        case: The rule and its claim.
+        size: The size.
+        turn: Its number, for the choice of settings.
+        most: The most settings.
+        again: The number of earlier comparisons at this size.
+        first: True if no size was compared before.
+        progress: Called with a line of text at each step.
+    """
     casts = _casts(case) if first else None
     if casts is not None:
         return casts
@@ -193,10 +216,13 @@ def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
 
 
 def _casts(case: Case) -> Finding | None:
-    """Return why residues cannot judge the rule, or None. Raises `TargetFailed` where they cannot judge by its target.
+    """Return the finding that residues cannot judge the rule, or None.
 
-    NumPy lets a rule copy residues into floats unseen (`np.asarray(x, dtype=float)`), where they lose their
-    degree. Single scalars refuse that, so the rule, and the rule that it is compared with, must run on those first.
+    NumPy lets a rule copy residues into floats unnoticed (`np.asarray(x, dtype=float)`), where they lose their degree.
+    Single scalars refuse that, so the rule and its target must run on those first.
+
+    Raises:
+        TargetFailed: The target of the claim does not run on single scalars.
     """
     size = Sizes(3, 2, 2, 2)
     field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
@@ -214,9 +240,18 @@ def _casts(case: Case) -> Finding | None:
 def _compare_settings(
     case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Progress, first: int
 ) -> Finding | None:
-    """Add points until a wrong rule passes with less than 2^-60; a finding where the results differ.
+    """Add points until the probability that a wrong rule passes is below 2^-60.
 
-    first: the number of the first point; those of other numbers are others.
+    Args:
+        case: The rule and its claim.
+        size: The size of the problems.
+        settings: The rule's keyword arguments.
+        tally: Counts the points.
+        progress: Called with a line of text at each point.
+        first: The number of the first point. Points of different numbers are independent.
+
+    Returns:
+        A finding if the results differ, or the rule evaluates functions at other arguments; else None.
     """
     claim, bits, draw = case.claim.bind(settings), 0.0, first
     while bits < WANTED_BITS:
@@ -260,7 +295,7 @@ def _compare_point(case: Case, claim: Claim, size: Sizes, settings: Settings, dr
     for name, array in result.items():
         if not isinstance(array, ResidueArray):
             if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
-                raise UnsupportedOperation("a float result", field.name, f"{name} came back as floats")
+                raise UnsupportedOperation("a float result", field.name, f"the result holds floats for {name}")
             result[name] = field.lift(array)
     numerator, denominator = max(numerator, field.functions.numerator), max(denominator, field.functions.denominator)
     m, degree = max(1, sum(evaluated.values())), max(1, numerator + denominator)
@@ -303,7 +338,7 @@ def _object_problem(problem: Problem, field: ModularField, rng: np.random.Genera
 
 
 def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str) -> Finding:
-    """The same comparison on scalars that survive being taken out of their array."""
+    """Repeat a comparison on scalars that a rule can take out of their array."""
     rng = np.random.default_rng([case.seed, size.T, size.I, 99])
     field = ModularField(seed=case.seed)
     shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)

@@ -1,4 +1,4 @@
-"""What a rule costs: operations and numbers kept, counted at small sizes, as polynomials in them."""
+"""Costs of a rule, operations and numbers kept, counted at small sizes and fitted by polynomials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The costs of a rule: operations for a whole sequence, and numbers kept at once beside those of the problem."""
+"""Costs of a rule: operations for a whole sequence, and numbers kept at once beside those of the problem."""
 
 from __future__ import annotations
 
@@ -23,17 +23,25 @@ from .growth import outgrowing, within
 from .polynomial import Monomial, Polynomial, interpolate, rank
 
 Ray: TypeAlias = frozenset[str]
-"""Variables that grow together, the others as they are."""
+"""Variables that grow together while the others stay fixed."""
 
 TIME, STORAGE = "time", "storage"
 LONG = 200
-"""Steps of the sequence on which growth in T is looked at once more, at small sizes."""
+"""Steps of the long sequence on which growth in T is checked again, with the other sizes small."""
 
 
 def count(rule: Rule, network: RecurrentNetwork, at: Values, seed: int = 0) -> Tally:
-    """What the rule does on one problem; at: T, I, D, K and the rule's settings.
+    """Count the operations and numbers of a rule on one problem.
 
-    Raises `UnsupportedOperation` where its code does not run on counted numbers, and what `results.run` raises.
+    Args:
+        rule: The rule.
+        network: The problem's network.
+        at: Values of T, I, D, K and the rule's settings.
+        seed: Seed of the problem.
+
+    Raises:
+        UnsupportedOperation: The rule's code does not run on counted numbers.
+        RuleFailed, WrongResult: As for `gradcheck.rules.call.run`.
     """
     field = CountedField()
     sizes = Sizes(*(at[letter] for letter in SIZES))
@@ -45,10 +53,14 @@ def count(rule: Rule, network: RecurrentNetwork, at: Values, seed: int = 0) -> T
 
 @dataclass(frozen=True)
 class Growth:
-    """One count. fitted: as a polynomial, where it is one; in a region that leaves sizes out, rays tell of those.
+    """Growth of one cost with the sizes and settings.
 
-    rays: for variables that grow together from small sizes, the degree of the count in them; None where none was seen.
-    steady: whether the count goes on in T, up to `LONG` steps, as it began; not where a window of steps fills up.
+    Attributes:
+        fitted: The count as a polynomial, or None if it is none.
+        rays: The degree of the count along each ray from small sizes, or None if it has none. They cover sizes outside
+            the region of the polynomial.
+        steady: True if the count at `LONG` steps is the one predicted from short sequences. A window of steps that
+            fills up makes it False.
     """
 
     fitted: Fitted | None
@@ -56,7 +68,7 @@ class Growth:
     steady: bool
 
     def outgrows(self, bound: Polynomial) -> Monomial | Ray | None:
-        """What shows that the count is not O(bound): a term of the polynomial, or a ray; None where nothing does."""
+        """Return a term of the polynomial, or a ray, for which the count is not O(bound); None if there is none."""
         if self.fitted:
             term = outgrowing(self.fitted.in_free, bound.substitute(self.fitted.region.forward))
             if term is not None:
@@ -68,14 +80,14 @@ class Growth:
 
     @property
     def text(self) -> str:
-        """The count, and where it was found to be that: 2 I^2 + I D for T >= 3 and I, D, K >= 2."""
+        """The count with its region, such as "2 I^2 + I D for T >= 3 and I, D, K >= 2"."""
         if self.fitted is None:
             return f"no polynomial of degrees up to {HIGHEST} at the sizes where it was counted"
         return f"{self.fitted.polynomial} for {self.fitted.region.text}"
 
     @property
     def details(self) -> dict[str, Any]:
-        """For the report."""
+        """The polynomial and its region as data for the report."""
         if self.fitted is None:
             return {}
         return {
@@ -87,7 +99,7 @@ class Growth:
         }
 
     def named(self, outgrown: Monomial | Ray) -> str:
-        """What `outgrows` came upon."""
+        """Return a term or a ray that `outgrows` returned as text."""
         if isinstance(outgrown, frozenset):
             together = " = ".join(name for name in SIZES if name in outgrown)
             degree = self.rays[outgrown]
@@ -98,12 +110,12 @@ class Growth:
         return f"the term {next(t for t in made if outgrown in t.substitute(self.fitted.region.forward).terms)}"
 
     def reaches(self, bound: Monomial) -> bool:
-        """Whether the count grows at least as fast as the bound, as all free variables grow: it is Omega(bound)."""
+        """Return True if the count is Omega(bound): it grows at least as fast as all free variables grow."""
         if self.fitted is None:
             return False
-        asked = Polynomial({bound: Fraction(1)}).substitute(self.fitted.region.forward)
+        wanted = Polynomial({bound: Fraction(1)}).substitute(self.fitted.region.forward)
         terms = tuple(self.fitted.in_free.terms)
-        return all(within(term, terms) for term in asked.terms)
+        return all(within(term, terms) for term in wanted.terms)
 
 
 def _degree_along(bound: Polynomial, ray: Ray) -> int:
@@ -115,7 +127,12 @@ Counts: TypeAlias = Mapping[tuple[tuple[str, int], ...], Mapping[str, int]]
 
 
 class Costs:
-    """Counts of one rule on one network, each size once; time and storage are worked out when they are asked for."""
+    """Counts of one rule on one network, each size once.
+
+    Attributes:
+        settings: Names of the rule's settings.
+        time, storage: The growth of each cost, derived on first use.
+    """
 
     def __init__(self, rule: Rule, network: RecurrentNetwork, seed: int = 0) -> None:
         self.rule, self.network, self.seed = rule, network, seed
@@ -123,7 +140,7 @@ class Costs:
         self.settings = tuple(sorted({name for given in rule.settings(4) for name in given}))
 
     def at(self, values: Values) -> Mapping[str, int]:
-        """Time and storage at these values of T, I, D, K and the settings."""
+        """Return time and storage at these values of T, I, D, K and the settings."""
         key = tuple(sorted(values.items()))
         if key not in self._known:
             seen = count(self.rule, self.network, values, self.seed)
@@ -132,16 +149,16 @@ class Costs:
 
     @property
     def counted(self) -> int:
-        """At how many sizes and settings it was counted."""
+        """The number of sizes and settings that were counted."""
         return len(self._known)
 
     @property
     def counts(self) -> Counts:
-        """What was counted by now."""
+        """All counts so far."""
         return dict(self._known)
 
     def remember(self, counts: Counts) -> None:
-        """Take what `counts` of the same rule and network had in another process."""
+        """Add the counts of the same rule and network from another process."""
         self._known.update(counts)
 
     @cached_property
@@ -154,7 +171,7 @@ class Costs:
 
     @cached_property
     def weights(self) -> Polynomial:
-        """How many parameters the network has."""
+        """The number of the network's parameters."""
 
         def measure(at: Values) -> Mapping[str, int]:
             sizes = Sizes(*(at[letter] for letter in SIZES))
@@ -165,7 +182,7 @@ class Costs:
 
     @property
     def local_in_time(self) -> bool | None:
-        """Whether neither the work of a step nor the storage grows with T; None where a count is no polynomial."""
+        """True if neither the work of a step nor the storage grows with T; None if a count is no polynomial."""
         if self.time.fitted is None or self.storage.fitted is None:
             return None
         rays = (self.time.rays.get(frozenset("T")) or 0) <= 1 and not self.storage.rays.get(frozenset("T"))
@@ -174,7 +191,7 @@ class Costs:
 
     @property
     def local_in_space(self) -> bool | None:
-        """Whether the work per step and weight is bounded, however many weights there are, at fixed settings."""
+        """True if the work per step and weight is bounded for any number of weights, at fixed settings."""
         if self.time.fitted is None:
             return None
         bound = self.weights * Polynomial.variable("T")
@@ -199,18 +216,18 @@ class Costs:
         return {**dict.fromkeys(SIZES, 2), **dict.fromkeys(self.settings, 1)}
 
     def _steady(self, kind: str) -> bool:
-        """Whether the count of `LONG` steps is what the polynomial through those of a few foretells."""
+        """Return True if the polynomial through the counts of a few steps predicts that of `LONG` steps."""
         at = range(4, 4 + HIGHEST + 4)
         line = [self.at({**self._small, "T": T})[kind] for T in at]
         degree = vanishing(line, tail=3)
         if degree is None:
             return False
         last = slice(-degree - 1, None)
-        foretold = interpolate(["T"], [at[last]], np.array(line[last], dtype=object))
-        return foretold({"T": LONG}) == self.at({**self._small, "T": LONG})[kind]
+        predicted = interpolate(["T"], [at[last]], np.array(line[last], dtype=object))
+        return predicted({"T": LONG}) == self.at({**self._small, "T": LONG})[kind]
 
     def _degree(self, kind: str, ray: Ray) -> int | None:
-        """The degree along a ray from small sizes, where the last differences vanish."""
+        """Return the degree along a ray from small sizes, or None if no differences vanish."""
         line: list[int] = []
         for n in range(HIGHEST + 4):
             line.append(self.at({**self._small, **dict.fromkeys(ray, 3 + n)})[kind])
@@ -222,7 +239,7 @@ class Costs:
 
 @cache
 def costs_of(target: Any) -> Costs:
-    """The costs of a shipped rule on its first network, made once per process."""
+    """Return the costs of a shipped rule on its first network, counted once per process."""
     rule = as_rule(target)
     return Costs(rule, rule.declaration.networks[0])
 

@@ -1,8 +1,8 @@
-"""Counts at small sizes, and the polynomials that they are.
+"""Polynomials fitted to counts at small sizes.
 
-A `Region` says which sizes and settings: all of them, settings below T, or T a multiple of a setting, where the last
-block is as long as the others. In a region the counts are interpolated on a grid as high as their differences
-demand, and the polynomial must foretell the counts at sizes that were held out, larger ones among them.
+A `Region` is a set of sizes and settings: all of them, settings below T, or T a multiple of a setting, so that the last
+block is as long as the others. In a region the counts are interpolated on a grid whose degrees follow from their
+differences. The polynomial must predict the counts at sizes that were held out, some of them larger.
 """
 
 from __future__ import annotations
@@ -20,23 +20,26 @@ from ....reference.typing import Array
 from .polynomial import Polynomial, interpolate
 
 Values: TypeAlias = Mapping[str, int]
-"""Variable to value: T, I, D, K and the settings."""
+"""Values of T, I, D, K and the settings, by name."""
 Measure: TypeAlias = Callable[[Values], Mapping[str, int]]
-"""Counts by name at such a point. Raises what the rule does."""
+"""Function that returns the counts at such values, by name. It raises the errors of the rule."""
 
 HIGHEST = 5
-"""The highest degree that is looked for in one variable."""
+"""The highest degree in one variable."""
 FURTHER = 10
-"""How much larger than that each variable is held out once, alone."""
+"""Each variable is held out once, alone, at a value this much larger."""
 SIZES = ("T", "I", "D", "K")
 
 
 @dataclass(frozen=True)
 class Region:
-    """Points of a fit.
+    """Sizes and settings of a fit.
 
-    free: variables that may be any whole numbers >= 1, and where the fit begins. forward: T, I, D, K and the settings
-    in terms of them; back: them in terms of those.
+    Attributes:
+        text: A description for reports.
+        free: Variables that may be any whole numbers >= 1, with the values at which the fit begins.
+        forward: T, I, D, K and the settings as polynomials in the free variables.
+        back: The free variables in terms of T, I, D, K and the settings.
     """
 
     text: str
@@ -46,7 +49,7 @@ class Region:
 
     @property
     def apart(self) -> bool:
-        """Whether it leaves out sizes in which some others are larger."""
+        """True if the region holds only sizes with I > D + K."""
         return "i" in self.free
 
     def point(self, free: Values) -> dict[str, int]:
@@ -61,7 +64,7 @@ def _itself(*names: str) -> dict[str, Polynomial]:
 
 
 def regions(settings: Sequence[str]) -> Iterator[Region]:
-    """From all sizes to those where T is a multiple of the settings, and these of each other."""
+    """Yield regions from all sizes to those in which T is a multiple of the settings, and these of each other."""
     plain, apart = _itself("I", "D", "K"), _apart()
     if not settings:
         every = _itself(*SIZES)
@@ -75,7 +78,7 @@ def regions(settings: Sequence[str]) -> Iterator[Region]:
 
 
 _MANY = 4
-"""How many times as large as I the length is at least where a maximum of several counts must have settled."""
+"""In regions for the maximum of several counts, T is larger than I by this factor, so that one of them is largest."""
 _APART = f"T > {_MANY} I, I > D + K"
 _BACK = {"i": Polynomial.variable("I") - Polynomial.variable("D") - Polynomial.variable("K")}
 
@@ -90,7 +93,7 @@ def _first(sizes: Mapping[str, Polynomial]) -> dict[str, int]:
 
 
 def _below(text: str, settings: Sequence[str], sizes: Mapping[str, Polynomial]) -> Region:
-    """T is longer than the settings together, and than I where I is longer than D and K together."""
+    """Return the region where T exceeds the sum of the settings, and in regions apart also a multiple of I."""
     v, apart = Polynomial.variable, "i" in sizes["I"].variables
     beside = Polynomial.of(0)
     for name in settings:
@@ -103,7 +106,7 @@ def _below(text: str, settings: Sequence[str], sizes: Mapping[str, Polynomial]) 
 
 
 def _chained(order: Sequence[str], sizes: Mapping[str, Polynomial]) -> Region:
-    """T is a multiple of the first setting, that of the second, and so on."""
+    """Return the region where T is a multiple of the first setting, that of the second, and so on."""
     v, last = Polynomial.variable, order[-1]
     forward, back = {**sizes, last: v(last)}, dict[str, Polynomial]()
     for larger, smaller in reversed(list(itertools.pairwise(["T", *order]))):
@@ -115,7 +118,15 @@ def _chained(order: Sequence[str], sizes: Mapping[str, Polynomial]) -> Region:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A count as a polynomial in T, I, D, K and the settings. in_free: the same in the region's own variables."""
+    """A count as a polynomial.
+
+    Attributes:
+        region: The sizes and settings for which it holds.
+        polynomial: The count in T, I, D, K and the settings.
+        in_free: The same in the region's free variables.
+        counted: The number of points of the fit.
+        held_out: The number of points that it predicted.
+    """
 
     region: Region
     polynomial: Polynomial
@@ -125,10 +136,17 @@ class Fitted:
 
 
 def fit(measure: Measure, regions: Sequence[Region], kind: str, *, alike: bool = False) -> Fitted | None:
-    """The count of that kind as a polynomial in the first region where it is one of degrees up to `HIGHEST`.
+    """Fit a count by a polynomial of degrees up to `HIGHEST`, in the first region in which it is one.
 
-    alike: ask no more of it than for I, D and K of like size. A peak is the largest of several counts, and which of
-    them that is may change where one of these is many times another.
+    Args:
+        measure: Returns the counts at a point.
+        regions: The regions to try, in order.
+        kind: The name of the count.
+        alike: Hold out only points with I, D and K of like size. A peak is the largest of several counts, and another
+            one may be the largest where one of these sizes is many times another.
+
+    Returns:
+        The polynomial, or None if the count is none in any region.
     """
     for region in regions:
         try:
@@ -168,7 +186,7 @@ def _fit(measure: Measure, region: Region, kind: str, alike: bool) -> Fitted | N
 
 
 def _degree(count: Callable[[Values], int], first: Values, name: str) -> int | None:
-    """The degree in one variable, from differences along a line; None where they do not come to an end."""
+    """Return the degree in one variable, from differences along a line, or None if they do not vanish."""
     start = {other: value + 1 for other, value in first.items()}
     line: list[int] = []
     for n in range(HIGHEST + 3):
@@ -180,9 +198,11 @@ def _degree(count: Callable[[Values], int], first: Values, name: str) -> int | N
 
 
 def vanishing(line: Sequence[int], tail: int | None = None) -> int | None:
-    """The degree of the polynomial on which these lie, with two numbers more than it takes; None for none.
+    """Return the degree of the polynomial through equally spaced values, or None if there is none.
 
-    tail: how many of the last differences must vanish, all of them if left out.
+    Args:
+        line: The values, at least two more than a polynomial of that degree needs.
+        tail: The number of last differences that must vanish; all of them if None.
     """
     for degree in range(len(line) - 2):
         differences = np.diff(np.array(line, dtype=object), degree + 1)
@@ -192,9 +212,10 @@ def vanishing(line: Sequence[int], tail: int | None = None) -> int | None:
 
 
 def _held_out(first: Values, degrees: Values, alike: bool) -> Iterator[Values]:
-    """Larger sizes, all at once and one variable at a time, the others at and above where the fit begins.
+    """Yield points with larger values, of all variables at once and of one at a time.
 
-    Each alone is once far above the others, unless I, D and K are to be alike.
+    The others are at or above the start of the fit. Each variable alone is once far above the others, unless I, D and
+    K must be alike.
     """
     above = {name: value + degrees[name] + 2 for name, value in first.items()}
     yield above

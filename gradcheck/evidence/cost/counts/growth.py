@@ -1,4 +1,4 @@
-"""Whether a count stays within a claimed bound, as all sizes grow in any way that they can.
+"""Comparison of a count with a claimed bound, as all sizes grow in any way.
 
 For variables that are at least 1 a monomial m is O(b1 + b2 + ...) if and only if its exponents are at most those of
 some average of the b's, variable by variable: I D is O(I^2 + D^2). Finding the average is a linear program.
@@ -12,13 +12,13 @@ from .polynomial import Monomial, Polynomial, rank
 
 
 def outgrowing(count: Polynomial, bound: Polynomial) -> Monomial | None:
-    """The highest term of the count that is not O(bound), None where there is none; both in free variables."""
+    """Return the highest term of the count that is not O(bound), or None. Both are in free variables."""
     terms = sorted(count.leading().terms, key=rank)
     return next((term for term in terms if not within(term, tuple(bound.terms))), None)
 
 
 def within(monomial: Monomial, bounds: Sequence[Monomial]) -> bool:
-    """Whether monomial <= C (sum of bounds) for some C and all variables >= 1."""
+    """Return True if monomial <= C (sum of bounds) for some C and all variables >= 1."""
     names = sorted({name for m in (monomial, *bounds) for name, _ in m})
     wanted = [dict(monomial).get(name, 0) for name in names]
     given = [[dict(b).get(name, 0) for name in names] for b in bounds]
@@ -28,10 +28,10 @@ def within(monomial: Monomial, bounds: Sequence[Monomial]) -> bool:
 
 
 def _average_reaches(given: Sequence[Sequence[int]], wanted: Sequence[int]) -> bool:
-    """Whether weights >= 0 that sum to at most 1 make the weighted sum of the given at least the wanted everywhere.
+    """Return True if some average of the given exponents is at least the wanted ones, variable by variable.
 
-    As the largest slack that all entries can have at once. It is counted from far enough below 0 for weights of 0 to
-    be a start: from another SymPy's simplex method may go astray (1.14).
+    The linear program finds weights >= 0, with a sum of at most 1, for the largest slack of all entries. The slack is
+    shifted, so that weights of 0 are a start: from others the simplex method of SymPy 1.14 may fail.
     """
     from sympy import Matrix
     from sympy.solvers.simplex import linprog

@@ -1,4 +1,4 @@
-"""Polynomials in named sizes with rational coefficients; a setting may have negative exponents, as T/block has."""
+"""Polynomials in named sizes with rational coefficients. Exponents of settings may be negative, as in T/block."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from ....reference.errors import GradcheckError
 from ....reference.typing import Array
 
 Monomial: TypeAlias = tuple[tuple[str, int], ...]
-"""(variable, exponent) in alphabetical order, without exponents 0; () is the constant."""
+"""Pairs of a variable and its nonzero exponent, in alphabetical order; () is the constant."""
 
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A sum of monomials. terms: coefficients that are not 0."""
+    """A sum of monomials.
+
+    Attributes:
+        terms: Nonzero coefficients by monomial.
+    """
 
     terms: Mapping[Monomial, Fraction]
 
@@ -53,9 +57,9 @@ class Polynomial:
         return power
 
     def __truediv__(self, other: Polynomial) -> Polynomial:
-        """Raises `GradcheckError` unless the other has one term."""
+        """Divide by a polynomial of one term. Raises `GradcheckError` for any other."""
         if len(other.terms) != 1:
-            raise GradcheckError(f"cannot divide by {other}: only by a product of sizes, such as block or T*I")
+            raise GradcheckError(f"cannot divide by {other}; divide by a product of sizes, such as block or T*I")
         ((monomial, coefficient),) = other.terms.items()
         return self * Polynomial({tuple((name, -n) for name, n in monomial): 1 / coefficient})
 
@@ -68,7 +72,11 @@ class Polynomial:
         return total
 
     def substitute(self, values: Mapping[str, Polynomial]) -> Polynomial:
-        """With polynomials in the place of variables; one that has a negative exponent takes a monomial only."""
+        """Replace variables by polynomials.
+
+        Args:
+            values: Polynomials by variable. One for a variable with a negative exponent must be a monomial.
+        """
         total = Polynomial({})
         for monomial, coefficient in self.terms.items():
             product = Polynomial.of(coefficient)
@@ -79,7 +87,7 @@ class Polynomial:
         return total
 
     def constant(self, names: Iterable[str]) -> Polynomial:
-        """As large as it may be for fixed values of these variables: without them, signs left out."""
+        """Bound the polynomial for fixed values of some variables: drop these, and the signs of their terms."""
         held, total = set(names), Polynomial({})
         for monomial, coefficient in self.terms.items():
             left = tuple((name, n) for name, n in monomial if name not in held)
@@ -91,17 +99,17 @@ class Polynomial:
         return {name for monomial in self.terms for name, _ in monomial}
 
     def degree(self, name: str) -> int:
-        """The largest exponent of the variable; 0 where it does not occur."""
+        """Return the largest exponent of a variable; 0 if it does not occur."""
         return max((dict(monomial).get(name, 0) for monomial in self.terms), default=0)
 
     def leading(self) -> Polynomial:
-        """The terms that no other term outgrows: those whose exponents are nowhere all at most another's."""
+        """Return the terms that no other term outgrows: no other has exponents at least as large in every variable."""
         return Polynomial(
             {m: c for m, c in self.terms.items() if not any(m != other and _divides(m, other) for other in self.terms)}
         )
 
     def __str__(self) -> str:
-        """Highest terms first: 4 T I^2 + 2 T I K - I."""
+        """Return the terms as text, highest first, such as "4 T I^2 + 2 T I K - I"."""
         parts = [_term(m, c) for m, c in sorted(self.terms.items(), key=lambda term: rank(term[0]))]
         text = " ".join(f"- {p[1:]}" if p.startswith("-") else f"+ {p}" for p in parts)
         return text.removeprefix("+ ").replace("- ", "-", 1) if text.startswith("-") else text.removeprefix("+ ") or "0"
@@ -127,7 +135,7 @@ def _place(name: str) -> tuple[int, str]:
 
 
 def rank(monomial: Monomial) -> Any:
-    """What to sort by, for the highest first."""
+    """Return a sort key that puts the highest monomial first."""
     exponents = dict(monomial)
     return -sum(exponents.values()), [-exponents.get(name, 0) for name in _ORDER], str(monomial)
 
@@ -142,7 +150,7 @@ def _term(monomial: Monomial, coefficient: Fraction) -> str:
 
 
 def interpolate(names: Sequence[str], nodes: Sequence[Sequence[int]], values: Array) -> Polynomial:
-    """The polynomial of least degrees on a grid: values[i, j, ...] at nodes[0][i], nodes[1][j], ..."""
+    """Interpolate values on a grid: values[i, j, ...] at nodes[0][i], nodes[1][j], ..., of variables `names`."""
     coefficients = np.asarray(values, dtype=object)
     for axis, points in enumerate(nodes):
         inverse = _inverse_vandermonde(points)
@@ -157,7 +165,7 @@ def interpolate(names: Sequence[str], nodes: Sequence[Sequence[int]], values: Ar
 
 
 def _inverse_vandermonde(points: Sequence[int]) -> Array:
-    """Values at these points to coefficients: column j has those of Lagrange's j-th basis polynomial."""
+    """Return the matrix from values at the points to coefficients. Column j is Lagrange's j-th basis polynomial."""
     n = len(points)
     columns = []
     for own in points:
@@ -172,9 +180,10 @@ def _inverse_vandermonde(points: Sequence[int]) -> Array:
 
 
 def parse(text: str) -> Polynomial:
-    """The polynomial that "T*I*(I + K + D)" or "T*I**3/block" says; ^ is read as **.
+    """Parse a polynomial such as "T*I*(I + K + D)" or "T*I**3/block"; ^ is read as **.
 
-    Raises `GradcheckError` for anything but sums, products and whole powers of names, and division by products.
+    Raises:
+        GradcheckError: The text has more than sums, products and whole powers of names, and division by products.
     """
     try:
         return _parsed(ast.parse(text.strip().replace("^", "**"), mode="eval").body)
