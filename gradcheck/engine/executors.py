@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 
 from ..records import Cause
 from ..reference.errors import GradcheckError
+from ..reference.private import executor_width
 from ..store import cache
 from .isolation.parent import Done, Failed, HarnessFailed, Lost, Worker
 from .isolation.processes import Start, Unusable, forked, spawned
@@ -260,7 +261,7 @@ class Futures:
             raise GradcheckError(
                 f"executor={executor!r:.60} has no method submit; hand over a concurrent.futures.Executor"
             )
-        self.width = width or int(getattr(executor, "_max_workers", 0)) or FOREIGN
+        self.width = width or executor_width(executor) or FOREIGN
         self.notes: list[str] = []
         self._executor, self._broken = executor, broken
         self._shares_memory = isinstance(executor, ThreadPoolExecutor)

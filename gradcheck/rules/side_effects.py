@@ -40,7 +40,7 @@ from typing import Any
 import numpy as np
 import numpy.ma  # noqa: F401 - NumPy loads it late, which would count as an import by the rule
 
-from ..reference.private import environment
+from ..reference.private import environment, threads_of_pools
 
 _WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
 """Modules whose attributes a rule must not replace."""
@@ -350,9 +350,8 @@ class SideEffects:
 
     def _count_threads(self) -> None:
         deadline = time.monotonic() + _GRACE
-        pools = getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", {})
         for thread in set(threading.enumerate()) - self._threads:
-            if thread in pools:
+            if thread in threads_of_pools():
                 self.changes.notes.append("keeps a pool of threads")
                 continue
             with contextlib.suppress(RuntimeError):

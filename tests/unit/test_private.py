@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 
 from gradcheck.reference import private
 from gradcheck.reference.scalars.residues.array import ResidueField
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_numpy_marks_what_was_left_out() -> None:
@@ -36,6 +39,12 @@ def test_threads_of_pools_are_known() -> None:
     with concurrent.futures.ThreadPoolExecutor(1) as executor:
         executor.submit(int).result()
         assert {thread for thread in executor._threads} <= private.threads_of_pools()
+
+
+@pytest.mark.parametrize("name", ["_max_workers", "_threads_queues", "_NoValue", "_backends"])
+def test_a_private_name_is_read_in_one_place(name: str) -> None:
+    files = [p for folder in ("gradcheck", "reference", "algorithms") for p in (ROOT / folder).rglob("*.py")]
+    assert [path.name for path in files if name in path.read_text("utf-8")] == ["private.py"]
 
 
 def test_the_environment_is_read_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
