@@ -436,6 +436,7 @@ def child(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, **options)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_wait_for_nothing(option: str) -> None:
     program = (
@@ -451,6 +452,7 @@ def test_help_and_version_wait_for_nothing(option: str) -> None:
     assert option == "--help" or ran.stdout == f"gradcheck {gradcheck.__version__}\n"
 
 
+@pytest.mark.processes
 def test_the_module_runs_as_a_program_on_a_terminal_without_box_characters() -> None:
     ran = child(
         "-m",
@@ -471,6 +473,7 @@ def heeding_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.processes
 def test_ctrl_c_leaves_with_130_and_keeps_the_first_sign_of_life_within_two_seconds(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import pathlib, time, gradcheck\n"
@@ -504,6 +507,7 @@ def test_resolve_tells_a_package_that_exports_rules_from_one_that_imports_them()
         targets.resolve("gradcheck.chapters.catalogue")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 def test_a_reader_that_has_gone_away_costs_no_file_and_no_status(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gradcheck", "audit", f"{RULES}:wrong", "--effort", "quick", "--case", "case.json"]

@@ -17,6 +17,7 @@ from gradcheck.cli.commands import app
 
 RULES = Path(__file__).parents[1] / "plain_rules.py"
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.usefixtures("brief"),
     pytest.mark.skipif(os.name == "nt", reason="signals and descriptors of POSIX"),
 ]

@@ -130,6 +130,7 @@ def deadly(problem):
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: pytest.Pytester, workers: str) -> None:
     pytester.makepyfile(test_rules=HEAD + DEADLY + EMPTY.format(rules="[deadly]"))
@@ -233,6 +234,7 @@ def test_a_report_that_turns_out_not_writable_is_no_success(pytester: pytest.Pyt
     result.assert_outcomes(passed=1)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(
     importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
 )
@@ -247,6 +249,7 @@ def test_workers_hand_their_audits_to_the_one_report(pytester: pytest.Pytester) 
     assert sorted(report.rule for report in record.reports) == ["exits", "nothing", "raises"]
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(
     importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
 )
@@ -347,6 +350,7 @@ def slow(problem):
 """
 
 
+@pytest.mark.processes
 @needs_timeout
 @pytest.mark.parametrize("isolated", [True, False])
 def test_a_time_limit_ends_the_test_as_one(pytester: pytest.Pytester, isolated: bool) -> None:
@@ -424,6 +428,7 @@ def test_after_a_time_limit_the_other_claims_are_judged(
     session(pytester, EMPTY.format(rules="[good]")).assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(importlib.util.find_spec("pytest_cov") is None, reason="pip install pytest-cov")
 def test_coverage_sees_the_rule_in_process(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(own_rule=HEAD + "def mine(problem):\n    result = bptt(problem)\n    return result\n")
@@ -438,6 +443,7 @@ def test_coverage_sees_the_rule_in_process(pytester: pytest.Pytester) -> None:
     here.stdout.no_fnmatch_line("gradcheck: *")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="pip install pytest-xdist")
 @pytest.mark.parametrize(("dist", "audits"), [("load", 3), ("loadfile", 1)])
 def test_workers_share_the_claims_of_one_rule(pytester: pytest.Pytester, dist: str, audits: int) -> None:

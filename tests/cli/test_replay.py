@@ -495,6 +495,7 @@ ENDS = {
 }
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ENDS)
 def test_a_rule_that_ends_its_process_is_not_fixed(name: str, halved: Counterexample, tmp_path: Path) -> None:
     source, status, fragment = ENDS[name]

@@ -219,6 +219,7 @@ def mean_then_sum(problem: Problem, spoilt: str = "") -> Any:
     return {**g, "R": g["R"] * 0} if problem.network.activation.name == spoilt else g
 
 
+@pytest.mark.slow
 def test_rounded_constants_are_explained_network_by_network(brief: None) -> None:
     networks = [Network(), Network("relu")]
     right = verdict_of(mean_then_sum, networks=networks)
@@ -266,6 +267,7 @@ def test_a_refuted_rule_is_told_what_it_computes() -> None:
     assert verdict.diagnosis is not None and "the fault 'new-state-in-dr'" in verdict.diagnosis, verdict.diagnosis
 
 
+@pytest.mark.slow
 def test_an_lstm_with_stacked_gates_is_audited_at_saturated_units_too() -> None:
     """Its matrices have the units along their first axis, four times."""
     for target in (lstm.backward, lstm.forgetful):

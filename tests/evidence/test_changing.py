@@ -79,6 +79,7 @@ PAIRS = [("doubles", when) for when in CALLS] + [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "when"), [*PAIRS, ("returns NaN", "always"), ("refuses ufuncs", "always")])
 def test_a_search_ends_in_a_violation_nothing_or_a_refusal(how: str, when: str, short_search: None) -> None:
     case = Case(as_rule(made(how, when)), gradcheck.Exact(), DEFAULT_NETWORK)

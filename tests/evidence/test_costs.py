@@ -29,6 +29,7 @@ def verdict(target: Any, claim: Any) -> Verdict:
     return gradcheck.audit(target, [claim], isolated=False).verdicts[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", CATALOGUE, ids=lambda target: target.__name__)
 def test_what_a_shipped_rule_declares_of_its_costs_holds(target: Any) -> None:
     claims = [c for c in as_rule(target).declaration.claims if isinstance(c, (Cost, Online))]
@@ -80,6 +81,7 @@ class Peeking(RTRL):
         return state, {name: array + 0 * last[0] + (name == "W") * last[0] for name, array in contribution.items()}
 
 
+@pytest.mark.slow
 def test_an_online_rule_neither_hoards_nor_peeks() -> None:
     for target in (RTRL, Focused, Schmidhuber):
         assert verdict(target, Online()).status is Status.HOLDS
@@ -100,6 +102,7 @@ class Windowing(RTRL):
         return (inner, (*state[1], 1 * x)[-30:]), contribution
 
 
+@pytest.mark.slow
 def test_what_stops_growing_beyond_the_sizes_counted_is_not_refuted() -> None:
     for claim in (Online(), Cost(storage="I**2*(I + D) + I*K")):
         found = verdict(Windowing, claim)
@@ -125,6 +128,7 @@ def test_a_cost_that_no_polynomial_gives_is_left_open() -> None:
     assert found.status is Status.INCONCLUSIVE and "no polynomial" in found.statement, found.statement
 
 
+@pytest.mark.slow
 def test_locality_is_read_from_the_polynomials() -> None:
     local = {t.__name__: (costs_of(t).local_in_time, costs_of(t).local_in_space) for t in (bptt, RTRL, Focused)}
     assert local == {"bptt": (False, True), "RTRL": (True, False), "Focused": (True, True)}

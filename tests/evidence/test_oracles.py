@@ -134,6 +134,7 @@ def test_the_difference_quotient_knows_no_chain_rule(monkeypatch: pytest.MonkeyP
         precise.recursion(problem, 40)
 
 
+@pytest.mark.slow
 def test_what_is_evaluated_is_the_derivative_of_the_whole_expression() -> None:
     for network in (Network("softplus", "softmax", "categorical_cross_entropy"), Network("relu"), ContextNetwork()):
         problem = lively_problem(network, Sizes(3, 2, 1, 2), 0)

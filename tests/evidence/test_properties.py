@@ -232,6 +232,7 @@ def test_claims_about_other_rules_are_no_theorems() -> None:
     assert judged(bptt, Equals(bptt)).evidence.status is Status.NOT_RUN
 
 
+@pytest.mark.slow
 def test_a_rule_that_answers_in_float32_is_charged_float32() -> None:
     rule = by_numpy_at("float32", answers="float32")
     assert judged(rule, sizes=properties.SIZES[:1]).evidence.status is Status.HOLDS

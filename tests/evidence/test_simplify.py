@@ -33,6 +33,7 @@ def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Proble
     return counterexample.find(case, Witness(case.network, sizes, {}, "", seen, floats))
 
 
+@pytest.mark.slow
 def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None:
     names = [name for name in WRONG if name not in SKIPPED_BY_PURITY][::4]
     found = {name: found_for(made(name, WRONG[name]), Sizes(2, 2, 1, 1)) for name in names if name not in LARGE}

@@ -37,8 +37,8 @@ def test_its_mend_is_proved():
 @pytest.mark.parametrize(
     ("package", "name"),
     [
-        ("torch", "torch_rnn.py:torch_rnn"),
-        ("torch", "truncated_function.py:mended"),
+        pytest.param("torch", "torch_rnn.py:torch_rnn", marks=pytest.mark.torch),
+        pytest.param("torch", "truncated_function.py:mended", marks=pytest.mark.torch),
         ("autograd", "autograd_package.py:autograd_rnn"),
     ],
 )
@@ -54,6 +54,7 @@ def test_frameworks_hold_as_black_boxes(package, name):
     )
 
 
+@pytest.mark.torch
 def test_a_truncation_that_torch_accepts_is_refuted(short_search):
     if importlib.util.find_spec("torch") is None:
         pytest.skip("torch is missing; pip install torch")

@@ -35,6 +35,8 @@ if importlib.util.find_spec("torch") is None:
 import torch  # noqa: E402
 import torch_rules as rules  # noqa: E402
 
+pytestmark = pytest.mark.torch
+
 NETWORKS = [TorchRNN(f, bias, offset) for f in ("tanh", "relu") for bias in (True, False) for offset in (True, False)]
 LONG = Sizes(41, 6, 2, 2)
 RNN, LSTM, GRU, Linear = torch.nn.RNN, torch.nn.LSTM, torch.nn.GRU, torch.nn.Linear

@@ -29,7 +29,7 @@ from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.report import from_json
 from gradcheck.report import to_json as written
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(os.name == "nt", reason="signals and pipes of POSIX")]
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
 SMALL = Network("logistic")
 PATIENCE = 120.0

@@ -39,6 +39,7 @@ SHORT = Limits(call_seconds=1.0)
 HOLDS, REFUTED, ERROR, NOT_RUN = Status.HOLDS, Status.REFUTED, Status.ERROR, Status.NOT_RUN
 
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.usefixtures("brief"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="rules are isolated where processes fork"),
 ]

@@ -194,6 +194,7 @@ except GradcheckError as error:
 """
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("size", [10, 300, 700])
 def test_a_full_disk_is_an_error_of_ours_and_loses_nothing_that_was_written(size: int, tmp_path: Path) -> None:
     """The system takes a part of a line, and refuses the rest: at the first line, and at others."""

@@ -132,6 +132,7 @@ def frameworks_left_alone() -> Iterator[None]:
     jax.config.update("jax_enable_x64", wide)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("name", list(rivals.RIVALS))
 @pytest.mark.usefixtures("frameworks_left_alone")
 def test_rivals_compute_the_gradient(name: str) -> None:

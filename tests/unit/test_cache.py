@@ -273,6 +273,7 @@ print(formal.Formal(largest_T=2, shapes=[(1, 1, 1)]).gather(case).evidence.stren
 """
 
 
+@pytest.mark.processes
 def test_a_proof_from_what_is_kept_does_without_sympy(tmp_path: Path) -> None:
     said = []
     for _ in range(2):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import gradcheck
 from gradcheck.algorithms import CATALOGUE
 from gradcheck.rules.adapt import as_rule
@@ -12,6 +14,7 @@ from gradcheck.rules.adapt import as_rule
 RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::6]) for rule in CATALOGUE]
 
 
+@pytest.mark.slow
 @gradcheck.parametrize(RULES, effort="quick")
 def test_what_the_catalogue_claims_is_proved(verdict: gradcheck.Verdict) -> None:
     """Its results are; its costs are counted."""

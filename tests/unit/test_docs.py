@@ -61,6 +61,8 @@ def test_snippets_are_found() -> None:
     assert len(SNIPPETS) >= 10
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("page", [page for page in PAGES if CONSOLE.search(page.read_text())], ids=NAMES.get)
 def test_transcripts_are_what_the_commands_print(page: Path, tmp_path: Path) -> None:
     skip = [] if importlib.util.find_spec("torch") else ["truncated_function", "torch"]
@@ -68,6 +70,7 @@ def test_transcripts_are_what_the_commands_print(page: Path, tmp_path: Path) -> 
     assert found == page.read_text(), f"write it anew: python tests/transcripts.py {NAMES[page]}"
 
 
+@pytest.mark.processes
 def test_a_transcript_that_is_old_is_seen(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```console\n$ gradcheck --version\ngradcheck 0.0.0\n```\n")

@@ -62,6 +62,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.processes
 def test_each_file_of_the_author_counts_and_is_named(project: Path) -> None:
     before = printed(project / "mine.py")
     assert printed(project / "mine.py") == before, "two processes tell one rule apart"
@@ -75,6 +76,7 @@ def test_each_file_of_the_author_counts_and_is_named(project: Path) -> None:
         path.write_bytes(content)
 
 
+@pytest.mark.processes
 def test_files_beside_a_module_count_for_a_rule_that_is_made_of_another_module(project: Path) -> None:
     before = printed(project / "mine.py", "bound")
     for name in ("mine.py", "beside.py", "kernel.so"):

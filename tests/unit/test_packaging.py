@@ -21,6 +21,7 @@ import gradcheck.reference.problem  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 RAISES = "raise RuntimeError('an outsider\\'s own package was imported')\n"
 
 

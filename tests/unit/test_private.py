@@ -58,6 +58,7 @@ def test_the_environment_is_read_undecoded(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(private.environment()) == len(found) - 1, "what was returned is no copy"
 
 
+@pytest.mark.processes
 def test_jax_in_use_is_seen() -> None:
     pytest.importorskip("jax")
     program = (

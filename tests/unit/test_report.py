@@ -306,6 +306,7 @@ def test_same_bytes(kind: str) -> None:
     assert RENDERERS[kind](SAMPLE) == RENDERERS[kind](SAMPLE)
 
 
+@pytest.mark.processes
 def test_same_bytes_in_another_process() -> None:
     code = (
         "import sys; sys.path[:0] = ['tests', 'tests/unit']; import test_report as t, hashlib; "
@@ -571,6 +572,7 @@ def test_missing_library_gives_the_install_line(missing: str, monkeypatch: pytes
         to_html(SAMPLE)
 
 
+@pytest.mark.processes
 def test_import_is_quick() -> None:
     code = (
         "import sys, gradcheck.report as r, gradcheck.records as v; r.to_text(v.Report('r', '', (), ())); "

@@ -138,6 +138,7 @@ def _printed(folder: Path, profile: str) -> str:
     return done.stdout
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_changes_nothing(name: str, plain: str, tmp_path: Path) -> None:
     assert len(plain.splitlines()) == 1
