@@ -62,8 +62,8 @@ def test_an_error_beyond_both_formats_is_no_matter_of_rounding() -> None:
 @pytest.mark.parametrize(
     ("rule", "why"),
     [
-        (as_black_box(RIGHT), "one rung alone"),
-        (by_numpy_at("float32", answers="float32"), "answers in a coarser format"),
+        (as_black_box(RIGHT), "only one format to compare"),
+        (by_numpy_at("float32", answers="float32"), "returns a coarser format"),
     ],
     ids=["casts up", "float32 alone"],
 )

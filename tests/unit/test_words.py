@@ -21,13 +21,6 @@ RETIRED_MODULES = frozenset(
 )
 RETIRED_NAMES = frozenset("told said heard came".split())
 
-NOT_YET = frozenset(
-    {
-        "gradcheck/evidence",
-    }
-)
-"""Files, or folders, that are still to be rewritten; the list shrinks to nothing."""
-
 
 def complaints(source: str, module: str = "") -> Iterator[str]:
     """Words of a module that the project does not use, each with its line."""
@@ -62,10 +55,6 @@ def _names(node: ast.AST) -> Iterator[str]:
         yield node.attr
 
 
-def excused(path: str) -> bool:
-    return any(path == entry or path.startswith(f"{entry}/") for entry in NOT_YET)
-
-
 def named(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -73,7 +62,7 @@ def named(path: Path) -> str:
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_words(path: Path) -> None:
     found = list(complaints(path.read_text(), path.stem))
-    assert not found or excused(named(path)), "\n".join(found)
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(

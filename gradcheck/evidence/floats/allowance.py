@@ -1,17 +1,16 @@
-"""How far rounding alone may carry a correct rule from the true value, per entry: derived, never a constant.
+"""Rounding allowances: derived bounds, per entry, on the error that rounding causes in a correct rule.
 
-The claim's own gradient is computed on `RoundedField` scalars, which charge every operation its rounding and
-carry it along every path in absolute value (sum over paths of |path| times gamma_m, m the roundings on
-the path), through f and f' too. That bounds the recursion's error in any order of summation. Another
-algorithm for the same sum over paths (forward mode, blocks, a product tree) multiplies the same
-factors in another association: at most a product, a sum and a reload where the recursion has one
-product and sum, so `SLACK` = 4 times the bound covers it to first order. A rule that first rounds the problem to its
-own format adds a rounding to each product that a number enters, which is such a reload.
+The claim's own gradient is computed on `RoundedField` scalars. They charge every operation its rounding, and carry it
+along every path in absolute value, through f and f' too: the sum over paths of |path| times gamma_m, with m the number
+of roundings on the path. That bounds the recursion's error in any order of summation. Another algorithm for the same
+sum over paths (forward mode, blocks, a product tree) multiplies the same factors in another association. It has at
+most a product, a sum and a reload where the recursion has one product and sum, so `SLACK` = 4 times the bound covers it
+to first order. A rule that first rounds the problem to its own format adds a rounding to each product of one of its
+numbers, which is such a reload.
 
-Where products underflow or overflow depends on the association: forward mode may lose a product of many small slopes
-that the recursion saves by starting from a large error. So each entry is also allowed the smallest normal number
-times the largest product of other factors that can still follow, `_reach`; and where that product itself is
-beyond the format, nothing is concluded.
+Underflow and overflow depend on the association too: forward mode may lose a product of many small slopes that the
+recursion keeps because it starts from a large error. So each entry is also allowed the smallest normal number times the
+largest product of factors that may follow, `_reach`. If that product exceeds the format, the allowance is infinite.
 """
 
 from __future__ import annotations
@@ -33,14 +32,30 @@ SLACK = 4.0
 
 
 def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, Array]:
-    """Parameter name to a float64 array of absolute allowances; infinity where nothing can be said (overflow)."""
+    """Return absolute rounding allowances for the gradient of a claim.
+
+    Args:
+        claim: The claim, bound to settings.
+        problem: A float problem.
+        field: Scalars of the format.
+
+    Returns:
+        Float64 arrays by parameter; infinity where a product may overflow.
+    """
     return allowance_of(lambda lifted: expected(claim, lifted), problem, field)
 
 
 def allowance_of(
     compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField, *, lost: float | None = None
 ) -> dict[str, Array]:
-    """The same for whatever else is computed from a problem, on its own scalars; lost: `underflow`, if known."""
+    """Return absolute rounding allowances for a function of a problem, see `allowance`.
+
+    Args:
+        compute: The function. It computes on the problem's scalars.
+        problem: A float problem.
+        field: Scalars of the format.
+        lost: The result of `underflow`, if known.
+    """
     with np.errstate(all="ignore"):
         gradient = compute(problem.over(field))
         lost = underflow(problem, field) if lost is None else lost
@@ -48,7 +63,7 @@ def allowance_of(
 
 
 def underflow(problem: Problem, field: RoundedField) -> float:
-    """What underflow in any association of the factors can cost an entry; infinity where one may overflow."""
+    """Bound the error of an entry by underflow, in any association of the factors; infinity if one may overflow."""
     if not field.eta:
         return 0.0
     with np.errstate(all="ignore"):
@@ -58,7 +73,7 @@ def underflow(problem: Problem, field: RoundedField) -> float:
 
 
 def _reach(problem: Problem) -> float:
-    """A bound on any product of factors of any path: 1 or the 1-norm of each step's Jacobian, error and use."""
+    """Bound the product of any factors of a path, by 1 or the 1-norm of each step's Jacobian, error and use."""
     unrolled = lags.unroll(problem)
     reach, errors, uses = 1.0, 1.0, 1.0
     for t in range(1, problem.T + 1):
@@ -74,14 +89,14 @@ def _reach(problem: Problem) -> float:
 
 
 def _size(state: Any) -> float:
-    """The sum of the absolute values of all entries."""
+    """Sum the absolute values of all entries."""
     sizes: list[float] = []
     map_nest(lambda array: sizes.append(float(np.abs(array).sum())), state)
     return sum(sizes)
 
 
 def _units(state: Any) -> list[Any]:
-    """Every unit vector of a state's shape."""
+    """List the unit vectors of a state's shape."""
     parts: list[Array] = []
     map_nest(parts.append, state)
     made = []

@@ -1,11 +1,11 @@
-"""Black-box evidence: a rule that only runs on floats, judged against balls, at float64 or float32.
+"""Black-box evidence: the rule's float results compared with balls, at float64 or float32.
 
-Each entry is within its rounding allowance of the true value, provably outside, or undecided. Problems
-are chosen for power: long lags stay visible on them; the power reached is reported, per parameter:
-the smallest relative error that would have been caught, and the longest lag.
+Each entry is within its rounding allowance of the true value, provably outside, or undecided. Problems are chosen for
+power, so that long lags stay visible. The report names the power reached, per parameter: the smallest relative error
+that would have been caught, and the longest visible lag.
 
-A rule is judged by the coarser of the format that it was given and the one it answers in. One that answers a
-float32 problem in float64, and to within what float64 rounds, has cast up: its float32 is float64 again, NOT RUN.
+A rule is judged at the coarser of the formats of its problem and its result. A rule whose float64 result for a float32
+problem is within the rounding of float64 has cast up: its float32 is float64 again, and NOT RUN.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ SIZES = (
     Sizes(48, 12, 2, 1),
     Sizes(20, 16, 3, 2),
 )
-"""T odd and even, below, at and above I; each size 1 in turn; more inputs or outputs than units, and as many.
+"""Sizes with T odd and even, below, at and above I; with each size 1 in turn; with more inputs or outputs than units.
 
-Where D = I or K = I a transposed W or V has the right shape.
+At D = I or K = I a transposed W or V has the right shape.
 """
 FLOAT32_SIZES = (
     Sizes(41, 6, 2, 2),
@@ -73,19 +73,21 @@ FLOAT32_SIZES = (
     Sizes(4, 3, 3, 2),
     Sizes(20, 16, 3, 2),
 )
-"""Of these for a second format: where code is compiled for each shape, that is what an audit waits for."""
+"""Fewer sizes for a second format, since some rules are compiled for each shape."""
 FURTHER_SIZES = (Sizes(21, 4, 2, 3), Sizes(4, 3, 3, 3))
-"""For networks after a rule's first."""
+"""Sizes for networks after a rule's first."""
 ZERO_STATE = (1, 4)
-"""Which of `SIZES` start from a zero state."""
+"""Positions in `SIZES` of the problems that start from a zero state."""
 
 
 @dataclass(frozen=True)
 class FloatComparison:
-    """Float entries against balls.
+    """Comparison of float entries with balls.
 
-    outside: the first entry that is provably further than its allowance, as (entry, got, true, allowance).
-    undecided: entries whose allowance is infinite. worst: the largest distance in units of the allowance.
+    Attributes:
+        outside: The first entry provably outside its allowance, as (entry, result, true value, allowance), or None.
+        undecided: The number of entries with an infinite allowance.
+        worst: The largest distance in units of the allowance.
     """
 
     outside: tuple[str, float, Any, float] | None
@@ -112,7 +114,22 @@ def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[s
 def compare_on(
     rule: Rule, claim: Claim, problem: Problem, settings: Settings, dtype: Any = np.float64
 ) -> tuple[FloatComparison, Gradient, Gradient, BallField, dict[str, Array]]:
-    """Run the rule at `dtype` on the problem and compare: (comparison, result, truth, field, allowances)."""
+    """Run the rule at a format on a problem and compare the result with the claim.
+
+    Args:
+        rule: The rule.
+        claim: The claim, bound to the settings.
+        problem: The float problem.
+        settings: The rule's keyword arguments.
+        dtype: The float format of the problem that the rule gets.
+
+    Returns:
+        The comparison, the result, the promised gradient as balls, their field, and the allowances.
+
+    Raises:
+        UnsupportedOperation, RuleFailed, WrongResult: As for `gradcheck.rules.call.run`.
+        TargetFailed: The target of an `Equals` claim does not run.
+    """
     given = problem.astype(dtype)
     result = run(rule, given.copy(), settings).gradient
     exact = given.astype(np.float64)
@@ -127,9 +144,9 @@ _MOST_KNOWN = 2048
 
 
 def _known(claim: Claim, problem: Problem, kind: str) -> tuple[Gradient, dict[str, Array]]:
-    """The true gradient as balls and the allowances; kept, since every rule is asked the same problems.
+    """Return the true gradient as balls, and the allowances. They are kept, since all rules get the same problems.
 
-    What a claim's own target returns is asked anew: it may not be a function of its problem.
+    The result of a claim's own target is not kept, since that may be impure.
     """
 
     def derive() -> tuple[Gradient, dict[str, Array]]:
@@ -149,13 +166,13 @@ def _known(claim: Claim, problem: Problem, kind: str) -> tuple[Gradient, dict[st
 
 
 def coarsest(result: Gradient, dtype: Any) -> Any:
-    """The format to judge by: a rule that computes in float32 whatever it is given is judged as float32."""
+    """Return the coarsest of the given format and those of the result, at which the rule is judged."""
     formats = [array.dtype for array in result.values() if array.dtype.kind == "f"]
     return max([np.dtype(dtype), *formats], key=lambda d: float(np.finfo(d).eps))
 
 
 def midpoints(gradient: Gradient, field: BallField) -> Gradient:
-    """Balls as the float64 nearest to their middle."""
+    """Round the midpoints of balls to float64."""
     return {
         name: np.array([float(ball.mid()) for ball in field.natives(array)]).reshape(np.shape(array))
         for name, array in gradient.items()
@@ -163,7 +180,7 @@ def midpoints(gradient: Gradient, field: BallField) -> Gradient:
 
 
 def casts_up(claim: Claim, problem: Problem, result: Gradient, truth: Gradient, field: BallField) -> bool:
-    """Whether a rule that was given float32 answers in float64, and to within what float64 rounds."""
+    """Return True if the result for a float32 problem is float64, and within the rounding of float64."""
     if any(array.dtype.itemsize < 8 for array in result.values()):
         return False
     with field.working():
@@ -181,7 +198,7 @@ def outside_text(at: str, outside: tuple[str, float, Any, float], kind: str = ""
 
 
 def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFailed) -> Finding:
-    """A rule that raises on floats cannot be judged; one that raises on float32 alone does not run there."""
+    """Return the finding on a rule that raised an error: NOT RUN at float32, else ERROR."""
     if kind == "float32":
         return not_run(kind, f"the rule does not run at float32: {error}")
     return Finding(
@@ -191,7 +208,14 @@ def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFa
 
 @dataclass(frozen=True)
 class BlackBox(Kind):
-    """The rule's float results on problems of these sizes, and on telling ones, at a spread of its settings."""
+    """The rule's results on lively problems and on branching ones, at a spread of its settings.
+
+    Attributes:
+        dtype: The float format.
+        sizes: Sizes of the lively problems, which may grow to reach beyond the claim's horizon.
+        most_settings: The most settings of the rule on one problem.
+        branching: Run the branching problems too.
+    """
 
     strength: ClassVar[Strength] = Strength.SUPPORTED
 
@@ -231,7 +255,7 @@ class BlackBox(Kind):
             )
 
         def further(number: int) -> Piece:
-            """Return other numbers at the same sizes and, in every fourth place, a larger one."""
+            """Return a piece with other numbers at one of the sizes; every fourth is at a larger size."""
             turn, other = divmod(number, 4)
             longest = max(sizes, key=lambda size: size.T)
             size, seed = sizes[number % len(sizes)] if other else grown(longest, turn), case.seed + 1000 + number
@@ -246,7 +270,18 @@ class BlackBox(Kind):
 def _compare_problem(
     case: Case, kind: str, number: int, title: str, problem: Problem, most: int, lively: bool, progress: Progress
 ) -> Shown | Finding:
-    """Compare on one problem, the number-th of its kind. lively: True if its longest lag must be seen."""
+    """Compare on one problem.
+
+    Args:
+        case: The rule and its claim.
+        kind: Name of the float format.
+        number: Number of the problem.
+        title: Its name.
+        problem: The problem.
+        most: The most settings.
+        lively: True if the problem's longest lag must be visible.
+        progress: Called with a line of text at each step.
+    """
     dtype, size, power, worst = np.dtype(kind), problem.sizes, Power(), 0.0
     given = rejected = 0
     for settings in spread(case.rule.settings(size.T), most, number):
@@ -266,16 +301,16 @@ def _compare_problem(
                 Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
             )
         if number == 0 and kind == "float32" and casts_up(claim, problem, result, truth, field):
-            return not_run(kind, "for float32 it answers in float64, as exactly as float64 does: it casts up")
+            return not_run(kind, "it returns float64 for float32, as exact as for float64: it casts up")
         worst = max(worst, seen.worst)
         power.add(midpoints(truth, field), allowed)
         if number == 0:
             power.add_lags(problem, allowed)
         if not lively or living_sizes(case.network, size) != size:
-            continue  # on these the longest lag may well be 0
+            continue  # the longest lag may be 0 there
         lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
         if lag < 0:
-            continue  # the power says so
+            continue  # the power reports it
         with field.working():
             fault = planted(claim, problem.over(field), truth, lag)
             given += 1
@@ -289,13 +324,13 @@ def _compare_problem(
 
 
 def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
-    """The longest lag of the last loss that the claim keeps and rounding leaves visible; -1 for none."""
+    """Return the longest lag of the last loss that the claim keeps and that exceeds rounding; -1 for none."""
     kept = [k for k in range(problem.T) if not isinstance(claim, LagClaim) or claim.keeps(problem.T, k, problem.T)]
     return max(reach.visible for reach in reaches(problem, allowed, kept).values())
 
 
 def _conclude(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
-    """What it comes to that no entry is outside: of a parameter that rounding hides altogether, nothing is known."""
+    """Return the finding where no entry is outside. It is INCONCLUSIVE if rounding hides every entry of a parameter."""
     power, worst, caught = Power(), max(each["worst"] for each in shown), total(each["planted"] for each in shown)
     for each in shown:
         power.include(Power.from_data(each["power"]))

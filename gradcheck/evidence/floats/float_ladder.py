@@ -1,4 +1,7 @@
-"""The float ladder: from float32 to float64 a right rule's error falls as what rounding allows; a bug's does not."""
+"""Float ladder: the rule's error at float32 and at float64.
+
+The error of a right rule falls as the rounding allowance does. The effect of a bug does not.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ KIND = "float ladder"
 
 
 def _shares(result: Gradient, truth: Gradient, field: BallField) -> dict[str, float]:
-    """Each nonzero entry's distance from its true value, relative to that."""
+    """Return the relative error of each nonzero entry, by its name."""
     found = {}
     for (name, index, got), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
         true = field.native(ball)
@@ -38,19 +41,23 @@ def _shares(result: Gradient, truth: Gradient, field: BallField) -> dict[str, fl
 
 
 def _digits(shares: dict[str, float]) -> float:
-    """The decimal digits to which the worst entry agrees; infinity for all of them."""
+    """Return the decimal digits to which the worst entry agrees; infinity if it is exact."""
     worst = max(shares.values(), default=0.0)
     return float(-np.log10(worst)) if worst else float("inf")
 
 
 def planted(truth: Gradient, coarse: dict[str, Array], fine: dict[str, Array]) -> Gradient:
-    """A result whose error is the same in both formats: halfway, on a logarithmic scale, between what they allow."""
+    """Return a result with the same error in both formats, the geometric mean of their allowances."""
     return {name: truth[name] + np.sqrt(coarse[name] * fine[name]) for name in truth}
 
 
 @dataclass(frozen=True)
 class FloatLadder(Kind):
-    """The rule's errors at float32 and at float64, each compared with what its format allows."""
+    """The rule's errors at float32 and at float64, each compared with the allowance of its format.
+
+    Attributes:
+        sizes: Sizes of the problems.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED
@@ -81,14 +88,15 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
             except RuleFailed as error:
                 return not_run(KIND, f"the rule does not run at both formats: {error}")
             if any(array.dtype.itemsize < 8 for array in high.values()):
-                return not_run(KIND, "for float64 it answers in a coarser format: there is one rung alone")
+                return not_run(KIND, "it returns a coarser format for float64, so there is only one format to compare")
             if casts_up(claim, problem, low, truth, field):
-                return not_run(KIND, "for float32 it answers in float64, as exactly as float64 does: one rung alone")
+                text = "it returns float64 for float32, as exact as for float64, so there is only one format to compare"
+                return not_run(KIND, text)
             with field.working():
                 below, above = _shares(low, truth, field), _shares(high, truth, field)
                 if seen := fine.outside or coarse.outside:
                     dtype = "float64" if fine.outside else "float32"
-                    text = _told(at, seen[0], below, above, stays=coarse.outside is None)
+                    text = _error_text(at, seen[0], below, above, stays=coarse.outside is None)
                     return Finding(
                         Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
                         Witness(case.network, size, settings, text, problem, floats=True, dtype=dtype),
@@ -118,8 +126,8 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     )
 
 
-def _told(at: str, entry: str, below: dict[str, float], above: dict[str, float], *, stays: bool) -> str:
-    """What became of an entry's error from one format to the other."""
+def _error_text(at: str, entry: str, below: dict[str, float], above: dict[str, float], *, stays: bool) -> str:
+    """Return a sentence on the errors of an entry in both formats."""
     errors = " and ".join(
         f"{shares[entry]:.2g} of it at {kind}"
         for kind, shares in (("float32", below), ("float64", above))

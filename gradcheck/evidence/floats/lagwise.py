@@ -1,9 +1,9 @@
-"""Lag by lag on floats: a problem on which every lag shows in entries of its own.
+"""Lag by lag on floats: a problem on which each lag determines entries of its own.
 
-The input at time t is the t-th unit vector and only the loss at T speaks: earlier targets are the network's own
-outputs, or weighted out. Then row t of dL/dW is g(T, T - t) alone, and each lag is judged relative to its own
-size, however small it is beside the others. Which entries belong to one lag is read off `lags.by_lag`, so that it
-holds for any network in which it is true.
+The input at time t is the t-th unit vector, and only the loss at T has an error: earlier targets are the network's own
+outputs, or have weight 0. Then row t of dL/dW is g(T, T - t) alone, and each lag is judged relative to its own size,
+even if it is small beside the others. The entries of each lag are found by `lags.by_lag`, for any network that has
+them.
 """
 
 from __future__ import annotations
@@ -37,16 +37,23 @@ SIZE = Sizes(41, 5, 41, 2)
 KIND = "lagwise"
 
 Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
-"""Lag to the entries, as (parameter, index), to which the last loss contributes through that lag alone."""
+"""Entries, as (parameter, index), to which the last loss contributes through one lag only, by that lag."""
 
 
 def lagwise_problem(case: Case, size: Sizes = SIZE) -> Problem:
-    """One-hot in time, with nothing to learn before the last step."""
+    """Return the problem of a case, see `one_hot_problem`."""
     return one_hot_problem(case.network, size, case.seed, weighted=case.weighted)
 
 
 def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False) -> Problem:
-    """The same for any rule of the network; weighted: whether earlier losses are weighted out as well."""
+    """Return a problem with inputs that are one-hot in time and no error before the last step.
+
+    Args:
+        network: The problem's network.
+        size: Its sizes, with D = T.
+        seed: Seed of the problem.
+        weighted: Give earlier losses weight 0 as well.
+    """
     base = lively_problem(network, size, seed, weighted=weighted, one_hot=True)
     targets = base.targets.copy()
     _, readouts = forward(base)
@@ -56,7 +63,7 @@ def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weight
 
 
 def owners(problem: Problem) -> Owners:
-    """Which entries show one lag alone; none where losses before the last speak as well."""
+    """Find the entries that belong to one lag each; none if losses before the last have errors."""
     if any(error.any() for error in lags.error_signals(problem)[:-1]):
         return {}
     T, terms = problem.T, lags.by_lag(problem)
@@ -74,10 +81,13 @@ def owners(problem: Problem) -> Owners:
 
 @dataclass(frozen=True)
 class Lag:
-    """One lag judged by its own entries. within: no further from the claim than rounding allows.
+    """Comparison of one lag by its own entries.
 
-    silent: no further from zero than that. visible: whether rounding leaves anything of the claim's to see. error:
-    the largest distance relative to the largest of its entries.
+    Attributes:
+        within: True if all entries are within their allowances of the claim.
+        silent: True if all entries are within their allowances of 0.
+        visible: True if the promised value of some entry exceeds twice its allowance.
+        error: The largest distance relative to the largest of the entries.
     """
 
     within: bool
@@ -87,7 +97,18 @@ class Lag:
 
 
 def by_lag(owned: Owners, result: Gradient, truth: Gradient, field: BallField, allowed: dict[str, Array]) -> list[Lag]:
-    """Every lag judged by its own entries, from 0 on; call it in the field's working precision."""
+    """Compare each lag by its own entries.
+
+    Args:
+        owned: The entries of each lag.
+        result: The rule's result as floats.
+        truth: The promised gradient as balls.
+        field: The field of the balls, at its working precision.
+        allowed: Absolute allowances by parameter.
+
+    Returns:
+        The comparison of each lag, from 0 on.
+    """
     balls = {name: np.array(field.natives(a), dtype=object).reshape(a.shape) for name, a in truth.items()}
     found = []
     for _, entries in sorted(owned.items()):
@@ -107,7 +128,7 @@ def by_lag(owned: Owners, result: Gradient, truth: Gradient, field: BallField, a
 
 
 def sentence(judged: list[Lag]) -> str:
-    """How far the result follows the claim, lag by lag: "exact to lag 7, absent beyond"; empty where it does."""
+    """Return the wrong lags as text, such as "exact to lag 7, absent beyond"; empty if there are none."""
     wrong = [k for k, lag in enumerate(judged) if not lag.within]
     if not wrong:
         return ""
@@ -130,20 +151,24 @@ def sentence(judged: list[Lag]) -> str:
 
 
 def _spans(ks: list[int]) -> str:
-    """lag 3; lags 3 to 8; lags 1, 4 to 6."""
+    """Return lags as text, such as "lag 3", "lags 3 to 8" or "lags 1, 4 to 6"."""
     runs: list[list[int]] = []
     for k in ks:
         if runs and k == runs[-1][-1] + 1:
             runs[-1].append(k)
         else:
             runs.append([k])
-    spoken = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-    return f"lag{'s' if len(ks) > 1 else ''} {spoken}"
+    text = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f"lag{'s' if len(ks) > 1 else ''} {text}"
 
 
 @dataclass(frozen=True)
 class Lagwise(Kind):
-    """Each lag of the last loss on its own, at float64, at a spread of the rule's settings."""
+    """Each lag of the last loss on its own, at float64, at a spread of the rule's settings.
+
+    Attributes:
+        size: The problem's size, with D = T.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED
@@ -182,9 +207,9 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> Shown | Findin
             return failed(case, KIND, size, settings, error)
         with field.working():
             judged = by_lag(owned, result, truth, field, allowed)
-            if said := sentence(judged):
+            if wrong := sentence(judged):
                 at = f" ({describe(settings)})" if settings else ""
-                text = f"{said}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
+                text = f"{wrong}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
                 return Finding(
                     Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
                     Witness(case.network, size, settings, text, problem, floats=True),
@@ -223,5 +248,5 @@ def _keeps(claim: Claim, k: int, T: int) -> bool:
 
 
 def _planted(claim: Claim, problem: Problem, field: BallField, truth: Gradient) -> Any:
-    """The claim without its longest lag, as floats."""
+    """Return the promised gradient without its longest lag, as floats."""
     return midpoints(planted(claim, problem.over(field), truth), field)

@@ -1,7 +1,7 @@
-"""Theorems that tie the results of a rule on several problems together: sums of results that must vanish.
+"""Theorems on the results of a rule on several problems: sums of results that must vanish.
 
-A law is a sum of results, each moved and scaled by powers of two. A property makes laws of a problem, and none where
-it is no theorem for the claim, the network or the loss at hand.
+A law is a sum of results, each with its entries moved and scaled by powers of two. A property derives laws from a
+problem, or none if it is no theorem for the claim, the network or the loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 
 Move = Callable[[str, Array], Array]
-"""(parameter, its gradient) to the part of it that is compared; it moves entries and changes signs, no more."""
+"""Function of a parameter's name and gradient. It selects and moves entries and changes signs, and does no more."""
 
 
 def _as_is(name: str, array: Array) -> Array:
@@ -27,7 +27,13 @@ def _as_is(name: str, array: Array) -> Array:
 
 @dataclass(frozen=True)
 class Term:
-    """One result of a sum: of which problem, by which powers of two its parameters count, and how it is moved."""
+    """One result in a sum.
+
+    Attributes:
+        problem: The rule's problem.
+        scale: Returns the factor of a parameter, a power of two up to sign.
+        move: Moves the entries of the result.
+    """
 
     problem: Problem
     scale: Callable[[str], float] = lambda name: 1.0
@@ -36,11 +42,12 @@ class Term:
 
 @dataclass(frozen=True)
 class Law:
-    """Terms whose sum must vanish.
+    """Terms with a sum that must vanish.
 
-    rounded: whether a number of the later problems had to be rounded, a target that is the output or a state that was
-    visited. What is computed from it is one of the evaluations of the first problem that its allowance covers, so that
-    allowance counts once more.
+    Attributes:
+        terms: The terms.
+        rounded: True if a number of the later problems was rounded, such as a target that is an output, or a state
+            that was visited. The allowance of the first problem covers the effect, so it counts twice.
     """
 
     terms: tuple[Term, ...]
@@ -49,9 +56,13 @@ class Law:
 
 @dataclass(frozen=True)
 class Property:
-    """A sentence, and the laws that it makes of a problem: none where it is no theorem.
+    """A theorem on results of a rule.
 
-    laws: of the claim, a problem, and whether the rule reads loss weights.
+    Attributes:
+        name: Its name.
+        sentence: The theorem as a sentence.
+        laws: Takes the claim, a problem, and True if the rule reads loss weights. Yields the laws, none if the property
+            is no theorem for them.
     """
 
     name: str
@@ -60,7 +71,7 @@ class Property:
 
 
 def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move]:
-    """The same network with its units in another order and with other signs, and what becomes of its gradient."""
+    """Return the problem with its units in another order and with other signs, and the move of its gradient."""
     axes = ask(problem.network, Capabilities.unit_axes)
 
     def move(name: str, array: Array) -> Array:
@@ -134,7 +145,7 @@ def _sequences(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
 
 
 def _blocks(a: Array, b: Array) -> Array:
-    """[[a, 0], [0, b]], or one vector after the other."""
+    """Return [[a, 0], [0, b]], or the concatenation of two vectors."""
     if a.ndim == 1:
         return np.concatenate([a, b])
     return np.block([[a, np.zeros((a.shape[0], b.shape[1]))], [np.zeros((b.shape[0], a.shape[1])), b]])
@@ -172,7 +183,7 @@ def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
 
 
 def _forgets(problem: Problem) -> bool:
-    """Whether all of the gradient is of lag 0, and there is some."""
+    """Return True if the gradient is not 0 and has only lag 0."""
     terms = lags.by_lag(problem)
     later = any(array.any() for (_, k) in terms if k for array in terms[_, k].values())
     return not later and any(array.any() for name, array in lags.gradient(problem).items())

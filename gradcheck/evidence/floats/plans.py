@@ -1,4 +1,4 @@
-"""The kinds of evidence on floats, in order: lag by lag, float64, float32, from one to the other, properties."""
+"""The kinds of evidence on floats, in order: lag by lag, float64, float32, float ladder, properties."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..base import Kind
 from . import blackbox, float_ladder, lagwise, properties
 
 KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
-"""Kinds of evidence that run the rule on floats, and charge rounding."""
+"""Kinds of evidence that run the rule on floats and allow for rounding."""
 
 
 @dataclass(frozen=True)
 class FloatSizes:
-    """How far each kind goes; a kind without sizes is left out.
+    """Extent of each kind. A kind without sizes is left out.
 
     Attributes:
         lagwise, float64, float32, ladder, properties: Sizes of each kind.
         drawn: Groups of problems that the properties draw beyond those of their sizes.
-        settings: Settings of the rule that float64 tries at most.
+        settings: The most settings of the rule at float64.
         branching: True if float32 runs the branching problems too.
     """
 

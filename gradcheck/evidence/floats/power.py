@@ -1,4 +1,4 @@
-"""What comparisons on floats could have seen: the smallest relative error and the longest lag, per parameter."""
+"""Power of comparisons on floats: the smallest relative error and the longest lag seen, per parameter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from ...reference.typing import Array
 
 @dataclass(frozen=True)
 class Reach:
-    """Of one parameter, for the last loss: its longest lag that rounding leaves visible, and its longest of all."""
+    """Lags of one parameter for the last loss; -1 for none.
+
+    Attributes:
+        visible: The longest lag that exceeds rounding.
+        longest: The longest lag that is not 0.
+    """
 
     visible: int
     longest: int
@@ -23,11 +28,15 @@ class Reach:
 
 @dataclass
 class Power:
-    """Gathered problem by problem. The least that would have been caught, by parameter, and what stayed unseen.
+    """Power of the comparisons so far, gathered problem by problem.
 
-    smallest: an entry's least allowance relative to its size. reach: by lag. seen, hidden: parameters with an entry
-    that exceeds its allowance, or does not; what is exactly 0 is neither. undecided: of `total` entries, how many have
-    no finite allowance.
+    Attributes:
+        smallest: The least allowance of an entry relative to its size, by parameter.
+        reach: The visible lags, by parameter.
+        seen: Parameters with an entry that exceeds its allowance.
+        hidden: Parameters with an entry that does not. An entry that is exactly 0 counts as neither.
+        undecided: The number of entries without a finite allowance.
+        total: The number of all entries.
     """
 
     smallest: dict[str, float] = field(default_factory=dict)
@@ -38,7 +47,7 @@ class Power:
     total: int = 0
 
     def add(self, truth: dict[str, Array], allowed: dict[str, Array]) -> None:
-        """Count a problem with these true values and allowances, both float64."""
+        """Add a problem with these true values and allowances, both float64."""
         for name, allow in allowed.items():
             size = np.abs(truth[name])
             with np.errstate(all="ignore"):
@@ -53,31 +62,31 @@ class Power:
 
     @property
     def unseen(self) -> set[str]:
-        """Parameters of which rounding hid every entry."""
+        """Parameters with every entry hidden by rounding."""
         return self.hidden - self.seen
 
     def add_lags(self, problem: Problem, allowed: dict[str, Array]) -> None:
-        """Count the lags of the problem's last loss."""
-        for name, came in reaches(problem, allowed).items():
-            self._reached(name, came)
+        """Add the lags of the problem's last loss."""
+        for name, reach in reaches(problem, allowed).items():
+            self._add_reach(name, reach)
 
     def include(self, other: Power) -> None:
-        """Count what another has counted."""
+        """Add the comparisons of another."""
         for name, least in other.smallest.items():
             self.smallest[name] = min(self.smallest.get(name, float("inf")), least)
-        for name, came in other.reach.items():
-            self._reached(name, came)
+        for name, reach in other.reach.items():
+            self._add_reach(name, reach)
         self.seen |= other.seen
         self.hidden |= other.hidden
         self.undecided += other.undecided
         self.total += other.total
 
-    def _reached(self, name: str, came: Reach) -> None:
+    def _add_reach(self, name: str, reach: Reach) -> None:
         known = self.reach.get(name, Reach(-1, -1))
-        self.reach[name] = Reach(max(known.visible, came.visible), max(known.longest, came.longest))
+        self.reach[name] = Reach(max(known.visible, reach.visible), max(known.longest, reach.longest))
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data, from which `from_data` makes it again."""
+        """Return plain data for `from_data`."""
         return {
             "smallest": dict(self.smallest),
             "reach": {name: [reach.visible, reach.longest] for name, reach in self.reach.items()},
@@ -94,7 +103,7 @@ class Power:
         return cls(dict(data["smallest"]), reach, seen, hidden, data["undecided"], data["total"])
 
     def blind(self, kind: str) -> str:
-        """What would be invisible in that format, in a sentence."""
+        """Return a sentence on the errors that are invisible in a format."""
         errors = ", ".join(f"{name} {value:.1g}" for name, value in self.smallest.items() if np.isfinite(value))
         by_lag: dict[int, list[str]] = {}
         for name, reach in self.reach.items():
@@ -105,7 +114,7 @@ class Power:
         return f"relative errors below {errors} (smallest caught, per parameter){truncated}"
 
     def details(self) -> dict[str, Any]:
-        """The numbers for the report."""
+        """Return the numbers for the report."""
         return {
             "smallest_relative_error": {n: v for n, v in self.smallest.items() if np.isfinite(v)},
             "longest_visible_lag": {name: reach.visible for name, reach in self.reach.items()},
@@ -114,9 +123,15 @@ class Power:
 
 
 def reaches(problem: Problem, allowed: dict[str, Array], counted: Iterable[int] | None = None) -> dict[str, Reach]:
-    """How far back each parameter's contributions to the last loss exceed twice an entry's allowance; -1 for none.
+    """Find the longest lags at which contributions to the last loss exceed twice an entry's allowance.
 
-    counted: the lags to look at, rising; all if left out.
+    Args:
+        problem: The problem.
+        allowed: Absolute allowances by parameter.
+        counted: The lags to examine, rising; all if None.
+
+    Returns:
+        The visible and the longest lag of each parameter.
     """
     found = {name: Reach(-1, -1) for name in allowed}
     terms = lags.by_lag(problem)

@@ -1,11 +1,11 @@
-"""Properties: a rule's results on several problems must fit together, by theorems of `laws`, with no reference at all.
+"""Properties: results of a rule on several problems must satisfy the theorems of `laws`. No reference is needed.
 
-Each law is a sum that must vanish. A right rule lies within its rounding allowance of the truth on each problem, so
-the sum lies within the sum of the allowances of 0; beyond it the rule has left the truth on at least one of the
-problems, which becomes the witness.
+Each law is a sum that must vanish. The results of a right rule are within their rounding allowances of the truth, so
+the sum is within the sum of the allowances. A larger sum shows that the rule is wrong on at least one of the problems,
+which becomes the witness.
 
-Every property is asked on lively problems of given sizes, which are always the same. Then Hypothesis draws properties,
-problems and settings, by the audit's seed alone, and shrinks what it or the lively problems found.
+Every property is tried on lively problems of fixed sizes. Then Hypothesis draws properties, problems and settings from
+the audit's seed, and shrinks every violation.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ from .laws import PROPERTIES, Law, Property
 KIND = "properties"
 SIZES = (Sizes(5, 3, 2, 2), Sizes(4, 2, 3, 1), Sizes(7, 4, 1, 3))
 DRAWN = 16
-"""How many groups of problems Hypothesis draws."""
+"""The number of groups of problems that Hypothesis draws."""
 DRAWN_SIZES = (Sizes(1, 1, 1, 1), SIZES[1])
-"""Few, and seen before, since each is a compilation for some rules."""
+"""Sizes of drawn problems: few, and used before, since some rules are compiled for each."""
 SHRINKING = 60
-"""How many more it draws to find a small group on which a law fails that was seen to fail."""
+"""The number of groups that it draws to shrink a violation."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Properties, and the problem and settings of the rule on which they are asked."""
+    """Properties to try on a problem, at settings of the rule."""
 
     properties: tuple[Property, ...]
     problem: Problem
     settings: Settings
 
     def laws(self, case: Case) -> Iterator[tuple[Property, Law]]:
-        """What the properties say there of the case's rule, on problems that its settings are meant for."""
+        """Yield the laws of each property that hold for a right rule, on problems that the settings are meant for."""
         claim = case.claim.bind(self.settings)
         for each in self.properties:
             for law in each.laws(claim, self.problem, case.weighted):
@@ -71,32 +71,39 @@ class Trial:
 
 @dataclass(frozen=True)
 class Violation:
-    """A law that a rule's results break: of which property, in which trial, and the entry that shows it."""
+    """A law that a rule's results break.
+
+    Attributes:
+        trial: The problem and settings.
+        property: The property of the law.
+        law: The law.
+        text: The entry that shows it, with its error and allowance.
+    """
 
     trial: Trial
     property: Property
     law: Law
-    said: str
+    text: str
 
 
 Result = tuple[Gradient, dict[str, Any]]
-"""What a rule returned on one problem, as float64, and its rounding allowances."""
+"""Result of a rule on one problem, as float64, with its rounding allowances."""
 
 
 def violation(case: Case, trial: Trial) -> Violation | None:
-    """The first law of the trial that the rule breaks."""
+    """Return the first law of a trial that the rule breaks, or None."""
     shared: list[Result] = []
 
     def result(problem: Problem) -> Result:
         if problem is not trial.problem:
             return _result(case, problem, trial.settings)
-        if not shared:  # most laws have this one among their terms
+        if not shared:  # most laws have a term on this problem
             shared.append(_result(case, problem, trial.settings))
         return shared[0]
 
     for each, law in trial.laws(case):
-        if said := _broken(law, result):
-            return Violation(trial, each, law, said)
+        if text := _broken(law, result):
+            return Violation(trial, each, law, text)
     return None
 
 
@@ -108,7 +115,7 @@ def _result(case: Case, problem: Problem, settings: Settings) -> Result:
 
 
 def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
-    """The first entry of the law's sum that lies beyond what rounding allows, with both numbers; empty for none."""
+    """Return the first entry of the sum beyond its allowance, with both numbers, as text; empty for none."""
     moved: list[Gradient] = []
     allowed: dict[str, Any] = {}
     for number, term in enumerate(law.terms):
@@ -146,14 +153,20 @@ def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Tri
 
 
 def _search(case: Case, properties: Sequence[Property], most: int, seed: int) -> Violation | None:
-    """Return the smallest violation among `most` trials and what they shrink to; None if they show none."""
+    """Return the smallest violation among `most` trials and smaller ones, or None."""
     hit = search(_trials(case, properties), functools.partial(violation, case), examples=most, seed=seed)
-    return hit.seen if hit else None  # what a rule was seen to answer stands, though it answers differently next time
+    return hit.seen if hit else None  # a violation counts even if the rule does not repeat it
 
 
 @dataclass(frozen=True)
 class Properties(Kind):
-    """Every property that is a theorem for the case, on lively problems of these sizes and on `drawn` more."""
+    """Every property that is a theorem for the case, on lively problems and on drawn ones.
+
+    Attributes:
+        properties: The properties to try.
+        sizes: Sizes of the lively problems.
+        drawn: The number of groups that Hypothesis draws.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED
@@ -164,7 +177,7 @@ class Properties(Kind):
 
     def plan(self, case: Case) -> Plan:
         if not isinstance(case.claim, LagClaim):
-            reason = f"nothing that the claim {case.claim} promises is a theorem about several problems"
+            reason = f"no theorem about several problems follows from the claim {case.claim}"
             return settled(KIND, not_run(KIND, reason))
         known = self.properties
 
@@ -222,7 +235,7 @@ def _try_lively(
 def _try_drawn(
     case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], progress: Progress
 ) -> Shown | Finding:
-    """Of the properties that were asked before."""
+    """Try drawn problems, with the properties that were tried before."""
     progress("problems that Hypothesis draws")
     names = {name for each in before for name in each["groups"]}
     if found := _search(case, [each for each in properties if each.name in names], most, seed):
@@ -251,10 +264,10 @@ def _conclude(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) ->
 
 
 def _against(case: Case, found: Violation) -> Finding:
-    """A property that does not hold; the witness is a problem on which the rule left what it was claimed to return."""
+    """Return the refutation by a violation. The witness is a problem on which the rule breaks its claim."""
     trial = found.trial
     at = f"{found.property.name}, {trial.place}"
-    text = f"{found.property.sentence}, but not for this rule: {found.said} ({at})"
+    text = f"{found.property.sentence}, but not for this rule: {found.text} ({at})"
     for term in found.law.terms:
         seen, *_ = compare_on(case.rule, case.claim.bind(trial.settings), term.problem, trial.settings)
         if seen.outside:

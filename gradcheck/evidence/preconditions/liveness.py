@@ -1,7 +1,6 @@
-"""Liveness: on a dead problem every rule agrees with every other.
+"""Liveness: each parameter entry and each lag contributes to the gradient on the problems of an audit.
 
-Before a rule is judged, the problems for it must show that each parameter entry and each lag contributes, and by how
-much.
+On a dead problem all rules agree, so a comparison shows nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +23,14 @@ KIND = "liveness"
 
 @dataclass(frozen=True)
 class Visibility:
-    """How visible a problem's entries and lags are.
+    """Visibility of a problem's entries and lags.
 
     Attributes:
-        dead: Parameter entries whose gradient is 0.
-        faintest_bits: The least of all lags' largest relative contributions to the last loss, as a power of two.
+        dead: Parameter entries with gradient 0.
+        faintest_bits: The base-2 logarithm of the largest relative contribution of the faintest lag to the last loss.
         faintest_lag: That lag.
-        alive: True if balls see all of it.
-        statement: All this in a sentence.
+        alive: True if every entry contributes, and every lag enough for balls to see it.
+        statement: A sentence for the report.
     """
 
     dead: tuple[str, ...]
@@ -43,7 +42,11 @@ class Visibility:
 
 @dataclass(frozen=True)
 class Liveness(Kind):
-    """The lively problem of one size: HOLDS where every entry and lag contributes, else INCONCLUSIVE."""
+    """The lively problem of one size: HOLDS if every entry and lag contributes, else INCONCLUSIVE.
+
+    Attributes:
+        size: The problem's size.
+    """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.NONE

@@ -1,8 +1,8 @@
-"""Oracle agreement: the oracles compared with each other, before any rule is judged.
+"""Oracle agreement: the oracles are compared with each other before any rule is judged.
 
-SymPy's derivative, mpmath's difference quotient of the loss (no chain rule), the reverse pass at high
-precision, dual numbers from the forward pass, and Arb's balls, on the same problem. Two oracles that
-disagree stop the audit.
+The oracles are SymPy's derivative, mpmath's difference quotient of the loss (no chain rule), the reverse pass at high
+precision, dual numbers in a forward pass, and Arb's balls, on the same problem. Two oracles that disagree stop the
+audit.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ KIND = "oracle agreement"
 SIZE, SMALL_SIZE = Sizes(3, 2, 2, 2), Sizes(2, 2, 2, 2)
 DIGITS = 50
 SPARE = 5
-"""The oracles must agree to the working precision less this many digits."""
+"""Digits below the working precision to which the oracles must agree."""
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the oracles agree.
+    """Agreement of the oracles.
 
     Attributes:
-        digits: Oracle to decimal digits that agree with SymPy's value, or with the reverse pass where SymPy has none.
+        digits: Decimal digits of each oracle that agree with SymPy's value, or with the reverse pass without SymPy.
         working: Decimal digits of the working precision.
         holds: True if all agree to the working precision less `SPARE`.
     """
@@ -55,11 +55,11 @@ class Agreement:
 
 @dataclass(frozen=True)
 class OracleAgreement(Kind):
-    """One problem of the network: HOLDS where the oracles agree, else REFUTED.
+    """One problem of the network: HOLDS if the oracles agree, else REFUTED.
 
     Attributes:
-        size: Of the problem; `SIZE` if None, or `SMALL_SIZE` for a user's network.
-        with_sympy: False leaves out SymPy, the slowest.
+        size: The problem's size; `SIZE` if None, or `SMALL_SIZE` for a user's network.
+        with_sympy: Include SymPy, the slowest oracle.
     """
 
     kind: ClassVar[str] = KIND
@@ -78,7 +78,7 @@ class OracleAgreement(Kind):
 
 
 def dual_gradient(problem: Problem, digits: int) -> Gradient:
-    """Return the gradient by one forward pass on dual numbers per parameter entry: precise scalars."""
+    """Return the gradient, on precise scalars, by a forward pass on dual numbers for each parameter entry."""
     inner = PreciseField(digits)
     field = DualField(inner)
     with field.working():
@@ -108,18 +108,18 @@ def agreement(
 ) -> Agreement:
     """Compare the oracles on one problem of this network.
 
-    Without SymPy, by far the slowest of them, the difference quotient and the dual numbers still know nothing of
-    `output_error` or the reverse pass.
+    Without SymPy, the slowest of them, the difference quotient and the dual numbers are still independent of
+    `output_error` and the reverse pass.
 
     Args:
         network: The network.
-        size: Of the problem; `SIZE` if None, or `SMALL_SIZE` for a user's network.
+        size: The problem's size; `SIZE` if None, or `SMALL_SIZE` for a user's network.
         digits: Decimal digits of the working precision.
-        seed: Of the problem.
-        with_sympy: False leaves out SymPy.
+        seed: Seed of the problem.
+        with_sympy: Include SymPy.
 
     Returns:
-        How many digits the oracles share.
+        The digits to which the oracles agree.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
     return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy)
@@ -142,14 +142,14 @@ def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> A
                 base = symbolic.evaluated(problem.over(high), high)
                 others = {"reverse pass": reverse, **others}
             except UnsupportedOperation:
-                pass  # a user's network may use operations that SymPy lacks; the other oracles remain
+                pass  # SymPy may lack operations of a user's network; the other oracles remain
         found = {name: precise.digits_of_agreement(base, g) for name, g in others.items()}
         found["balls"] = _digits_in_balls(base, problem, digits)
     return Agreement(found, digits, min(found.values()) >= digits - SPARE)
 
 
 def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
-    """Return the digits to which the value agrees with the ball's nearest point; the ball is far narrower."""
+    """Return the digits to which a value agrees with the nearest point of its ball, which is far narrower."""
     import flint
     import mpmath
 

@@ -1,8 +1,9 @@
-"""Purity: the claim that every rule makes by being called a rule.
+"""Purity: a rule is a function of its problem, without side effects. Every rule claims it.
 
-Right keys, shapes and dtype, finite values, inputs untouched, nothing shared with the inputs, nothing kept
-between calls, nothing changed around it that other code depends on. `gradcheck.rules.side_effects` says which changes
-are faults, and which, like what a rule prints, are only noted; all of them are undone.
+A pure rule returns the right keys, shapes and dtype, and finite values. It leaves its inputs alone, shares no memory
+with them, keeps nothing between calls, and changes nothing that other code depends on.
+`gradcheck.rules.side_effects` lists the changes that are faults, and those that are only noted, such as output. All of
+them are undone.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2,
 
 
 DRAWS = 40
-"""How many calls a rule that draws from a global generator is compared over, each after another seed."""
+"""The number of calls to compare, each after another seed, for a rule that draws from a global generator."""
 
 
 class Impure(Exception):
-    """What the rule did that a rule must not; the message is for its author. cause: where nothing can be judged."""
+    """Raised where a rule is impure. The message is for its author.
+
+    Attributes:
+        cause: The reason why no other claim can be judged, or None.
+    """
 
     def __init__(self, message: str, cause: Cause | None = None) -> None:
         super().__init__(message)
@@ -43,9 +48,10 @@ class Impure(Exception):
 
 @dataclass(frozen=True)
 class Purity(Kind):
-    """The rule on float64 problems of these sizes.
+    """The rule on float64 problems, in one piece, so that state kept from one size shows at the next.
 
-    It runs in one piece, so that what a rule keeps from one size shows at the next.
+    Attributes:
+        sizes: Sizes of the problems.
     """
 
     kind: ClassVar[str] = KIND
@@ -107,15 +113,15 @@ def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
 
 
 def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem]) -> str:
-    """What to make of a result whose shapes are all those of another problem that the rule was given before."""
+    """Return a hint for a result with the shapes of an earlier problem; empty if there is none."""
     if error.shapes == _shapes(problem):
         return ""
     before = next((p for p in earlier if _shapes(p) == error.shapes), None)
     if before is None:
         return ""
     return (
-        f"; these are the shapes of an earlier problem, {before.sizes}: does it keep results from one call to the "
-        "next? The id of an object is given to another one once it is gone"
+        f"; these are the shapes of an earlier problem, {before.sizes}: do not keep results from one call to the next, "
+        "nor by the id of an object, which Python reuses"
     )
 
 
@@ -128,7 +134,7 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
     first = run(case.rule, given, settings)
     _look_around(first.changes, notes)
     if list(given.parameters) != list(problem.parameters):
-        raise Impure("it changed the keys of problem.parameters; work on a copy of the dict")
+        raise Impure("it changed the keys of problem.parameters; change a copy of the dict")
     for name, array in problem.arrays().items():
         if not np.array_equal(given.arrays()[name], array):
             raise Impure(f"it changed its input {name}; work on a copy")
@@ -147,7 +153,7 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
     _look_around(between.changes, notes)
     _reject_shared(first, between)
     with moved_generators() as move:
-        move()  # so that numbers drawn from them differ from those of the first call
+        move()  # draws differ from those of the first call
         again = run(case.rule, problem.copy(), settings)
     _look_around(again.changes, notes)
     calls = [first.changes, between.changes, again.changes]
@@ -180,7 +186,7 @@ def _look_around(changes: Changes, notes: dict[str, None]) -> None:
 
 
 def _reject_kept(calls: list[Changes], notes: dict[str, None]) -> None:
-    """What only several calls show: generators that always end in one state, threads that pile up."""
+    """Raise `Impure` for generators that end in the same state in every call, and for threads left by every call."""
     first, *_, again = calls
     for name, mark in first.drawn.items():
         if again.drawn.get(name) == mark:
@@ -203,7 +209,7 @@ def _reject_shared(first: Run, second: Run) -> None:
 
 
 def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
-    """Threaded sums may differ in their last bits: gamma_n of all the products there are, relative to the largest."""
+    """Return True if two results differ by no more than the order of threaded sums: gamma_n of the largest entry."""
     s = problem.sizes
     n = s.T * (s.I + s.D + s.K) * 4
     return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())
