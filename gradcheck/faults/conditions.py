@@ -1,4 +1,4 @@
-"""Wrong at some sizes or values only, or in the last digits of floats."""
+"""Faults at some sizes or values only, or in the last digits of floats."""
 
 from __future__ import annotations
 

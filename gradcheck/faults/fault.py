@@ -1,4 +1,4 @@
-"""A fault: a shipped rule with one mistake in it, as data."""
+"""Faults: shipped rules with one mistake each, as data."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ from .patched import Change
 
 @dataclass(frozen=True)
 class Base:
-    """A shipped rule that faults are made of.
+    """A shipped rule from which faults are made.
 
-    module: where in gradcheck.algorithms it is. rule: its name there. network: what its faults are judged on unless
-    they say otherwise. objective and truth: what it is the gradient of, if it is one, and that gradient by the
-    reference. wrap: makes a rule of what the module has.
+    Attributes:
+        module: Its module in gradcheck.algorithms.
+        rule: Its name in that module.
+        network: The network of its faults, unless they name others.
+        objective: The function of a problem of which it is the gradient, if it is one.
+        truth: Returns that gradient, from the reference.
+        wrap: Turns the object in the module into a rule.
     """
 
     module: str
@@ -49,20 +53,27 @@ BASES = {
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
     ),
 }
-"""The shipped rules by the name that a fault's `base` gives."""
+"""The shipped rules from which faults are made, by name."""
 
 
 @dataclass(frozen=True)
 class Fault:
     """A mistake in the code of a recurrent gradient.
 
-    id: in kebab case. category: groups the gallery. effect: what the wrong gradient is. base: a key of `BASES`.
-    changes: the mistake, as replacements in the shipped source. seen: where it has been seen or is described, empty
-    where no source is known for certain. breaks: the claim that it refutes, "result" (the gradient is not what the
-    rule claims) or "pure" (it is no function of its problem). networks: where it shows, if not on the base's own.
-    claims: instead of the base's, with its settings left at their defaults. values: whether it looks at its numbers,
-    or loses digits of floats, so that it is wrong on floats only, and may not run on scalars without an order.
-    visible_in_float32: whether its effect exceeds the resolution of float32, 2^-24 relative.
+    Attributes:
+        id: Its name in kebab case.
+        category: The group of the gallery.
+        effect: A sentence on the wrong gradient.
+        base: A key of `BASES`.
+        changes: The mistake, as replacements in the shipped source.
+        seen: A project or paper with this mistake; empty if no source is certain.
+        breaks: The claim that it refutes: "result" if the gradient is wrong, "pure" if the rule is no function of its
+            problem.
+        networks: Networks on which it shows; the base's own if empty.
+        claims: Claims in place of the base's, at the default settings.
+        values: True if the code branches on its numbers or loses digits of floats. The rule is then wrong on floats
+            only, and may not run on scalars without an order.
+        visible_in_float32: True if the effect exceeds the resolution of float32, 2^-24 relative.
     """
 
     id: str
@@ -78,20 +89,20 @@ class Fault:
     visible_in_float32: bool = True
 
     def rule(self) -> Any:
-        """Return the wrong rule, declared as its base is and named after the fault; the same one at each call."""
+        """Return the wrong rule with the declaration of its base and the fault's name; the same object at each call."""
         return _rule(self)
 
     def fresh(self) -> Any:
-        """Return the wrong rule made anew: nothing that another call kept is left in it."""
+        """Return a new copy of the wrong rule, without state from earlier calls."""
         return build(self.base, self.changes, self.id, networks=self.networks, claims=self.claims)
 
     def black_box(self) -> Any:
-        """Return a fresh one behind a cast to floats, as code outside NumPy has it: no other scalar reaches it."""
+        """Return a new copy that casts its problem to floats, like code outside NumPy."""
         return black_box(self.fresh())
 
     @property
     def claims_a_gradient(self) -> bool:
-        """Return True if the rule claims to be the gradient of its base's objective, rather than to leave lags out."""
+        """True if the rule claims to be the gradient of its base's objective, so that it leaves no lags out."""
         exact = all(isinstance(claim, Exact) for claim in _declared(self.rule()).claims)
         return exact or self.base == "descent"
 
@@ -113,9 +124,16 @@ def build(
     networks: tuple[RecurrentNetwork, ...] = (),
     claims: tuple[Claim, ...] = (),
 ) -> Any:
-    """Return a rule from the changed source of a base; without changes, a copy of the base.
+    """Return a rule from the changed source of a base.
 
-    It can be pickled and named on the command line where `name` is a fault's id: gradcheck.faults.rules has it.
+    If `name` is a fault's id, the rule can be pickled and named on the command line, through gradcheck.faults.rules.
+
+    Args:
+        base: A key of `BASES`.
+        changes: Replacements in the source; a copy of the base if empty.
+        name: The rule's name; that of the base if empty.
+        networks: Networks to declare; the base's own if empty.
+        claims: Claims to declare in place of the base's.
     """
     kind, name = BASES[base], name or base
     rule = kind.wrap(getattr(patched.load(kind.module, changes, name), kind.rule))
@@ -131,7 +149,7 @@ def build(
 
 
 def black_box(rule: Any) -> Any:
-    """Return a rule that makes floats of its problem and calls another; it declares what the other does."""
+    """Return a rule that casts its problem to floats and calls another rule, with the same declaration."""
 
     def cast(problem: Problem, **settings: int) -> Gradient:
         return run_rule(rule, problem.map(_floats), **settings)

@@ -1,4 +1,4 @@
-"""Rules that carry an influence forward: how it starts, what is added to it, when it is used, where blocks meet."""
+"""Faults of influences carried forward: their start, their terms, their use, and the boundaries of blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses that are left out, counted twice, or differentiated wrongly."""
+"""Faults of the loss: left out, counted twice, or differentiated wrongly."""
 
 from __future__ import annotations
 

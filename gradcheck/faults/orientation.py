@@ -1,4 +1,4 @@
-"""Matrices the wrong way round: in the recursion, in the result, in the forward pass."""
+"""Faults of orientation: transposed matrices in the recursion, the result or the forward pass."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The shipped rules with pieces of their text replaced, each copy in modules of its own.
+"""Copies of the shipped rules with pieces of their source replaced, each in modules of its own.
 
-A copy's modules import one another, not the shipped ones, so that a change of `unfolding` reaches every rule made
-from it. Nothing is put into `sys.modules`.
+A copy's modules import each other, not the shipped ones, so that a change of `unfolding` reaches every rule that uses
+it. None is added to `sys.modules`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,13 @@ _PACKAGE = "gradcheck.algorithms"
 
 @dataclass(frozen=True)
 class Change:
-    """`old` becomes `new` in the source of gradcheck.algorithms.`module`, where it must occur exactly once."""
+    """A replacement in the source of a module.
+
+    Attributes:
+        module: Its name in gradcheck.algorithms.
+        old: The text to replace, which must occur exactly once.
+        new: The text in its place.
+    """
 
     module: str
     old: str
@@ -33,29 +39,36 @@ class Change:
 
 @functools.cache
 def source(module: str) -> str:
-    """Return the shipped text of a module of gradcheck.algorithms."""
+    """Return the source of a module of gradcheck.algorithms."""
     return inspect.getsource(importlib.import_module(f"{_PACKAGE}.{module}"))
 
 
 def patched_source(module: str, changes: Sequence[Change]) -> str:
-    """Return the module's text with the changes made.
+    """Return a module's source with its changes made.
 
-    Raises `GradcheckError` where a text to be replaced does not occur exactly once: the shipped rule has changed.
+    Raises:
+        GradcheckError: A text to replace does not occur exactly once, since the shipped rule has changed.
     """
     text = source(module)
     for change in changes:
         if change.module == module:
             if text.count(change.old) != 1:
                 raise GradcheckError(
-                    f"{change.old!r} occurs {text.count(change.old)} times in algorithms/{module}.py; wanted once: "
-                    "the shipped rule has changed, so write the fault anew"
+                    f"{change.old!r} occurs {text.count(change.old)} times in algorithms/{module}.py; wanted once. "
+                    "The shipped rule has changed: update the fault"
                 )
             text = text.replace(change.old, change.new)
     return text
 
 
 def load(module: str, changes: Sequence[Change], name: str) -> ModuleType:
-    """Return a copy of the module with the changes made in it and in what it imports; `name` appears in tracebacks."""
+    """Return a copy of a module, with the changes made in it and in the modules that it imports.
+
+    Args:
+        module: Its name in gradcheck.algorithms.
+        changes: The replacements.
+        name: A name for tracebacks.
+    """
     made: dict[str, ModuleType] = {}
 
     def import_(target: str, scope: Any = None, names: Any = None, wanted: Any = (), level: int = 0) -> Any:

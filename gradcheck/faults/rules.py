@@ -1,4 +1,4 @@
-"""The gallery's wrong rules by id, so that they can be named: `gradcheck audit gradcheck.faults.rules:scale-2`."""
+"""The gallery's wrong rules by id, for names such as `gradcheck audit gradcheck.faults.rules:scale-2`."""
 
 from __future__ import annotations
 

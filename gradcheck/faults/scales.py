@@ -1,4 +1,4 @@
-"""Factors and signs, and single entries: right in kind, wrong in amount."""
+"""Faults of scale: factors, signs, and single entries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The rule whose faults concern several sequences: R_emp over the two halves of a problem.
+"""The rule for faults on several sequences: the gradient of R_emp over the two halves of a problem.
 
-A rule is given one problem. Its first ceil(T/2) steps are one sequence, the rest (none where T = 1) another, both from
-the problem's initial state; what is wanted is the gradient of R_emp, the mean over them.
+The first ceil(T/2) steps of a problem are one sequence, and the rest, if T > 1, another. Both start from the problem's
+initial state. R_emp is the mean of their losses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..reference.typing import Gradient
 
 
 def halves(problem: Problem) -> list[Problem]:
-    """Return the two sequences, or the one where T = 1."""
+    """Return the two halves of a problem, or the problem if T = 1."""
     middle = (problem.T + 1) // 2
     second = problem.replace(
         inputs=problem.inputs[middle:], targets=problem.targets[middle:], loss_weights=problem.loss_weights[middle:]
@@ -26,7 +26,7 @@ def halves(problem: Problem) -> list[Problem]:
 
 
 def risk(problem: Problem) -> Any:
-    """R_emp over the halves."""
+    """Return R_emp over the halves of a problem."""
     return empirical_risk(halves(problem))
 
 
@@ -39,7 +39,7 @@ def mean_of_halves(problem: Problem) -> Gradient:
 
 
 def over_halves(risk_gradient: Callable[..., Gradient]) -> Any:
-    """Return a rule: that risk gradient of the halves, each sequence's own by the shipped `bptt`."""
+    """Return a rule that passes the halves of its problem to a risk gradient, with `bptt` for each sequence."""
 
     @rule(Equals(mean_of_halves), weighted=True)
     def risk_over_halves(problem: Problem) -> Gradient:

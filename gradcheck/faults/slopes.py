@@ -1,4 +1,4 @@
-"""f': at the wrong time, of the wrong argument, left out, or of another function."""
+"""Faults of f': at the wrong time, of the wrong argument, left out, or of another function."""
 
 from __future__ import annotations
 

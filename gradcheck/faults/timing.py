@@ -1,4 +1,4 @@
-"""Steps that are one off: which state, where the recursion starts and stops, which step is left out."""
+"""Faults of time: states and steps that are one off, or left out."""
 
 from __future__ import annotations
 

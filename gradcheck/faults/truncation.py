@@ -1,4 +1,4 @@
-"""Lags that are lost, or kept against the claim: horizons, windows, chunks, detach."""
+"""Faults of truncation: lags lost, or kept against the claim, in horizons, windows, chunks and detach."""
 
 from __future__ import annotations
 
