@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..evidence.base import Finding, Part, Plan, course, lost
+from ..evidence.base import Finding, Part, Plan, lost, traverse
 from ..evidence.cost import measured
 from ..evidence.exact import formal
 from ..judge.conclude import covers_its_class
@@ -81,7 +81,7 @@ async def walk(
 ) -> Finding | str | None:
     """Make the pieces of a plan one by one; None where they became needless, text where the rule failed."""
     network = audit.prepared.networks[position[0]]
-    steps, shown, seconds = course(plan), list[Any](), 0.0
+    steps, shown, seconds = traverse(plan), list[Any](), 0.0
     try:
         piece, before = next(steps)
         while True:

@@ -174,12 +174,12 @@ class Kind(abc.ABC):
         return gather(self.plan(case), progress)
 
 
-Course: TypeAlias = Generator[tuple[Piece, Sequence[Shown]], Part, Finding]
+Traversal: TypeAlias = Generator[tuple[Piece, Sequence[Shown]], Part, Finding]
 """Generator of the pieces to run, each with the results before it. It expects the part of each."""
 RunPiece: TypeAlias = Callable[[Plan, Piece, Sequence[Shown], Progress], Part]
 
 
-def course(plan: Plan) -> Course:
+def traverse(plan: Plan) -> Traversal:
     """Yield the pieces that the budget affords, until one ends the kind or none is left, and return the finding."""
     shown: list[Shown] = []
     budget = plan.budget
@@ -211,7 +211,7 @@ def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progr
 
 def gather(plan: Plan, progress: Progress = lambda _: None, run: RunPiece = run_piece) -> Finding:
     """Run a plan piece by piece and return its finding."""
-    steps = course(plan)
+    steps = traverse(plan)
     try:
         piece, before = next(steps)
         while True:
