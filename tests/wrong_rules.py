@@ -1,4 +1,4 @@
-"""Plain NumPy BPTT, and wrong rules made of it by replacing one piece of its text."""
+"""Wrong rules: faults of the gallery, and others made of plain NumPy BPTT by replacing one piece of its text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from gradcheck.faults import fault_named
 
 SOURCE = """
 def rule(problem):
@@ -33,39 +35,34 @@ _RETURN = 'return {"W": dW, "R": dR, "V": dV}'
 _BACK = "V @ e[t] + R @ delta"
 _SLOPE = "slope = net.activation.derivative(s[t])"
 
+GALLERY = (
+    "r-transposed-in-recursion",
+    "dr-transposed",
+    "new-state-in-dr",
+    "slope-missing",
+    "slope-from-s",
+    "slope-of-the-activation",
+    "truncated-at-1",
+    "recursion-stops-early",
+    "truncated-at-t-minus-1",
+    "scale-2",
+    "scale-1-plus-1e-9",
+    "mean-over-t",
+    "sign-of-dv",
+    "rows-permuted",
+    "initial-state-ignored",
+    "initial-state-missing-in-dr",
+    "time-reversed",
+    "loss-at-the-last-step-only",
+)
+"""Faults of the gallery that are wrong on any generic scalar, and make a function of a problem."""
+
 WRONG: dict[str, tuple[str, str]] = {
-    "R transposed in the recursion": (_BACK, "V @ e[t] + R.T @ delta"),
-    "dR transposed": (_RETURN, 'return {"W": dW, "R": dR.T.copy(), "V": dV}'),
-    "a(t) for a(t-1)": ("np.outer(a[t - 1], delta)", "np.outer(a[t], delta)"),
-    "f' left out": (_SLOPE, "slope = np.ones_like(s[t])"),
-    "1 - s^2 for 1 - a^2": (_SLOPE, "slope = 1 - s[t] ** 2"),
     "f' one step early": (_SLOPE, "slope = net.activation.derivative(s[max(t - 1, 1)])"),
-    "f' of f(s)": (_SLOPE, "slope = net.activation.derivative(a[t])"),
     "first step missing": ("range(T, 0, -1)", "range(T, min(1, T - 1), -1)"),
     "last step missing": ("range(T, 0, -1)", "range(max(1, T - 1), 0, -1)"),
-    "truncated at 1": (_BACK, "V @ e[t]"),
-    "longest lag missing": (_BACK, "V @ e[t] + (R @ delta if t > 1 or T == 1 else 0 * delta)"),
-    "truncated at T - 1": (
-        _RETURN,
-        "t, d = T, V @ e[T]\n"
-        "    for t in range(T, 1, -1):\n"
-        "        d = R @ (net.activation.derivative(s[t]) * d)\n"
-        "    if T > 1:\n"
-        "        d = net.activation.derivative(s[1]) * d\n"
-        "        dW, dR = dW - np.outer(x[0], d), dR - np.outer(a[0], d)\n"
-        f"    {_RETURN}",
-    ),
-    "scale 2": (_RETURN, 'return {"W": 2 * dW, "R": 2 * dR, "V": 2 * dV}'),
-    "scale 1 + 1e-9": (_RETURN, 'return {"W": dW, "R": dR * (1 + 1e-9), "V": dV}'),
-    "mean over T": (_RETURN, 'return {"W": dW / T, "R": dR / T, "V": dV / T}'),
     "one entry wrong": (_RETURN, 'dR[-1, 0] = dR[-1, 0] + 0.125\n    return {"W": dW, "R": dR, "V": dV}'),
-    "a sign": (_RETURN, 'return {"W": dW, "R": dR, "V": -dV}'),
-    "rows permuted": (_RETURN, 'return {"W": dW, "R": dR[::-1].copy(), "V": dV}'),
-    "loss at the last step only": (_BACK, "(V @ e[t] if t == T else 0 * (V @ e[t])) + R @ delta"),
     "losses injected twice": (_BACK, "V @ e[t] + V @ e[t] + R @ delta"),
-    "initial state ignored": ("a, s, e = [problem.initial_state]", "a, s, e = [np.zeros_like(problem.initial_state)]"),
-    "initial state left out of dR": ("np.outer(a[t - 1], delta)", "np.outer(a[t - 1], delta) * (t > 1)"),
-    "time reversed in dW": ("np.outer(x[t - 1], delta)", "np.outer(x[T - t], delta)"),
     "wrong if T > I": (_BACK, "V @ e[t] + R @ delta * (1 if T <= I else 0.5)"),
     "W transposed if D = I": (_RETURN, 'return {"W": dW.T if dW.shape[0] == I else dW, "R": dR, "V": dV}'),
     "V transposed if K = I": (_RETURN, 'return {"W": dW, "R": dR, "V": dV.T if dV.shape[1] == I else dV}'),
@@ -95,7 +92,9 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "changes its input": ("a, s, e = ", "problem.inputs[0] = problem.inputs[0] * 2\n    a, s, e = "),
 }  # fmt: skip
-"""Wrong on any generic scalar: name to (text, what stands in its place)."""
+"""Wrong on any generic scalar, and not in the gallery: name to (text, what stands in its place)."""
+
+NAMES = (*GALLERY, *WRONG)
 
 WRONG_ON_FLOATS: dict[str, tuple[str, str]] = {
     "wrong where an input is 0": ("np.outer(x[t - 1], delta)", "np.outer(x[t - 1], delta) * (x[t - 1] != 0).all()"),
@@ -127,6 +126,13 @@ def made(name: str, replacement: tuple[str, str] | None = None) -> Callable[[Any
     exec(SOURCE.replace(old, new, 1) if old else SOURCE, space)
     rule = space["rule"]
     rule.__name__ = name
+    return rule
+
+
+def wrong(name: str) -> Callable[[Any], Any]:
+    """The wrong rule of that name, made anew: of `WRONG` or `WRONG_ON_FLOATS`, else of the gallery."""
+    others = {**WRONG, **WRONG_ON_FLOATS}
+    rule: Callable[[Any], Any] = made(name, others[name]) if name in others else fault_named(name).fresh()
     return rule
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import plain_rules
 import pytest
 from test_cli import run
-from wrong_rules import WRONG, as_black_box, made
+from wrong_rules import as_black_box, made, wrong
 
 import gradcheck
 from gradcheck import Exact, Network, Outcome, Problem, replay
@@ -83,11 +83,11 @@ def test_what_is_not_finite_is_not_fixed(halved: Counterexample, value: float) -
     assert replay(halved, rule).outcome is Outcome.STILL_WRONG
 
 
-@pytest.mark.parametrize("name", ["scale 1 + 1e-9", "truncated at 1", "mean over T", "rounded to float32"])
+@pytest.mark.parametrize("name", ["scale-1-plus-1e-9", "truncated-at-1", "mean-over-t", "rounded to float32"])
 def test_wrong_rules_and_the_right_one(name: str) -> None:
-    wrong = as_black_box(made(name, WRONG[name]))
-    example = example_of(wrong)
-    assert replay(example, wrong).outcome is Outcome.STILL_WRONG
+    rule = as_black_box(wrong(name))
+    example = example_of(rule)
+    assert replay(example, rule).outcome is Outcome.STILL_WRONG
     for right in (RIGHT, as_black_box(RIGHT), bptt, in_float32):
         assert replay(example, right).outcome is Outcome.FIXED, f"{right.__name__}: {replay(example, right)}"
 
@@ -124,12 +124,12 @@ def test_an_entry_without_a_finite_allowance_is_not_called_fixed(halved: Counter
 
 
 def test_messages_fit_80_columns_whatever_they_hold() -> None:
-    example = example_of(made("a(t) for a(t-1)", WRONG["a(t) for a(t-1)"]), network=Network("logistic", "softmax"))
+    example = example_of(wrong("new-state-in-dr"), network=Network("logistic", "softmax"))
 
     def raises(problem: Problem) -> Any:
         raise ValueError("a message that is far longer than a line " * 4)
 
-    for rule in (made("a(t) for a(t-1)", WRONG["a(t) for a(t-1)"]), RIGHT, raises):
+    for rule in (wrong("new-state-in-dr"), RIGHT, raises):
         text = str(replay(example, rule))
         assert max(map(len, text.split("\n"))) <= 80, text
 
@@ -228,7 +228,7 @@ def test_where_all_is_rational_the_true_entry_is_a_fraction(network: Network) ->
 
 
 def test_an_irrational_entry_has_twenty_digits_and_no_fraction() -> None:
-    example = example_of(made("f' left out", WRONG["f' left out"]))
+    example = example_of(wrong("slope-missing"))
     assert example.exact == "" and example.true == example.expected and len(example.expected.strip("-0.")) >= 19
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import lstm
 import numpy as np
 import pytest
-from wrong_rules import WRONG, made
+from wrong_rules import made, wrong
 
 import gradcheck
 from gradcheck.algorithms.bptt import bptt
@@ -263,7 +263,7 @@ def test_a_horizon_that_cannot_be_reached_is_no_pass() -> None:
 
 
 def test_a_refuted_rule_is_told_what_it_computes() -> None:
-    verdict = verdict_of(made("a(t) for a(t-1)", WRONG["a(t) for a(t-1)"]))
+    verdict = verdict_of(wrong("new-state-in-dr"))
     assert verdict.diagnosis is not None and "the fault 'new-state-in-dr'" in verdict.diagnosis, verdict.diagnosis
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import Phase
-from wrong_rules import WRONG, WRONG_ON_FLOATS, as_black_box, made
+from wrong_rules import NAMES, WRONG_ON_FLOATS, as_black_box, made, wrong
 
 import gradcheck
 from gradcheck.evidence.base import Case, Kind, Witness
@@ -83,12 +83,12 @@ def assert_refuted_with_a_counterexample(report: Report) -> None:
 LARGE = ("wrong if I > 4", "returns a kept buffer")
 
 
-@pytest.mark.parametrize("name", [n for n in WRONG if n != "wrong if T > 30"])  # that one below, by its floats
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "wrong if T > 30"])  # that one below, by its floats
 def test_a_wrong_rule_is_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = list(WRONG).index(name) % 3 == 0
+    small = NAMES.index(name) % 3 == 0
     if not small:  # shrinking takes most of the time; a third of them tell
         monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
-    report = gradcheck.audit(made(name, WRONG[name]), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(wrong(name), claims=[Exact()], effort="quick")
     assert_refuted_with_a_counterexample(report)
     example = report.verdicts[-1].counterexample
     if small and example is not None and name not in LARGE:
@@ -96,17 +96,17 @@ def test_a_wrong_rule_is_refuted(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert sizes["T"] <= 4 and sizes["I"] <= 3, f"the counterexample is not small: {sizes}"
 
 
-@pytest.mark.parametrize("name", [*(n for n in WRONG if n not in IMPURE), *WRONG_ON_FLOATS])
+@pytest.mark.parametrize("name", [*(n for n in NAMES if n not in IMPURE), *WRONG_ON_FLOATS])
 def test_a_wrong_rule_is_refuted_by_its_floats_alone(name: str) -> None:
-    function = as_black_box(made(name, {**WRONG, **WRONG_ON_FLOATS}[name]))
+    function = as_black_box(wrong(name))
     finding = blackbox.BlackBox().gather(case_of(function))
     assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
     assert finding.witness is not None and finding.witness.floats
 
 
-@pytest.mark.parametrize("name", ["longest lag missing", "scale 1 + 1e-9"])
+@pytest.mark.parametrize("name", ["recursion-stops-early", "scale-1-plus-1e-9"])
 def test_a_wrong_black_box_is_refuted_with_a_counterexample(name: str) -> None:
-    report = gradcheck.audit(as_black_box(made(name, WRONG[name])), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(as_black_box(wrong(name)), claims=[Exact()], effort="quick")
     kinds = {e.kind for e in report.verdicts[-1].evidence if e.status is not Status.NOT_RUN}
     assert kinds and kinds <= {"lagwise", "float64"}, kinds
     assert_refuted_with_a_counterexample(report)
@@ -115,40 +115,38 @@ def test_a_wrong_black_box_is_refuted_with_a_counterexample(name: str) -> None:
 @pytest.mark.parametrize("name", ["masks from one-hot inputs", "wrong where a unit saturates"])
 def test_a_rule_that_is_wrong_at_some_values_only_is_refuted(name: str) -> None:
     """It runs on balls, but formal scalars and residues have no such values: floats find it."""
-    assert_refuted_with_a_counterexample(
-        gradcheck.audit(made(name, WRONG_ON_FLOATS[name]), claims=[Exact()], effort="quick")
-    )
+    assert_refuted_with_a_counterexample(gradcheck.audit(wrong(name), claims=[Exact()], effort="quick"))
 
 
 @pytest.mark.parametrize("name", IMPURE)
 def test_an_impure_rule_is_refuted_as_a_rule(name: str) -> None:
-    report = gradcheck.audit(made(name, WRONG[name]), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(wrong(name), claims=[Exact()], effort="quick")
     assert report.verdicts[0].claim == "pure" and report.verdicts[0].status is Status.REFUTED
     assert not report.passed and report.exit_status == 1
 
 
 def test_a_snippet_runs_in_an_interpreter_of_its_own(tmp_path: Path) -> None:
-    report = gradcheck.audit(made("dR transposed", WRONG["dR transposed"]), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(wrong("dr-transposed"), claims=[Exact()], effort="quick")
     example = report.verdicts[-1].counterexample
     assert example is not None
     file = tmp_path / "case.py"
     file.write_text(example.snippet)
     run = subprocess.run([sys.executable, "-I", str(file)], capture_output=True, text=True, cwd=tmp_path, check=True)
-    found = re.fullmatch(r"(\S+): true (\S+)  dR transposed (\S+)  off by (\S+)\n", run.stdout)
+    found = re.fullmatch(r"(\S+): true (\S+)  dr-transposed (\S+)  off by (\S+)\n", run.stdout)
     assert found, run.stdout
     assert found[1] == example.entry and float(found[4]) > 0.1
 
 
 SIMPLE = (
-    "a sign", "scale 2", "scale 1 + 1e-9", "1 - s^2 for 1 - a^2", "f' left out", "mean over T", "last step missing",
-    "dR transposed",
+    "sign-of-dv", "scale-2", "scale-1-plus-1e-9", "slope-from-s", "slope-missing", "mean-over-t", "last step missing",
+    "dr-transposed",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*SIMPLE, "V at the last step missing"])
 def test_a_counterexample_is_no_larger_than_what_the_proof_saw(name: str) -> None:
-    if name in WRONG:
-        case = case_of(made(name, WRONG[name]))
+    if name in NAMES:
+        case = case_of(wrong(name))
     else:
         case = case_of(made(name, ("dV + np.outer(a[t], e[t])", "dV + np.outer(a[t], e[t]) * (t < T)")))
     witness = formal.Formal(largest_T=3, shapes=((1, 1, 1), (2, 1, 1))).gather(case).witness
@@ -304,9 +302,11 @@ def test_every_kind_of_evidence_holds_for_a_right_rule(network: Any) -> None:
     ],
     ids=lambda kind: kind.kind,
 )
-@pytest.mark.parametrize("name", ["longest lag missing", "scale 1 + 1e-9", "a sign", "initial state left out of dR"])
+@pytest.mark.parametrize(
+    "name", ["recursion-stops-early", "scale-1-plus-1e-9", "sign-of-dv", "initial-state-missing-in-dr"]
+)
 def test_every_kind_of_evidence_rejects(kind: Kind, name: str) -> None:
-    finding = kind.gather(case_of(made(name, WRONG[name])))
+    finding = kind.gather(case_of(wrong(name)))
     assert finding.evidence.status is Status.REFUTED, finding.evidence
     assert finding.witness is not None
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from right_rules import by_numpy_at
-from wrong_rules import WRONG, as_black_box, made
+from wrong_rules import as_black_box, made, wrong
 
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import float_ladder
@@ -55,7 +55,7 @@ def test_a_result_rounded_to_float32_does_not_climb() -> None:
 
 
 def test_an_error_beyond_both_formats_is_no_matter_of_rounding() -> None:
-    finding = judged(made("scale 2", WRONG["scale 2"]))
+    finding = judged(wrong("scale-2"))
     assert "is more than rounding: 1 of it at float32 and 1 of it at float64" in finding.evidence.statement
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wrong_rules import WRONG, as_black_box, made
+from wrong_rules import as_black_box, made, wrong
 
 import gradcheck
 from gradcheck.evidence.base import Case
@@ -95,9 +95,9 @@ def test_all_of_the_long_problems_lags_are_seen() -> None:
 
 
 def test_wrong_lags_are_told_from_absent_ones() -> None:
-    name = "R transposed in the recursion"
-    assert judged(made(name, WRONG[name])).evidence.statement.startswith("exact to lag 0, wrong at lags 1 to 23")
-    assert judged(made("scale 2", WRONG["scale 2"])).evidence.statement.startswith("wrong at lags 0 to 23")
+    name = "r-transposed-in-recursion"
+    assert judged(wrong(name)).evidence.statement.startswith("exact to lag 0, wrong at lags 1 to 23")
+    assert judged(wrong("scale-2")).evidence.statement.startswith("wrong at lags 0 to 23")
 
 
 def test_a_small_error_in_one_lag_is_told_as_that() -> None:

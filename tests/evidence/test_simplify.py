@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from wrong_rules import WRONG, as_black_box, made
+from wrong_rules import NAMES, as_black_box, wrong
 
 from gradcheck import Exact, Network, Problem
 from gradcheck.evidence.base import Case, Witness
@@ -35,8 +35,8 @@ def found_for(function: Any, sizes: Sizes, *, floats: bool = False, seen: Proble
 
 @pytest.mark.slow
 def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None:
-    names = [name for name in WRONG if name not in SKIPPED_BY_PURITY][::4]
-    found = {name: found_for(made(name, WRONG[name]), Sizes(2, 2, 1, 1)) for name in names if name not in LARGE}
+    names = [name for name in NAMES if name not in SKIPPED_BY_PURITY][::4]
+    found = {name: found_for(wrong(name), Sizes(2, 2, 1, 1)) for name in names if name not in LARGE}
     assert all(found.values()), found
     sizes = {name: violation.problem.sizes for name, violation in found.items()}
     beyond = [float("inf") for name in names if name in LARGE]
@@ -49,7 +49,7 @@ def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None
 def test_a_problem_that_no_search_draws_is_made_simple_too() -> None:
     """Hypothesis draws at most 4 steps; where it takes 31, the problem on which it was seen is made simpler."""
     seen = lively_problem(Network(), Sizes(33, 2, 2, 1), 0)
-    rule = as_black_box(made("wrong if T > 30", WRONG["wrong if T > 30"]))
+    rule = as_black_box(wrong("wrong if T > 30"))
     case = Case(as_rule(rule, claims=[Exact()]), Exact(), Network())
     violation = counterexample.violation(case, counterexample.Trial(seen, {}), floats=True)
     assert violation is not None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from right_rules import bptt
 from transcripts import CONSOLE, PAGES, ROOT, Shown, again, read, rule_files
-from wrong_rules import WRONG, made
+from wrong_rules import wrong
 
 pytestmark = pytest.mark.jax
 
@@ -159,7 +159,7 @@ def first_unit_doubled(problem: Any) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("number", "rule"), [(0, made("wrong", WRONG["one entry wrong"])), (1, first_unit_doubled)])
+@pytest.mark.parametrize(("number", "rule"), [(0, wrong("one entry wrong")), (1, first_unit_doubled)])
 def test_each_property_test_fails_on_a_wrong_rule(number: int, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError):
         property_tests(rule, monkeypatch)[number]()
