@@ -44,7 +44,7 @@ def test_an_error_that_does_not_depend_on_the_format_is_noticed(factor: float) -
 
     finding = judged(rule)
     assert finding.evidence.status is Status.REFUTED, finding.evidence
-    assert "does not fall with the format as rounding does" in finding.evidence.statement
+    assert "does not fall with the format" in finding.evidence.statement
     assert finding.witness.dtype == "float64" and finding.witness.floats
 
 
@@ -56,7 +56,7 @@ def test_a_result_rounded_to_float32_does_not_climb() -> None:
 
 def test_an_error_beyond_both_formats_is_no_matter_of_rounding() -> None:
     finding = judged(wrong("scale-2"))
-    assert "is more than rounding: 1 of it at float32 and 1 of it at float64" in finding.evidence.statement
+    assert finding.evidence.status is Status.REFUTED and "more than rounding" in finding.evidence.statement
 
 
 @pytest.mark.parametrize(

@@ -127,27 +127,34 @@ def by_lag(owned: Owners, result: Gradient, truth: Gradient, field: BallField, a
     return found
 
 
+def differing(judged: list[Lag]) -> dict[str, list[int]]:
+    """Return the lags at which the result does not follow the claim, by kind, without empty kinds.
+
+    Args:
+        judged: The lags, from 0 on.
+
+    Returns:
+        "absent", "surplus" (present, where the claim has nothing) and "wrong", each with its lags.
+    """
+    kinds: dict[str, list[int]] = {"absent": [], "surplus": [], "wrong": []}
+    for k, lag in enumerate(judged):
+        if not lag.within:
+            kinds["absent" if lag.silent else "wrong" if lag.visible else "surplus"].append(k)
+    return {kind: ks for kind, ks in kinds.items() if ks}
+
+
 def sentence(judged: list[Lag]) -> str:
     """Return the wrong lags as text, such as "exact to lag 7, absent beyond"; empty if there are none."""
-    wrong = [k for k, lag in enumerate(judged) if not lag.within]
+    kinds = differing(judged)
+    wrong = sorted(k for ks in kinds.values() for k in ks)
     if not wrong:
         return ""
     first = wrong[0]
-    agreed = f"exact to lag {first - 1}" if first else "wrong from lag 0"
-    lost = [k for k in wrong if judged[k].silent]
-    extra = [k for k in wrong if not judged[k].visible]
-    if lost == wrong and not any(lag.within and lag.visible for lag in judged[first:]):
+    if list(kinds) == ["absent"] and not any(lag.within and lag.visible for lag in judged[first:]):
         return f"exact to lag {first - 1}, absent beyond" if first else "absent at every lag"
-    parts = [
-        f"{what} at {_spans(ks)}"
-        for what, ks in (
-            ("absent", lost),
-            ("present, where the claim has nothing,", extra),
-            ("wrong", [k for k in wrong if k not in lost and k not in extra]),
-        )
-        if ks
-    ]
-    return ", ".join([agreed, *parts]) if first else ", ".join(parts)
+    spoken = {"absent": "absent", "surplus": "present, where the claim has nothing,", "wrong": "wrong"}
+    parts = [f"{spoken[kind]} at {_spans(ks)}" for kind, ks in kinds.items()]
+    return ", ".join([*([f"exact to lag {first - 1}"] if first else []), *parts])
 
 
 def _spans(ks: list[int]) -> str:
@@ -211,7 +218,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> Shown | Findin
                 at = f" ({describe(settings)})" if settings else ""
                 text = f"{wrong}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
                 return Finding(
-                    Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
+                    Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text, details=differing(judged)),
                     Witness(case.network, size, settings, text, problem, floats=True),
                 )
             missing = _planted(claim, problem, field, truth)
