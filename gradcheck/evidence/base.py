@@ -196,7 +196,17 @@ def traverse(plan: Plan) -> Traversal:
 
 
 def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) -> Part:
-    """Run a piece in this process. A malformed result, or a target that fails, ends the kind."""
+    """Run a piece in this process. A malformed result, or a target that fails, ends the kind.
+
+    Args:
+        plan: The plan of the piece.
+        piece: The piece.
+        before: Results of the earlier pieces.
+        progress: Called with a line of text at each step.
+
+    Returns:
+        The result, or the finding with which the kind ends, and the time in seconds.
+    """
     start = plan.budget.clock()
     shown: Shown | Finding
     try:
@@ -210,7 +220,13 @@ def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progr
 
 
 def gather(plan: Plan, progress: Progress = lambda _: None, run: RunPiece = run_piece) -> Finding:
-    """Run a plan piece by piece and return its finding."""
+    """Run a plan piece by piece and return its finding.
+
+    Args:
+        plan: The plan.
+        progress: Called with a line of text at each step.
+        run: Runs one piece.
+    """
     steps = traverse(plan)
     try:
         piece, before = next(steps)
@@ -257,6 +273,11 @@ def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
     """Return the placeholder for evidence lost to a crash or timeout.
 
     Every rule must run on floats, so the loss of float evidence is an ERROR. Other kinds are optional.
+
+    Args:
+        kind: Name of the kind.
+        reason: A sentence for the report.
+        cause: The cause of the loss, if known.
     """
     if kind == "float64":
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))

@@ -57,14 +57,14 @@ def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
     At T <= 200, Truncated(200) is Exact, and a rule that does not truncate would satisfy it.
     """
     numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
-    if not isinstance(claim, LagClaim) or not numbers or any(tells(claim, size.T) for size in sizes):
+    if not isinstance(claim, LagClaim) or not numbers or any(leaves_out(claim, size.T) for size in sizes):
         return list(sizes)
     longer = Sizes(sum(numbers) + 3, 3, 2, 2)
-    return [*sizes, longer] if longer.T <= LONGEST and tells(claim, longer.T) else list(sizes)
+    return [*sizes, longer] if longer.T <= LONGEST and leaves_out(claim, longer.T) else list(sizes)
 
 
-def tells(claim: Claim, T: int) -> bool:
-    """Return True if the claim leaves out some lag of some loss of T steps, and so differs from `Exact`."""
+def leaves_out(claim: Claim, T: int) -> bool:
+    """Return True if the claim leaves out a lag at T steps, so that it differs from `Exact`."""
     if not isinstance(claim, LagClaim) or isinstance(claim, Exact):
         return False
     return any(not claim.keeps(t, k, T) for t in range(1, T + 1) for k in range(t))
@@ -78,7 +78,7 @@ def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
         or not all(isinstance(n, int) for n in dataclasses.astuple(claim))
     ):
         return ""
-    if any(tells(claim, size.T) for size in sizes):
+    if any(leaves_out(claim, size.T) for size in sizes):
         return ""
     return f"at T <= {max(size.T for size in sizes)} {claim} leaves no lag out, so it is the claim exact"
 

@@ -129,7 +129,15 @@ class Layers:
         return leaves
 
     def loss(self, leaves: Any, inputs: Any, targets: Any, initial_state: Any, weights: Any = None) -> Any:
-        """Run the modules forward, and return half the squared error, weighted by step."""
+        """Run the modules forward, and return half the squared error.
+
+        Args:
+            leaves: The parameters, which `begin` has set.
+            inputs: Tensor (T, D).
+            targets: Tensor (T, K).
+            initial_state: Tensor (I,).
+            weights: Loss weights (T,), ones if None.
+        """
         batch = 0 if self.rnn.batch_first else 1
         states, _ = self.rnn(inputs.unsqueeze(batch), initial_state[None, None])
         losses = (self.readout(states).squeeze(batch) - targets) ** 2 / 2

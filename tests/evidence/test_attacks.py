@@ -18,7 +18,7 @@ from gradcheck.algorithms.truncated_bptt import truncated_bptt
 from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox, lagwise
-from gradcheck.evidence.sizes import spread, tells
+from gradcheck.evidence.sizes import leaves_out, spread
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
@@ -169,8 +169,8 @@ def test_a_horizon_that_cannot_be_reached_shows_nothing() -> None:
 
 
 def test_which_claims_say_something_else_than_exact() -> None:
-    assert tells(Truncated(3), 4) and not tells(Truncated(3), 3)
-    assert tells(Chunked(3), 4) and not tells(Chunked(3), 3) and not tells(Exact(), 50)
+    assert leaves_out(Truncated(3), 4) and not leaves_out(Truncated(3), 3)
+    assert leaves_out(Chunked(3), 4) and not leaves_out(Chunked(3), 3) and not leaves_out(Exact(), 50)
 
 
 def test_a_target_that_leaves_numpy_is_named() -> None:

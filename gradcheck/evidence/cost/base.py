@@ -41,7 +41,7 @@ class CostKind(Kind):
             return self._whole(lambda progress: self.bounded(case, claim, progress))
         if isinstance(claim, Online):
             return self._whole(lambda progress: self.constant(case, progress))
-        return settled(self.kind, not_run(self.kind, f"the claim {claim} says nothing of a cost"))
+        return settled(self.kind, not_run(self.kind, f"the claim {claim} bounds no cost"))
 
     def _whole(self, gather: Callable[[Progress], Finding]) -> Plan:
         def run(progress: Progress) -> Finding:
@@ -84,5 +84,5 @@ def bounds(claim: Cost, settings: tuple[str, ...]) -> dict[str, Polynomial]:
             known = ", ".join([*SIZES, *settings])
             raise GradcheckError(f"{cost}={text!r} of {claim} should be an expression in {known}")
     if not found:
-        raise GradcheckError("Cost() says nothing; give time=, storage=, or both, such as Cost(time='T*I*(I + K + D)')")
+        raise GradcheckError("Cost() bounds nothing; give time=, storage= or both, as in Cost(time='T*I*(I + K + D)')")
     return found

@@ -18,7 +18,7 @@ from .counts.costs import LONG, Growth, costs
 
 KIND = "counting"
 BLIND = "a cost that sets in beyond the sizes counted"
-UNSTEADY = f"it does not go on so in T up to {LONG} steps"
+UNSTEADY = f"its growth with T changes within {LONG} steps"
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding
                 for t in range(steps):
                     compared += 1
                     if not _same(entire[t], other[t], problem):
-                        text = f"the contribution of step {t + 1} changes with what comes after step {steps}"
+                        text = f"the contribution of step {t + 1} depends on steps after {steps}"
                         text += f" ({place(size, settings)})"
                         return Finding(Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text))
     text = "the contributions up to a step are the same for two sequences that differ after it"

@@ -60,6 +60,11 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
 
     A rule that evaluates f where the network does not leaves generators of its own in the ring. Such a ring is not
     used again, so that a rule does not use up the generators of the next one.
+
+    Args:
+        network: The network, or one that stands for a family.
+        sizes: Sizes of the longest problem.
+        weighted: Include loss weights among the generators.
     """
     key = (state_of(network), sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))

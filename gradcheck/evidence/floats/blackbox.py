@@ -96,7 +96,14 @@ class FloatComparison:
 
 
 def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[str, Array]) -> FloatComparison:
-    """Compare float entries with balls, in the field's working precision."""
+    """Compare float entries with balls, in the field's working precision.
+
+    Args:
+        result: The rule's result as floats.
+        truth: The promised gradient as balls.
+        field: The field of the balls.
+        allowed: Absolute allowances by parameter.
+    """
     outside, undecided, worst = None, 0, 0.0
     for (name, index, value), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
         true, allow = field.native(ball), float(allowed[name][index])
@@ -180,7 +187,15 @@ def midpoints(gradient: Gradient, field: BallField) -> Gradient:
 
 
 def casts_up(claim: Claim, problem: Problem, result: Gradient, truth: Gradient, field: BallField) -> bool:
-    """Return True if the result for a float32 problem is float64, and within the rounding of float64."""
+    """Return True if the result for a float32 problem is float64, and within the rounding of float64.
+
+    Args:
+        claim: The claim, bound to settings.
+        problem: The float problem.
+        result: The rule's result at float32.
+        truth: The promised gradient as balls.
+        field: The field of the balls.
+    """
     if any(array.dtype.itemsize < 8 for array in result.values()):
         return False
     with field.working():

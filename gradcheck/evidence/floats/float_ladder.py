@@ -47,7 +47,13 @@ def _digits(shares: dict[str, float]) -> float:
 
 
 def planted(truth: Gradient, coarse: dict[str, Array], fine: dict[str, Array]) -> Gradient:
-    """Return a result with the same error in both formats, the geometric mean of their allowances."""
+    """Return a wrong result for both formats, with the geometric mean of their allowances as its error.
+
+    Args:
+        truth: The promised gradient as float64.
+        coarse: Absolute allowances at float32, by parameter.
+        fine: Absolute allowances at float64, by parameter.
+    """
     return {name: truth[name] + np.sqrt(coarse[name] * fine[name]) for name in truth}
 
 

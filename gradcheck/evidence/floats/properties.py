@@ -257,7 +257,7 @@ def _conclude(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) ->
             f"results on {sum(names.values())} groups of problems, and on {drawn} that Hypothesis drew, fit together, "
             f"within rounding: {', '.join(names)}",
             scope="; ".join(map(str, sizes)),
-            blind="what is wrong in the same way on all problems of a group",
+            blind="errors that are alike on all problems of a group",
             details={"groups": names, "drawn": drawn},
         )
     )

@@ -106,7 +106,7 @@ def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
             Strength.SUPPORTED,
             f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{format_note}{note}",
             scope=f"{runs} problems at {len(sizes)} sizes",
-            blind="what it does on inputs that were not tried",
+            blind="inputs that were not tried",
             details={"printed": printed.strip()[:2000]} if first else {},
         )
     )
@@ -209,7 +209,13 @@ def _reject_shared(first: Run, second: Run) -> None:
 
 
 def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
-    """Return True if two results differ by no more than the order of threaded sums: gamma_n of the largest entry."""
+    """Return True if two results differ by no more than another order of summation, as threads cause, can explain.
+
+    Args:
+        a: A result for one parameter.
+        b: Another one, of the same shape.
+        problem: Their problem. The bound is gamma_n of the largest entry, with n its number of products.
+    """
     s = problem.sizes
     n = s.T * (s.I + s.D + s.K) * 4
     return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())

@@ -150,7 +150,13 @@ def _term(monomial: Monomial, coefficient: Fraction) -> str:
 
 
 def interpolate(names: Sequence[str], nodes: Sequence[Sequence[int]], values: Array) -> Polynomial:
-    """Interpolate values on a grid: values[i, j, ...] at nodes[0][i], nodes[1][j], ..., of variables `names`."""
+    """Return the polynomial of least degrees through values on a grid.
+
+    Args:
+        names: The variables, one for each axis of the grid.
+        nodes: The values of each variable.
+        values: Whole numbers, values[i, j, ...] at nodes[0][i], nodes[1][j], ...
+    """
     coefficients = np.asarray(values, dtype=object)
     for axis, points in enumerate(nodes):
         inverse = _inverse_vandermonde(points)
