@@ -36,8 +36,8 @@ async def gather(run: Performer, audit: Audit, judged: Judged) -> None:
                 if position in judged.findings:
                     continue
                 after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
-                kind = gather_kind(run, audit, judged, position, plan, first=first, after=after)
-                work.append(asyncio.ensure_future(kind))
+                gathering = gather_kind(run, audit, judged, position, plan, first=first, after=after)
+                work.append(asyncio.ensure_future(gathering))
                 if plan.kind == formal.KIND and first:
                     proofs[network] = work[-1]
         await together(work)
