@@ -35,7 +35,7 @@ class Audits:
         one_by_one: Whether each claim has an audit of its own, since its rule's other tests run in other processes.
         parts: The reports by request, of which each has some of the request's claims.
         problems: The message of an audit that could not be made, by request.
-        received: The reports of other processes, each after the first test of its rule.
+        received: The reports of other processes, each after the first test of its rule and its claims in order.
         remarks: The lines to print at the end, each with whether it is bad news.
     """
 
@@ -46,7 +46,7 @@ class Audits:
     one_by_one: bool = False
     parts: dict[tuple[Any, ...], list[Report]] = field(default_factory=dict)
     problems: dict[tuple[Any, ...], str] = field(default_factory=dict)
-    received: list[tuple[str, str]] = field(default_factory=list)
+    received: list[tuple[str, list[str], str]] = field(default_factory=list)
     remarks: list[tuple[str, bool]] = field(default_factory=list)
     _planned: dict[tuple[Any, ...], list[str]] = field(default_factory=dict)
     _labels: dict[tuple[Any, ...], str] = field(default_factory=dict)
@@ -128,21 +128,30 @@ class Audits:
             return f"\n\nthe case could not be saved: {error}"
         return f"\n\nrun it again: gradcheck replay {path} <module>:{name}"
 
-    def to_send(self) -> list[tuple[str, str]]:
-        """Return the reports as text, each after the first test of its rule, for another process."""
-        return [(self._labels.get(key, ""), report.to_json()) for key, parts in self.parts.items() for report in parts]
+    def to_send(self) -> list[tuple[str, list[str], str]]:
+        """Return the first test of a rule, the order of its claims and a report as text, for another process."""
+        return [
+            (self._labels.get(key, ""), _claims_of(key), report.to_json())
+            for key, parts in self.parts.items()
+            for report in parts
+        ]
 
     def reports(self) -> list[Report]:
         """Return one report per request, from this process and from those that sent theirs."""
         from ..report import from_json
 
         groups: dict[object, list[Any]] = {}
+        claims: dict[object, Sequence[str]] = {}
         for key, parts in self.parts.items():
-            groups.setdefault(self._labels.get(key, key), []).extend(parts)
-        for label, text in self.received:
+            label = self._labels.get(key, key)
+            groups.setdefault(label, []).extend(parts)
+            claims[label] = _claims_of(key)
+        for label, names, text in self.received:
             groups.setdefault(label, []).append(from_json(text))
+            claims[label] = names
         order = {label: number for number, label in enumerate(self._labels.values())}
-        return [_merged(groups[label]) for label in sorted(groups, key=lambda label: order.get(str(label), 0))]
+        labels = sorted(groups, key=lambda label: order.get(str(label), 0))
+        return [_merged(groups[label], claims[label]) for label in labels]
 
     def write(self) -> bool:
         """Write the report, and keep a remark on it. Return False if it could not be written."""
@@ -192,12 +201,17 @@ def _expectations(request: Request, names: Sequence[str]) -> dict[str, str] | No
     return {claim: reason for claim, reason in request.expected if claim in concerned}
 
 
-def _merged(parts: Sequence[Report]) -> Report:
-    """Return one report with each claim that any part has, `pure` first and once."""
+def _claims_of(key: Any) -> list[str]:
+    """Return the names of a request's claims, in its order, from its key."""
+    return [str(claim) for claim in key[1]]
+
+
+def _merged(parts: Sequence[Report], order: Sequence[str]) -> Report:
+    """Return one report with each claim that any part has, once: `pure`, then in this order, whoever came first."""
     verdicts = {verdict.claim: verdict for part in parts for verdict in part.verdicts}
-    pure = [verdicts.pop(_PURE)] if _PURE in verdicts else []
+    names = sorted(verdicts, key=lambda name: [_PURE, *order].index(name) if name in order else -1)
     stages = {(stage.name, stage.statement): stage for part in parts for stage in part.stages}
     notes = dict.fromkeys(note for part in parts for note in part.notes)
     return dataclasses.replace(
-        parts[0], verdicts=(*pure, *verdicts.values()), stages=tuple(stages.values()), notes=tuple(notes)
+        parts[0], verdicts=tuple(verdicts[name] for name in names), stages=tuple(stages.values()), notes=tuple(notes)
     )
