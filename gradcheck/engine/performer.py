@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from ..evidence.base import Case, Finding, Plan
-from ..judge.effort import EFFORTS
 from ..judge.plans import plans
 from ..records import Evidence, Stage, Status, Strength, Verdict
 from ..reference.claims import Claim
@@ -92,8 +91,7 @@ class Performer:
     # What the steps of an audit share
 
     def plans(self, audit: Audit, judged: Judged, network: int, *, first: bool) -> list[Plan]:
-        effort = EFFORTS[audit.prepared.request.effort]
-        return plans(self.case(audit, judged, network), effort, first=first)
+        return plans(self.case(audit, judged, network), self.context.effort(audit.number), first=first)
 
     def case(self, audit: Audit, judged: Judged, network: int) -> Case:
         return Case(audit.prepared.rule, judged.claim, audit.prepared.networks[network], audit.prepared.request.seed)

@@ -18,7 +18,7 @@ from ..evidence.exact import constants
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
-from ..judge.effort import EFFORTS
+from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import kinds
 from ..reference.claims import Pure
 from ..reference.networks.base import RecurrentNetwork, Sizes
@@ -79,10 +79,15 @@ class Context:
         self, requests: Sequence[AuditRequest], functions: Mapping[str, Callable[[Progress], Any]] | None = None
     ) -> None:
         self.requests, self.functions = tuple(requests), dict(functions or {})
+        self._efforts = dict(EFFORTS)  # what is asked for here is what is done wherever this is sent
         self._prepared: dict[int, Prepared] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"requests": self.requests, "functions": self.functions, "_prepared": {}}
+        return {**self.__dict__, "_prepared": {}}
+
+    def effort(self, number: int) -> Effort:
+        """Return the sizes that the request of this number asks for."""
+        return self._efforts[self.requests[number].effort]
 
     def prepared(self, number: int) -> Prepared:
         """Return the request of this number, validated."""
@@ -98,8 +103,7 @@ class Context:
 
     def plan(self, task: Task) -> Plan:
         """Return the plan of the task's kind of evidence."""
-        effort = EFFORTS[self.prepared(task.request).request.effort]
-        case = self.case(task)
+        effort, case = self.effort(task.request), self.case(task)
         return next(kind for kind in kinds(case, effort, first=task.first) if kind.kind == task.kind).plan(case)
 
     def limits(self, task: Task) -> Limits | None:
@@ -132,7 +136,7 @@ def _purity(task: Task, context: Context, progress: Progress) -> Data:
 
 def _liveness(task: Task, context: Context, progress: Progress) -> Data:
     case = context.case(task)
-    sizes = EFFORTS[context.requests[task.request].effort].enclosure_sizes
+    sizes = context.effort(task.request).enclosure_sizes
     found = liveness.visibility(case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted)
     return {"holds": found.alive, "statement": found.statement}
 

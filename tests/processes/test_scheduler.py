@@ -21,6 +21,7 @@ import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.answering import _gathered
+from gradcheck.engine.isolation import processes
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import Interrupted, run
 from gradcheck.engine.state import Audit, Judged
@@ -547,3 +548,10 @@ def test_a_proof_beside_evidence_that_had_to_be_excused_covers_no_other_network(
     assert second.covered == (None if doubted else proof)
     verdict = conclude(judged.claim, [first, second])
     assert verdict.strength is (Strength.SUPPORTED if doubted else Strength.PROVED)
+
+
+def test_a_fresh_process_does_what_this_one_asked_for() -> None:
+    """The brief effort of these tests is known in this process alone."""
+    request = AuditRequest(plain_rules.good, **{**HOW, "effort": "quick"})
+    fresh = run([request], executors.Workers(1, (processes.spawned,)))[0]
+    assert to_json(fresh) == to_json(run([request], executors.Here())[0])
