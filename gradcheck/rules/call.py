@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 import sysconfig
 import traceback
@@ -203,27 +204,24 @@ def _raised_by_us(error: BaseException) -> bool:
     return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OUR_CODE)
 
 
+def _inside(*folders: Path | str) -> tuple[str, ...]:
+    """Return the prefixes of the files in some folders, not of those in a folder whose name begins alike."""
+    return tuple(os.path.join(folder, "") for folder in folders)
+
+
 _PACKAGE = Path(__file__).parent.parent
-_SHIPPED_RULES = Path(online.__file__)
-_OUR_CODE = tuple(
-    str(path)
-    for path in (
-        _PACKAGE / "rules",
-        _PACKAGE / "evidence",
-        Path(reference_errors.__file__).parent,
-        _SHIPPED_RULES,
-    )
+_OUR_CODE = (
+    *_inside(_PACKAGE / "rules", _PACKAGE / "evidence", Path(reference_errors.__file__).parent),
+    str(Path(online.__file__)),
 )
-_NOT_THE_RULES_OWN = (*_OUR_CODE, str(Path(np.__file__).parent))
-
-
-_INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+_NOT_THE_RULES_OWN = (*_OUR_CODE, *_inside(Path(np.__file__).parent))
+_INSTALLED = _inside(*{sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def _frame(error: BaseException) -> traceback.FrameSummary | None:
     """Return the deepest frame in the author's own files, else in an installed package that is not ours."""
     loaded = [sys.modules[name] for name in ("torch", "jax") if name in sys.modules]
-    others = tuple(str(Path(module.__file__).parent) for module in loaded if module.__file__)
+    others = _inside(*(Path(module.__file__).parent for module in loaded if module.__file__))
     frames = [
         f
         for f in traceback.extract_tb(error.__traceback__)
