@@ -114,21 +114,64 @@ def test_contributions_of_a_function_are_not_to_be_seen() -> None:
     assert evidence.status is Status.NOT_RUN and "class with start and step" in evidence.statement
 
 
-def test_a_cost_that_no_polynomial_gives_is_left_open() -> None:
-    def by_halving(problem: Any) -> Any:
-        """As many operations as T has binary digits, beside those of the gradient."""
-        result = bptt(problem)
-        T = problem.T
-        while T > 1:
-            T //= 2
-            result = {name: array * 1 for name, array in result.items()}
-        return result
-
-    found = verdict(by_halving, Cost(time="T*I*(I + K + D)"))
-    assert found.status is Status.INCONCLUSIVE and "no polynomial" in found.statement, found.statement
+def more(problem: Any, times: int) -> Any:
+    """The gradient, multiplied by 1 so many times."""
+    result = bptt(problem)
+    for _ in range(times):
+        result = {name: array * 1 for name, array in result.items()}
+    return result
 
 
-@pytest.mark.slow
+def by_halving(problem: Any) -> Any:
+    """As many multiplications of the gradient as T has binary digits, less one."""
+    return more(problem, problem.T.bit_length() - 1)
+
+
+def by_levels(problem: Any) -> Any:
+    """T log T multiplications beside those of the gradient: every level of a tree touches each step."""
+    return more(problem, problem.T * problem.T.bit_length())
+
+
+def unless_a_power(problem: Any) -> Any:
+    """T^2 operations more, unless T is a power of 2."""
+    T, x = problem.T, problem.inputs[0]
+    for _ in range(T * T * (T & (T - 1) > 0) // 40):
+        x = x * 1
+    return bptt(problem)
+
+
+def by_a_scan(problem: Any) -> Any:
+    """Every product of the first t matrices, by a tree, beside the gradient."""
+
+    def scan(matrices: Any) -> Any:
+        if len(matrices) == 1:
+            return matrices
+        pairs = scan([a @ b for a, b in zip(matrices[::2], matrices[1::2], strict=False)])
+        odd = [a @ b for a, b in zip(pairs, matrices[2::2], strict=False)]
+        return [matrices[0], *(each for both in zip(pairs, odd, strict=False) for each in both), *pairs[len(odd) :]]
+
+    scan([problem.parameters["R"]] * problem.T)
+    return bptt(problem)
+
+
+@pytest.mark.parametrize(
+    ("target", "bound", "status"),
+    [
+        (by_halving, "T*I*(I + K + D)", Status.HOLDS),
+        (by_a_scan, "T*I*(I**2 + K + D)", Status.HOLDS),
+        (by_levels, "T**2*I*(I + K + D)", Status.HOLDS),
+        (by_levels, "T*I*(I + K + D)", Status.INCONCLUSIVE),
+        (by_a_scan, "T*I*(I + K + D)", Status.INCONCLUSIVE),
+        (by_halving, "I*(I + K + D)", Status.INCONCLUSIVE),
+        (unless_a_power, "T*I*(I + K + D)", Status.INCONCLUSIVE),
+    ],
+)
+def test_a_cost_that_no_polynomial_gives_is_bounded(target: Any, bound: str, status: Status) -> None:
+    found = verdict(target, Cost(time=bound))
+    assert found.status is status, found.statement
+    assert found.strength is (Strength.SUPPORTED if status is Status.HOLDS else Strength.NONE)
+
+
 def test_locality_is_read_from_the_polynomials() -> None:
     local = {t.__name__: (costs_of(t).local_in_time, costs_of(t).local_in_space) for t in (bptt, RTRL, Focused)}
     assert local == {"bptt": (False, True), "RTRL": (True, False), "Focused": (True, True)}

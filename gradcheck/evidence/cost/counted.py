@@ -14,7 +14,8 @@ from ...records import Evidence, Status, Strength
 from ...reference.claims import Cost
 from ..base import Case, Finding, Progress
 from .base import UNITS, CostKind, bounds
-from .counts.costs import LONG, Growth, costs
+from .counts.costs import LENGTHS, LONG, Growth, costs
+from .counts.growth import outgrowing
 
 KIND = "counting"
 BLIND = "a cost that sets in beyond the sizes counted"
@@ -33,6 +34,7 @@ class Counting(CostKind):
         counted = costs(case.rule, case.network, case.seed)
         shown, details = [], dict[str, Any]()
         undecided: list[str] = []
+        strength = Strength.EXACT
         for cost, bound in bounds(claim, counted.settings).items():
             progress(f"counting {UNITS[cost]}")
             growth: Growth = getattr(counted, cost)
@@ -40,6 +42,14 @@ class Counting(CostKind):
             details[cost] = growth.details
             outgrown = growth.outgrows(bound)
             within = f"O({getattr(claim, cost)})"
+            if growth.fitted is None and outgrown is None and (most := counted.at_most(cost)) is not None:
+                text = f"{text}; it is at most a constant times {most}, as T doubles up to {LENGTHS[-1]}"
+                if outgrowing(most, bound) is None:
+                    shown.append(f"{text}, which is {within}")
+                    strength = Strength.SUPPORTED
+                else:
+                    undecided.append(f"{text}, which is not shown to be {within}")
+                continue
             if not growth.steady:
                 undecided.append(f"{text}, but {UNSTEADY}")
                 continue
@@ -52,7 +62,7 @@ class Counting(CostKind):
         if undecided:
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(undecided), details=details))
         scope = f"counted at {counted.counted} sizes on {case.network}"
-        return Finding(Evidence(KIND, Status.HOLDS, Strength.EXACT, "; ".join(shown), scope, BLIND, details))
+        return Finding(Evidence(KIND, Status.HOLDS, strength, "; ".join(shown), scope, BLIND, details))
 
     def constant(self, case: Case, progress: Progress) -> Finding:
         progress("counting numbers kept")

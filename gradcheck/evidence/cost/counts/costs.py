@@ -18,6 +18,8 @@ from ....reference.networks.state import state_of
 from ....reference.scalars.counted import CountedField, Tally
 from ....rules.adapt import Rule, as_rule
 from ....rules.call import run
+from .doubling import LENGTHS as LENGTHS
+from .doubling import upper_bound
 from .fitting import HIGHEST, SIZES, Fitted, Values, fit, regions, vanishing
 from .growth import outgrowing, within
 from .polynomial import Monomial, Polynomial, interpolate, rank
@@ -168,6 +170,14 @@ class Costs:
     @cached_property
     def storage(self) -> Growth:
         return self._growth(STORAGE)
+
+    def at_most(self, cost: str) -> Polynomial | None:
+        """Return a polynomial of which a cost that is none itself is at most a constant times, or None.
+
+        Args:
+            cost: "time" or "storage".
+        """
+        return None if self.settings else upper_bound(self.at, cost)
 
     @cached_property
     def weights(self) -> Polynomial:

@@ -169,7 +169,7 @@ def _fit(measure: Measure, region: Region, kind: str, alike: bool) -> Fitted | N
 
     degrees: dict[str, int] = {}
     for name in region.free:
-        degree = _degree(count, region.free, name)
+        degree = degree_along(count, region.free, name)
         if degree is None:
             return None
         degrees[name] = degree
@@ -185,8 +185,14 @@ def _fit(measure: Measure, region: Region, kind: str, alike: bool) -> Fitted | N
     return Fitted(region, fitted.substitute(region.back), fitted, counted, len(tried) - counted)
 
 
-def _degree(count: Callable[[Values], int], first: Values, name: str) -> int | None:
-    """Return the degree in one variable, from differences along a line, or None if they do not vanish."""
+def degree_along(count: Callable[[Values], int], first: Values, name: str) -> int | None:
+    """Return the degree of a count in one variable, from differences along a line, or None if they do not vanish.
+
+    Args:
+        count: Returns the count at a point.
+        first: The point with the smallest values.
+        name: The variable.
+    """
     start = {other: value + 1 for other, value in first.items()}
     line: list[int] = []
     for n in range(HIGHEST + 3):
