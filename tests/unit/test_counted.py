@@ -52,6 +52,27 @@ def test_a_matrix_product_takes_n_products_and_one_sum_less_for_each_entry() -> 
     assert np.array_equal(np.array(CountedField.natives(result.field, result)), np.full(8, 3.0))
 
 
+@pytest.mark.parametrize("shapes", [((2, 3), (3, 4)), ((3,), (3,)), ((1, 1), (1, 1)), ((4, 1), (1, 5)), ((6,), (6, 2))])
+def test_a_product_is_counted_as_numpy_makes_it_entry_by_entry(
+    shapes: tuple[tuple[int, ...], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = [np.arange(1.0, np.prod(shape) + 1).reshape(shape) for shape in shapes]
+    result, seen = counted(lambda a, b: a @ b, *arrays)
+    monkeypatch.setattr(CountedField, "matmul", lambda *_: None)
+    by_numpy, as_seen = counted(lambda a, b: a @ b, *arrays)
+    assert seen == as_seen
+    assert [x.value for x in np.ravel(result)] == [x.value for x in np.ravel(by_numpy)]
+
+
+def test_a_product_with_plain_numbers_among_its_entries_is_left_to_numpy() -> None:
+    def mixed(a: Any) -> Any:
+        plain = np.array([[0.5, 2.0]], dtype=object)
+        return CountedField.wrap(a.field, plain) @ a
+
+    _, seen = counted(mixed, np.ones((2, 3)))
+    assert (seen.multiplications, seen.additions) == (6, 3)
+
+
 def test_the_peak_is_of_what_lives_at_once() -> None:
     def in_turn(a: Any) -> Any:
         total = a * 1
