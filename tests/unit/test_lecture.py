@@ -29,8 +29,14 @@ from gradcheck.report import from_json, to_html, to_json, to_markdown, to_text
 
 
 @pytest.fixture(scope="module")
-def judged() -> Chapter:
-    return chapter()
+def progress() -> list[str]:
+    """Lines that the chapter told while it was judged."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def judged(progress: list[str]) -> Chapter:
+    return chapter(progress.append)
 
 
 def row(judged: Chapter, name: str) -> Statement:
@@ -339,8 +345,8 @@ def test_the_chapter_renders(judged: Chapter) -> None:
     assert from_json(to_json(collection)) == collection
     page = to_html(collection)
     assert 'class="latex"' not in page, "a formula could not be typeset"
-    for render in (to_text, to_markdown):
-        assert all(s.title in render(collection) for s in judged.statements)
+    for text in (to_text(collection), to_markdown(collection)):
+        assert all(s.title in text for s in judged.statements)
 
 
 def test_a_refuted_row_without_correction_fails_the_report(judged: Chapter) -> None:
@@ -348,10 +354,8 @@ def test_a_refuted_row_without_correction_fails_the_report(judged: Chapter) -> N
     assert not Collection("planted", (), (dataclasses.replace(judged, statements=(broken,)),)).passed
 
 
-def test_progress_is_told() -> None:
-    told: list[str] = []
-    chapter(told.append)
-    assert len(told) == len(STATEMENTS) and all(text.startswith("the lecture: ") for text in told)
+def test_progress_is_told(judged: Chapter, progress: list[str]) -> None:
+    assert len(progress) == len(STATEMENTS) and all(text.startswith("the lecture: ") for text in progress)
 
 
 def test_a_formula_that_cannot_be_formed_is_a_difference() -> None:
