@@ -83,7 +83,7 @@ def test_what_is_not_finite_is_not_fixed(halved: Counterexample, value: float) -
     assert replay(halved, rule).outcome is Outcome.STILL_WRONG
 
 
-@pytest.mark.parametrize("name", ["scale-1-plus-1e-9", "truncated-at-1", "mean-over-t", "rounded to float32"])
+@pytest.mark.parametrize("name", ["scale-1-plus-1e-9", "truncated-at-1", "mean-over-t", "rounded-to-float32"])
 def test_wrong_rules_and_the_right_one(name: str) -> None:
     rule = as_black_box(wrong(name))
     example = example_of(rule)

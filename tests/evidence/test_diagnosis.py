@@ -49,7 +49,7 @@ FACTS = {
     "last step missing": "V counts the loss at step T not at all",
     "loss-at-the-last-step-only": "W counts the loss at every step but step T not at all",
     "initial-state-missing-in-dr": "R counts the parameters' use at step 1 not at all",
-    "wrong if T > I": "It is wrong exactly where T > I",
+    "wrong-when-t-exceeds-i": "It is wrong exactly where T > I",
     "wrong if T is even": "It is wrong exactly where T is even",
     "wrong if K = 1": "It is wrong exactly where K = 1",
     "wrong if D > I": "It is wrong exactly where D > I",
@@ -92,7 +92,7 @@ def changed(*changes: tuple[str, str]) -> Any:
     for old, new in changes:
         assert source.count(old) == 1, old
         source = source.replace(old, new)
-    space: dict[str, Any] = {"np": np, "KEPT": {}}
+    space: dict[str, Any] = {"np": np}
     exec(source, space)
     return space["rule"]
 

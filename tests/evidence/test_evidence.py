@@ -32,7 +32,7 @@ from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.rules.adapt import Rule, as_rule
 from gradcheck.rules.load import load_module
 
-IMPURE = ("reads the state of the last call", "returns a kept buffer", "changes its input")
+IMPURE = ("stale-buffer", "returns-its-buffer", "changes-its-inputs")
 """Refuted as rules at all, before any claim."""
 
 
@@ -80,7 +80,7 @@ def assert_refuted_with_a_counterexample(report: Report) -> None:
 # Wrong rules
 
 
-LARGE = ("wrong if I > 4", "returns a kept buffer")
+LARGE = ("wrong-when-i-exceeds-4", "returns-its-buffer")
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "wrong if T > 30"])  # that one below, by its floats

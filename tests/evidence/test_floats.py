@@ -110,7 +110,7 @@ def test_a_right_rule_holds_at_float32(network: Any) -> None:
     assert finding.planted[0] and finding.planted[0] == finding.planted[1], finding.planted
 
 
-@pytest.mark.parametrize("name", ["truncated-at-1", "scale-2", "initial-state-missing-in-dr", "wrong if T is odd"])
+@pytest.mark.parametrize("name", ["truncated-at-1", "scale-2", "initial-state-missing-in-dr", "wrong-when-t-is-odd"])
 def test_what_float32_can_see_is_refuted_at_float32(name: str) -> None:
     finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(wrong(name)))
     assert finding.evidence.status is Status.REFUTED, finding.evidence

@@ -17,8 +17,8 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.network import ContextNetwork, Sizes
 from gradcheck.rules.adapt import as_rule
 
-SKIPPED_BY_PURITY = ("reads the state of the last call", "returns a kept buffer", "changes its input")
-LARGE = ("wrong if I > 4", "wrong if T > 30")
+SKIPPED_BY_PURITY = ("stale-buffer", "returns-its-buffer", "changes-its-inputs")
+LARGE = ("wrong-when-i-exceeds-4", "wrong if T > 30")
 """No small problem shows these, so in the median they count as larger than any."""
 
 

@@ -159,7 +159,7 @@ def first_unit_doubled(problem: Any) -> Any:
     return found
 
 
-@pytest.mark.parametrize(("number", "rule"), [(0, wrong("one entry wrong")), (1, first_unit_doubled)])
+@pytest.mark.parametrize(("number", "rule"), [(0, wrong("slope-missing")), (1, first_unit_doubled)])
 def test_each_property_test_fails_on_a_wrong_rule(number: int, rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError):
         property_tests(rule, monkeypatch)[number]()
