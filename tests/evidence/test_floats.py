@@ -204,7 +204,7 @@ def test_entries_that_rounding_hides_are_no_reason_to_conclude_nothing(monkeypat
     monkeypatch.setattr(blackbox, "_KNOWN", OrderedDict())  # what other tests have asked before
     evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(RIGHT)).evidence
     assert evidence.status is Status.HOLDS, evidence
-    assert "have no finite rounding allowance" in evidence.statement and evidence.details["undecided_entries"]
+    assert evidence.details["undecided_entries"]
 
 
 def test_a_parameter_without_any_gradient_is_no_reason_to_conclude_nothing() -> None:

@@ -108,8 +108,7 @@ def test_a_wrong_derivative_stops_the_audit(fresh: None, monkeypatch: pytest.Mon
     assert stage.status is Status.REFUTED, stage
     exact = report.verdicts[-1]
     assert exact.status is Status.NOT_RUN and not report.passed
-    assert "the oracles disagree on tanh, identity output, squared error" in exact.statement
-    assert "reverse pass" in exact.statement
+    assert "oracles" in exact.statement and "reverse pass" in exact.statement
 
 
 def test_an_oracle_that_fails_stops_the_audit(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
