@@ -12,7 +12,7 @@ from ..judge.effort import EFFORTS
 from ..reference.claims import Claim, Cost, checked_expectations
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
-from ..rules.adapt import Rule, as_rule, at_the_claims_settings
+from ..rules.adapt import Rule, as_rule, bind_settings
 from ..rules.load import load_rule, resolve
 from ..store.fingerprint import fingerprint
 
@@ -79,7 +79,7 @@ class AuditRequest:
             raise GradcheckError(f"a seed is a whole number, at least 0; got {self.seed!r}")
         target = _load(self.target) if isinstance(self.target, str) else self.target
         declared = as_rule(target, claims=self.claims, networks=self.networks, weighted=self.weighted)
-        rule, note = at_the_claims_settings(declared)
+        rule, note = bind_settings(declared)
         for claim in rule.declaration.claims:
             claim.bind(rule.settings(1)[0])
             if isinstance(claim, Cost):

@@ -184,7 +184,7 @@ def _torch_hint(target: Any) -> str:
     return ""
 
 
-def at_the_claims_settings(rule: Rule) -> tuple[Rule, str]:
+def bind_settings(rule: Rule) -> tuple[Rule, str]:
     """Bind a rule's settings to the numbers in its claims.
 
     For a rule that declares Truncated("tau"), the claim Truncated(3) means tau=3. Where claims name several numbers,

@@ -205,7 +205,7 @@ def _raised_by_us(error: BaseException) -> bool:
 
 
 def _inside(*folders: Path | str) -> tuple[str, ...]:
-    """Return the prefixes of the files in some folders, not of those in a folder whose name begins alike."""
+    """Return the path prefixes of the files in folders."""
     return tuple(os.path.join(folder, "") for folder in folders)
 
 

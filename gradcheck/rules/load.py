@@ -79,7 +79,7 @@ def load_rule(text: str) -> Any:
 
 
 def _meant(text: str, names: Iterable[str]) -> str:
-    """Return the question after the nearest name, whatever its case and separators; empty if none is near."""
+    """Suggest the nearest name, ignoring case and separators; empty if none is near."""
     plain = {re.sub(r"[\W_]", "", name).lower(): name for name in names}
     close = difflib.get_close_matches(re.sub(r"[\W_]", "", text).lower(), plain, 1)
     return f"; did you mean {plain[close[0]]}?" if close else ""

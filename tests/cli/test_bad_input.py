@@ -15,7 +15,7 @@ from gradcheck.algorithms import truncated_bptt, windowed_bptt
 from gradcheck.records import Report, Status
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
-from gradcheck.rules.adapt import as_rule, at_the_claims_settings
+from gradcheck.rules.adapt import as_rule, bind_settings
 
 EXACT = [gradcheck.Exact()]
 pytestmark = pytest.mark.usefixtures("brief")
@@ -243,12 +243,12 @@ def test_a_claim_given_by_numbers_says_at_which_settings_it_was_judged(claims: A
 
 
 def test_several_numbers_are_judged_at_every_setting() -> None:
-    rule, note = at_the_claims_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2), gradcheck.Exact()]))
+    rule, note = bind_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2), gradcheck.Exact()]))
     assert rule.target is windowed_bptt and "at every setting" in note
-    rule, _ = at_the_claims_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2)]))
+    rule, _ = bind_settings(as_rule(windowed_bptt, claims=[gradcheck.Windowed(4, 2)]))
     assert rule.target.keywords == {"horizon": 4, "stride": 2}
     bound = functools.partial(truncated_bptt, tau=3)
-    assert at_the_claims_settings(as_rule(bound)) == (as_rule(bound), "")
+    assert bind_settings(as_rule(bound)) == (as_rule(bound), "")
 
 
 def test_a_partial_keeps_the_claims_of_its_function() -> None:

@@ -64,7 +64,7 @@ class Liveness(Kind):
 
 @cached(256)
 def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Visibility:
-    """Measure how visible every entry and lag is on the lively problem of that size and seed."""
+    """Measure the visibility of every entry and lag on the lively problem of a size and seed."""
     size = living_sizes(network, size)
     problem = lively_problem(network, size, seed, weighted=weighted)
     whole = lags.gradient(problem)
