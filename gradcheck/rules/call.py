@@ -102,6 +102,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
             with around:
                 try:
                     try:
+                        around.reraise_outside()
                         raw = rule(problem, settings)
                     finally:
                         around.restore_language()  # before anything of ours runs
@@ -110,6 +111,8 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                     failure = _failure(rule, problem, place, error)
         except BaseException as error:
             around.reraise_outside()
+            if not around.watching:  # raised by a signal handler
+                raise
             raise RuleFailed(f"{rule.name} left an error behind: {shown_error(error)} ({place})") from None
         around.reraise_outside()
         if failure is not None:

@@ -160,18 +160,24 @@ class SideEffects:
     """Context manager for one call of a rule, which records and undoes its side effects.
 
     Inside, output and warnings are kept, and standard input is empty. Signal handlers keep working. Their errors are
-    recorded apart, since they are not the rule's: see `reraise_outside`.
+    recorded apart, since they are not the rule's: see `reraise_outside`. While the context itself works, they are not
+    raised, so that none interrupts it.
 
     Attributes:
         changes: The side effects, after the call.
         outside: The error of a signal handler during the call, or None.
+        watching: True while errors of signal handlers are recorded.
     """
 
     def __init__(self) -> None:
         self.changes = Changes()
         self.outside: BaseException | None = None
+        self.watching = False
+        self._working = True
 
     def __enter__(self) -> SideEffects:
+        self.watching = True
+        self._handlers = self._handle_signals()
         self._modules, self._loaded, self._path = sys.modules, dict(sys.modules), list(sys.path)
         self._builtins = dict(_BUILTINS)
         self._attributes = [dict(vars(module)) for module in _WATCHED]
@@ -195,13 +201,14 @@ class SideEffects:
         warnings.simplefilter("default")
         self._filters = list(warnings.filters)
         sys.stdin = _stream(self._nothing)
-        self._handlers = self._handle_signals()
         self._timers = [(each, signal.getitimer(each), time.monotonic()) for each in _timers()]
+        self._working = False
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._working = True
         self.restore_language()
         if list(warnings.filters) != self._filters:
             self.changes.notes.append("changed the warning filters")
@@ -227,6 +234,8 @@ class SideEffects:
         self.changes.faults += lasting
         self.changes.printed = self._written.kept.decode("utf-8", "replace")
         self.changes.warned = [f"{w.category.__name__}: {shown(w.message)}" for w in self._warned or ()]
+        self.watching = False
+        self._unwrap_signals()
 
     def reraise_outside(self) -> None:
         """Raise the error of a signal handler during the call, such as KeyboardInterrupt, if there was one."""
@@ -281,6 +290,8 @@ class SideEffects:
                 return handler(*arguments)
             except BaseException as error:
                 self.outside = error
+                if self.watching and self._working:
+                    return None
                 raise
 
         return handle
@@ -290,8 +301,8 @@ class SideEffects:
             changed = signal.getsignal(number) is not now
             if changed:
                 self.changes.notes.append(f"changed the handler of {number.name}")
-            if before is not None and (changed or before is not now):
-                signal.signal(number, before)
+            if before is not None and changed:
+                signal.signal(number, now)
         if not self._handlers:
             return
         for timer, (left, interval), since in self._timers:
@@ -300,6 +311,11 @@ class SideEffects:
             if bool(now) != bool(due) or abs(now - due) > _GRACE:
                 self.changes.notes.append("set or stopped a timer")
                 signal.setitimer(timer, due, interval)
+
+    def _unwrap_signals(self) -> None:
+        for number, (before, now) in self._handlers.items():
+            if before is not now:
+                signal.signal(number, before)
 
     def _restore_numpy(self) -> None:
         state = np.geterr()
