@@ -81,9 +81,10 @@ class Context:
         self.requests, self.functions = tuple(requests), dict(functions or {})
         self._efforts = dict(EFFORTS)  # what is asked for here is what is done wherever this is sent
         self._prepared: dict[int, Prepared] = {}
+        self._plans: dict[tuple[int, str, int, str, bool], Plan] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_prepared": {}}
+        return {**self.__dict__, "_prepared": {}, "_plans": {}}
 
     def effort(self, number: int) -> Effort:
         """Return the sizes that the request of this number asks for."""
@@ -102,9 +103,13 @@ class Context:
         return Case(prepared.rule, claim, prepared.networks[task.network], prepared.request.seed)
 
     def plan(self, task: Task) -> Plan:
-        """Return the plan of the task's kind of evidence."""
-        effort, case = self.effort(task.request), self.case(task)
-        return next(kind for kind in kinds(case, effort, first=task.first) if kind.kind == task.kind).plan(case)
+        """Return the plan of the task's kind of evidence, which all its pieces share."""
+        key = (task.request, task.claim, task.network, task.kind, task.first)
+        if key not in self._plans:
+            effort, case = self.effort(task.request), self.case(task)
+            made = next(kind for kind in kinds(case, effort, first=task.first) if kind.kind == task.kind)
+            self._plans[key] = made.plan(case)
+        return self._plans[key]
 
     def limits(self, task: Task) -> Limits | None:
         """Return the limits of the task's rule; functions of ours have none."""

@@ -109,6 +109,7 @@ def living_sizes(network: RecurrentNetwork, sizes: Sizes) -> Sizes:
     return Sizes(sizes.T, sizes.I, sizes.D, max(sizes.K, ask(network, Capabilities.least_outputs)))
 
 
+@cached(64)
 def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
     """Build small float problems at values for which a rule may have a branch of its own.
 
