@@ -80,6 +80,7 @@ def test_only_holding_and_refuted_are_turned_round(status: Status) -> None:
     assert plain.passed == (status is Status.HOLDS), "without an expectation nothing is turned round"
 
 
+@pytest.mark.slow
 def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The printed form counts before the kind; judging itself is left out."""
     from gradcheck.engine import scheduler

@@ -189,6 +189,7 @@ def verdict_of(target: Any, **how: Any) -> Any:
     return gradcheck.audit(target, [Exact()], effort="quick", isolated=False, **how).verdicts[-1]
 
 
+@pytest.mark.slow
 def test_other_numbers_than_floats_alone_leave_it_open(brief: None, short_search: None) -> None:
     """Wrong on every exact scalar, right on floats, and nothing in it that rounds: this passed."""
 
@@ -241,6 +242,7 @@ def test_a_constant_explains_no_more_than_its_rounding() -> None:
     assert not constants.explain(Case(as_rule(more), Exact(), Network()), witness)
 
 
+@pytest.mark.slow
 def test_a_proof_covers_networks_of_its_own_kind_only(brief: None) -> None:
     """Wrong on polynomials, which passed for proved: the other kind of network was never asked."""
     focused, plain = as_rule(Focused), as_rule(bptt)

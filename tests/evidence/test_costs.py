@@ -161,6 +161,7 @@ def by_a_scan(problem: Any) -> Any:
     return bptt(problem)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "bound", "status"),
     [

@@ -84,6 +84,7 @@ def assert_within(problem: Problem, dtype: Any, rules: Any = RULES) -> Any:
 # Rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TANH)
 def test_right_ways_to_write_tanh_and_its_slope_hold(name: str) -> None:
     report = gradcheck.audit(TANH[name], claims=[Exact()], effort="quick")
@@ -108,6 +109,7 @@ def test_right_ways_to_write_other_slopes_hold(network: Network, slope: str) -> 
     assert report.verdicts[-1].strength >= Strength.CERTIFIED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [entry_by_entry, forward_mode], ids=lambda r: r.__name__)
 def test_other_orders_and_forward_mode_hold(rule: Any) -> None:
     networks = [Network(), Network("relu", "softmax", "categorical_cross_entropy")]
