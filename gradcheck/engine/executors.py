@@ -239,9 +239,9 @@ class Workers:
             for worker in list(self._busy):
                 worker.interrupt()
         self._threads.shutdown(cancel_futures=True)
-        for worker in self._busy:  # its task was cancelled before a thread took it
+        for worker in list(self._busy):  # its task was cancelled before a thread took it, or a thread is ending it
             worker.end()
-        self._busy.clear()
+            self._busy.discard(worker)
         self._end_idle()
 
 
@@ -321,7 +321,11 @@ class Futures:
         return 0
 
     def close(self, *, now: bool) -> None:
-        """Leave it running."""
+        """Leave it running; workers that its threads started in this process are ended."""
+        if isinstance(self._context, Context):
+            with _OPENING:
+                self._context.over = True
+                _clear_benches(now=now)
 
 
 def _broke(error: BaseException) -> str:
@@ -342,6 +346,8 @@ class _Bench:
     def perform(self, task: Task) -> tuple[str, Any]:
         """Return the outcome of the task as plain data."""
         with self.turn:
+            if self.context.over:
+                return _CUT_SHORT
             outcome = self.workers.perform_now(task, lambda _: None)
         if isinstance(outcome, Done):
             return "done", dict(outcome.result)
@@ -350,9 +356,16 @@ class _Bench:
         return "lost", (outcome.cause.name, outcome.reason)
 
 
+_CUT_SHORT = ("lost", (Cause.CHANNEL.name, "was not called: the run had ended"))
 _BENCHES: dict[str, _Bench] = {}
 """The bench of this process; one, since another context means that the run before it has ended."""
 _OPENING = threading.Lock()
+
+
+def _clear_benches(*, now: bool) -> None:
+    for each in _BENCHES.values():
+        each.workers.close(now=now)
+    _BENCHES.clear()
 
 
 def _remotely(context: Context | bytes, task: Task) -> tuple[str, Any]:
@@ -360,16 +373,17 @@ def _remotely(context: Context | bytes, task: Task) -> tuple[str, Any]:
     try:
         with _OPENING:
             name = hashlib.sha256(context).hexdigest() if isinstance(context, bytes) else str(id(context))
+            if isinstance(context, Context) and context.over:
+                return _CUT_SHORT
             if name not in _BENCHES:
                 try:
                     loaded = pickle.loads(context) if isinstance(context, bytes) else context
                 except Exception as error:
                     return "failed", f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"
-                for each in _BENCHES.values():
-                    each.workers.close(now=False)
-                _BENCHES.clear()
+                _clear_benches(now=False)
                 _BENCHES[name] = _Bench(loaded)
-        return _BENCHES[name].perform(task)
+            bench = _BENCHES[name]
+        return bench.perform(task)
     except HarnessFailed as error:
         return "broken", str(error)
 

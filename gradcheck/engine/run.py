@@ -227,10 +227,9 @@ def _own_loop() -> Iterator[asyncio.AbstractEventLoop]:
         yield loop
     finally:
         try:
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            if left:
+            while left := asyncio.all_tasks(loop):  # an interrupt that one of them had ends the loop once more
+                for task in left:
+                    task.cancel()
                 with contextlib.suppress(KeyboardInterrupt):
                     loop.run_until_complete(asyncio.wait(left))
         finally:

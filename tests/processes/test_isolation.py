@@ -25,7 +25,7 @@ import sympy  # noqa: F401 - it adds a warning filter when it is first imported
 import gradcheck
 from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
 from gradcheck.engine import executors, tasks
-from gradcheck.engine.isolation import processes
+from gradcheck.engine.isolation import platform, processes
 from gradcheck.engine.isolation import worker as inside
 from gradcheck.engine.isolation.parent import HarnessFailed
 from gradcheck.engine.request import AuditRequest
@@ -563,3 +563,25 @@ def test_a_worker_ends_with_its_parent(sent: signal.Signals, tmp_path: Path) -> 
         time.sleep(0.01)
     assert _gone(worker), "the worker outlived its parent"
     assert sent == signal.SIGKILL or b"Interrupted" in error, error
+
+
+def test_a_process_that_several_threads_end_is_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process id of 0 stands for the caller's whole group."""
+    killed: list[int] = []
+    monkeypatch.setattr(platform, "kill", lambda pid, pidfd: killed.append(pid))
+    process = processes.forked(tasks.Context([AuditRequest(plain_rules.good)]), LIMITS)
+    threads = [threading.Thread(target=process.end) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not killed and process.connection.closed
+
+
+@pytest.mark.parametrize("pid", [0, -1])
+def test_no_group_of_processes_is_killed(pid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: sent.append(arguments))
+    with pytest.raises(ValueError, match="greater than 0"):
+        platform.kill(pid, None)
+    assert not sent

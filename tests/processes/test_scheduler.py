@@ -122,6 +122,29 @@ def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
     assert to_json(judged(Delayed())) == to_json(judged(executors.Here()))
 
 
+@pytest.mark.parametrize("stop", [None, 3], ids=["to its end", "cut short"])
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("where", ["workers", "threads"])
+def test_no_worker_outlives_a_run(where: str, width: int, stop: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[Any] = []
+
+    def forked(*arguments: Any) -> Any:
+        begun.append(processes.forked(*arguments))
+        return begun[-1]
+
+    monkeypatch.setattr(executors.Workers.__init__, "__defaults__", ((forked,),))
+    seen = itertools.count(1)
+
+    def stopping(event: Any) -> None:
+        if isinstance(event, events.TaskFinished) and next(seen) == stop:
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(width) as threads, contextlib.suppress(KeyboardInterrupt):
+        more: dict[str, Any] = {"executor": threads} if where == "threads" else {"jobs": width}
+        gradcheck.audit(plain_rules.good, events=stopping, **HOW, **more)
+    assert begun and all(process._warden == 0 and process.connection.closed for process in begun)
+
+
 @gradcheck.rule(gradcheck.Exact())
 def wrong_there_on_floats(problem: Any) -> Any:
     result = bptt(problem)

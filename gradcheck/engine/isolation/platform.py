@@ -36,7 +36,13 @@ def open_pidfd(pid: int) -> int | None:
 
 
 def kill(pid: int, pidfd: int | None) -> None:
-    """Kill a child that has not been waited for; by its descriptor where there is one."""
+    """Kill a child that has not been waited for; by its descriptor where there is one.
+
+    Raises:
+        ValueError: the id is no child's; 0 is this process with its whole group.
+    """
+    if pid <= 0:
+        raise ValueError(f"a process id greater than 0 was wanted; got {pid}")
     with contextlib.suppress(OSError):
         if pidfd is not None:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)

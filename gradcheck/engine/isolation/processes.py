@@ -74,6 +74,7 @@ class _Guarded:
         self.signs: list[Any] = [control]
         self._status: int | None = None
         self._over = False
+        self._ending = threading.Lock()
 
     @property
     def alive(self) -> bool:
@@ -103,15 +104,16 @@ class _Guarded:
 
     def end(self) -> None:
         """End the worker by its warden; a warden that does not answer is killed, and its worker with it."""
-        self.kill()
-        if not self._reaped(5.0):
-            platform.kill(self._warden, self._pidfd)
-            self._reaped(5.0)
-        self._control.close()
-        self.connection.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
+        with self._ending:  # a second thread finds that it is done
+            self.kill()
+            if not self._reaped(5.0):
+                platform.kill(self._warden, self._pidfd)
+                self._reaped(5.0)
+            self._control.close()
+            self.connection.close()
+            if self._pidfd is not None:
+                os.close(self._pidfd)
+                self._pidfd = None
 
     def _reaped(self, seconds: float) -> bool:
         if self._warden == 0:
