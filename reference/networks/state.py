@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import functools
 import types
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import numpy as np
 
 _PACKAGE = __name__.rpartition(".")[0]
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_MADE_BY_PYTHON = 1 << 9
+"""Flag of a class that Python code made; others keep data that no attribute shows."""
 _DEEPEST = 12
 """Objects nested deeper than this count by their identity."""
 F = TypeVar("F", bound=Callable[..., Any])
@@ -101,10 +104,6 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
     if isinstance(value, np.ndarray):
         content = tuple(map(inner, value.reshape(-1).tolist())) if value.dtype.hasobject else value.tobytes()
         return "array", value.dtype.str, value.shape, content
-    if kind in (tuple, list):
-        return kind.__name__, tuple(map(inner, value))
-    if kind is dict:
-        return "dict", tuple((inner(name), inner(each)) for name, each in value.items())
     if kind is types.FunctionType:
         return _of_function(value, inner)
     if kind is types.MethodType:
@@ -115,9 +114,37 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
         return "partial", inner(value.func), inner(value.args), inner(dict(value.keywords))
     slots = {name: getattr(value, name) for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)}
     data = {**slots, **getattr(value, "__dict__", {})}
-    if not data and not _authored(kind):
-        return _Same(value)  # such as a compiled function or an open file
-    return "object", inner(kind) if _authored(kind) else _Same(kind), inner(data)
+    contents = _contents(value, inner)
+    if kind in (tuple, list, dict, set, frozenset):
+        return kind.__name__, contents
+    if isinstance(contents, _Same) and not data:
+        return contents
+    items = tuple((name, inner(each)) for name, each in data.items())
+    return "object", inner(kind) if _authored(kind) else _Same(kind), items, contents
+
+
+def _contents(value: Any, inner: Callable[[Any], Hashable]) -> Hashable:
+    """Return a key of what a value holds beside its attributes: as a number, a text or a container.
+
+    It is the value itself, by its identity, where that cannot be read, and None for an object that holds no more.
+    """
+    if isinstance(value, np.generic):
+        return value.dtype.str, value.tobytes()
+    if isinstance(value, dict):
+        return tuple((inner(name), inner(each)) for name, each in dict.items(value))
+    if isinstance(value, (set, frozenset)):  # in no order, so each by itself
+        return frozenset(_state(each, {}, 0) for each in value)
+    if isinstance(value, (tuple, list, deque)):
+        return tuple(map(inner, value))
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    for base in (int, float, complex, str, Decimal):
+        if isinstance(value, base):
+            return base.__repr__(value)
+    own = next(base for base in type(value).__mro__ if not base.__flags__ & _MADE_BY_PYTHON)
+    return (
+        None if own in (object, types.SimpleNamespace) else _Same(value)
+    )  # such as a compiled function or an open file
 
 
 def _of_function(function: types.FunctionType, inner: Callable[[Any], Hashable]) -> Hashable:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import itertools
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -154,3 +160,59 @@ def test_closures_of_all_methods_count() -> None:
         cell.cell_contents = -1.0
         assert state_of(network) != before, f"method{place} is not looked at"
         cell.cell_contents = float(place)
+
+
+class Pair(NamedTuple):
+    first: float
+    second: float
+
+
+class Tagged(float):
+    tag = ""
+
+
+VALUES: list[Callable[[float], Any]] = [
+    np.float64, np.float32, lambda x: np.int64(4 * x), Decimal, Fraction, lambda x: Pair(x, 1.0), Tagged,
+    lambda x: OrderedDict(x=x), lambda x: defaultdict(int, x=x), lambda x: deque([x]), lambda x: {x},
+    lambda x: frozenset([x]), lambda x: bytearray(str(x), "ascii"), lambda x: (x, [x, {"x": x}]),
+    lambda x: np.array([x]), lambda x: [np.float64(x)], lambda x: SimpleNamespace(x=x), complex, str,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", range(len(VALUES)))
+def test_numbers_and_containers_of_every_kind_count_by_value(kind: int) -> None:
+    made = VALUES[kind]
+
+    def network(value: Any) -> Scaled:
+        of_own = Scaled(1.0)
+        object.__setattr__(of_own, "scale", value)
+        return of_own
+
+    one, two, again = network(made(0.25)), network(made(0.75)), network(made(0.25))
+    assert state_of(one) != state_of(two)
+    assert state_of(one) == state_of(again) and hash(state_of(one)) == hash(state_of(again))
+
+
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        (OrderedDict(x=1.0), lambda value: value.update(x=2.0)),
+        (deque([1.0]), lambda value: value.append(2.0)),
+        ({1.0}, lambda value: value.add(2.0)),
+        (bytearray(b"1"), lambda value: value.extend(b"2")),
+    ],
+    ids=["OrderedDict", "deque", "set", "bytearray"],
+)
+def test_changes_in_place_are_seen(value: Any, change: Callable[[Any], object]) -> None:
+    network = Scaled(1.0)
+    object.__setattr__(network, "factor", value)
+    before = state_of(network)
+    change(value)
+    assert state_of(network) != before
+
+
+def test_what_cannot_be_read_counts_by_its_identity() -> None:
+    network, other = Scaled(1.0), Scaled(1.0)
+    object.__setattr__(network, "factor", itertools.count(1))
+    object.__setattr__(other, "factor", itertools.count(2))
+    assert state_of(network) != state_of(other) and state_of(network) == state_of(network)
