@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
 from ..reference.claims import Claim, Cost, checked_expectations
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import RecurrentNetwork
+from ..reference.networks.base import Capabilities, RecurrentNetwork, ask
+from ..reference.networks.state import state_of
 from ..rules.adapt import Rule, as_rule, bind_settings
 from ..rules.load import load_rule, resolve
 from ..store.fingerprint import fingerprint
@@ -138,9 +140,21 @@ class Prepared:
         return kinds.index(kinds[network]) == network
 
     def first_alike(self, network: int) -> int:
-        """Return the number of the first network of this one's class."""
-        kinds = [type(each) for each in self.networks]
-        return kinds.index(kinds[network])
+        """Return the number of the first network that differs from this one at most in activation, output and loss."""
+        return self._families.index(self._families[network])
+
+    @cached_property
+    def _families(self) -> list[Hashable]:
+        return [_family(each) for each in self.networks]
+
+
+def _family(network: RecurrentNetwork) -> Hashable:
+    """Return a key of what the network computes once its functions are left undefined, as a proof for all has them."""
+    try:
+        general = ask(network, Capabilities.undefined)
+    except Exception:  # of an author's own method; no proof covers what cannot be asked
+        general = None
+    return state_of(network if general is None else general)
 
 
 def _load(text: str) -> Any:

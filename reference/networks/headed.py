@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +58,11 @@ class HeadedNetwork(Capabilities):
         return self.head.error(u, y)
 
     def undefined(self, *, head: bool = True) -> Any:
+        made = copy.copy(self)  # with what a subclass has beside them
+        object.__setattr__(made, "activation", UNDEFINED_ACTIVATION)
         if head:
-            return type(self)(UNDEFINED_ACTIVATION, UNDEFINED_OUTPUT, UNDEFINED_LOSS)
-        return type(self)(UNDEFINED_ACTIVATION, self.head.output, self.head.loss)
+            object.__setattr__(made, "head", Head.named(UNDEFINED_OUTPUT, UNDEFINED_LOSS))
+        return made
 
     def target_domain(self) -> TargetDomain:
         return self.head.target_domain

@@ -15,12 +15,14 @@ from gradcheck.algorithms.bptt import bptt
 from gradcheck.algorithms.focused import Focused
 from gradcheck.algorithms.online import run_online
 from gradcheck.algorithms.truncated_bptt import truncated_bptt
+from gradcheck.engine.request import AuditRequest
 from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox, lagwise
 from gradcheck.evidence.sizes import leaves_out, spread
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
+from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Claim, Equals, Exact, Truncated, every, rule
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
 from gradcheck.reference.problem import Problem
@@ -288,3 +290,34 @@ def test_where_rounding_hides_every_lag_the_lags_say_nothing() -> None:
     found = lagwise.Lagwise().gather(Case(as_rule(halved, claims=[Exact()]), Exact(), Network()))
     assert found.evidence.status is Status.INCONCLUSIVE, found.evidence
     assert "every lag" in found.evidence.statement
+
+
+class Leaky(Network):
+    """A network of ours with a number of its own, which counts for nothing when two are compared."""
+
+    def __init__(self, activation: Any = "tanh", *, leak: float = 0.5):
+        super().__init__(activation)
+        object.__setattr__(self, "leak", leak)
+
+    def step(self, parameters: Any, state: Any, x: Any) -> Any:
+        return self.leak * state + super().step(parameters, state, x)
+
+
+def leaks_a_half(problem: Any) -> Any:
+    return lags.gradient(problem.replace(network=Leaky(leak=0.5)))
+
+
+@pytest.mark.parametrize("leak", [0.5, 0.75])
+def test_a_proof_is_of_the_network_with_all_that_a_subclass_adds(leak: float) -> None:
+    case = Case(as_rule(leaks_a_half, claims=[Exact()]), Exact(), Leaky(leak=leak))
+    found = formal.Formal(largest_T=2, shapes=((1, 1, 1),)).gather(case)
+    assert found.evidence.status is (Status.HOLDS if leak == 0.5 else Status.REFUTED), found.evidence
+
+
+def test_a_proof_covers_networks_that_differ_in_their_functions_alone() -> None:
+    def alike(*networks: Any) -> list[int]:
+        prepared = AuditRequest(bptt, claims=(Exact(),), networks=networks).prepare()
+        return [prepared.first_alike(number) for number in range(len(networks))]
+
+    assert alike(Network("tanh"), Network("logistic"), Network("relu")) == [0, 0, 0]
+    assert alike(Leaky(leak=0.25), Leaky(leak=0.75), Leaky("relu", leak=0.25)) == [0, 1, 0]
