@@ -35,7 +35,7 @@ class Audits:
         one_by_one: Whether each claim has an audit of its own, since its rule's other tests run in other processes.
         parts: The reports by request, of which each has some of the request's claims.
         problems: The message of an audit that could not be made, by request.
-        received: The reports of other processes, each after the first test of its rule and its claims in order.
+        received: The reports of other processes, each after its rule's place, first test and claims in order.
         remarks: The lines to print at the end, each with whether it is bad news.
     """
 
@@ -46,7 +46,7 @@ class Audits:
     one_by_one: bool = False
     parts: dict[tuple[Any, ...], list[Report]] = field(default_factory=dict)
     problems: dict[tuple[Any, ...], str] = field(default_factory=dict)
-    received: list[tuple[str, list[str], str]] = field(default_factory=list)
+    received: list[tuple[int, str, list[str], str]] = field(default_factory=list)
     remarks: list[tuple[str, bool]] = field(default_factory=list)
     _planned: dict[tuple[Any, ...], list[str]] = field(default_factory=dict)
     _labels: dict[tuple[Any, ...], str] = field(default_factory=dict)
@@ -128,10 +128,11 @@ class Audits:
             return f"\n\nthe case could not be saved: {error}"
         return f"\n\nrun it again: gradcheck replay {path} <module>:{name}"
 
-    def to_send(self) -> list[tuple[str, list[str], str]]:
-        """Return the first test of a rule, the order of its claims and a report as text, for another process."""
+    def to_send(self) -> list[tuple[int, str, list[str], str]]:
+        """Return a rule's place, its first test, its claims in order and a report as text, for another process."""
+        places = {key: number for number, key in enumerate(self._labels)}
         return [
-            (self._labels.get(key, ""), _claims_of(key), report.to_json())
+            (places.get(key, 0), self._labels.get(key, ""), _claims_of(key), report.to_json())
             for key, parts in self.parts.items()
             for report in parts
         ]
@@ -141,17 +142,15 @@ class Audits:
         from ..report import from_json
 
         groups: dict[object, list[Any]] = {}
-        claims: dict[object, Sequence[str]] = {}
-        for key, parts in self.parts.items():
+        order: dict[object, tuple[int, Sequence[str]]] = {}
+        for place, (key, parts) in enumerate(self.parts.items()):
             label = self._labels.get(key, key)
             groups.setdefault(label, []).extend(parts)
-            claims[label] = _claims_of(key)
-        for label, names, text in self.received:
+            order[label] = (list(self._labels).index(key) if key in self._labels else place, _claims_of(key))
+        for place, label, names, text in self.received:
             groups.setdefault(label, []).append(from_json(text))
-            claims[label] = names
-        order = {label: number for number, label in enumerate(self._labels.values())}
-        labels = sorted(groups, key=lambda label: order.get(str(label), 0))
-        return [_merged(groups[label], claims[label]) for label in labels]
+            order[label] = (place, names)
+        return [_merged(groups[label], order[label][1]) for label in sorted(groups, key=lambda label: order[label][0])]
 
     def write(self) -> bool:
         """Write the report, and keep a remark on it. Return False if it could not be written."""
@@ -208,8 +207,11 @@ def _claims_of(key: Any) -> list[str]:
 
 def _merged(parts: Sequence[Report], order: Sequence[str]) -> Report:
     """Return one report with each claim that any part has, once: `pure`, then in this order, whoever came first."""
+    parts = sorted(
+        parts, key=lambda part: min((order.index(v.claim) for v in part.verdicts if v.claim in order), default=-1)
+    )
     verdicts = {verdict.claim: verdict for part in parts for verdict in part.verdicts}
-    names = sorted(verdicts, key=lambda name: [_PURE, *order].index(name) if name in order else -1)
+    names = sorted(verdicts, key=lambda name: order.index(name) if name in order else -1)
     stages = {(stage.name, stage.statement): stage for part in parts for stage in part.stages}
     notes = dict.fromkeys(note for part in parts for note in part.notes)
     return dataclasses.replace(

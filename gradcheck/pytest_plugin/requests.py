@@ -35,7 +35,10 @@ class Request:
     @property
     def key(self) -> tuple[Any, ...]:
         """The key under which requests that one audit answers are equal."""
-        return (id(self.rule), self.claims, self.networks, self.effort, self.expected)
+        from ..reference.networks.state import state_of
+
+        computed = None if self.networks is None else tuple(map(state_of, self.networks))
+        return (id(self.rule), self.claims, computed, self.effort, self.expected)
 
 
 @dataclass(frozen=True)

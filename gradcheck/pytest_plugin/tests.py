@@ -87,6 +87,9 @@ def _claim_tests(
 
     try:
         rule = as_rule(target, claims=claims, networks=networks)
+        names = [str(claim) for claim in rule.declaration.claims]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise GradcheckError(f"two claims are both printed {twice}; give their targets names of their own")
         known = None if expected is None else checked_expectations(expected, rule.declaration.claims)
     except GradcheckError as error:
         name = getattr(target, "__name__", None) or type(target).__name__

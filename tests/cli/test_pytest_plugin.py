@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import itertools
 import pkgutil
 import signal
 import subprocess
@@ -22,9 +23,13 @@ import gradcheck.algorithms
 import gradcheck.engine.audit
 import gradcheck.pytest_plugin
 import gradcheck.reference
+from gradcheck.algorithms import bptt
+from gradcheck.pytest_plugin.audits import Audits
+from gradcheck.pytest_plugin.requests import Request
 from gradcheck.pytest_plugin.time_limits import ending_the_audit
-from gradcheck.records import Collection
+from gradcheck.records import Collection, Report, Stage, Status, Strength, Verdict
 from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.network import Network
 from gradcheck.report import from_json
 
 # All stay loaded: a session in this process would load copies of its own, and two copies of SymPy do not mix.
@@ -486,3 +491,47 @@ def test_a_function_without_the_argument_is_turned_away() -> None:
 
     with pytest.raises(GradcheckError, match=r"must take the argument verdict: def test_rule\(verdict\)"):
         gradcheck.parametrize([len])(test_rule)
+
+
+def test_claims_that_are_printed_alike_are_refused(pytester: pytest.Pytester) -> None:
+    """One test would stand for both, and pass for the one that is refuted."""
+    targets = """
+def factor(number):
+    def target(problem):
+        return {name: number * array for name, array in good(problem).items()}
+    return target
+"""
+    claims = "[gradcheck.Equals(factor(1.0)), gradcheck.Equals(factor(2.0))]"
+    pytester.makepyfile(test_rules=HEAD + targets + EMPTY.format(rules=f"[good], {claims}"))
+    result = pytester.runpytest("-p", "no:cacheprovider", *PLUGIN)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*two claims are both printed *target*"])
+
+
+def test_networks_that_compare_equal_and_compute_something_else_are_judged_apart() -> None:
+    class Scaled(Network):
+        scale = 1.0
+
+    networks = [Scaled(), Scaled()]
+    object.__setattr__(networks[1], "scale", 2.0)
+    assert networks[0] == networks[1]
+    keys = {Request("bptt", bptt, (gradcheck.Exact(),), (network,), None).key for network in networks}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_reports_of_workers_come_in_the_order_of_their_tests(order: tuple[int, ...]) -> None:
+    exact, truncated = gradcheck.Exact(), gradcheck.Truncated(2)
+    request = Request("bptt", bptt, (exact, truncated), None, "quick")
+    sent = []
+    for place, (label, claim) in enumerate([("first", exact), ("first", truncated), ("second", exact)]):
+        verdicts = (Verdict(str(claim), Status.HOLDS, Strength.PROVED, "held"),)
+        stages = (Stage("purity", Status.HOLDS, f"told by {place}"),)
+        report = Report(label, "", (), verdicts, stages=stages)
+        names = [str(each) for each in request.claims]
+        sent.append((0 if label == "first" else 1, label, names, report.to_json()))
+    audits = Audits(received=[sent[number] for number in order])
+    first, second = audits.reports()
+    assert (first.rule, second.rule) == ("first", "second")
+    assert [verdict.claim for verdict in first.verdicts] == [str(exact), str(truncated)]
+    assert [stage.statement for stage in first.stages] == ["told by 0", "told by 1"]
