@@ -98,7 +98,7 @@ async def _respond(
     answer = await _refute(run, audit, judged, position, against, evidence)
     if answer is not None:
         return answer
-    if not any(e.kind == "float64" for e in evidence):
+    if not any(f.evidence.kind == "float64" for f in gathered.findings):
         first = audit.prepared.is_first(position[0])
         place, plan = next(
             (n, p) for n, p in enumerate(run.plans(audit, judged, position[0], first=first)) if p.kind == "float64"

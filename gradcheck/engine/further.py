@@ -41,7 +41,7 @@ class Account:
         base: what the pieces of the full audit showed.
         last: seconds that the last piece took.
         spare: what the further pieces showed, by number.
-        against: whether a further piece speaks against the claim, or the rule failed there.
+        refuted_by: number of the first further piece that speaks against the claim, or where the rule failed.
         stopped: why no more could be made, if so.
     """
 
@@ -53,8 +53,20 @@ class Account:
     used: float = 0.0
     tried: int = 0
     open: bool = True
-    against: bool = False
+    refuted_by: int | None = None
     stopped: str = ""
+
+    @property
+    def against(self) -> bool:
+        """True if a further piece speaks against the claim, or the rule failed there."""
+        return self.refuted_by is not None
+
+    def speaks_first(self, planned: Planned) -> bool:
+        """Note that a piece speaks against the claim; return True if none before it does, in the order of numbers."""
+        first = self.refuted_by is None or planned.number < self.refuted_by
+        if first:
+            self.refuted_by = planned.number
+        return first
 
     def next(self, left: float) -> Planned | None:
         """Return the piece to make next, within the seconds that are left; None where the kind ends."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from ..evidence.base import Case, Finding, Plan
+from ..evidence.base import Case, Finding, Plan, total
 from ..judge.plans import plans
 from ..records import Evidence, Stage, Status, Strength, Verdict
 from ..reference.claims import Claim
@@ -97,10 +97,13 @@ class Performer:
         return Case(audit.prepared.rule, judged.claim, audit.prepared.networks[network], audit.prepared.request.seed)
 
     def judged(self, audit: Audit, judged: Judged, verdict: Verdict) -> None:
-        planted = (0, 0)
-        for position, finding in judged.findings.items():
-            if isinstance(finding, Finding) and not (judged.against and position > judged.against):
-                planted = (planted[0] + finding.planted[0], planted[1] + finding.planted[1])
+        counted = [
+            finding
+            for position, finding in judged.findings.items()
+            if position[0] not in judged.excused and not (judged.against and position > judged.against)
+        ]
+        counted += [finding for gathered in judged.excused.values() for finding in gathered.findings]
+        planted = total(finding.planted for finding in counted if isinstance(finding, Finding))
         audit.planted = (audit.planted[0] + planted[0], audit.planted[1] + planted[1])
         self.emit(events.ClaimJudged(audit.number, judged.position, verdict, planted))
 

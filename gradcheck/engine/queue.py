@@ -57,8 +57,14 @@ class Queue:
         """Wait for a place; the lowest rank goes first."""
         if task.alone:
             async with self._exclusive:
-                for _ in range(self._width):
-                    await self._place(task, (-1, 0, 0.0, 0))
+                taken = 0
+                try:
+                    while taken < self._width:
+                        await self._place(task, (-1, 0, 0.0, 0))
+                        taken += 1
+                except BaseException:
+                    self._give_back(taken)
+                    raise
         else:
             await self._place(task, rank)
 
@@ -70,13 +76,15 @@ class Queue:
             await place
         except asyncio.CancelledError:
             if not place.cancelled():  # it was given already
-                self._free += 1
-                asyncio.get_running_loop().call_soon(self._admit)
+                self._give_back(1)
             raise
 
     def leave(self, task: Task) -> None:
         """Give the place back; what the one who leaves waits for next may take it."""
-        self._free += self._width if task.alone else 1
+        self._give_back(self._width if task.alone else 1)
+
+    def _give_back(self, places: int) -> None:
+        self._free += places
         asyncio.get_running_loop().call_soon(self._admit)
 
     def _admit(self) -> None:

@@ -55,12 +55,12 @@ class Run:
         if event.audit >= 0:
             if isinstance(event, events.AuditStarted):
                 self._begun[event.audit] = time.monotonic()
-            self._folds[event.audit](event)
-            if isinstance(event, events.AuditFinished):
+            elif isinstance(event, events.AuditFinished):
                 seconds = time.monotonic() - self._begun.get(event.audit, time.monotonic())
                 cut = event.interrupted or self.cut_short
                 event = dataclasses.replace(event, seconds=seconds, interrupted=cut)
                 self.ends[event.audit] = event
+            self._folds[event.audit](event)
         for handler in self.handlers:
             handler(event)
 
@@ -162,28 +162,49 @@ def _taking(name: str, take: Callable[[str, Mapping[str, Any]], None]) -> Callab
 
 def _complete(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
     """Run the scheduler to its end, on a loop of its own; in a thread of its own where one runs here, as in Jupyter."""
-    with contextlib.suppress(RuntimeError):
+    try:
         asyncio.get_running_loop()
-        failed: list[BaseException] = []
-
-        def apart() -> None:
-            try:
-                _looped(begin, stopped)
-            except BaseException as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=apart, name="gradcheck")
-        thread.start()
-        thread.join()
-        if failed:
-            raise failed[0]
+    except RuntimeError:
+        _looped(begin, stopped)
         return
-    _looped(begin, stopped)
+    failed: list[BaseException] = []
+    stop: list[Callable[[], object]] = []
+
+    def apart() -> None:
+        try:
+            _looped(begin, stopped, stop.append)
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=apart, name="gradcheck")
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        while thread.is_alive():
+            for each in stop:
+                each()
+            thread.join(0.1)
+        raise
+    if failed:
+        raise failed[0]
 
 
-def _looped(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
+def _looped(
+    begin: Callable[[], tuple[Scheduler, Any]],
+    stopped: Callable[[], None],
+    stop: Callable[[Callable[[], object]], None] = lambda _: None,
+) -> None:
+    """Run the scheduler to its end on a loop of this thread; `stop` is given a function that ends it from another."""
     with _own_loop() as loop:
-        scheduler, work = begin()
+        scheduler, made = begin()
+        work = loop.create_task(made)
+
+        def end() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(work.cancel)
+
+        stop(end)
         again: list[asyncio.Handle] = []
 
         def interrupted(*_: Any) -> None:

@@ -212,8 +212,9 @@ class Scheduler(Performer):
         assert done is not None
         network = audit.prepared.networks[position[0]]
         if isinstance(done, Failed):
-            account.open, account.against = False, True
-            judged.findings[position] = done.message
+            account.open = False
+            if account.speaks_first(planned):
+                judged.findings[position] = done.message
             return
         if isinstance(done, Lost) and done.cause in TOO_MUCH:
             account.open, account.stopped = False, f"at {planned.piece.label}, {audit.rule} {done.reason}"
@@ -221,6 +222,8 @@ class Scheduler(Performer):
         part = part_of(self, audit, judged, task, done, network)
         if part.ended is None:
             account.enter(planned, part.shown, part.seconds)
+            if account.against:  # by a piece that was under way at the same time
+                return
             shown = [*account.base, *(account.spare[number] for number in sorted(account.spare))]
             judged.findings[position] = account.plan.conclude(shown, account.plan.budget)
             return
@@ -231,5 +234,5 @@ class Scheduler(Performer):
             account.stopped = f"at {planned.piece.label}, {ended.evidence.statement}"
             return
         account.enter(planned, None, part.seconds)
-        account.against = True
-        judged.findings[position] = ended
+        if account.speaks_first(planned):
+            judged.findings[position] = ended

@@ -540,9 +540,10 @@ def test_an_audit_within_an_audit_does_not_wait_for_itself() -> None:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_a_worker_ends_with_its_parent(sent: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
-        "import os, pathlib, gradcheck\n"
+        "import os, pathlib, subprocess, gradcheck\n"
         "def slow(problem):\n"
-        "    pathlib.Path('pid.part').write_text(str(os.getpid()))\n"
+        "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "    pathlib.Path('pid.part').write_text(f'{os.getpid()} {child.pid}')\n"
         "    os.replace('pid.part', 'pid')\n"
         "    while True: pass\n"
         "gradcheck.audit(slow)\n"
@@ -555,13 +556,14 @@ def test_a_worker_ends_with_its_parent(sent: signal.Signals, tmp_path: Path) -> 
     )
     while not (tmp_path / "pid").exists() and parent.poll() is None:
         time.sleep(0.02)
-    worker = int((tmp_path / "pid").read_text())
+    worker, child = map(int, (tmp_path / "pid").read_text().split())
     parent.send_signal(sent)
     _, error = parent.communicate(timeout=20)
     deadline = time.monotonic() + 10
-    while not _gone(worker) and time.monotonic() < deadline:
+    while not (_gone(worker) and _gone(child)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert _gone(worker), "the worker outlived its parent"
+    assert _gone(child), "a process of the rule outlived the audit"
     assert sent == signal.SIGKILL or b"Interrupted" in error, error
 
 
@@ -585,3 +587,25 @@ def test_no_group_of_processes_is_killed(pid: int, monkeypatch: pytest.MonkeyPat
     with pytest.raises(ValueError, match="greater than 0"):
         platform.kill(pid, None)
     assert not sent
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no message")
+
+
+def test_an_error_whose_message_raises_is_an_error_of_the_rule() -> None:
+    def raises(problem: Any) -> Any:
+        raise Unprintable
+
+    pure = of(judged(raises, Pure()), "pure")
+    assert pure.status is ERROR and "Unprintable" in pure.statement
+
+
+@pytest.mark.parametrize("status", [255, -1])
+def test_no_status_of_a_rule_is_taken_for_used_up_memory(status: int) -> None:
+    def ends(problem: Any) -> Any:
+        os._exit(status)
+
+    pure = of(judged(ends, Pure()), "pure")
+    assert (pure.status, pure.evidence[-1].cause) == (ERROR, Cause.EXIT), pure.statement

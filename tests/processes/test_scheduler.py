@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import contextlib
 import itertools
 import json
 import os
 import signal
+import threading
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,12 +23,16 @@ import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.answering import _gathered
+from gradcheck.engine.further import Account, Planned
 from gradcheck.engine.isolation import processes
+from gradcheck.engine.isolation.parent import Done
+from gradcheck.engine.queue import Queue
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import Interrupted, run
 from gradcheck.engine.state import Audit, Judged
 from gradcheck.engine.tasks import Task
-from gradcheck.evidence.base import Finding
+from gradcheck.engine.wire import finding_to_data
+from gradcheck.evidence.base import Finding, Piece, Plan
 from gradcheck.judge.conclude import Gathered, conclude
 from gradcheck.records import Cause, Covers, Evidence, Report, Status, Strength, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
@@ -578,3 +584,86 @@ def test_a_fresh_process_does_what_this_one_asked_for() -> None:
     request = AuditRequest(plain_rules.good, **{**HOW, "effort": "quick"})
     fresh = run([request], executors.Workers(1, (processes.spawned,)))[0]
     assert to_json(fresh) == to_json(run([request], executors.Here())[0])
+
+
+def test_an_interrupt_ends_the_thread_that_audits_beside_a_running_loop() -> None:
+    def interrupting(event: Any) -> None:
+        if isinstance(event, events.TaskFinished) and not interrupted:
+            interrupted.append(True)
+            _thread.interrupt_main()
+
+    async def in_a_notebook() -> None:
+        gradcheck.audit(plain_rules.good, events=interrupting, jobs=1, **HOW)
+
+    interrupted: list[bool] = []
+    loop = asyncio.new_event_loop()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(in_a_notebook())
+    finally:
+        loop.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "gradcheck"]
+
+
+def test_places_of_a_task_that_wanted_all_of_them_come_back() -> None:
+    async def cancelled_while_it_waits() -> None:
+        queue = Queue(2)
+        await queue.enter(Task("float64"), (0, 0, 0.0, 0))
+        alone = asyncio.ensure_future(queue.enter(Task("measured", alone=True), (0, 0, 0.0, 0)))
+        await asyncio.sleep(0.01)
+        alone.cancel()
+        await asyncio.wait([alone])
+        queue.leave(Task("float64"))
+        both = [queue.enter(Task("float64"), (0, 0, 0.0, 0)) for _ in range(2)]
+        await asyncio.wait_for(asyncio.gather(*both), 5)
+
+    asyncio.run(cancelled_while_it_waits())
+
+
+@pytest.mark.parametrize("last", ["passes", "refutes"])
+def test_a_further_piece_that_passes_takes_no_refutation_back(last: str) -> None:
+    """Several pieces of a kind are under way at once; the first by number that speaks against the claim counts."""
+    audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=(DEFAULT_NETWORK,)).prepare())
+    holds = Finding(Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "held"))
+    plan = Plan("float64", (), lambda shown, budget: holds)
+    judged = Judged("exact", gradcheck.Exact(), 1, findings={(0, 0): holds}, accounts={(0, 0): Account(plan, (), 0.1)})
+
+    def refuting(text: str) -> Done:
+        finding = Finding(Evidence("float64", Status.REFUTED, Strength.CERTIFIED, text))
+        return Done({"ended": finding_to_data(finding), "seconds": 0.1})
+
+    def come(number: int, done: Done) -> None:
+        async def perform(task: Task) -> Done:
+            return done
+
+        run_ = scheduler.Scheduler.__new__(scheduler.Scheduler)
+        run_.perform = perform  # type: ignore[method-assign,assignment]
+        planned = Planned(number, Piece(str(number), lambda before, progress: {}), 0.1)
+        asyncio.run(run_._further(audit, judged, (0, 0), judged.accounts[0, 0], planned))
+
+    come(5, refuting("wrong at 5"))
+    come(7, Done({"shown": {}, "seconds": 0.1}))
+    assert judged.against == (0, 0)
+    come(3, refuting("wrong at 3") if last == "refutes" else Done({"shown": {}, "seconds": 0.1}))
+    finding = judged.findings[0, 0]
+    assert isinstance(finding, Finding) and finding.evidence.status is Status.REFUTED
+    assert finding.evidence.statement == ("wrong at 3" if last == "refutes" else "wrong at 5")
+
+
+def test_planted_faults_after_evidence_that_was_excused_are_not_counted() -> None:
+    """Whether they were given at all depends on what ended first."""
+    audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=(DEFAULT_NETWORK,)).prepare())
+    held = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "held")
+    excused = Gathered(DEFAULT_NETWORK, (Finding(held, planted=(1, 1)),), most=held)
+    judged = Judged(
+        "exact", gradcheck.Exact(), 1, findings={(0, 3): Finding(held, planted=(3, 3))}, excused={0: excused}
+    )
+    seen: list[Any] = []
+    run_ = scheduler.Scheduler.__new__(scheduler.Scheduler)
+    run_.emit = seen.append
+    run_.judged(audit, judged, conclude(judged.claim, [excused]))
+    assert seen[0].planted == audit.planted == (1, 1)
+
+
+def test_a_report_has_the_time_that_it_took() -> None:
+    assert audit(plain_rules.good, Here()).seconds > 0

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 POSIX = hasattr(os, "fork")
-MEMORY = 255
+MEMORY = 256
 """Stands for a wait status where the worker and its children together used up their memory."""
 NO_CHANNEL = 98
 """Exit status of a worker that cannot say what it found: its rule closed the channel."""
@@ -61,17 +61,21 @@ def supervise(control: int, memory: int | None, work: Callable[[], object]) -> N
     """
     _ignore_signals()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    die_with_parent()
+    orphaned, tell = os.pipe()  # a warden that died with its parent could end nothing
+    signal.signal(signal.SIGUSR1, lambda *_: os.write(tell, b"o"))
+    die_with_parent(signal.SIGUSR1)
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
-            os.close(control)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            for descriptor in (control, orphaned, tell):
+                os.close(descriptor)
+            for number in (signal.SIGTERM, signal.SIGUSR1):
+                signal.signal(number, signal.SIG_DFL)
             die_with_parent()
             work()
             os._exit(0)
         os._exit(NO_CHANNEL)
-    told = _watch(child, control, memory)
+    told = _watch(child, (control, orphaned), memory)
     with contextlib.suppress(OSError):
         os.write(control, f"{told}\n".encode())
     _end_descendants(child)
@@ -86,17 +90,17 @@ def _ignore_signals() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def _watch(child: int, control: int, memory: int | None) -> int:
+def _watch(child: int, ends: tuple[int, ...], memory: int | None) -> int:
     """Wait until the child ends, is to end, or takes too much; return its wait status without reaping it."""
     descriptor = open_pidfd(child)
-    watched = [control] if descriptor is None else [control, descriptor]
+    watched = [*ends] if descriptor is None else [*ends, descriptor]
     pause = 0.02 if descriptor is None else 0.25
     while True:
         ready, _, _ = select.select(watched, [], [], pause)
         ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if ended is not None:
             return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-        if control in ready:
+        if any(end in ready for end in ends):
             return -signal.SIGKILL
         if memory is not None and sum(map(_resident, _descendants(child))) > memory:
             return MEMORY
@@ -148,21 +152,21 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value)
 
 
-def die_with_parent() -> None:
-    """Have this process killed once the one that started it is gone."""
+def die_with_parent(number: int = signal.SIGKILL if POSIX else 0) -> None:
+    """Have this process sent a signal, which kills it unless another is named, once the one that started it is gone."""
     parent = os.getppid()
     if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(0)
     else:
-        threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+        threading.Thread(target=_watch_parent, args=(parent, number), daemon=True).start()
 
 
-def _watch_parent(parent: int) -> None:
+def _watch_parent(parent: int, number: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
-    os._exit(0)
+    os.kill(os.getpid(), number)
 
 
 def cut_off() -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 from ...records import Cause
 from ...reference.errors import GradcheckError
-from ...rules.call import watched_by
+from ...rules.call import chain, shown_error, watched_by
 from ...store import cache
 from ..tasks import Context, Task, perform
 from . import platform
@@ -42,12 +42,8 @@ class _TorchInAFork:
 
     def ended(self, error: BaseException | None) -> None:
         """Raise `_Unforkable` where torch refused."""
-        seen = set[int]()  # a scalar's refusal is its own cause
-        while error is not None and id(error) not in seen:
-            if TORCH_REFUSES in str(error):
-                raise _Unforkable("torch's autograd had run in this process before")
-            seen.add(id(error))
-            error = error.__cause__ or error.__context__
+        if any(TORCH_REFUSES in shown_error(each) for each in chain(error)):
+            raise _Unforkable("torch's autograd had run in this process before")
 
 
 class _ParentStore:
