@@ -59,7 +59,6 @@ class References:
     """
 
     memory: dict[str, Any] = field(default_factory=dict)
-    writable: bool = True
 
     def __hash__(self) -> int:
         return id(self)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ..records import Report
 from ..reference.errors import GradcheckError
@@ -23,7 +23,6 @@ from .scheduler import Scheduler
 from .tasks import Context, Progress, Task
 from .wire import check_result
 
-T = TypeVar("T")
 _TURN = threading.RLock()
 """Held by the run of this process. flint, mpmath and what a rule may change around it are shared by all threads."""
 

@@ -89,17 +89,17 @@ class Scheduler(Performer):
         try:
             await preconditions.check(self, audit)
             if audit.blocked:
-                self._gathering_ended()
+                self._gathering_ended(audit)
                 for judged in audit.claims:
                     self.judged(audit, judged, not_run(judged.claim, f"not judged: {audit.blocked}"))
             else:
                 await self._claims(audit)
         except GradcheckError as error:
-            self._gathering_ended()
+            self._gathering_ended(audit)
             self.emit(events.AuditFinished(audit.number, problem=str(error)))
             return
         except Exception as error:  # a bug of ours ends this audit alone, and is told with its traceback
-            self._gathering_ended()
+            self._gathering_ended(audit)
             text = str(error) if isinstance(error, HarnessFailed) else traceback.format_exc()
             self.emit(events.AuditFinished(audit.number, problem=text, broken=True))
             return
@@ -126,7 +126,7 @@ class Scheduler(Performer):
 
         async def in_turn() -> None:
             await together([gather(self, audit, judged) for judged in identities])
-            self._gathering_ended()
+            self._gathering_ended(audit)
             await self._spent.wait()
             await together([answer(self, audit, judged) for judged in identities])
 
@@ -153,7 +153,10 @@ class Scheduler(Performer):
         passed = f"{given - rejected} of {given} {what} passed for right; what holds here may hide such a fault"
         self.stage(audit, "discrimination", Status.INCONCLUSIVE, passed)
 
-    def _gathering_ended(self) -> None:
+    def _gathering_ended(self, audit: Audit) -> None:
+        if audit.gathered:
+            return
+        audit.gathered = True
         self._gathering -= 1
         if self._gathering == 0:
             self._all_gathered.set()

@@ -29,6 +29,7 @@ class Judged:
         excused: networks whose evidence against the claim is explained, with what can be said of them.
         accounts: kinds to which further pieces can be added.
         lost: networks on which a task was lost, by kind.
+        covered: networks that a proof on another one of their family covers, with that proof.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Audit:
     claims: list[Judged] = field(default_factory=list)
     blocked: str = ""
     planted: tuple[int, int] = (0, 0)
+    gathered: bool = False
 
     @property
     def rule(self) -> str:

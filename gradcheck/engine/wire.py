@@ -25,7 +25,7 @@ def check_result(result: Any) -> None:
             ended = result[key]
             from_data(Evidence, ended["evidence"])
             from_data(tuple[int, int], ended["planted"])
-            if not {"witness", "generic"} <= set(ended):
+            if "witness" not in ended:
                 raise ValueError("a finding without a witness, or None for one")
     if not set(result) & {"shown", "ended", "finding", "explained", "found", "cause"}:
         raise ValueError("a task without a result")
@@ -49,7 +49,6 @@ def finding_to_data(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain data."""
     return {
         "evidence": to_data(finding.evidence),
-        "generic": finding.generic,
         "planted": list(finding.planted),
         "witness": finding.witness and witness_to_data(finding.witness),
     }
@@ -59,7 +58,7 @@ def finding_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Finding:
     """Return the finding that `finding_to_data` wrote, on this network."""
     witness = data["witness"] and witness_from(data["witness"], network)
     given, rejected = data["planted"]
-    return Finding(from_data(Evidence, data["evidence"]), witness, bool(data["generic"]), (given, rejected))
+    return Finding(from_data(Evidence, data["evidence"]), witness, (given, rejected))
 
 
 def witness_to_data(witness: Witness) -> dict[str, Any]:

@@ -67,13 +67,11 @@ class Finding:
     Attributes:
         evidence: The record for the report.
         witness: A failure of the claim, or None.
-        generic: False if the rule's code does not run on the scalar, so that another kind is needed.
         planted: The number of planted faults given to the same comparison, and the number that it rejected.
     """
 
     evidence: Evidence
     witness: Witness | None = None
-    generic: bool = True
     planted: tuple[int, int] = (0, 0)
 
 
@@ -253,7 +251,7 @@ def settled(kind: str, finding: Finding) -> Plan:
 
 def not_run(kind: str, reason: str, **details: Any) -> Finding:
     """Return the finding of a kind that compared nothing, with the reason."""
-    return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details), generic=False)
+    return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details))
 
 
 def refused(kind: str, on: str, error: GradcheckError) -> Finding:
@@ -266,7 +264,7 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
     """
     cause = Cause.FLOATS_ONLY if isinstance(error, FloatsWanted) else None
     evidence = not_run(kind, f"the rule does not run on {on}: {error}").evidence
-    return Finding(dataclasses.replace(evidence, cause=cause), generic=False)
+    return Finding(dataclasses.replace(evidence, cause=cause))
 
 
 def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:

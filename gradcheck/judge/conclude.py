@@ -32,19 +32,6 @@ class Gathered:
     most: Evidence | None = None
 
     @property
-    def against(self) -> Finding | None:
-        """The finding that speaks against the claim, the last one, if any does."""
-        last = self.findings[-1] if self.findings else None
-        return last if last is not None and last.evidence.status is Status.REFUTED else None
-
-    @property
-    def proof(self) -> Evidence | None:
-        """A proof for every network of this class."""
-        if self.covered or self.most:
-            return self.covered
-        return next((f.evidence for f in self.findings if covers_its_class(f)), None)
-
-    @property
     def best(self) -> Evidence | None:
         """The evidence that shows the claim most strongly here; properties compare a rule with itself alone."""
         if self.most:

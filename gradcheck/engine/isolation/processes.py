@@ -184,7 +184,6 @@ class _Fresh:
 
     Args:
         process: the process.
-        folder: its temporary folder.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection, board: Board) -> None:

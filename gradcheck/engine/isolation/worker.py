@@ -49,8 +49,6 @@ class _TorchInAFork:
 class _ParentStore:
     """The store of the process that started this one, asked through the connection; see `reference.ring.Store`."""
 
-    writable = True
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
