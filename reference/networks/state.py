@@ -114,7 +114,7 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
         return "partial", inner(value.func), inner(value.args), inner(dict(value.keywords))
     slots = {name: getattr(value, name) for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)}
     data = {**slots, **getattr(value, "__dict__", {})}
-    contents = _contents(value, inner)
+    contents = _contents(value, inner, depth)
     if kind in (tuple, list, dict, set, frozenset):
         return kind.__name__, contents
     if isinstance(contents, _Same) and not data:
@@ -123,7 +123,7 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
     return "object", inner(kind) if _authored(kind) else _Same(kind), items, contents
 
 
-def _contents(value: Any, inner: Callable[[Any], Hashable]) -> Hashable:
+def _contents(value: Any, inner: Callable[[Any], Hashable], depth: int) -> Hashable:
     """Return a key of what a value holds beside its attributes: as a number, a text or a container.
 
     It is the value itself, by its identity, where that cannot be read, and None for an object that holds no more.
@@ -133,7 +133,7 @@ def _contents(value: Any, inner: Callable[[Any], Hashable]) -> Hashable:
     if isinstance(value, dict):
         return tuple((inner(name), inner(each)) for name, each in dict.items(value))
     if isinstance(value, (set, frozenset)):  # in no order, so each by itself
-        return frozenset(_state(each, {}, 0) for each in value)
+        return frozenset(_state(each, {}, depth + 1) for each in value)
     if isinstance(value, (tuple, list, deque)):
         return tuple(map(inner, value))
     if isinstance(value, (bytes, bytearray)):
@@ -141,10 +141,8 @@ def _contents(value: Any, inner: Callable[[Any], Hashable]) -> Hashable:
     for base in (int, float, complex, str, Decimal):
         if isinstance(value, base):
             return base.__repr__(value)
-    own = next(base for base in type(value).__mro__ if not base.__flags__ & _MADE_BY_PYTHON)
-    return (
-        None if own in (object, types.SimpleNamespace) else _Same(value)
-    )  # such as a compiled function or an open file
+    compiled = next(base for base in type(value).__mro__ if not base.__flags__ & _MADE_BY_PYTHON)
+    return None if compiled in (object, types.SimpleNamespace) else _Same(value)
 
 
 def _of_function(function: types.FunctionType, inner: Callable[[Any], Hashable]) -> Hashable:

@@ -144,7 +144,7 @@ def test_results_are_forgotten_beyond_the_limit() -> None:
 
 
 def test_closures_of_all_methods_count() -> None:
-    """What is made to look at one method must not be taken for what is made to look at the next."""
+    """Lists made on the way are freed, and their addresses are given to the next."""
 
     def made(*numbers: float) -> Any:
         def method(number: float) -> Any:
@@ -209,6 +209,17 @@ def test_changes_in_place_are_seen(value: Any, change: Callable[[Any], object]) 
     before = state_of(network)
     change(value)
     assert state_of(network) != before
+
+
+def test_a_set_that_leads_back_to_itself_ends() -> None:
+    network, member = Scaled(1.0), SimpleNamespaceThatHashes()
+    member.around = {member}
+    object.__setattr__(network, "scale", member.around)
+    assert state_of(network) == state_of(network)
+
+
+class SimpleNamespaceThatHashes(SimpleNamespace):
+    __hash__ = object.__hash__
 
 
 def test_what_cannot_be_read_counts_by_its_identity() -> None:
