@@ -148,6 +148,7 @@ class Workers:
     def open(self, context: Context) -> None:
         """Take the context; workers that know another are ended."""
         self._end_idle()
+        self._last.clear()
         self._context = context
 
     async def perform(self, task: Task, progress: Progress) -> Outcome:

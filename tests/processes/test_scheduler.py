@@ -651,7 +651,7 @@ def test_a_further_piece_that_passes_takes_no_refutation_back(last: str) -> None
 
 
 def test_planted_faults_after_evidence_that_was_excused_are_not_counted() -> None:
-    """Whether they were given at all depends on what ended first."""
+    """Evidence after it is there only if it ended first."""
     audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=(DEFAULT_NETWORK,)).prepare())
     held = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "held")
     excused = Gathered(DEFAULT_NETWORK, (Finding(held, planted=(1, 1)),), most=held)

@@ -64,7 +64,8 @@ class _Guarded:
     Args:
         warden: the warden's process id.
         control: our end of the socket to it.
-        wait: reap the warden, within some seconds.
+        connection: our end of the channel to the worker.
+        board: what the worker says that it is doing.
     """
 
     def __init__(self, warden: int, control: socket.socket, connection: Connection, board: Board) -> None:
@@ -184,6 +185,8 @@ class _Fresh:
 
     Args:
         process: the process.
+        connection: our end of the channel to it.
+        board: what it says that it is doing.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection, board: Board) -> None:
