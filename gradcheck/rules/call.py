@@ -102,7 +102,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
             with around:
                 try:
                     try:
-                        around.reraise_outside()
+                        around.begin()
                         raw = rule(problem, settings)
                     finally:
                         around.restore_language()  # before anything of ours runs

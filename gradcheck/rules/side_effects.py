@@ -55,6 +55,8 @@ _SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGCHLD")
     if hasattr(signal, name)
 )
+_MOST_SIGNALS = 100
+"""Signals that may arrive while handlers are installed."""
 _HOOKS = (
     (sys, "excepthook"), (sys, "unraisablehook"), (sys, "displayhook"), (sys, "breakpointhook"),
     (threading, "excepthook"),
@@ -93,6 +95,11 @@ class Changes:
     threads: list[str] = field(default_factory=list)
 
 
+# Streams stay open, so that output is kept if a rule closes its standard output. A function in C: Python closes streams
+# that it collects, and drops what a signal handler raises in Python code that it runs then.
+_stay_open = staticmethod(bool)
+
+
 class _Bytes(io.RawIOBase):
     """Stream that keeps the beginning of what is written, and is empty to readers."""
 
@@ -129,15 +136,13 @@ class _Bytes(io.RawIOBase):
                 os.close(self._descriptor)
             self._descriptor = None
 
-    def close(self) -> None:
-        """Stay open, so that output is kept if a rule closes its standard output."""
+    close = _stay_open  # type: ignore[assignment]
 
 
 class _Text(io.TextIOWrapper):
     """Standard output, error or input of a rule."""
 
-    def close(self) -> None:
-        """Stay open, see `_Bytes.close`."""
+    close = _stay_open  # type: ignore[assignment]
 
 
 def _stream(raw: _Bytes) -> _Text:
@@ -176,8 +181,9 @@ class SideEffects:
         self._working = True
 
     def __enter__(self) -> SideEffects:
+        self._handlers = self._wrapped_handlers()
+        self._install({number: now for number, (before, now) in self._handlers.items() if before is not now})
         self.watching = True
-        self._handlers = self._handle_signals()
         self._modules, self._loaded, self._path = sys.modules, dict(sys.modules), list(sys.path)
         self._builtins = dict(_BUILTINS)
         self._attributes = [dict(vars(module)) for module in _WATCHED]
@@ -202,7 +208,6 @@ class SideEffects:
         self._filters = list(warnings.filters)
         sys.stdin = _stream(self._nothing)
         self._timers = [(each, signal.getitimer(each), time.monotonic()) for each in _timers()]
-        self._working = False
         return self
 
     def __exit__(
@@ -234,8 +239,13 @@ class SideEffects:
         self.changes.faults += lasting
         self.changes.printed = self._written.kept.decode("utf-8", "replace")
         self.changes.warned = [f"{w.category.__name__}: {shown(w.message)}" for w in self._warned or ()]
+        self._install({number: before for number, (before, now) in self._handlers.items() if before is not now})
         self.watching = False
-        self._unwrap_signals()
+
+    def begin(self) -> None:
+        """Let signal handlers raise from here on, inside the context; raise the error of one that ran before."""
+        self._working = False
+        self.reraise_outside()
 
     def reraise_outside(self) -> None:
         """Raise the error of a signal handler during the call, such as KeyboardInterrupt, if there was one."""
@@ -271,8 +281,8 @@ class SideEffects:
                 self.changes.faults.append(f"replaced {module.__name__}.{name}; define a function of its own instead")
                 setattr(module, name, before[name])
 
-    def _handle_signals(self) -> dict[Any, tuple[Any, Any]]:
-        """Wrap every handler. Return each signal's handler before and after."""
+    def _wrapped_handlers(self) -> dict[Any, tuple[Any, Any]]:
+        """Return each signal's handler, now and during the call."""
         if threading.current_thread() is not threading.main_thread():
             return {}
         found = {}
@@ -280,7 +290,6 @@ class SideEffects:
             before = now = signal.getsignal(number)
             if callable(before):
                 now = self._wrapped(before)
-                signal.signal(number, now)
             found[number] = before, now
         return found
 
@@ -290,11 +299,21 @@ class SideEffects:
                 return handler(*arguments)
             except BaseException as error:
                 self.outside = error
-                if self.watching and self._working:
+                if self._working:
                     return None
                 raise
 
         return handle
+
+    def _install(self, handlers: dict[Any, Any]) -> None:
+        """Install all handlers, whatever those that are not wrapped raise meanwhile."""
+        for _ in range(_MOST_SIGNALS):
+            try:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+                return
+            except BaseException as error:
+                self.outside = error
 
     def _restore_signals(self) -> None:
         for number, (before, now) in self._handlers.items():
@@ -311,11 +330,6 @@ class SideEffects:
             if bool(now) != bool(due) or abs(now - due) > _GRACE:
                 self.changes.notes.append("set or stopped a timer")
                 signal.setitimer(timer, due, interval)
-
-    def _unwrap_signals(self) -> None:
-        for number, (before, now) in self._handlers.items():
-            if before is not now:
-                signal.signal(number, before)
 
     def _restore_numpy(self) -> None:
         state = np.geterr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import Any
@@ -34,7 +35,7 @@ class Late(Exception):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no SIGALRM here")
-@pytest.mark.parametrize("method", ["_restore_numpy", "_count_threads", "_handle_signals", "_unwrap_signals"])
+@pytest.mark.parametrize("method", ["_restore_numpy", "_count_threads", "_wrapped_handlers"])
 def test_a_signal_of_the_caller_is_heeded_around_a_call_too(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     def handler(*arguments: Any) -> None:
         raise Late
@@ -54,3 +55,59 @@ def test_a_signal_of_the_caller_is_heeded_around_a_call_too(monkeypatch: pytest.
         assert signal.getsignal(signal.SIGALRM) is handler and sys.stdout is output
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no SIGALRM here")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_no_moment_in_which_handlers_are_installed_loses_a_signal(monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    def handler(*arguments: Any) -> None:
+        raise Late
+
+    own, calls = signal.signal, [0]
+
+    def at(moment: int) -> Any:
+        def install(number: Any, given: Any) -> Any:
+            calls[0] += 1
+            if calls[0] == moment and when == "before":
+                signal.raise_signal(signal.SIGALRM)
+            result = own(number, given)
+            if calls[0] == moment and when == "after":
+                signal.raise_signal(signal.SIGALRM)
+            return result
+
+        return install
+
+    before = {number: own(number, handler) for number in (signal.SIGALRM, signal.SIGINT, signal.SIGUSR2)}
+    try:
+        for moment in range(1, 100):
+            calls[0] = 0
+            with monkeypatch.context() as patched:
+                patched.setattr(signal, "signal", at(moment))
+                try:
+                    run(as_rule(bptt), lively_problem(Network(), Sizes(2, 2, 1, 1), 0))
+                except Late:
+                    assert calls[0] >= moment
+                else:
+                    assert calls[0] < moment, f"the signal at moment {moment} of {calls[0]} was lost"
+                    break
+            assert {signal.getsignal(number) for number in before} == {handler}, moment
+        assert moment > 2 * len(before), "handlers are not wrapped for the call"
+    finally:
+        for number, previous in before.items():
+            own(number, previous)
+
+
+def test_no_python_code_runs_where_a_stream_is_collected() -> None:
+    ran: list[str] = []
+    with SideEffects():
+        print("kept")
+    gc.collect()
+    with SideEffects() as around:
+        print("kept")
+        streams = [sys.stdout, sys.stderr, sys.stdin]
+    del around
+    sys.setprofile(lambda frame, event, _: ran.append(frame.f_code.co_qualname) if event == "call" else None)
+    del streams
+    gc.collect()
+    sys.setprofile(None)
+    assert ran == [], "a signal handler may run there, and Python drops its error"
