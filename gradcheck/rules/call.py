@@ -66,6 +66,7 @@ class Calls(Protocol):
 
 
 _WATCHING: list[Calls] = []
+_process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
 
 
 def watched_by(calls: Calls) -> None:
@@ -92,7 +93,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
         RuleFailed: The rule raised another error, or changed the network.
         WrongResult: The result is no gradient: its keys, shapes or types are wrong, or reading it raised an error.
     """
-    around = SideEffects()
+    around, process = SideEffects(), _process()
     parameters = dict(problem.parameters)  # the rule may empty its own
     network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
     place = _place(problem, settings)
@@ -105,6 +106,8 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                         around.begin()
                         raw = rule(problem, settings)
                     finally:
+                        if _process() != process:  # a fork that the rule made, and let go on
+                            _exit(0)
                         around.restore_language()  # before anything of ours runs
                     gradient = checked(raw, parameters, rule.name)
                 except BaseException as error:

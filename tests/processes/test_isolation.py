@@ -31,6 +31,7 @@ from gradcheck.engine.isolation.parent import HarnessFailed
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
 from gradcheck.records import Cause, Report, Status, Verdict
+from gradcheck.reference.network import Network
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 
@@ -614,3 +615,22 @@ def test_no_status_of_a_rule_is_taken_for_used_up_memory(status: int) -> None:
 
     pure = of(judged(ends, Pure()), "pure")
     assert (pure.status, pure.evidence[-1].cause) == (ERROR, Cause.EXIT), pure.statement
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_a_fork_that_a_rule_lets_go_on_ends_where_its_call_ends(raises: bool, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+
+    def forks(problem: Problem) -> Any:
+        if os.fork() == 0:
+            with seen.open("a", encoding="ascii") as file:
+                print(os.getppid(), file=file)
+            if raises:
+                raise ValueError
+        else:
+            os.wait()
+        return plain_rules.good(problem)
+
+    report = judged(forks, Exact(), networks=(Network(),))
+    assert of(report, "exact").status is HOLDS, str(report)
+    assert len({*seen.read_text("ascii").split()}) < 20, "forks went on to audit"
