@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -99,15 +100,16 @@ def test_no_moment_in_which_handlers_are_installed_loses_a_signal(monkeypatch: p
 
 def test_no_python_code_runs_where_a_stream_is_collected() -> None:
     ran: list[str] = []
-    with SideEffects():
-        print("kept")
-    gc.collect()
     with SideEffects() as around:
         print("kept")
         streams = [sys.stdout, sys.stderr, sys.stdin]
+    kept = [weakref.ref(each) for each in streams]
     del around
+    gc.collect()  # what other tests left, too
     sys.setprofile(lambda frame, event, _: ran.append(frame.f_code.co_qualname) if event == "call" else None)
-    del streams
-    gc.collect()
-    sys.setprofile(None)
+    try:
+        streams.clear()
+    finally:
+        sys.setprofile(None)
+    assert [each() for each in kept] == [None] * 3, "the streams are not collected here"
     assert ran == [], "a signal handler may run there, and Python drops its error"
