@@ -165,8 +165,8 @@ class SideEffects:
     """Context manager for one call of a rule, which records and undoes its side effects.
 
     Inside, output and warnings are kept, and standard input is empty. Signal handlers keep working. Their errors are
-    recorded apart, since they are not the rule's: see `reraise_outside`. While the context itself works, they are not
-    raised, so that none interrupts it.
+    recorded apart, since they are not the rule's: see `reraise_outside`. While the context itself works, which is until
+    `begin` and from the end on, they are not raised, so that none interrupts it.
 
     Attributes:
         changes: The side effects, after the call.
