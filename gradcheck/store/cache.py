@@ -30,6 +30,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .. import reference
+from .sources import source_digest
 
 VARIABLE, OFF = "GRADCHECK_CACHE", "off"
 LARGEST = 2**26
@@ -149,12 +150,10 @@ def _of_the_system() -> Path | None:
 
 
 def _origin() -> str:
-    """Names what the files were derived with: the modules of `reference`, SymPy and NumPy."""
-    digest = hashlib.sha256(f"SymPy {importlib.metadata.version('sympy')}, NumPy {np.__version__}".encode())
-    home = Path(reference.__path__[0])
-    for path in sorted(home.rglob("*.py")):
-        digest.update(f"{path.relative_to(home).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:32]
+    """Return a digest of all that the files were derived with: the modules of `reference`, SymPy and NumPy."""
+    sources = source_digest(*map(Path, reference.__path__))
+    versions = f"SymPy {importlib.metadata.version('sympy')}, NumPy {np.__version__}"
+    return hashlib.sha256(f"{versions}, {sources}".encode()).hexdigest()[:32]
 
 
 def _digest(body: bytes) -> bytes:

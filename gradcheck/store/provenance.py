@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import os
 import platform
 import shlex
@@ -15,6 +14,7 @@ from typing import Any
 
 from ..records import Provenance
 from .codec import package_version
+from .sources import source_file
 
 PACKAGES = {
     "NumPy": "numpy", "SymPy": "sympy", "mpmath": "mpmath", "python-flint": "python-flint", "Hypothesis": "hypothesis",
@@ -39,7 +39,7 @@ def collect(target: Any = None, *, command: str | None = None) -> Provenance:
         gradcheck=package_version(),
         python=f"{platform.python_version()} ({platform.python_implementation()})",
         platform=f"{platform.system()} {platform.release()}, {platform.machine()}",
-        packages={name: found for name, package in wanted.items() if (found := _version(package))},
+        packages={name: found for name, package in wanted.items() if (found := installed_version(package))},
         command=_command(sys.argv) if command is None else command,
         commit=_commit(target),
         date=_now(),
@@ -55,7 +55,8 @@ def _now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """Return the version of an installed distribution; empty where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -73,11 +74,8 @@ def _command(arguments: list[str]) -> str:
 
 def _commit(target: Any) -> str:
     """Return the commit of the repository that holds the rule, with "+" where its file was changed since."""
-    try:
-        file = Path(inspect.getfile(inspect.unwrap(target) if callable(target) else type(target)))
-    except (TypeError, ValueError, OSError):
-        return ""
-    if not file.is_file():
+    file = source_file(target)
+    if file is None:
         return ""
     commit = _git(file, "rev-parse", "HEAD")
     changed = commit and _git(file, "status", "--porcelain", "--", file.name)

@@ -50,6 +50,8 @@ def project(tmp_path: Path) -> Path:
     (home / "beside.py").write_text("def imported_when_it_is_called(): return 1\n", "utf-8")
     (home / "kernel.so").write_bytes(b"compiled 1")
     (home / "data" / "weights.npy").write_bytes(b"numbers 1")
+    (home / "_inner").mkdir()
+    (home / "_inner" / "late.py").write_text("", "utf-8")
     return home
 
 
@@ -58,6 +60,7 @@ CHANGES = {
     "a module beside it": "beside.py",
     "a compiled kernel": "kernel.so",
     "a data file in a folder beside it": "data/weights.npy",
+    "a module in a private folder beside it": "_inner/late.py",
     "a module that it imports from elsewhere": "../lib/far.py",
 }
 
@@ -123,7 +126,7 @@ def test_a_rule_in_a_package_counts_all_of_the_package(tmp_path: Path, monkeypat
 
 def test_too_many_files_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prints, "MOST_FILES", 3)
-    with pytest.raises(GradcheckError, match="holds more than 3 files"):
+    with pytest.raises(GradcheckError, match="has more than 3 files"):
         author_files(as_rule(loaded(project)))
 
 

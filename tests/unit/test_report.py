@@ -710,7 +710,10 @@ def test_provenance_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         command = ["git", *who, "-C", str(tmp_path), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    (tmp_path / "rules.py").write_text("def rule(problem):\n    return {}\n")
+    (tmp_path / "rules.py").write_text(
+        "import functools\ndef rule(problem):\n    return {}\nbound = functools.partial(rule)\n"
+        "class Rule:\n    def __call__(self, problem):\n        return {}\ninstance = Rule()\n"
+    )
     spec = importlib.util.spec_from_file_location("rules", tmp_path / "rules.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -720,7 +723,8 @@ def test_provenance_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     git("add", "rules.py")
     git("commit", "-qm", "one")
     commit = git("rev-parse", "HEAD").strip()
-    assert provenance.collect(module.rule).commit == commit
+    for target in (module.rule, module.bound, module.instance):
+        assert provenance.collect(target).commit == commit, target
     (tmp_path / "rules.py").write_text("def rule(problem):\n    return {'W': 1}\n")
     assert provenance.collect(module.rule).commit == commit + "+"
 
