@@ -59,7 +59,7 @@ def report(
     requests = audits(effort, seed)
     parts = _Parts(requests, progress or (lambda _: None), finished)
     early = {name: chapter for name, chapter in CHAPTERS.items() if name not in COUNTING}
-    run(requests, Workers(jobs), handlers=[parts, *handlers], functions=early, take=parts.take)
+    run(requests, Workers(jobs), handlers=[parts, *handlers], ended=parts.end, functions=early, take=parts.take)
     late = {name: functools.partial(_counted, CHAPTERS[name], parts.counts) for name in COUNTING}
     run([], Workers(jobs), handlers=[parts, *handlers], functions=late, take=parts.take)
     reports, chapters = tuple(parts.reports.values()), tuple(parts.chapters[name] for name in CHAPTERS)
@@ -72,7 +72,7 @@ def audits(effort: str, seed: int) -> list[AuditRequest]:
 
 
 class _Parts:
-    """Parts of the report as they come, handed over in its order."""
+    """Parts of the report as they come, passed on in its order."""
 
     def __init__(
         self, requests: Sequence[AuditRequest], progress: Progress, finished: Callable[[Report | Chapter], None]
@@ -80,7 +80,6 @@ class _Parts:
         self.reports: dict[int, Report] = {}
         self.chapters: dict[str, Chapter] = {}
         self.counts: dict[int, events.CostsCounted] = {}
-        self._folds = [events.Fold() for _ in requests]
         self._progress, self._finished = progress, finished
         self._due: list[int | str] = [*range(len(requests)), *CHAPTERS]
 
@@ -88,21 +87,21 @@ class _Parts:
         """Take one event into account."""
         if isinstance(event, events.Progress):
             self._progress(event.text)
-        if event.audit < 0:
-            return
-        self._folds[event.audit](event)
         if isinstance(event, events.CostsCounted):
             self.counts[event.audit] = event
-        if isinstance(event, events.AuditFinished) and not event.interrupted:
-            self.reports[event.audit] = self._folds[event.audit].report
-            self._hand_over()
+
+    def end(self, end: events.AuditFinished, report: Report | None) -> None:
+        """Take the report of an audit, unless it was interrupted."""
+        if report is not None and not end.interrupted:
+            self.reports[end.audit] = report
+            self._pass_on()
 
     def take(self, name: str, record: Mapping[str, Any]) -> None:
         """Take a chapter, as plain data."""
         self.chapters[name] = from_data(Chapter, record)
-        self._hand_over()
+        self._pass_on()
 
-    def _hand_over(self) -> None:
+    def _pass_on(self) -> None:
         while self._due:
             key = self._due[0]
             part: Report | Chapter | None = self.reports.get(key) if isinstance(key, int) else self.chapters.get(key)

@@ -54,14 +54,11 @@ class _Unusable:
 
 
 class _Handler:
-    """Shows the events of a run, and hands each report over, in the order of the requests."""
+    """Shows the events of a run, and prints each report once it is there, in the order of the requests."""
 
     def __init__(self, session: Session, requests: Sequence[AuditRequest]) -> None:
-        from ..engine.events import Fold
-
         self._session, self._requests = session, requests
-        self._folds = [Fold() for _ in requests]
-        self._finished: dict[int, AuditFinished] = {}
+        self._finished: dict[int, tuple[AuditFinished, Report | None]] = {}
         self._next = 0
 
     def __call__(self, event: Event) -> None:
@@ -69,26 +66,21 @@ class _Handler:
 
         if isinstance(event, events.Progress):
             self._session.progress(event.text)
-        if event.audit < 0:
-            return
-        self._folds[event.audit](event)
         if isinstance(event, events.EvidenceFound) and len(self._requests) == 1:
             self._session.progress.found(event.claim, event.evidence)
-        if isinstance(event, events.AuditFinished):
-            self._finished[event.audit] = event
-            while self._next in self._finished:
-                self._hand_over(self._next)
-                self._next += 1
 
-    def _hand_over(self, number: int) -> None:
-        end, fold = self._finished[number], self._folds[number]
-        report = fold.report if fold.started is not None else None
-        problem = f"gradcheck itself failed; please report this:\n{end.problem}" if end.broken else end.problem
-        self._session.take(self._requests[number].name, report, problem, end.seconds, end.interrupted)
+    def ended(self, end: AuditFinished, report: Report | None) -> None:
+        """Print the report of an audit that ended, after those of the requests before it."""
+        self._finished[end.audit] = end, report
+        while self._next in self._finished:
+            end, report = self._finished[self._next]
+            problem = f"gradcheck itself failed; please report this:\n{end.problem}" if end.broken else end.problem
+            self._session.take(self._requests[self._next].name, report, problem, end.seconds, end.interrupted)
+            self._next += 1
 
     def printed(self, problem: str) -> bool:
         """Return True if this problem was printed for an audit already."""
-        return any(end.problem == problem for end in self._finished.values())
+        return any(end.problem == problem for end, _ in self._finished.values())
 
 
 class _Times:
@@ -202,7 +194,8 @@ class Session:
             with self.progress, executor as opened, self._written(events) as write:
                 if requests:
                     self.times = _Times()
-                    run(requests, opened, handlers=[handler, self.times, write], results=results, minutes=minutes)
+                    handlers: list[Callable[[Event], None]] = [handler, self.times, write]
+                    run(requests, opened, handlers=handlers, ended=handler.ended, results=results, minutes=minutes)
         except Interrupted:
             raise KeyboardInterrupt from None
         except GradcheckError as error:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..records import Report
 from ..reference.errors import GradcheckError
@@ -23,6 +23,8 @@ from .scheduler import Scheduler
 from .tasks import Context, Progress, Task
 from .wire import check_result
 
+Ended: TypeAlias = Callable[[events.AuditFinished, Report | None], None]
+"""Callback that receives the last event of an audit, and its report; None where it never began."""
 _TURN = threading.RLock()
 """Held by the run of this process. flint, mpmath and what a rule may change around it are shared by all threads."""
 
@@ -39,11 +41,18 @@ class Run:
     """Outcome of a run, while it lasts and after it.
 
     Args:
+        requests: the audits.
         handlers: called with each event, in order.
+        ended: called once for each audit that ends, after the handlers.
     """
 
-    def __init__(self, requests: Sequence[AuditRequest], handlers: Sequence[events.Handler] = ()) -> None:
-        self.requests, self.handlers = tuple(requests), tuple(handlers)
+    def __init__(
+        self,
+        requests: Sequence[AuditRequest],
+        handlers: Sequence[events.Handler] = (),
+        ended: Ended = lambda end, report: None,
+    ) -> None:
+        self.handlers, self._ended = tuple(handlers), ended
         self._folds = [events.Fold() for _ in requests]
         self.ends: dict[int, events.AuditFinished] = {}
         self._begun: dict[int, float] = {}
@@ -62,6 +71,8 @@ class Run:
             self._folds[event.audit](event)
         for handler in self.handlers:
             handler(event)
+        if isinstance(event, events.AuditFinished):
+            self._ended(event, self.report(event.audit))
 
     def report(self, number: int) -> Report | None:
         """Return the report of this audit, as far as it is known; None before it began."""
@@ -88,6 +99,7 @@ def run(
     executor: TaskExecutor,
     *,
     handlers: Sequence[events.Handler] = (),
+    ended: Ended = lambda end, report: None,
     results: Path | None = None,
     minutes: float = 0.0,
     functions: Mapping[str, Callable[[Progress], Any]] | None = None,
@@ -99,6 +111,7 @@ def run(
         requests: the audits.
         executor: where tasks are performed; closed at the end.
         handlers: called with each event, in order.
+        ended: called with the last event and the report of each audit, as it ends.
         results: file of JSON lines that keeps results as they arrive; an interrupted run resumes from it.
         minutes: time to spend on further evidence once all is judged that a full audit has.
         functions: functions of ours to perform as tasks, by name.
@@ -115,7 +128,7 @@ def run(
     with _TURN:
         context = Context(requests, functions)
         prepared = [context.prepared(number) for number in range(len(context.requests))]
-        ran = Run(requests, handlers)
+        ran = Run(requests, handlers, ended)
         now = True
         try:
             fingerprint = {} if results is None else {"rules": [each.fingerprint() for each in prepared]}

@@ -192,6 +192,14 @@ def test_several_rules_are_reported_in_the_order_asked() -> None:
     assert [report.rule for report in run(requests, executors.Workers(2))] == ["RTRL", "bptt", "truncated_bptt"]
 
 
+def test_a_run_tells_of_each_audit_that_ends_and_its_report() -> None:
+    requests, ended = [AuditRequest(name, **HOW) for name in ("RTRL", "bptt")], dict[int, Report | None]()
+    assert run(requests, executors.Here(), ended=lambda end, report: ended.update({end.audit: report})) == [
+        ended[0],
+        ended[1],
+    ]
+
+
 def test_an_audit_runs_where_a_loop_runs_already() -> None:
     """As in Jupyter."""
 
