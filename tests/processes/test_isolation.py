@@ -608,8 +608,8 @@ def test_an_error_whose_message_raises_is_an_error_of_the_rule() -> None:
     assert pure.status is ERROR and "Unprintable" in pure.statement
 
 
-@pytest.mark.parametrize("status", [255, -1])
-def test_no_status_of_a_rule_is_taken_for_used_up_memory(status: int) -> None:
+@pytest.mark.parametrize("status", [98, 255, -1])
+def test_no_status_of_a_rule_is_taken_for_something_else(status: int) -> None:
     def ends(problem: Any) -> Any:
         os._exit(status)
 

@@ -6,7 +6,7 @@ import mmap
 import struct
 import time
 
-STARTED, KIND, PLACE, SIZE = 0, 16, 64, 512
+STARTED, CUT_OFF, KIND, PLACE, SIZE = 0, 8, 16, 64, 512
 """Offsets of the fields, and the size of the whole, in bytes."""
 
 
@@ -22,6 +22,7 @@ class Board:
         self.began("")
         self.ended(None)
         self.reached("")
+        self._memory[CUT_OFF] = False
 
     def reached(self, kind: str) -> None:
         """Note the kind of the task that begins."""
@@ -36,6 +37,15 @@ class Board:
     def ended(self, error: BaseException | None) -> None:
         """Note that the call returned, or raised."""
         struct.pack_into("d", self._memory, STARTED, 0.0)
+
+    def note_cut_off(self) -> None:
+        """Note that the worker has no channel any more to say what it found."""
+        self._memory[CUT_OFF] = True
+
+    @property
+    def cut_off(self) -> bool:
+        """True once the worker's channel is gone."""
+        return bool(self._memory[CUT_OFF])
 
     @property
     def started(self) -> float:

@@ -128,9 +128,8 @@ class Worker:
 
     def _how_it_ended(self) -> tuple[Cause, str]:
         status = self._process.status(1.0)
-        if status in (None, platform.NO_CHANNEL):
+        if status is None or self._process.board.cut_off:
             return Cause.CHANNEL, "closed the channel that its results take"
-        assert status is not None
         if status == platform.MEMORY:
             return Cause.MEMORY, "used up its memory in processes that it started"
         if status >= 0:

@@ -21,8 +21,6 @@ from typing import NoReturn
 POSIX = hasattr(os, "fork")
 MEMORY = 256
 """Stands for a wait status where the worker and its children together used up their memory."""
-NO_CHANNEL = 98
-"""Exit status of a worker that cannot say what it found: its rule closed the channel."""
 _PATIENCE = 2.0
 """Seconds in which descendants are killed again and again before the warden gives up."""
 
@@ -74,7 +72,7 @@ def supervise(control: int, memory: int | None, work: Callable[[], object]) -> N
             die_with_parent()
             work()
             os._exit(0)
-        os._exit(NO_CHANNEL)
+        os._exit(1)
     told = _watch(child, (control, orphaned), memory)
     with contextlib.suppress(OSError):
         os.write(control, f"{told}\n".encode())

@@ -75,19 +75,26 @@ def serve(connection: Connection, board: Board, context: Context, memory: int | 
         gc.freeze()  # what the parent made stays shared
         watched_by(_TorchInAFork())
     with cache.using(_ParentStore(connection)):
-        while True:
-            try:
-                task = Task(**json.loads(connection.recv_bytes()))
-            except (EOFError, OSError):
-                return
-            board.reached(task.kind)
-            answer = _answer(task, context, board, lambda text: _send(connection, {"progress": text}))
-            try:
-                _send(connection, answer)
-            except (TypeError, ValueError) as error:
-                _send(
-                    connection, {"lost": Cause.CHANNEL.name, "reason": f"left a result that cannot be sent ({error})"}
-                )
+        try:
+            _perform_all(connection, board, context)
+        except BaseException:
+            board.note_cut_off()
+            raise
+
+
+def _perform_all(connection: Connection, board: Board, context: Context) -> None:
+    while True:
+        try:
+            task = Task(**json.loads(connection.recv_bytes()))
+        except EOFError:
+            return
+        board.reached(task.kind)
+        answer = _answer(task, context, board, lambda text: _send(connection, {"progress": text}))
+        try:
+            _send(connection, answer)
+        except (TypeError, ValueError) as error:
+            reason = f"left a result that cannot be sent ({error})"
+            _send(connection, {"lost": Cause.CHANNEL.name, "reason": reason})
 
 
 def _answer(task: Task, context: Context, board: Board, progress: Callable[[str], None]) -> dict[str, Any]:
