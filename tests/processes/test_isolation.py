@@ -467,6 +467,26 @@ def test_a_result_that_cannot_be_sent_is_lost(monkeypatch: pytest.MonkeyPatch) -
     assert of(report, "truncated(1)").status is REFUTED
 
 
+def test_a_worker_that_does_not_start_is_unusable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a fork that waits for a lock which a thread of its parent held."""
+    monkeypatch.setattr(processes, "START_SECONDS", 0.5)
+    monkeypatch.setattr(platform, "cut_off", lambda: time.sleep(5))
+    request = AuditRequest(plain_rules.good, claims=(Pure(),), effort="quick")
+    workers = executors.Workers(1, (processes.forked,))
+    (report,) = run([request], workers)
+    assert of(report, "pure").status is HOLDS
+    assert "a worker did not start within 0.5 s" in report.notes[0], report.notes
+
+
+def test_a_worker_that_started_has_time_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    perform = tasks.perform
+    monkeypatch.setattr(inside, "perform", lambda *task: time.sleep(1.5) or perform(*task))
+    monkeypatch.setattr(processes, "START_SECONDS", 1.0)
+    request = AuditRequest(plain_rules.good, claims=(Pure(),), effort="quick")
+    (report,) = run([request], executors.Workers(1, (processes.forked,)))
+    assert of(report, "pure").status is HOLDS and not report.notes[1:], report.notes
+
+
 def test_an_error_of_our_own_comes_back_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: Any) -> Any:
         raise AssertionError("a bug")

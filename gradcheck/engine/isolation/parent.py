@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from ...records import Cause
 from ..request import Limits
 from ..tasks import Context, Task, task_to_data
-from . import platform
+from . import platform, processes
 from .processes import Start, Unusable
 
 LARGEST_MESSAGE = 2**28
@@ -70,6 +70,7 @@ class Worker:
         self._limits, self._store = limits, store
         self._process = start(context, limits)
         self._dying = threading.Event()
+        self._begun, self._ready = time.monotonic(), False
         self.usable = True
 
     def perform(self, task: Task, progress: Callable[[str], None]) -> Done | Failed | Lost:
@@ -95,7 +96,9 @@ class Worker:
             ready = wait([connection, *self._process.signs], min(max(0.0, left), 1.0))
             if connection in ready:
                 message = json.loads(connection.recv_bytes(LARGEST_MESSAGE))
-                if "progress" in message:
+                if "ready" in message:
+                    self._ready = True
+                elif "progress" in message:
                     progress(str(message["progress"]))
                 elif "get" in message:
                     self._send({"kept": self._store.get(message["get"])})
@@ -116,6 +119,9 @@ class Worker:
                 continue
             if ready or self._dying.is_set() or not self._process.alive:
                 return self._lost(*self._how_it_ended())
+            if not self._ready and time.monotonic() - self._begun > processes.START_SECONDS:
+                self.usable = False
+                raise Unusable(f"a worker did not start within {processes.START_SECONDS:g} s")
             if started and started == self._process.board.started and time.monotonic() - started > seconds:
                 return self._lost(Cause.TIMEOUT, f"did not return within {seconds:g} s")
 

@@ -27,8 +27,8 @@ from . import platform
 from .board import SIZE, Board
 from .worker import serve
 
-_START_SECONDS = 60.0
-"""Seconds that a fresh process may take to import what it needs."""
+START_SECONDS = 60.0
+"""Seconds that a worker may take to start, and a fresh process to import what it needs."""
 
 
 class Unusable(Exception):
@@ -283,7 +283,7 @@ def _accepted(listener: Listener, process: subprocess.Popen[bytes]) -> Connectio
 
     thread = threading.Thread(target=accept, daemon=True)
     thread.start()
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while thread.is_alive() and time.monotonic() < deadline:
         thread.join(0.02)
         if thread.is_alive() and process.poll() is not None:

@@ -76,6 +76,7 @@ def serve(connection: Connection, board: Board, context: Context, memory: int | 
         watched_by(_TorchInAFork())
     with cache.using(_ParentStore(connection)):
         try:
+            _send(connection, {"ready": True})
             _perform_all(connection, board, context)
         except BaseException:
             board.note_cut_off()
