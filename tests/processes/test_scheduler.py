@@ -187,6 +187,20 @@ def test_threads_take_turns_and_come_to_the_same_report() -> None:
         assert to_json(audit(bptt, threads)) == to_json(audit(bptt))
 
 
+class ThreadEach(Executor):
+    """Performs each task in a thread of its own."""
+
+    _max_workers = 1
+
+    def submit(self, function: Any, /, *arguments: Any, **_: Any) -> Future[Any]:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(function, *arguments)
+
+
+def test_a_worker_outlives_the_thread_that_started_it() -> None:
+    assert to_json(audit(bptt, ThreadEach())) == to_json(audit(bptt))
+
+
 def test_several_rules_are_reported_in_the_order_asked() -> None:
     requests = [AuditRequest(name, **HOW) for name in ("RTRL", "bptt", "truncated_bptt")]
     assert [report.rule for report in run(requests, executors.Workers(2))] == ["RTRL", "bptt", "truncated_bptt"]

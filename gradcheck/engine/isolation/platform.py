@@ -60,7 +60,13 @@ def supervise(control: int, memory: int | None, work: Callable[[], object]) -> N
     _ignore_signals()
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     orphaned, tell = os.pipe()  # a warden that died with its parent could end nothing
-    signal.signal(signal.SIGUSR1, lambda *_: os.write(tell, b"o"))
+    parent = os.getppid()
+
+    def tell_orphaned(*_: object) -> None:
+        if os.getppid() != parent:  # Linux sends the signal where the parent's thread ends, too
+            os.write(tell, b"o")
+
+    signal.signal(signal.SIGUSR1, tell_orphaned)
     die_with_parent(signal.SIGUSR1)
     child = os.fork()
     if child == 0:
