@@ -145,11 +145,11 @@ def _faults(progress: Progress = lambda _: None) -> Chapter:
 
 
 CHAPTERS: dict[str, Callable[..., Chapter]] = {
-    "the lecture, judged": _lecture,
-    "costs, counted": _costs,
-    "truncation, measured": _truncation,
-    "wrong gradients, and who catches them": _faults,
+    "the lecture": _lecture,
+    "costs": _costs,
+    "truncation": _truncation,
+    "wrong gradients": _faults,
 }
-"""The chapters beyond the rules, in order: what is said while they are judged, and what judges them."""
+"""The chapters beyond the rules, in order, by their names in progress lines."""
 COUNTING = tuple(CHAPTERS)[:2]
 """Chapters that take what the audits have counted."""

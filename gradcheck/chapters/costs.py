@@ -34,7 +34,7 @@ def chapter(rules: Sequence[Any], progress: Callable[[str], None] = lambda _: No
     counted: dict[str, Costs] = {}
     for target in rules:
         name = as_rule(target).name
-        progress(f"counting {name}")
+        progress(name)
         counted[name] = costs_of(target)
     return Chapter("costs", "Costs, counted", INTRODUCTION, figures=figures(counted), tables=(table(counted),))
 

@@ -131,10 +131,10 @@ def rows(
     for fault in faults:
         outcomes = {}
         for kind in kinds:
-            progress(f"{fault.id}: {kind}")
+            progress(f"{fault.id}, {kind}")
             outcomes[kind] = by_evidence(fault, kind, extent, seed)
         for peer in chosen:
-            progress(f"{fault.id}: {peer.name}")
+            progress(f"{fault.id}, {peer.name}")
             outcomes[peer.name] = by_peer(fault, peer, extent, seed)
         yield Row(fault.id, fault.category, outcomes)
 

@@ -52,12 +52,12 @@ class Performer:
                 return None
             self.emit(events.TaskStarted(*names))
             rule = f"{self.context.prepared(task.request).rule.name}: " if task.request >= 0 else ""
-            what = ", ".join(part for part in (task.claim, task.kind if task.request >= 0 else task.piece) if part)
+            what = ", ".join(filter(None, (_short(task.claim), task.kind if task.request >= 0 else task.piece)))
             self.emit(events.Progress(task.request, f"{rule}{what}"))
             if begun is not None:
                 begun.set()
             outcome = await self.executor.perform(
-                task, lambda text: self.emit(events.Progress(task.request, f"{rule}{what} {text}"))
+                task, lambda text: self.emit(events.Progress(task.request, f"{rule}{what}: {text}"))
             )
         finally:
             self.queue.leave(task)
@@ -112,6 +112,11 @@ class Performer:
 
     def tell(self, audit: Audit, text: str) -> None:
         self.emit(events.Progress(audit.number, f"{audit.rule}: {text}"))
+
+
+def _short(claim: str) -> str:
+    """Return a claim for a line of progress, which has no room for the formulas of a cost."""
+    return claim if len(claim) <= 30 else f"{claim.partition('(')[0]}(...)"
 
 
 def not_run(claim: Claim, reason: str) -> Verdict:

@@ -407,7 +407,7 @@ def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pyt
 
 def test_chapters_judged_in_a_process_of_their_own_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "catalogue", tuple)
-    first = {"truncation, measured": catalogue._truncation}
+    first = {"truncation": catalogue._truncation}
     monkeypatch.setattr(catalogue, "CHAPTERS", first)
     monkeypatch.setattr(catalogue, "COUNTING", ())
     alone, beside = catalogue.report(jobs=1), catalogue.report(jobs=2)

@@ -43,7 +43,7 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
     """
     statements = []
     for row in STATEMENTS:
-        progress(f"the lecture: {row.title}")
+        progress(row.title)
         statements.append(statement(row))
     return Chapter(
         "lecture",

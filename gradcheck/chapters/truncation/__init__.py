@@ -34,9 +34,9 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
 
     judged = []
     for module in (exactness, nilpotent, envelope, signs, expectation, monotony, chunks, climbing):
-        progress(f"truncation: {module.__name__.rpartition('.')[2]}")
+        progress(module.__name__.rpartition(".")[2])
         judged += module.statements()
-    progress("truncation: figures")
+    progress("figures")
     return Chapter(
         "truncation",
         "Truncation, property by property",

@@ -36,7 +36,7 @@ class Counting(CostKind):
         undecided: list[str] = []
         strength = Strength.EXACT
         for cost, bound in bounds(claim, counted.settings).items():
-            progress(f"counting {UNITS[cost]}")
+            progress(UNITS[cost])
             growth: Growth = getattr(counted, cost)
             text = f"{cost}, in {UNITS[cost]}, is {growth.text}"
             details[cost] = growth.details
@@ -65,7 +65,7 @@ class Counting(CostKind):
         return Finding(Evidence(KIND, Status.HOLDS, strength, "; ".join(shown), scope, BLIND, details))
 
     def constant(self, case: Case, progress: Progress) -> Finding:
-        progress("counting numbers kept")
+        progress(UNITS["storage"])
         kept = costs(case.rule, case.network, case.seed).storage
         if kept.fitted is None:
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, f"storage is {kept.text}"))

@@ -111,7 +111,7 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
     found: dict[str, list[Exponent]] = {"time": [], "storage": []}
     rng = np.random.default_rng(case.seed)
     for name, sizes in LINES.items():
-        progress(f"growth in {name}")
+        progress(f"as {name} grows")
         settings = [spread(case.rule.settings(size.T), 1)[0] for size in sizes]
         problems = [lively_problem(case.network, size, case.seed, weighted=case.weighted) for size in sizes]
         seconds = np.empty((VISITS, len(sizes)))

@@ -58,7 +58,7 @@ def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding
     compared = 0
     for size in sizes:
         for settings in spread(case.rule.settings(size.T), 3):
-            progress(f"causality at {place(size, settings)}")
+            progress(place(size, settings))
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             entire = _contributions(case, problem, settings)
             for steps in range(1, size.T):

@@ -72,7 +72,7 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
     for settings in spread(case.rule.settings(size.T), 3):
         claim = case.claim.bind(settings)
         for n in digits:
-            progress(f"{n} digits {describe(settings)}")
+            progress(", ".join(filter(None, (f"{n} digits", describe(settings)))))
             high, low = PreciseField(n + 30), PreciseField(n)
             with high.working():
                 truth = expected(claim, problem.over(high))
