@@ -167,7 +167,7 @@ class Verdict:
         counterexample: A problem on which the claim is false.
         diagnosis: The fault that explains what was seen.
         expected: The reason why the claim was expected to be refuted; empty where it was not.
-        seconds: Wall time spent on the claim; 0 where it was not measured. Not compared.
+        seconds: Time that workers spent on the claim, summed over them; 0 where it was not measured. Not compared.
     """
 
     claim: str

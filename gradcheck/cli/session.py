@@ -75,7 +75,7 @@ class _Handler:
         while self._next in self._finished:
             end, report = self._finished[self._next]
             problem = f"gradcheck itself failed; please report this:\n{end.problem}" if end.broken else end.problem
-            self._session.take(self._requests[self._next].name, report, problem, end.seconds, end.interrupted)
+            self._session.take(self._requests[self._next].name, report, problem, end.interrupted)
             self._next += 1
 
     def printed(self, problem: str) -> bool:
@@ -134,7 +134,7 @@ class Session:
         except KeyboardInterrupt as stop:
             partial = getattr(stop, "report", None)
             if partial is not None:
-                self._keep(partial, None)
+                self._keep(partial)
             self.statuses.add(INTERRUPTED)
             complain("interrupted; what was judged by now is kept")
 
@@ -231,7 +231,7 @@ class Session:
         with file:
             yield write
 
-    def take(self, name: str, report: Report | None, problem: str, seconds: float, interrupted: bool) -> None:
+    def take(self, name: str, report: Report | None, problem: str, interrupted: bool) -> None:
         """Print and keep what came of one audit."""
         if interrupted:
             self.statuses.add(INTERRUPTED)
@@ -240,7 +240,7 @@ class Session:
                 self._complain_of(name, problem)
                 self._leave_out(name, problem)
             else:
-                self._keep(report, seconds)
+                self._keep(report)
 
     def whole(self, **how: Any) -> None:
         """Make the correctness report of what is shipped."""
@@ -286,7 +286,7 @@ class Session:
         else:
             self.chapters.append(part)
 
-    def _keep(self, report: Report, seconds: float | None) -> None:
+    def _keep(self, report: Report) -> None:
         self.reports.append(report)
         if self.title:
             return
@@ -298,7 +298,7 @@ class Session:
         else:
             from ..report.text import print_record
 
-            self._print(lambda: print_record(report, self.console, verbose=self.verbose, seconds=seconds))
+            self._print(lambda: print_record(report, self.console, verbose=self.verbose))
             self._print(self.console.print)
 
     def reject(self, problem: str) -> None:

@@ -109,8 +109,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
         yield from ("", f"{level}# Stages, in order")
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
         yield from _table(["stage", "status", "outcome"], stages)
-    duration = f" Judged in {took(report.seconds)}." if report.seconds else ""
-    yield from ("", f"Seed {report.seed}.{duration}", "")
+    yield from ("", ", ".join(filter(None, (f"Seed {report.seed}", took(report.seconds, "judged in")))) + ".", "")
 
 
 def _grounds(verdict: Verdict) -> Iterator[str]:

@@ -68,23 +68,16 @@ _INDENT = " " * COLUMN
 Lines = Iterator[Text]
 
 
-def print_record(
-    record: Report | Collection, console: Console, *, verbose: bool = False, seconds: float | None = None
-) -> None:
+def print_record(record: Report | Collection, console: Console, *, verbose: bool = False) -> None:
     """Print a report.
 
     Args:
         record: The report.
         console: Where to print; its width, at least 40, and its colours are followed.
         verbose: Print all evidence and whole chapters.
-        seconds: The duration to print, in place of the record's own.
     """
     width = max(40, console.width)
-    if isinstance(record, Report):
-        lines = _report(record, width, verbose, record.seconds if seconds is None else seconds)
-    else:
-        lines = _collection(record, width, verbose)
-    for line in lines:
+    for line in _report(record, width, verbose) if isinstance(record, Report) else _collection(record, width, verbose):
         if console.options.ascii_only:
             line.plain = line.plain.replace("─", "-")
         console.print(line, soft_wrap=True)
@@ -129,7 +122,7 @@ def summary_line(report: Report) -> Text:
     return line if report.verdicts else line.append("not judged", style="dim")
 
 
-def _report(report: Report, width: int, verbose: bool, seconds: float) -> Lines:
+def _report(report: Report, width: int, verbose: bool) -> Lines:
     head = f"{report.rule}: {outcome(report)}"
     yield from _filled(head, width, style="bold green" if report.passed else "bold red")
     if report.summary:
@@ -155,8 +148,7 @@ def _report(report: Report, width: int, verbose: bool, seconds: float) -> Lines:
     provenance = [f"{label}: {text}" for label, text in report.provenance.facts] if report.provenance else []
     for fact in provenance if verbose else []:
         yield from _filled(fact, width, style="dim")
-    duration = f", {took(seconds)}" if seconds >= 1 else ""
-    yield Text(f"seed {report.seed}{duration}", style="dim")
+    yield Text(", ".join(filter(None, (f"seed {report.seed}", took(report.seconds)))), style="dim")
 
 
 def _verdict(verdict: Verdict, width: int, verbose: bool, report: Report | None = None) -> Lines:
@@ -263,7 +255,7 @@ def _collection(collection: Collection, width: int, verbose: bool) -> Lines:
     for report in collection.reports:
         if verbose:
             yield Text()
-            yield from _report(report, width, verbose, report.seconds)
+            yield from _report(report, width, verbose)
             continue
         for warning in warnings(report):
             yield from _filled(f"WARNING  {report.rule}, {warning}", width, style="bold yellow")

@@ -318,8 +318,12 @@ def origin(record: Report | Collection) -> Provenance | None:
     return record.provenance or next((r.provenance for r in reports if r.provenance), None)
 
 
-def took(seconds: float) -> str:
-    """Return a duration to print; empty where it was not measured."""
-    if not seconds:
+def took(seconds: float, what: str = "") -> str:
+    """Return a duration with what it is of, such as "10.5 s" or "worker time 15.0 s"; empty below a tenth of a second.
+
+    A duration that was not measured is 0.
+    """
+    if seconds < 0.1:
         return ""
-    return f"{seconds:.1f} s" if not 60 <= seconds < 1e9 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    text = f"{seconds:.1f} s" if not 60 <= seconds < 1e9 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{what} {text}".strip()

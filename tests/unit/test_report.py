@@ -42,7 +42,7 @@ from gradcheck.report.figures import _beneath, draw
 from gradcheck.report.html import statement_markup
 from gradcheck.report.mathml import formula, inline
 from gradcheck.report.text import print_record
-from gradcheck.report.words import headline, one_line, statements_sentence, word
+from gradcheck.report.words import headline, one_line, statements_sentence, took, word
 from gradcheck.store import provenance
 
 SNIPPET = """import numpy as np
@@ -688,6 +688,12 @@ def test_times_in_junit_are_those_that_were_measured() -> None:
     root = ET.fromstring(to_junit(TRACED))
     assert {case.get("time") for case in root.iter("testcase")} == {"1.250"}
     assert [suite.get("time") for suite in root.iter("testsuite")] == ["75.500"]
+
+
+def test_durations_say_what_they_are_of_and_short_ones_are_left_out() -> None:
+    page = Page(to_html(TRACED)).text
+    assert "worker time 1.2 s" in page and "judged in 1 min 15 s" in page
+    assert [took(seconds) for seconds in (0.0, 0.04, 0.1, 59.9, 60.0)] == ["", "", "0.1 s", "59.9 s", "1 min 0 s"]
 
 
 def test_what_is_reproducible_has_no_dates_and_times() -> None:
