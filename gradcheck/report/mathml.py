@@ -20,6 +20,9 @@ _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 _POWER = re.compile(r"\b(2|10|[TIDK]|[a-z]+)\^(-?\d+)\b")
 _CODE_POWER = re.compile(r"(?<=[\w)])\*\*(-?\d+)")
 _CODE_PRODUCT = re.compile(r"(?<=[\w)])\*(?=[\w(])")
+_PRODUCT = re.compile(r"(?<=[\w)\]])\*(?=[\w(])")
+_LONG = 60
+"""Letters of code within prose that stands on lines of its own."""
 
 
 def is_prose(text: str) -> bool:
@@ -105,10 +108,18 @@ def inline(text: str) -> str:
     """
     write: dict[str, Callable[[str], str]] = {
         "words": _words,
-        "code": lambda code: f"<code>{html.escape(code, quote=False)}</code>",
+        "code": _code,
         "formula": lambda latex: formula(latex, display=False),
     }
     return _tied("".join(write[kind](piece) for kind, piece in parts(text)))
+
+
+def _code(text: str) -> str:
+    """Return escaped code; a long formula stands on lines of its own, which break between factors."""
+    markup = html.escape(text, quote=False)
+    if len(text) <= _LONG:
+        return f"<code>{markup}</code>"
+    return f'<code class="long">{_PRODUCT.sub("*<wbr>", markup)}</code>'
 
 
 def _tied(markup: str) -> str:

@@ -852,6 +852,8 @@ def test_sentences_with_formulas_read_as_printed(printed: str, read: str, formul
 def test_notation_of_python_is_printed_as_in_a_book() -> None:
     assert inline("which is O(T*I*(I + K)); 9 I**3") == "which is O(T I (I + K)); 9 I<sup>3</sup>"
     assert inline("`T*I**2`") == "<code>T*I**2</code>"
+    polynomial = "V[0,0]^2*initial_state[0]*tanh(inputs[0,0]*W[0,0] + R[0,0]*initial_state[0])^3"
+    assert inline(f"off by `{polynomial}`") == f'off by <code class="long">{polynomial.replace("*", "*<wbr>")}</code>'
     assert inline("2 * 3 and *emphasis*") == "2 * 3 and *emphasis*"
 
 

@@ -230,7 +230,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
                 "the rule evaluates functions where the network does not, and polynomials do not know all their laws",
             )
         if off is not None:
-            wrong = f"{off[0]} is off by {ref.field.show(off[1], 4)}"
+            wrong = f"{off[0]} is off by `{ref.field.show(off[1], 4)}`"
             return Finding(
                 Evidence(
                     KIND,
