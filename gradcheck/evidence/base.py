@@ -75,7 +75,7 @@ class Finding:
     planted: tuple[int, int] = (0, 0)
 
 
-Shown: TypeAlias = Mapping[str, Any]
+PieceData: TypeAlias = Mapping[str, Any]
 """Result of a piece, as plain JSON values that only its own kind reads."""
 Progress: TypeAlias = Callable[[str], None]
 """Callback that receives a line of text at each step."""
@@ -91,7 +91,7 @@ class Part:
         seconds: Wall time of the piece.
     """
 
-    shown: Shown = field(default_factory=dict)
+    shown: PieceData = field(default_factory=dict)
     ended: Finding | None = None
     seconds: float = 0.0
 
@@ -107,7 +107,7 @@ class Piece:
     """
 
     label: str
-    run: Callable[[Sequence[Shown], Progress], Shown | Finding]
+    run: Callable[[Sequence[PieceData], Progress], PieceData | Finding]
     size: Sizes | None = None
 
 
@@ -126,7 +126,7 @@ class Plan:
 
     kind: str
     pieces: Sequence[Piece]
-    conclude: Callable[[Sequence[Shown], Budget], Finding]
+    conclude: Callable[[Sequence[PieceData], Budget], Finding]
     budget: Budget = field(default_factory=Budget)
     cumulative: bool = False
     further: Callable[[int], Piece] | None = None
@@ -172,14 +172,14 @@ class Kind(abc.ABC):
         return gather(self.plan(case), progress)
 
 
-Traversal: TypeAlias = Generator[tuple[Piece, Sequence[Shown]], Part, Finding]
+Traversal: TypeAlias = Generator[tuple[Piece, Sequence[PieceData]], Part, Finding]
 """Generator of the pieces to run, each with the results before it. It expects the part of each."""
-RunPiece: TypeAlias = Callable[[Plan, Piece, Sequence[Shown], Progress], Part]
+RunPiece: TypeAlias = Callable[[Plan, Piece, Sequence[PieceData], Progress], Part]
 
 
 def traverse(plan: Plan) -> Traversal:
     """Yield the pieces that the budget affords, until one ends the kind or none is left, and return the finding."""
-    shown: list[Shown] = []
+    shown: list[PieceData] = []
     budget = plan.budget
     for piece in plan.pieces:
         if not plan.affords(piece):
@@ -193,7 +193,7 @@ def traverse(plan: Plan) -> Traversal:
     return plan.conclude(shown, budget)
 
 
-def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progress) -> Part:
+def run_piece(plan: Plan, piece: Piece, before: Sequence[PieceData], progress: Progress) -> Part:
     """Run a piece in this process. A malformed result, or a target that fails, ends the kind.
 
     Args:
@@ -206,7 +206,7 @@ def run_piece(plan: Plan, piece: Piece, before: Sequence[Shown], progress: Progr
         The result, or the finding with which the kind ends, and the time in seconds.
     """
     start = plan.budget.clock()
-    shown: Shown | Finding
+    shown: PieceData | Finding
     try:
         shown = piece.run(before, progress)
     except WrongResult as error:
@@ -238,7 +238,7 @@ def gather(plan: Plan, progress: Progress = lambda _: None, run: RunPiece = run_
 def whole(kind: str, run: Callable[[Progress], Finding], label: str = "all") -> Plan:
     """Return the plan of a kind that has one piece, which returns the finding."""
 
-    def conclude(shown: Sequence[Shown], budget: Budget) -> Finding:
+    def conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
         raise AssertionError("the only piece returns the finding")
 
     return Plan(kind, (Piece(label, lambda before, progress: run(progress)),), conclude)

@@ -23,7 +23,7 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, refused, settled
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, refused, settled
 from ..budget import Budget
 from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
@@ -136,7 +136,7 @@ class Enclosure(Kind):
 
 def _compare_size(
     case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], progress: Progress
-) -> Shown | Finding:
+) -> PieceData | Finding:
     problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
     problems = []
     for settings in spread(case.rule.settings(size.T), most, turn):
@@ -153,7 +153,9 @@ def _compare_size(
     return {"size": dataclasses.astuple(size), "problems": problems}
 
 
-def _compare_one(case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int) -> Shown | Finding:
+def _compare_one(
+    case: Case, problem: Problem, settings: Settings, first_bits: int, last_bits: int
+) -> PieceData | Finding:
     """Return agreement and precision in bits, and if the planted fault was rejected; or a refutation."""
     claim = case.claim.bind(settings)
     comparison, promised, _, field, lifted = compare(
@@ -172,7 +174,7 @@ def _compare_one(case: Case, problem: Problem, settings: Settings, first_bits: i
     return {"bits": min(comparison.bits, 10_000.0), "precision": comparison.precision, "rejected": rejected}
 
 
-def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, sizes):
         return not_run(KIND, nothing)

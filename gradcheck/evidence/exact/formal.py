@@ -31,9 +31,9 @@ from ..base import (
     Finding,
     Kind,
     Piece,
+    PieceData,
     Plan,
     Progress,
-    Shown,
     Witness,
     not_run,
     refused,
@@ -138,7 +138,9 @@ class Formal(Kind):
         return Plan(KIND, pieces, conclude, self.budget or Budget(FORMAL_SECONDS), cumulative=True, further=further)
 
 
-def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], progress: Progress) -> Shown | Finding:
+def _compare(
+    case: Case, size: Sizes, largest_T: int, before: Sequence[PieceData], progress: Progress
+) -> PieceData | Finding:
     """Find the widest family of networks for which the rule is right at this size and at those before it."""
     smaller = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
@@ -169,7 +171,7 @@ def _compare(case: Case, size: Sizes, largest_T: int, before: Sequence[Shown], p
 
 
 def _conclude(
-    case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[Shown], budget: Budget
+    case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[PieceData], budget: Budget
 ) -> Finding:
     if not shown:
         return not_run(KIND, "SymPy's derivative takes too long here")

@@ -50,9 +50,9 @@ from ..base import (
     Finding,
     Kind,
     Piece,
+    PieceData,
     Plan,
     Progress,
-    Shown,
     Witness,
     not_run,
     refused,
@@ -112,7 +112,7 @@ class _Tally:
         self.planted += point.planted_rejected is not None
         self.rejected += bool(point.planted_rejected)
 
-    def shown(self, size: Sizes) -> Shown:
+    def shown(self, size: Sizes) -> PieceData:
         planted = [self.planted, self.rejected]
         return {"size": dataclasses.astuple(size), "points": self.points, "bits": self.least, "planted": planted}
 
@@ -163,7 +163,7 @@ class Modular(Kind):
 
 def _compare_size(
     case: Case, size: Sizes, turn: int, most: int, again: int, first: bool, progress: Progress
-) -> Shown | Finding:
+) -> PieceData | Finding:
     """Compare at one size.
 
     Args:
@@ -191,7 +191,7 @@ def _compare_size(
     return tally.shown(size)
 
 
-def _conclude(case: Case, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding:
     reached = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, reached):
         return not_run(KIND, nothing)

@@ -33,7 +33,7 @@ from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
 from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous
 from ..target import entries, expected, longest_kept, planted
@@ -253,7 +253,7 @@ class BlackBox(Kind):
             return settled(kind, not_run(kind, nothing))
 
         def lively(number: int, size: Sizes, seed: int, most: int, title: str) -> Piece:
-            def run(before: Sequence[Shown], progress: Progress) -> Shown | Finding:
+            def run(before: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 zero_state = number in ZERO_STATE
                 problem = lively_problem(case.network, size, seed, weighted=case.weighted, zero_state=zero_state)
                 return _compare_problem(case, kind, number, title, problem, most, True, progress)
@@ -284,7 +284,7 @@ class BlackBox(Kind):
 
 def _compare_problem(
     case: Case, kind: str, number: int, title: str, problem: Problem, most: int, lively: bool, progress: Progress
-) -> Shown | Finding:
+) -> PieceData | Finding:
     """Compare on one problem.
 
     Args:
@@ -344,7 +344,7 @@ def _visible(claim: Claim, problem: Problem, allowed: dict[str, Array]) -> int:
     return max(reach.visible for reach in reaches(problem, allowed, kept).values())
 
 
-def _conclude(kind: str, shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(kind: str, shown: Sequence[PieceData], budget: Budget) -> Finding:
     """Return the finding where no entry is outside. It is INCONCLUSIVE if rounding hides every entry of a parameter."""
     power, worst, caught = Power(), max(each["worst"] for each in shown), total(each["planted"] for each in shown)
     for each in shown:

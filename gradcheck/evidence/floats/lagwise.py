@@ -27,7 +27,7 @@ from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled, total
 from ..budget import Budget
 from ..sizes import LARGEST, describe, place, sizes_text, spread
 from ..target import planted
@@ -197,7 +197,7 @@ class Lagwise(Kind):
         return Plan(KIND, (piece(own),), _conclude, further=further)
 
 
-def _compare_size(case: Case, size: Sizes, progress: Progress) -> Shown | Finding:
+def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Finding:
     problem = lagwise_problem(case, size)
     owned = owners(problem)
     if sorted(owned) != list(range(size.T)):
@@ -232,7 +232,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> Shown | Findin
     return {"size": dataclasses.astuple(size), "worst": worst, "unseen": sorted(unseen), "planted": caught}
 
 
-def _conclude(shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
     unseen = sorted({k for each in shown for k in each["unseen"]})

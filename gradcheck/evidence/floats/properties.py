@@ -31,7 +31,7 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Gradient
 from ...rules.call import RuleFailed, run
-from ..base import Case, Finding, Kind, Piece, Plan, Progress, Shown, Witness, not_run, settled
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled
 from ..budget import Budget
 from ..sizes import describe, spread
 from .allowance import allowance
@@ -202,7 +202,7 @@ class Properties(Kind):
         return Plan(KIND, pieces, functools.partial(_conclude, self.sizes), further=further)
 
 
-def _guarded(attempt: Callable[..., Shown | Finding], *arguments: Any) -> Shown | Finding:
+def _guarded(attempt: Callable[..., PieceData | Finding], *arguments: Any) -> PieceData | Finding:
     try:
         return attempt(*arguments)
     except UnsupportedOperation as error:
@@ -217,9 +217,9 @@ def _try_lively(
     number: int,
     size: Sizes,
     last: bool,
-    before: Sequence[Shown],
+    before: Sequence[PieceData],
     progress: Progress,
-) -> Shown | Finding:
+) -> PieceData | Finding:
     tried: dict[str, int] = {}
     for trial in _lively(case, properties, number, size):
         progress(trial.place)
@@ -233,8 +233,8 @@ def _try_lively(
 
 
 def _try_drawn(
-    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[Shown], progress: Progress
-) -> Shown | Finding:
+    case: Case, properties: Sequence[Property], most: int, seed: int, before: Sequence[PieceData], progress: Progress
+) -> PieceData | Finding:
     """Try drawn problems, with the properties that were tried before."""
     progress("problems that Hypothesis draws")
     names = {name for each in before for name in each["groups"]}
@@ -243,7 +243,7 @@ def _try_drawn(
     return {"groups": {}, "drawn": most}
 
 
-def _conclude(sizes: Sequence[Sizes], shown: Sequence[Shown], budget: Budget) -> Finding:
+def _conclude(sizes: Sequence[Sizes], shown: Sequence[PieceData], budget: Budget) -> Finding:
     names: dict[str, int] = {}
     for each in shown:
         for name, number in each["groups"].items():
