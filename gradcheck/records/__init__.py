@@ -1,0 +1,34 @@
+"""Records of an audit: plain data, from a piece of evidence to the whole correctness report.
+
+Records lie below the rooms that render and store them. `to_json`, `write`, `check` and `print` are conveniences that
+find their renderer by name, in `rendering`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from .chapters import Chapter, Figure, Statement
+from .outcomes import TOO_MUCH, Cause, Covers, Evidence, Status, Strength
+from .reports import CheckFailed, Collection, Provenance, Report, exit_status, reproducible
+from .verdicts import Counterexample, Stage, Verdict, spoken
+
+__all__ = [
+    "TOO_MUCH",
+    "Cause",
+    "Chapter",
+    "CheckFailed",
+    "Collection",
+    "Counterexample",
+    "Covers",
+    "Evidence",
+    "Figure",
+    "Provenance",
+    "Report",
+    "Stage",
+    "Statement",
+    "Status",
+    "Strength",
+    "Verdict",
+    "exit_status",
+    "reproducible",
+    "spoken",
+]
