@@ -129,7 +129,7 @@ def _evidence(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
     if evidence.blind:
         yield f"  - could not see: {prose(evidence.blind)}"
     for key, value in evidence.details.items():
-        yield f"  - {prose(str(key))}: {prose(shown(value))}"
+        yield f"  - {prose(str(key).replace('_', ' '))}: {prose(shown(value))}"
 
 
 def _counterexample(counterexample: Counterexample) -> Iterator[str]:

@@ -17,7 +17,11 @@ _ARITY = {"mfrac": 2, "msup": 2, "msub": 2, "msubsup": 3, "munder": 2, "mover": 
 _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 
-_POWER = re.compile(r"\b(2|10|[TIDK]|[a-z]+)\^(-?\d+)\b")
+_POWER = re.compile(r"(\b(?:2|10|[TIDK]|[a-z]+)|\))\^(-?\d+)\b")
+_SIZE = re.compile(r"(?<![\w^&;])[TIDK](?![\w'])")
+_MINUS = re.compile(r"(?<=[\w)] )-(?= (?:\d|[TIDK]\b))")
+_UNBROKEN = re.compile(r"(?<=[\dTIDK]) (?=[TIDK]\b)|(?<=[\w)] [+\u2212]) (?=\d|[TIDK]\b)")
+"""Spaces in a product, and after the sign of a term."""
 _CODE_POWER = re.compile(r"(?<=[\w)])\*\*(-?\d+)")
 _CODE_PRODUCT = re.compile(r"(?<=[\w)])\*(?=[\w(])")
 _PRODUCT = re.compile(r"(?<=[\w)\]])\*(?=[\w(])")
@@ -128,6 +132,13 @@ def _tied(markup: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Return escaped text whose powers, such as 2^-60 and T I^2, are raised, and whose <= and >= are one sign each."""
-    text = html.escape(text.replace(" <= ", " \u2264 ").replace(" >= ", " \u2265 "), quote=False)
-    return _POWER.sub(lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", text)
+    """Return escaped text with formulas, such as 4 T I^2 - 3 T <= 2^-60, set as in a book.
+
+    Powers are raised, sizes are italic, and a line breaks before a sign and not within a product.
+    """
+    text = text.replace(" <= ", " \u2264 ").replace(" >= ", " \u2265 ")
+    text = _UNBROKEN.sub("\u00a0", _MINUS.sub("\u2212", text))
+    text = _POWER.sub(
+        lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", html.escape(text, quote=False)
+    )
+    return _SIZE.sub(r"<var>\g<0></var>", text)

@@ -629,7 +629,7 @@ def test_names_break_at_underscores_and_punctuation_stays_with_its_formula() -> 
 
 
 def test_powers_in_prose_are_raised() -> None:
-    assert inline("4 T I^2 + tau^3, 2^-60") == "4 T I<sup>2</sup> + tau<sup>3</sup>, 2<sup>\u221260</sup>"
+    assert inline("4 T^2 + tau^3, 2^-60") == ("4\u00a0<var>T</var><sup>2</sup> + tau<sup>3</sup>, 2<sup>\u221260</sup>")
     assert inline("x^y and 3^2") == "x^y and 3^2"
 
 
@@ -850,7 +850,8 @@ def test_sentences_with_formulas_read_as_printed(printed: str, read: str, formul
 
 
 def test_notation_of_python_is_printed_as_in_a_book() -> None:
-    assert inline("which is O(T*I*(I + K)); 9 I**3") == "which is O(T I (I + K)); 9 I<sup>3</sup>"
+    assert inline("O(T*(I - 3)); I**3") == ("O(<var>T</var> (<var>I</var> \u2212\u00a03)); <var>I</var><sup>3</sup>")
+    assert inline("R^T, T's - and") == "R^T, T's - and"
     assert inline("`T*I**2`") == "<code>T*I**2</code>"
     polynomial = "V[0,0]^2*initial_state[0]*tanh(inputs[0,0]*W[0,0] + R[0,0]*initial_state[0])^3"
     assert inline(f"off by `{polynomial}`") == f'off by <code class="long">{polynomial.replace("*", "*<wbr>")}</code>'

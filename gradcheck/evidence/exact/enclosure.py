@@ -200,7 +200,7 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
             Strength.CERTIFIED,
             f"in every entry, rule and true value lie in overlapping balls narrower than {width} relative",
             scope=scope(case.rule, sizes) + budget.remark,
-            blind=f"differences below {width} relative; other values than the {len(problems)} problem(s) tried",
+            blind=f"differences below {width} relative; other values than those tried",
             details={"bits": precision, "relative_bits": int(bits)},
         ),
         planted=caught,
