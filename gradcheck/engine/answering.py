@@ -13,7 +13,7 @@ from ..reference.claims import Cost, Online
 from ..store.codec import from_data
 from . import events, tasks
 from .gathering import gather, gather_kind, walk
-from .isolation.parent import Done, Failed, Lost
+from .outcome import Done, Failed, Lost
 from .performer import Performer, failed, not_run
 from .state import Audit, Judged, Position
 from .tasks import Task

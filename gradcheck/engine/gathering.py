@@ -12,7 +12,7 @@ from ..judge.conclude import covers_its_class
 from ..records import Status
 from . import events
 from .further import Account
-from .isolation.parent import Done, Failed, Lost
+from .outcome import Done, Failed, Lost
 from .performer import Performer, together
 from .state import MOST_LOST, Audit, Judged, Position
 from .tasks import Task

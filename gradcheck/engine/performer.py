@@ -14,7 +14,7 @@ from ..reference.errors import GradcheckError
 from ..store.ledger import Ledger
 from . import events, tasks
 from .executors import TaskExecutor
-from .isolation.parent import Done, Failed, Lost
+from .outcome import Done, Failed, Lost, Outcome
 from .queue import Costs, Queue, Rank
 from .state import Audit, Judged
 from .tasks import Context, Task
@@ -38,7 +38,7 @@ class Performer:
 
     async def perform(
         self, task: Task, needless: Callable[[], bool] = lambda: False, begun: asyncio.Event | None = None
-    ) -> Done | Failed | Lost | None:
+    ) -> Outcome | None:
         """Return the outcome of a task: known from before, or made once there is room; None if needless by then."""
         names = (task.request, task.claim, task.network, task.kind, task.piece)
         known = self.ledger.get(task.key) if task.request >= 0 else None

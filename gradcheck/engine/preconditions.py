@@ -11,7 +11,7 @@ from ..evidence.base import Finding
 from ..judge.conclude import merge
 from ..records import Cause, Evidence, Stage, Status, Strength, Verdict
 from . import events, tasks
-from .isolation.parent import Done, Failed, Lost
+from .outcome import Done, Failed, Lost
 from .performer import Performer, together
 from .state import Audit
 from .tasks import Task

@@ -19,7 +19,7 @@ from ..rules.adapt import Rule, as_rule
 from ..store.case import Document, read
 from ..store.codec import from_data
 from .executors import Here, Workers
-from .isolation.parent import Done, Failed
+from .outcome import Done, Failed
 from .request import DEFAULT_LIMITS, AuditRequest, Limits
 from .run import run_task
 from .tasks import FUNCTION, Context, Progress, Task

@@ -16,8 +16,8 @@ from ..records import Report
 from ..reference.errors import GradcheckError
 from ..store.ledger import Ledger
 from . import events
-from .executors import Outcome, TaskExecutor
-from .isolation.parent import HarnessFailed
+from .executors import TaskExecutor
+from .outcome import HarnessFailed, Outcome
 from .request import AuditRequest
 from .scheduler import Scheduler
 from .tasks import Context, Progress, Task

@@ -22,7 +22,7 @@ from .answering import answer, judge_costs
 from .executors import TaskExecutor
 from .further import Account, Deadline, Planned, bought
 from .gathering import gather, part_of
-from .isolation.parent import Failed, HarnessFailed, Lost
+from .outcome import Failed, HarnessFailed, Lost
 from .performer import Performer, not_run, together
 from .state import Audit, Judged, Position
 from .tasks import Context, Task

@@ -27,7 +27,7 @@ from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
 from gradcheck.engine import executors, tasks
 from gradcheck.engine.isolation import platform, processes
 from gradcheck.engine.isolation import worker as inside
-from gradcheck.engine.isolation.parent import HarnessFailed
+from gradcheck.engine.outcome import HarnessFailed
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
 from gradcheck.records import Cause, Report, Status, Verdict

@@ -25,7 +25,7 @@ from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.answering import _gathered
 from gradcheck.engine.further import Account, Planned
 from gradcheck.engine.isolation import processes
-from gradcheck.engine.isolation.parent import Done
+from gradcheck.engine.outcome import Done, Lost
 from gradcheck.engine.queue import Queue
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import Interrupted, run
@@ -321,10 +321,10 @@ def test_a_task_that_could_not_be_performed_is_performed_by_the_next_run(
             raise gradcheck.GradcheckError("a library is missing")
         return perform(task, context, progress)
 
-    monkeypatch.setattr(executors, "perform", lacking)
+    monkeypatch.setattr("gradcheck.engine.executors.here.perform", lacking)
     report = audit(bptt, isolated=False, results=path)
     assert report.verdicts[1].status is Status.ERROR and report.verdicts[1].statement == "a library is missing"
-    monkeypatch.setattr(executors, "perform", perform)
+    monkeypatch.setattr("gradcheck.engine.executors.here.perform", perform)
     assert to_json(audit(bptt, isolated=False, results=path)) == to_json(audit(bptt))
 
 
@@ -491,7 +491,7 @@ def test_a_kind_that_ends_by_time_says_so_and_is_no_error(monkeypatch: pytest.Mo
     class Slow(executors.Here):
         async def perform(self, task: Task, progress: Any) -> Any:
             if task.kind == "float64" and "further" in task.inputs:
-                return executors.Lost(Cause.TIMEOUT, "did not return within 60 s")
+                return Lost(Cause.TIMEOUT, "did not return within 60 s")
             return await super().perform(task, progress)
 
     limited(monkeypatch, 25)

@@ -7,43 +7,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Protocol
 
 from ...records import Cause
+from ..outcome import Done, Failed, HarnessFailed, Lost, Outcome
 from ..request import Limits
 from ..tasks import Context, Task, task_to_data
 from . import platform, processes
 from .processes import Start, Unusable
 
 LARGEST_MESSAGE = 2**28
-
-
-class HarnessFailed(Exception):
-    """The harness itself failed in a worker; the message is the worker's traceback."""
-
-
-@dataclass(frozen=True)
-class Done:
-    """A task's result, as plain data."""
-
-    result: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A task that the rule, or its claim, does not let be performed; the message is for the rule's author."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Lost:
-    """A task whose worker did not return it."""
-
-    cause: Cause
-    reason: str
 
 
 class Store(Protocol):
@@ -73,7 +47,7 @@ class Worker:
         self._begun, self._ready = time.monotonic(), False
         self.usable = True
 
-    def perform(self, task: Task, progress: Callable[[str], None]) -> Done | Failed | Lost:
+    def perform(self, task: Task, progress: Callable[[str], None]) -> Outcome:
         """Have the task performed, and wait for it.
 
         Raises:
@@ -88,7 +62,7 @@ class Worker:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return self._lost(Cause.CHANNEL, f"wrote into the channel that its results take ({type(error).__name__})")
 
-    def _outcome(self, progress: Callable[[str], None]) -> Done | Failed | Lost:
+    def _outcome(self, progress: Callable[[str], None]) -> Outcome:
         connection, seconds = self._process.connection, self._limits.call_seconds if self._limits else float("inf")
         while True:
             started = self._process.board.started

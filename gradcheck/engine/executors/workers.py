@@ -1,0 +1,172 @@
+"""Workers on this machine, as an executor."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...reference.errors import GradcheckError
+from ...store import cache
+from ..isolation.parent import Worker
+from ..isolation.processes import Start, Unusable, forked, spawned
+from ..outcome import Outcome
+from ..request import Limits
+from ..tasks import Context, Progress, Task
+from .here import in_this_process
+
+
+@dataclass
+class References:
+    """References that workers derived, for all of them: in memory, and in the cache folder where there is one.
+
+    Nothing here is trusted: `reference.ring` compares what it says with the gradient found another way.
+    """
+
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def get(self, key: str) -> Any:
+        """Return what is kept under the key, or None."""
+        if key not in self.memory:
+            folder = cache.folder()
+            kept = folder.get(key) if folder is not None else None
+            if kept is None:
+                return None
+            self.memory[key] = kept
+        return self.memory[key]
+
+    def put(self, key: str, data: Any) -> None:
+        """Keep plain data under the key."""
+        self.memory[key] = data
+        folder = cache.folder()
+        if folder is not None:
+            folder.put(key, data)
+
+
+class Workers:
+    """Workers on this machine, each a process of its own within the limits of its rule.
+
+    A worker is a fork of this process where that can run the rule, else a fresh process. Where there is neither, tasks
+    are performed in this process, and a note says so.
+
+    Args:
+        number: how many at once.
+        ways: how a worker can be started, the preferred way first.
+    """
+
+    def __init__(self, number: int, ways: tuple[Start, ...] = (forked, spawned)) -> None:
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise GradcheckError(f"the number of jobs is a whole number, at least 1; got {number!r}")
+        self.width, self.notes = number, list[str]()
+        self._ways, self._reasons = list(ways), list[str]()
+        self._context: Context | None = None
+        self._references = References()
+        self._idle: list[tuple[Limits | None, Worker]] = []
+        self._busy: set[Worker] = set()
+        self._last: dict[int, Worker] = {}
+        self._threads = ThreadPoolExecutor(number, "gradcheck worker")
+        self._here = threading.Lock()
+
+    def open(self, context: Context) -> None:
+        """Take the context; workers that know another are ended."""
+        self._end_idle()
+        self._last.clear()
+        self._context = context
+
+    async def perform(self, task: Task, progress: Progress) -> Outcome:
+        """Have a worker perform the task; one that is lost with it is replaced."""
+        loop = asyncio.get_running_loop()
+
+        def tell(text: str) -> None:
+            loop.call_soon_threadsafe(progress, text)
+
+        while self._ways:
+            way = self._ways[0]
+            try:
+                worker = self._take(task, way)  # in this thread: a worker ends with the thread that started it
+                return await loop.run_in_executor(self._threads, self._performed, worker, task, tell)
+            except Unusable as error:
+                self._give_up(way, error)
+        return self._in_this_process(task, progress)
+
+    def perform_now(self, task: Task, progress: Progress) -> Outcome:
+        """Perform the task as `perform` does, and wait for it."""
+        while self._ways:
+            way = self._ways[0]
+            try:
+                return self._performed(self._take(task, way), task, progress)
+            except Unusable as error:
+                self._give_up(way, error)
+        return self._in_this_process(task, progress)
+
+    def _give_up(self, way: Start, error: Unusable) -> None:
+        if way in self._ways:
+            self._ways.remove(way)
+            self._reasons.append(str(error))
+            self._end_idle()
+
+    def _in_this_process(self, task: Task, progress: Progress) -> Outcome:
+        self.notes[:] = [f"judged in this process, without limits: {'; '.join(self._reasons)}"]
+        assert self._context is not None
+        with self._here:
+            return in_this_process(task, self._context, progress)
+
+    def fit(self, task: Task) -> int:
+        """Return how well a free worker fits the task: one keeps what it derived of a network."""
+        last = self._last.get(self._network(task))
+        if last is None or not last.usable:
+            return 1
+        return 0 if any(worker is last for _, worker in self._idle) else 2
+
+    def _network(self, task: Task) -> int:
+        assert self._context is not None
+        return id(self._context.prepared(task.request).networks[task.network]) if task.request >= 0 else 0
+
+    def _take(self, task: Task, way: Start) -> Worker:
+        """Return a worker for the task: the last one on its network, if that is free, else any, else a new one."""
+        assert self._context is not None
+        limits, network = self._context.limits(task), self._network(task)
+        able = [each for each in self._idle if each[0] == limits]
+        if able:
+            chosen = next((each for each in able if each[1] is self._last.get(network)), able[0])
+            self._idle.remove(chosen)
+            self._busy.add(chosen[1])
+            self._last[network] = chosen[1]
+            return chosen[1]
+        if len(self._idle) + len(self._busy) >= self.width:
+            self._end_idle()
+        worker = self._last[network] = Worker(way, self._context, limits, self._references)
+        self._busy.add(worker)
+        return worker
+
+    def _performed(self, worker: Worker, task: Task, progress: Progress) -> Outcome:
+        assert self._context is not None
+        try:
+            outcome = worker.perform(task, progress)
+        finally:
+            self._busy.discard(worker)
+            if worker.usable:
+                self._idle.append((self._context.limits(task), worker))
+            else:
+                worker.end()
+        return outcome
+
+    def _end_idle(self) -> None:
+        while self._idle:
+            self._idle.pop()[1].end()
+
+    def close(self, *, now: bool) -> None:
+        """End every worker, `now` with what it is at."""
+        if now:
+            for worker in list(self._busy):
+                worker.interrupt()
+        self._threads.shutdown(cancel_futures=True)
+        for worker in list(self._busy):  # its task was cancelled before a thread took it, or a thread is ending it
+            worker.end()
+            self._busy.discard(worker)
+        self._end_idle()
