@@ -132,13 +132,7 @@ def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
 @pytest.mark.parametrize("width", [1, 3])
 @pytest.mark.parametrize("where", ["workers", "threads"])
 def test_no_worker_outlives_a_run(where: str, width: int, stop: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Any] = []
-
-    def forked(*arguments: Any) -> Any:
-        begun.append(processes.forked(*arguments))
-        return begun[-1]
-
-    monkeypatch.setattr(executors.Workers.__init__, "__defaults__", ((forked,),))
+    begun = recorded(monkeypatch)
     seen = itertools.count(1)
 
     def stopping(event: Any) -> None:
@@ -146,9 +140,39 @@ def test_no_worker_outlives_a_run(where: str, width: int, stop: int | None, monk
             raise KeyboardInterrupt
 
     with ThreadPoolExecutor(width) as threads, contextlib.suppress(KeyboardInterrupt):
-        more: dict[str, Any] = {"executor": threads} if where == "threads" else {"jobs": width}
-        gradcheck.audit(plain_rules.good, events=stopping, **HOW, **more)
-    assert begun and all(process._warden == 0 and process.connection.closed for process in begun)
+        places: dict[str, Any] = {"threads": {"executor": threads}, "executor": {"executor": ThreadEach()}}
+        gradcheck.audit(plain_rules.good, events=stopping, **HOW, **places.get(where, {"jobs": width}))
+    assert begun and all(ended(process) for process in begun)
+
+
+def ended(process: Any) -> bool:
+    return process._warden == 0 and process.connection.closed
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The processes that are started as workers from now on."""
+    begun: list[Any] = []
+
+    def forked(*arguments: Any) -> Any:
+        begun.append(processes.forked(*arguments))
+        return begun[-1]
+
+    monkeypatch.setattr(executors.Workers.__init__, "__defaults__", ((forked,),))
+    return begun
+
+
+def test_a_worker_serves_one_rule_and_the_one_idle_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that are idle, the one that has been so for longest."""
+    begun = recorded(monkeypatch)
+    context = tasks.Context([AuditRequest(rule, **HOW) for rule in (plain_rules.good, bptt, RTRL)])
+    workers = executors.Workers(2)
+    workers.open(context)
+    try:
+        for request in (0, 1, 0, 2):
+            assert isinstance(workers.perform_now(Task("purity", request), print), Done)
+        assert [ended(process) for process in begun] == [False, True, False]
+    finally:
+        workers.close(now=False)
 
 
 @gradcheck.rule(gradcheck.Exact())

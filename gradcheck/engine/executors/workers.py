@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from ...store import cache
 from ..isolation.parent import Worker
 from ..isolation.processes import Start, Unusable, forked, spawned
 from ..outcome import Outcome
-from ..request import Limits
 from ..tasks import Context, Progress, Task
 from .here import in_this_process
 
@@ -49,7 +47,7 @@ class References:
 
 
 class Workers:
-    """Workers on this machine, each a process of its own within the limits of its rule.
+    """Workers on this machine, each a process of its own within the limits of its rule, which it serves alone.
 
     A worker is a fork of this process where that can run the rule, else a fresh process. Where there is neither, tasks
     are performed in this process, and a note says so.
@@ -66,11 +64,10 @@ class Workers:
         self._ways, self._reasons = list(ways), list[str]()
         self._context: Context | None = None
         self._references = References()
-        self._idle: list[tuple[Limits | None, Worker]] = []
+        self._idle: list[tuple[int, Worker]] = []  # with the request that each serves; the one idle longest is first
         self._busy: set[Worker] = set()
-        self._last: dict[int, Worker] = {}
+        self._last: dict[tuple[int, int], Worker] = {}  # the last one on each network of a request
         self._threads = ThreadPoolExecutor(number, "gradcheck worker")
-        self._here = threading.Lock()
 
     def open(self, context: Context) -> None:
         """Take the context; workers that know another are ended."""
@@ -88,7 +85,7 @@ class Workers:
         while self._ways:
             way = self._ways[0]
             try:
-                worker = self._take(task, way)  # in this thread: a worker ends with the thread that started it
+                worker = self._take(task, way)  # in this thread, or a fork would go on from the middle of its work
                 return await loop.run_in_executor(self._threads, self._performed, worker, task, tell)
             except Unusable as error:
                 self._give_up(way, error)
@@ -111,50 +108,42 @@ class Workers:
             self._end_idle()
 
     def _in_this_process(self, task: Task, progress: Progress) -> Outcome:
-        self.notes[:] = [f"judged in this process, without limits: {'; '.join(self._reasons)}"]
         assert self._context is not None
-        with self._here:
-            return in_this_process(task, self._context, progress)
+        self.notes[:] = [f"judged in this process, without limits: {'; '.join(self._reasons)}"]
+        return in_this_process(task, self._context, progress)
 
     def fit(self, task: Task) -> int:
         """Return how well a free worker fits the task: one keeps what it derived of a network."""
-        last = self._last.get(self._network(task))
+        last = self._last.get((task.request, task.network))
         if last is None or not last.usable:
             return 1
         return 0 if any(worker is last for _, worker in self._idle) else 2
 
-    def _network(self, task: Task) -> int:
-        assert self._context is not None
-        return id(self._context.prepared(task.request).networks[task.network]) if task.request >= 0 else 0
-
     def _take(self, task: Task, way: Start) -> Worker:
-        """Return a worker for the task: the last one on its network, if that is free, else any, else a new one."""
+        """Return a worker of the task's rule: the last one on its network if that is free, else any, else a new one."""
         assert self._context is not None
-        limits, network = self._context.limits(task), self._network(task)
-        able = [each for each in self._idle if each[0] == limits]
+        last = self._last.get((task.request, task.network))
+        able = [worker for request, worker in self._idle if request == task.request]
         if able:
-            chosen = next((each for each in able if each[1] is self._last.get(network)), able[0])
-            self._idle.remove(chosen)
-            self._busy.add(chosen[1])
-            self._last[network] = chosen[1]
-            return chosen[1]
-        if len(self._idle) + len(self._busy) >= self.width:
-            self._end_idle()
-        worker = self._last[network] = Worker(way, self._context, limits, self._references)
+            worker = last if last in able else able[0]
+            self._idle.remove((task.request, worker))
+        else:
+            if self._idle and len(self._idle) + len(self._busy) >= self.width:
+                self._idle.pop(0)[1].end()
+            worker = Worker(way, self._context, self._context.limits(task), self._references)
+        self._last[task.request, task.network] = worker
         self._busy.add(worker)
         return worker
 
     def _performed(self, worker: Worker, task: Task, progress: Progress) -> Outcome:
-        assert self._context is not None
         try:
-            outcome = worker.perform(task, progress)
+            return worker.perform(task, progress)
         finally:
             self._busy.discard(worker)
             if worker.usable:
-                self._idle.append((self._context.limits(task), worker))
+                self._idle.append((task.request, worker))
             else:
                 worker.end()
-        return outcome
 
     def _end_idle(self) -> None:
         while self._idle:
