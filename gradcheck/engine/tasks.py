@@ -73,16 +73,12 @@ class Context:
     Args:
         requests: the audits.
         functions: functions of ours to run as tasks, by name; each takes progress and returns a record.
-
-    Attributes:
-        over: True once the run has ended, and no task is to be performed any more.
     """
 
     def __init__(
         self, requests: Sequence[AuditRequest], functions: Mapping[str, Callable[[Progress], Any]] | None = None
     ) -> None:
         self.requests, self.functions = tuple(requests), dict(functions or {})
-        self.over = False
         self._efforts = dict(EFFORTS)  # what is asked for here is what is done wherever this is sent
         self._prepared: dict[int, Prepared] = {}
         self._plans: dict[tuple[int, str, int, str, bool], Plan] = {}

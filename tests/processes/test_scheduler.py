@@ -8,8 +8,10 @@ import contextlib
 import itertools
 import json
 import os
+import pickle
 import signal
 import threading
+import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +25,7 @@ import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
 from gradcheck.engine import events, executors, scheduler, tasks
 from gradcheck.engine.answering import _gathered
+from gradcheck.engine.executors import bench
 from gradcheck.engine.further import Account, Planned
 from gradcheck.engine.isolation import processes
 from gradcheck.engine.outcome import Done, Lost
@@ -130,7 +133,7 @@ def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
 
 @pytest.mark.parametrize("stop", [None, 3], ids=["to its end", "cut short"])
 @pytest.mark.parametrize("width", [1, 3])
-@pytest.mark.parametrize("where", ["workers", "threads"])
+@pytest.mark.parametrize("where", ["workers", "threads", "executor"])
 def test_no_worker_outlives_a_run(where: str, width: int, stop: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = recorded(monkeypatch)
     seen = itertools.count(1)
@@ -173,6 +176,17 @@ def test_a_worker_serves_one_rule_and_the_one_idle_longest_makes_room(monkeypatc
         assert [ended(process) for process in begun] == [False, True, False]
     finally:
         workers.close(now=False)
+
+
+def test_a_worker_that_an_executor_keeps_is_ended_once_it_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = recorded(monkeypatch)
+    monkeypatch.setattr(bench, "IDLE_SECONDS", 0.05)
+    context = pickle.dumps(tasks.Context([AuditRequest(plain_rules.good, **HOW)]))
+    assert isinstance(bench.perform("a run", context, Task("purity")), Done)
+    deadline = time.monotonic() + 20
+    while not ended(begun[0]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended(begun[0]) and not bench._BENCHES
 
 
 @gradcheck.rule(gradcheck.Exact())

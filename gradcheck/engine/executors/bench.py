@@ -2,69 +2,89 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import threading
-from typing import Any
 
 from ...records import Cause
-from ..outcome import Done, Failed, HarnessFailed
+from ..outcome import Failed, Lost, Outcome
 from ..tasks import Context, Task
 from .here import Here
 from .workers import Workers
 
+IDLE_SECONDS = 30.0
+"""Seconds without a task after which a bench ends its worker: nobody says here that a run has ended."""
+
 
 class _Bench:
-    """A worker in another process of an executor, kept from one task to the next.
+    """A worker in a process of an executor, kept from one task of a run to the next.
 
     Threads of one process take turns: a rule's changes around it are no other's doing.
     """
 
-    def __init__(self, context: Context) -> None:
-        self.context, self.turn = context, threading.Lock()
-        self.workers: Workers | Here = Workers(1) if any(r.limits for r in context.requests) else Here()
-        self.workers.open(context)
+    def __init__(self, run: str, context: Context) -> None:
+        self._run = run
+        self._workers: Workers | Here = Workers(1) if any(r.limits for r in context.requests) else Here()
+        self._workers.open(context)
+        self._turn, self._over = threading.Lock(), False
+        self._rest = threading.Timer(IDLE_SECONDS, self._end_idle)
 
-    def perform(self, task: Task) -> tuple[str, Any]:
-        """Return the outcome of the task as plain data."""
-        with self.turn:
-            if self.context.over:
+    def perform(self, task: Task) -> Outcome:
+        """Perform the task, unless the run has ended."""
+        with self._turn:
+            if self._over:
                 return _CUT_SHORT
-            outcome = self.workers.perform_now(task, lambda _: None)
-        if isinstance(outcome, Done):
-            return "done", dict(outcome.result)
-        if isinstance(outcome, Failed):
-            return "failed", outcome.message
-        return "lost", (outcome.cause.name, outcome.reason)
+            self._rest.cancel()
+            try:
+                return self._workers.perform_now(task, lambda _: None)
+            finally:
+                if self._over:  # meanwhile, and a worker may have been started after that
+                    self._workers.close(now=True)
+                else:
+                    self._rest = threading.Timer(IDLE_SECONDS, self._end_idle)
+                    self._rest.daemon = True
+                    self._rest.start()
+
+    def _end_idle(self) -> None:
+        with self._turn:
+            self._workers.close(now=False)
+        with _LOCK:
+            if _BENCHES.get(self._run) is self:  # its next task comes to a new one
+                del _BENCHES[self._run]
+
+    def end(self, *, now: bool) -> None:
+        """End the worker, `now` with what it is at."""
+        self._over = True
+        self._rest.cancel()
+        self._workers.close(now=now)
 
 
-_CUT_SHORT = ("lost", (Cause.CHANNEL.name, "was not called: the run had ended"))
+_CUT_SHORT = Lost(Cause.CHANNEL, "was not called: the run had ended")
 _BENCHES: dict[str, _Bench] = {}
-"""The bench of this process; one, since another context means that the run before it has ended."""
-_OPENING = threading.Lock()
+"""The benches of this process, each under the name of its run."""
+_ENDED: set[str] = set()
+"""Names of runs that have ended; a thread may still come with a task of one."""
+_LOCK = threading.Lock()
 
 
-def _clear_benches(*, now: bool) -> None:
-    for each in _BENCHES.values():
-        each.workers.close(now=now)
-    _BENCHES.clear()
+def perform(run: str, context: Context | bytes, task: Task) -> Outcome:
+    """Perform a task of the run of this name in this process."""
+    with _LOCK:
+        if run in _ENDED:
+            return _CUT_SHORT
+        if run not in _BENCHES:
+            try:
+                loaded = pickle.loads(context) if isinstance(context, bytes) else context
+            except Exception as error:
+                return Failed(f"the rule cannot be loaded in another process ({type(error).__name__}: {error})")
+            _BENCHES[run] = _Bench(run, loaded)
+        bench = _BENCHES[run]
+    return bench.perform(task)
 
 
-def _remotely(context: Context | bytes, task: Task) -> tuple[str, Any]:
-    """Perform a task where it was sent."""
-    try:
-        with _OPENING:
-            name = hashlib.sha256(context).hexdigest() if isinstance(context, bytes) else str(id(context))
-            if isinstance(context, Context) and context.over:
-                return _CUT_SHORT
-            if name not in _BENCHES:
-                try:
-                    loaded = pickle.loads(context) if isinstance(context, bytes) else context
-                except Exception as error:
-                    return "failed", f"the rule cannot be loaded in another process ({type(error).__name__}: {error})"
-                _clear_benches(now=False)
-                _BENCHES[name] = _Bench(loaded)
-            bench = _BENCHES[name]
-        return bench.perform(task)
-    except HarnessFailed as error:
-        return "broken", str(error)
+def end(run: str, *, now: bool) -> None:
+    """End what was started in this process for the run of this name, `now` with what it is at."""
+    with _LOCK:
+        _ENDED.add(run)
+        bench = _BENCHES.pop(run, None)
+    if bench is not None:
+        bench.end(now=now)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib
 import pickle
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 from typing import Any
@@ -13,9 +14,9 @@ from typing import Any
 from ...records import Cause
 from ...reference.errors import GradcheckError
 from ...reference.private import executor_width
-from ..outcome import Done, Failed, HarnessFailed, Lost, Outcome
+from ..outcome import Lost, Outcome
 from ..tasks import Context, Progress, Task
-from .bench import _OPENING, _clear_benches, _remotely
+from . import bench
 
 FOREIGN = 64
 """Tasks sent at once to an executor that does not say how many it can perform."""
@@ -34,14 +35,13 @@ class Futures:
         self, executor: Executor, width: int = 0, broken: tuple[type[BaseException], ...] = (BrokenExecutor,)
     ) -> None:
         if not callable(getattr(executor, "submit", None)):
-            raise GradcheckError(
-                f"executor={executor!r:.60} has no method submit; hand over a concurrent.futures.Executor"
-            )
+            raise GradcheckError(f"executor={executor!r:.60} has no method submit; pass a concurrent.futures.Executor")
         self.width = width or executor_width(executor) or FOREIGN
-        self.notes: list[str] = []
         self._executor, self._broken = executor, broken
         self._shares_memory = isinstance(executor, ThreadPoolExecutor)
-        self._context: Context | bytes | None = None
+        self.notes: list[str] = []
+        self._run = ""
+        self._context: Context | bytes = b""
 
     def open(self, context: Context) -> None:
         """Take the context, packed to be sent.
@@ -49,6 +49,7 @@ class Futures:
         Raises:
             GradcheckError: a rule cannot be sent to another process.
         """
+        self._run = uuid.uuid4().hex
         if self._shares_memory:
             self._context = context
             return
@@ -63,17 +64,16 @@ class Futures:
 
     async def perform(self, task: Task, progress: Progress) -> Outcome:
         """Send the task, and wait for its outcome."""
-        assert self._context is not None
         try:
-            future = self._executor.submit(_remotely, self._context, task)
+            future = self._executor.submit(bench.perform, self._run, self._context, task)
         except self._broken as error:
             raise GradcheckError(_broke(error)) from error
         except RuntimeError as error:
-            raise GradcheckError(f"the executor takes no more work ({error}); hand over one that is open") from error
+            raise GradcheckError(f"the executor takes no more work ({error}); pass one that is open") from error
         try:
-            kind, value = await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(future)
         except self._broken as error:
-            if importlib.import_module(type(error).__module__.partition(".")[0]).__name__ == "distributed":
+            if type(error).__module__.partition(".")[0] == "distributed":
                 return Lost(Cause.CRASH, f"ended several workers of the cluster, one after the other ({error})")
             raise GradcheckError(_broke(error)) from error
         except asyncio.CancelledError:
@@ -84,24 +84,14 @@ class Futures:
                 "the executor gave up what it was sent, as one does whose cluster has gone away; what was found by "
                 "then is in the results"
             ) from None
-        if kind == "done":
-            return Done(value)
-        if kind == "failed":
-            return Failed(value)
-        if kind == "lost":
-            return Lost(Cause[value[0]], value[1])
-        raise HarnessFailed(value)
 
     def fit(self, task: Task) -> int:
         """Return 0: whoever runs this executor chooses."""
         return 0
 
     def close(self, *, now: bool) -> None:
-        """Leave it running; workers that its threads started in this process are ended."""
-        if isinstance(self._context, Context):
-            with _OPENING:
-                self._context.over = True
-                _clear_benches(now=now)
+        """Leave it running; end what its tasks started in this process. Others end that once they are idle."""
+        bench.end(self._run, now=now)
 
 
 def _broke(error: BaseException) -> str:
