@@ -15,9 +15,14 @@ class HarnessFailed(Exception):
 
 @dataclass(frozen=True)
 class Done:
-    """A task's result, as plain data."""
+    """A task's result, as plain data.
+
+    Attributes:
+        note: what the reader of the report should know of how the task was performed, or an empty string.
+    """
 
     result: Mapping[str, Any]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Failed:
     """A task that the rule, or its claim, does not let be performed; the message is for the rule's author."""
 
     message: str
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from ..evidence.base import Case, Finding, Plan, total
 from ..judge.plans import plans
 from ..records import Evidence, Stage, Status, Strength, Verdict
 from ..reference.claims import Claim
-from ..reference.errors import GradcheckError
 from ..store.ledger import Ledger
-from . import events, tasks
+from . import events
 from .executors import TaskExecutor
+from .executors.here import in_this_process
 from .outcome import Done, Failed, Lost, Outcome
 from .queue import Costs, Queue, Rank
 from .state import Audit, Judged
@@ -35,6 +35,7 @@ class Performer:
     def __init__(self, context: Context, executor: TaskExecutor, ledger: Ledger, emit: events.Handler) -> None:
         self.context, self.executor, self.ledger, self.emit = context, executor, ledger, emit
         self.costs, self.queue = Costs(), Queue(executor.width, executor.fit)
+        self._noted: set[tuple[int, str]] = set()
 
     async def perform(
         self, task: Task, needless: Callable[[], bool] = lambda: False, begun: asyncio.Event | None = None
@@ -61,6 +62,9 @@ class Performer:
             )
         finally:
             self.queue.leave(task)
+        if not isinstance(outcome, Lost) and outcome.note and (task.request, outcome.note) not in self._noted:
+            self._noted.add((task.request, outcome.note))
+            self.emit(events.NoteAdded(task.request, outcome.note))
         if isinstance(outcome, Done):
             self.costs.record(task, outcome.result["seconds"])
             self.emit(events.TaskFinished(*names, outcome.result["seconds"]))
@@ -83,10 +87,7 @@ class Performer:
         prepared = self.context.prepared(task.request)
         text = f"{prepared.rule.name}: {task.kind}, {prepared.networks[task.network]}"
         self.emit(events.Progress(task.request, text))
-        try:
-            return Done(tasks.perform(task, self.context, lambda _: None))
-        except GradcheckError as error:
-            return Failed(str(error))
+        return in_this_process(task, self.context, lambda _: None)
 
     # What the steps of an audit share
 

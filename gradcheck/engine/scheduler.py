@@ -104,8 +104,6 @@ class Scheduler(Performer):
             self.emit(events.AuditFinished(audit.number, problem=text, broken=True))
             return
         self._discrimination(audit)
-        for note in self.executor.notes:
-            self.emit(events.NoteAdded(audit.number, note))
         if floats_only := [str(each.claim) for each in audit.claims if each.floats_only]:
             note = (
                 f"{', '.join(floats_only)} was judged on floats alone, since the rule's code makes floats of other "

@@ -426,8 +426,10 @@ def test_a_crash_in_a_fresh_process_is_an_error_too(monkeypatch: pytest.MonkeyPa
 
 def test_where_neither_can_the_report_says_that_the_rule_ran_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_unforkable", lambda: "a framework is in use here")
-    report = judged(lambda problem: plain_rules.good(problem), Pure())
+    heard: list[Any] = []
+    report = judged(lambda problem: plain_rules.good(problem), Pure(), events=heard.append)
     assert report.passed, str(report)
+    assert sum("without limits" in getattr(event, "text", "") for event in heard) == 1, "it is told again"
     assert "without limits" in report.notes[0] and "a framework is in use here" in report.notes[0]
 
 

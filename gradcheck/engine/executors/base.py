@@ -9,13 +9,9 @@ from ..tasks import Context, Progress, Task
 
 
 class TaskExecutor(Protocol):
-    """Performs tasks.
-
-    width: how many at once. notes: what the reader of the reports should know.
-    """
+    """Performs tasks, `width` of them at once."""
 
     width: int
-    notes: list[str]
 
     def open(self, context: Context) -> None:
         """Take the context of all tasks to come."""

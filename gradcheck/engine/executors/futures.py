@@ -39,7 +39,6 @@ class Futures:
         self.width = width or executor_width(executor) or FOREIGN
         self._executor, self._broken = executor, broken
         self._shares_memory = isinstance(executor, ThreadPoolExecutor)
-        self.notes: list[str] = []
         self._run = ""
         self._context: Context | bytes = b""
 

@@ -9,12 +9,12 @@ from ..outcome import Done, Failed, Outcome
 from ..tasks import Context, Progress, Task, perform
 
 
-def in_this_process(task: Task, context: Context, progress: Progress) -> Outcome:
-    """Perform a task here and now, without limits."""
+def in_this_process(task: Task, context: Context, progress: Progress, note: str = "") -> Done | Failed:
+    """Perform a task here and now, without limits; the outcome has the note."""
     try:
-        return Done(perform(task, context, progress))
+        return Done(perform(task, context, progress), note)
     except GradcheckError as error:
-        return Failed(str(error))
+        return Failed(str(error), note)
 
 
 class Here:
@@ -23,7 +23,6 @@ class Here:
     width = 1
 
     def __init__(self) -> None:
-        self.notes: list[str] = []
         self._context: Context | None = None
 
     def open(self, context: Context) -> None:
@@ -32,9 +31,8 @@ class Here:
 
     async def perform(self, task: Task, progress: Progress) -> Outcome:
         """Perform the task before anything else goes on."""
-        assert self._context is not None
         await asyncio.sleep(0)  # let what became ready meanwhile take its place in the queue
-        return in_this_process(task, self._context, progress)
+        return self.perform_now(task, progress)
 
     def perform_now(self, task: Task, progress: Progress) -> Outcome:
         """Perform the task."""

@@ -60,7 +60,7 @@ class Workers:
     def __init__(self, number: int, ways: tuple[Start, ...] = (forked, spawned)) -> None:
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise GradcheckError(f"the number of jobs is a whole number, at least 1; got {number!r}")
-        self.width, self.notes = number, list[str]()
+        self.width = number
         self._ways, self._reasons = list(ways), list[str]()
         self._context: Context | None = None
         self._references = References()
@@ -109,8 +109,8 @@ class Workers:
 
     def _in_this_process(self, task: Task, progress: Progress) -> Outcome:
         assert self._context is not None
-        self.notes[:] = [f"judged in this process, without limits: {'; '.join(self._reasons)}"]
-        return in_this_process(task, self._context, progress)
+        note = f"judged in this process, without limits: {'; '.join(self._reasons)}"
+        return in_this_process(task, self._context, progress, note)
 
     def fit(self, task: Task) -> int:
         """Return how well a free worker fits the task: one keeps what it derived of a network."""
