@@ -103,7 +103,7 @@ async def _respond(
         place, plan = next(
             (n, p) for n, p in enumerate(run.plans(audit, judged, position[0], first=first)) if p.kind == "float64"
         )
-        double = await walk(run, audit, judged, (position[0], place - 1000), plan, first=first)
+        double = await walk(run, audit, judged.aside(), (position[0], place), plan, first=first)
         if isinstance(double, Finding) and double.witness is not None:
             answer = await _refute(run, audit, judged, position, double, (*evidence, double.evidence))
     return answer or unsettled(claim, evidence, [against.evidence])
@@ -115,7 +115,7 @@ async def _explained(
     """Return what floats say of a network where rounded constants explain what other numbers found."""
     network, against = position[0], gathered.findings[-1]
     found: list[Finding] = []
-    aside = dataclasses.replace(judged, findings={}, excused={}, accounts={})
+    aside = judged.aside()
     for place, plan in enumerate(run.plans(audit, judged, network, first=True)):
         if plan.kind not in floats.KINDS:
             continue

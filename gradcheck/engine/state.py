@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..evidence.base import Finding
@@ -40,6 +40,10 @@ class Judged:
     accounts: dict[Position, Account] = field(default_factory=dict)
     lost: dict[str, set[int]] = field(default_factory=dict)
     covered: dict[int, Evidence] = field(default_factory=dict)
+
+    def aside(self) -> Judged:
+        """Return the same claim without what was found, to gather evidence that does not count for it by itself."""
+        return replace(self, findings={}, excused={}, accounts={})
 
     @property
     def against(self) -> Position | None:
