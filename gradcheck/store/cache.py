@@ -25,12 +25,15 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import reference
 from .sources import source_digest
+
+if TYPE_CHECKING:
+    from ..reference.ring import Store
 
 VARIABLE, OFF = "GRADCHECK_CACHE", "off"
 LARGEST = 2**26
@@ -94,16 +97,6 @@ def _remove_old(folder: Path) -> None:
             dated.append((path.stat().st_mtime_ns, path))
     for _, path in sorted(dated, reverse=True)[KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
-
-
-class Store(Protocol):
-    """Store of references; see `reference.ring.Store`."""
-
-    def get(self, key: str) -> Any:
-        """Return what is kept under the key, or None."""
-
-    def put(self, key: str, data: Any) -> None:
-        """Keep plain data under the key."""
 
 
 _USED: ContextVar[Store | None] = ContextVar("gradcheck store", default=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 from ...reference.errors import GradcheckError
@@ -16,31 +15,28 @@ from ..tasks import Context, Progress, Task
 from .here import in_this_process
 
 
-@dataclass
 class References:
     """References that workers derived, for all of them: in memory, and in the cache folder where there is one.
 
     Nothing here is trusted: `reference.ring` compares what it says with the gradient found another way.
     """
 
-    memory: dict[str, Any] = field(default_factory=dict)
-
-    def __hash__(self) -> int:
-        return id(self)
+    def __init__(self) -> None:
+        self._memory: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
         """Return what is kept under the key, or None."""
-        if key not in self.memory:
+        if key not in self._memory:
             folder = cache.folder()
             kept = folder.get(key) if folder is not None else None
             if kept is None:
                 return None
-            self.memory[key] = kept
-        return self.memory[key]
+            self._memory[key] = kept
+        return self._memory[key]
 
     def put(self, key: str, data: Any) -> None:
         """Keep plain data under the key."""
-        self.memory[key] = data
+        self._memory[key] = data
         folder = cache.folder()
         if folder is not None:
             folder.put(key, data)

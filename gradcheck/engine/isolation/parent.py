@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import wait
-from typing import Any, Protocol
+from typing import Any
 
 from ...records import Cause
+from ...reference.ring import Store
 from ..outcome import Done, Failed, HarnessFailed, Lost, Outcome
 from ..request import Limits
 from ..tasks import Context, Task, task_to_data
@@ -18,16 +19,6 @@ from . import platform, processes
 from .processes import Start, Unusable
 
 LARGEST_MESSAGE = 2**28
-
-
-class Store(Protocol):
-    """References, kept for all workers; see `reference.ring.Store`."""
-
-    def get(self, key: str) -> Any:
-        """Return what is kept under the key, or None."""
-
-    def put(self, key: str, data: Any) -> None:
-        """Keep plain data under the key."""
 
 
 class Worker:
