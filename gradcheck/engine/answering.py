@@ -11,7 +11,7 @@ from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge,
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
 from ..store.codec import from_data
-from . import events, tasks
+from . import tasks
 from .gathering import gather, gather_kind, walk
 from .outcome import Done, Failed, Lost
 from .performer import Performer, failed, not_run
@@ -124,7 +124,7 @@ async def _explained(
             return failed(judged.claim, finding, evidence)
         assert finding is not None
         found.append(finding)
-        run.emit(events.EvidenceFound(audit.number, str(judged.claim), network, finding.evidence))
+        run.found(audit, judged, network, finding)
         if finding.evidence.status is Status.REFUTED:
             break
     evidence = (*evidence, *(f.evidence for f in found))

@@ -79,9 +79,13 @@ class TaskLost:
 
 @dataclass(frozen=True)
 class EvidenceFound:
-    """One kind of evidence on one network is complete."""
+    """One kind of evidence on one network is complete.
+
+    position: the claim's place among those of the report, for two may be printed alike.
+    """
 
     audit: int
+    position: int
     claim: str
     network: int
     evidence: Evidence
@@ -179,7 +183,7 @@ class Fold:
     def __init__(self) -> None:
         self.started: AuditStarted | None = None
         self.verdicts: dict[int, Verdict] = {}
-        self.evidence: dict[tuple[str, int, str], Evidence] = {}
+        self.evidence: dict[tuple[int, int, str], Evidence] = {}
         self.planted = (0, 0)
         self.stages: list[Stage] = []
         self.notes: list[str] = []
@@ -194,7 +198,7 @@ class Fold:
             self.verdicts[event.position] = event.verdict
             self.planted = (self.planted[0] + event.planted[0], self.planted[1] + event.planted[1])
         elif isinstance(event, EvidenceFound):
-            self.evidence[event.claim, event.network, event.evidence.kind] = event.evidence
+            self.evidence[event.position, event.network, event.evidence.kind] = event.evidence
         elif isinstance(event, StageJudged):
             self.stages.append(event.stage)
         elif isinstance(event, NoteAdded):
@@ -209,7 +213,7 @@ class Fold:
         """The report of what has come by now; claims without a verdict are NOT RUN, with their evidence so far."""
         begun = self.started
         assert begun is not None
-        verdicts = [self.verdicts.get(place) or self._stopped(claim) for place, claim in enumerate(begun.claims)]
+        verdicts = [self.verdicts.get(place) or self._stopped(place, claim) for place, claim in enumerate(begun.claims)]
         return Report(
             rule=begun.rule,
             summary=begun.summary,
@@ -222,8 +226,8 @@ class Fold:
             provenance=begun.provenance,
         )
 
-    def _stopped(self, claim: str) -> Verdict:
-        found = merge([e for (of, _, _), e in sorted(self.evidence.items(), key=lambda i: i[0][1]) if of == claim])
+    def _stopped(self, place: int, claim: str) -> Verdict:
+        found = merge([e for (of, _, _), e in sorted(self.evidence.items(), key=lambda i: i[0][1]) if of == place])
         evidence = tuple(sorted(found, key=lambda e: -e.strength))
         reason = "interrupted before its verdict; the evidence so far is below" if evidence else "interrupted"
         return Verdict(claim, Status.NOT_RUN, Strength.NONE, f"not judged: {reason}", evidence)

@@ -73,7 +73,7 @@ async def gather_kind(
         return
     judged.findings[position] = finding
     if isinstance(finding, Finding):
-        run.emit(events.EvidenceFound(audit.number, str(judged.claim), network, finding.evidence))
+        run.found(audit, judged, network, finding)
 
 
 async def walk(

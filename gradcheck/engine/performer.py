@@ -97,6 +97,10 @@ class Performer:
     def case(self, audit: Audit, judged: Judged, network: int) -> Case:
         return Case(audit.prepared.rule, judged.claim, audit.prepared.networks[network], audit.prepared.request.seed)
 
+    def found(self, audit: Audit, judged: Judged, network: int, finding: Finding) -> None:
+        evidence = finding.evidence
+        self.emit(events.EvidenceFound(audit.number, judged.position, str(judged.claim), network, evidence))
+
     def judged(self, audit: Audit, judged: Judged, verdict: Verdict) -> None:
         counted = [
             finding

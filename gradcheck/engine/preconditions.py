@@ -67,7 +67,7 @@ async def _purity(run: Performer, audit: Audit, begun: asyncio.Event) -> tuple[V
                 where = f"on {networks[network].name}: {networks[network]}, {finding.evidence.statement}"
                 finding = dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, statement=where))
         found[network] = finding
-        run.emit(events.EvidenceFound(number, "pure", network, finding.evidence))
+        run.emit(events.EvidenceFound(number, 0, "pure", network, finding.evidence))
 
     await on(0)
     begun.set()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
 import pickle
+import re
 import signal
 import threading
 import time
+import typing
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -585,7 +588,7 @@ def test_what_is_known_of_a_claim_without_a_verdict_is_in_the_report() -> None:
         kind: Evidence(kind, Status.HOLDS, strength, "equal")
         for kind, strength in [("float64", Strength.SUPPORTED), ("formal", Strength.PROVED)]
     }
-    report = events.fold([started, *(events.EvidenceFound(0, "exact", 0, each) for each in found.values())])
+    report = events.fold([started, *(events.EvidenceFound(0, 1, "exact", 0, each) for each in found.values())])
     (pure, exact) = report.verdicts
     assert (pure.status, pure.evidence) == (Status.NOT_RUN, ())
     assert (exact.status, exact.strength) == (Status.NOT_RUN, Strength.NONE), "what was found is taken for a verdict"
@@ -621,6 +624,25 @@ def test_every_event_follows_the_schema() -> None:
         assert not list(checker.iter_errors(data)), data
         assert list(checker.iter_errors({**data, "event": "Nothing"})), "the schema takes anything"
     assert {type(event) for event in heard} >= {events.TaskLost, events.Progress, events.ClaimJudged}
+
+
+def test_evidence_on_claims_that_are_printed_alike_is_kept_apart() -> None:
+    started = events.AuditStarted(0, "rule", "", ("tanh",), ("pure", "equals(target)", "equals(target)"), 0)
+    found = [Evidence("float64", Status.HOLDS, Strength.SUPPORTED, text) for text in ("one", "another")]
+    heard = [events.EvidenceFound(0, place, "equals(target)", 0, each) for place, each in enumerate(found, 1)]
+    report = events.fold([started, *heard])
+    assert [verdict.evidence for verdict in report.verdicts[1:]] == [(each,) for each in found]
+
+
+def test_the_documentation_lists_every_field_of_every_event() -> None:
+    text = (Path(__file__).parents[2] / "docs/reference/events.md").read_text("utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("`"): re.findall("`(.*?)`", row[2]) for row in rows}
+    wanted = {
+        each.__name__: [field.name for field in dataclasses.fields(each) if field.name != "audit"]
+        for each in typing.get_args(events.Event)
+    }
+    assert listed == wanted
 
 
 @pytest.mark.parametrize("doubted", [False, True])
