@@ -34,14 +34,19 @@ class AuditStarted:
 
 
 @dataclass(frozen=True)
-class TaskStarted:
-    """A task was handed to where it is performed."""
+class _OfTask:
+    """Base of the events of one task."""
 
     audit: int
     claim: str
     network: int
     kind: str
     piece: str
+
+
+@dataclass(frozen=True)
+class TaskStarted(_OfTask):
+    """A task was passed to where it is performed."""
 
 
 @dataclass(frozen=True)
@@ -53,26 +58,16 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class TaskFinished:
+class TaskFinished(_OfTask):
     """A task returned, after so many seconds of its own."""
 
-    audit: int
-    claim: str
-    network: int
-    kind: str
-    piece: str
     seconds: float
 
 
 @dataclass(frozen=True)
-class TaskLost:
+class TaskLost(_OfTask):
     """A task did not return: the rule did not let it be performed."""
 
-    audit: int
-    claim: str
-    network: int
-    kind: str
-    piece: str
     cause: Cause
     reason: str
 

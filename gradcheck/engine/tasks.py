@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import json
 import time
@@ -218,13 +217,3 @@ _PERFORM: dict[str, Callable[[Task, Context, Progress], Data]] = {
     DIAGNOSIS: _diagnosis,
     FUNCTION: _function,
 }
-
-
-@functools.cache
-def _fields() -> tuple[str, ...]:
-    return tuple(each.name for each in dataclasses.fields(Task))
-
-
-def task_to_data(task: Task) -> dict[str, Any]:
-    """Return the task as plain data."""
-    return {name: getattr(task, name) for name in _fields()}

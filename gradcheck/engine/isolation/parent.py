@@ -14,7 +14,7 @@ from ...records import Cause
 from ...reference.ring import Store
 from ..outcome import Done, Failed, HarnessFailed, Lost, Outcome
 from ..request import Limits
-from ..tasks import Context, Task, task_to_data
+from ..tasks import Context, Task
 from . import platform, processes
 from .processes import Start, Unusable
 
@@ -46,7 +46,7 @@ class Worker:
             HarnessFailed: the harness itself failed there.
         """
         try:
-            self._send(task_to_data(task))
+            self._send(vars(task))
             return self._outcome(progress)
         except (EOFError, OSError):
             return self._lost(*self._how_it_ended())
