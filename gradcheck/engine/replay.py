@@ -36,8 +36,8 @@ def replay(
 ) -> Replay:
     """Run a rule on a saved case.
 
-    A case is data: a network that is not shipped, and the target of `Equals`, must be declared by the rule, or handed
-    over here.
+    A case is data: a network that is not shipped, and the target of `Equals`, must be declared by the rule, or passed
+    here.
 
     Args:
         case: The path of a case, its data, or a counterexample of a report.

@@ -59,7 +59,7 @@ class Run:
         self.cut_short = False
 
     def emit(self, event: events.Event) -> None:
-        """Fold the event into its audit's report, and hand it to every handler."""
+        """Fold the event into its audit's report, and pass it to every handler."""
         if event.audit >= 0:
             if isinstance(event, events.AuditStarted):
                 self._begun[event.audit] = time.monotonic()

@@ -49,7 +49,7 @@ class Scheduler(Performer):
         self._spent, self._all_gathered = asyncio.Event(), asyncio.Event()
 
     async def run(self, functions: Mapping[str, Callable[[Mapping[str, Any]], None]] | None = None) -> None:
-        """Run every audit, and every function, whose record is handed over as plain data."""
+        """Run every audit, and every function, whose record is passed on as plain data."""
         audits = [Audit(number, self.context.prepared(number)) for number in range(len(self.context.requests))]
         self._gathering = len(audits)
         work = [self.audit(audit) for audit in audits]

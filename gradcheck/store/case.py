@@ -122,7 +122,7 @@ def read(source: str | Path | Mapping[str, Any] | Counterexample) -> Document:
         data = dict(source) if isinstance(source, Mapping) else codec.loads(_content(Path(source)), "case")
     if isinstance(data, dict) and isinstance(data.get("kind"), str) and data["kind"] in codec.KINDS:
         raise GradcheckError(
-            "this is a whole report; write a case with gradcheck audit --case case.json, or hand over one of its "
+            "this is a whole report; write a case with gradcheck audit --case case.json, or pass one of its "
             "counterexamples: gradcheck.replay(gradcheck.report.from_json(text).verdicts[0].counterexample, rule)"
         )
     codec.check_version(data, "case", ["case"], VERSION)

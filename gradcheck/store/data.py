@@ -113,7 +113,7 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
             )
     raise GradcheckError(
         f"its claim is equality with {data.target!r:.200}, which is no shipped rule and is not declared by this one; "
-        "declare it: @gradcheck.rule(gradcheck.Equals(...)), or hand over claims=[gradcheck.Equals(...)]"
+        "declare it: @gradcheck.rule(gradcheck.Equals(...)), or pass claims=[gradcheck.Equals(...)]"
     )
 
 
@@ -145,7 +145,7 @@ def network_from(data: Any, declared: Iterable[RecurrentNetwork] = ()) -> Recurr
     if not found:
         raise GradcheckError(
             f"its network is {data.repr!r:.100} of the class {data.qualname!r:.100}, which this rule does not declare; "
-            "declare it: @gradcheck.rule(..., networks=[...]), or hand over networks=[...]"
+            "declare it: @gradcheck.rule(..., networks=[...]), or pass networks=[...]"
         )
     if len(found) > 1:
         raise GradcheckError(
