@@ -326,10 +326,10 @@ def _compare_problem(
         lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
         if lag < 0:
             continue  # the power reports it
+        fault = planted(claim, problem, midpoints(truth, field), lag)
         with field.working():
-            fault = planted(claim, problem.over(field), truth, lag)
             given += 1
-            rejected += compare(midpoints(fault, field), truth, field, allowed).outside is not None
+            rejected += compare(fault, truth, field, allowed).outside is not None
     return {
         "size": dataclasses.astuple(size),
         "worst": worst,

@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flint
 import numpy as np
@@ -66,7 +66,7 @@ def owners(problem: Problem) -> Owners:
     """Find the entries that belong to one lag each; none if losses before the last have errors."""
     if any(error.any() for error in lags.error_signals(problem)[:-1]):
         return {}
-    T, terms = problem.T, lags.by_lag(problem)
+    T, terms = problem.T, lags.of_last_loss(problem)
     active: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for k in range(T):
         for name, array in terms[T, k].items():
@@ -221,7 +221,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
                     Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text, details=differing(judged)),
                     Witness(case.network, size, settings, text, problem, floats=True),
                 )
-            missing = _planted(claim, problem, field, truth)
+            missing = planted(claim, problem, midpoints(truth, field))
             caught[0] += 1
             caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
         worst = max([worst, *(lag.error for lag in judged if lag.visible)])
@@ -252,8 +252,3 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
 
 def _keeps(claim: Claim, k: int, T: int) -> bool:
     return not isinstance(claim, LagClaim) or claim.keeps(T, k, T)
-
-
-def _planted(claim: Claim, problem: Problem, field: BallField, truth: Gradient) -> Any:
-    """Return the promised gradient without its longest lag, as floats."""
-    return midpoints(planted(claim, problem.over(field), truth), field)

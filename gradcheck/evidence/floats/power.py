@@ -134,7 +134,7 @@ def reaches(problem: Problem, allowed: dict[str, Array], counted: Iterable[int] 
         The visible and the longest lag of each parameter.
     """
     found = {name: Reach(-1, -1) for name in allowed}
-    terms = lags.by_lag(problem)
+    terms = lags.of_last_loss(problem)
     for k in range(problem.T) if counted is None else counted:
         for name, term in terms[problem.T, k].items():
             size, reach = np.abs(term), found[name]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ _NAME = "modular"
 _BLOCK = 2**15  # a quotient of this many entries stays in the second-level cache
 
 
+@cache
 def _is_prime(n: int) -> bool:
     return n == 2 or (n > 2 and n % 2 == 1 and all(n % d for d in range(3, int(n**0.5) + 1, 2)))
 
