@@ -53,6 +53,21 @@ def jax_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
     assert before or told or not jax_in_use(), "this test starts JAX; write `pytestmark = pytest.mark.jax` in its file"
 
 
+@pytest.fixture(scope="session")
+def warmed() -> None:
+    """Derive in this process what most audits need: their workers are forks of it, and inherit that."""
+    import gradcheck.algorithms
+
+    gradcheck.audit(gradcheck.algorithms.bptt, [gradcheck.Exact()], effort="quick", isolated=False)
+
+
+@pytest.fixture(autouse=True)
+def audits_start_warm(request: pytest.FixtureRequest) -> None:
+    """Warm this process before the first test of a folder whose tests audit."""
+    if request.path.parent.name in ("cli", "evidence", "processes"):
+        request.getfixturevalue("warmed")
+
+
 @pytest.fixture(autouse=True)
 def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each audit one worker: the processes of pytest-xdist take the cores already."""
