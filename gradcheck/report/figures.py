@@ -8,7 +8,8 @@ import re
 from typing import Any
 
 from ..records import Figure
-from .words import clean, need
+from .libraries import need
+from .words import clean
 
 # Okabe and Ito's palette without its yellow, which white paper swallows: told apart by colour-blind readers.
 # The page may override each by a CSS variable, --series-1 and so on, to suit a dark background.

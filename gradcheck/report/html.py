@@ -9,28 +9,28 @@ from html import escape
 from importlib import resources
 from typing import Any
 
-from ..records import Chapter, Collection, Evidence, Figure, Report, Statement, Status, Verdict
+from ..records import Chapter, Collection, Evidence, Figure, Report, Status, Verdict
 from ..store.codec import package_version
 from .figures import draw, remarks
+from .libraries import need
 from .mathml import formula, inline, is_prose
 from .text import to_text
 from .words import (
     CLAIMS_AND_GRADES,
     MEANINGS,
-    claims_sentence,
     clean,
     collection_sentence,
     evidence_kinds,
     facts,
     headline,
-    need,
     ordered,
     origin,
+    outcome,
     sections,
     series_table,
     shown,
     statement_outcome,
-    statements_sentence,
+    statements_outcome,
     took,
     warnings,
     word,
@@ -64,7 +64,6 @@ class Rule:
     anchor: str
     verdicts: list[Judged]
     cells: list[Cell | None]
-    headline: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,8 @@ def to_html(record: Report | Collection) -> str:
         GradcheckError: jinja2, matplotlib or latex2mathml is needed and not installed.
     """
     jinja2 = need("jinja2", "writing HTML")
+    from markupsafe import Markup
+
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_resource),
         autoescape=True,
@@ -103,19 +104,18 @@ def to_html(record: Report | Collection) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    markup = jinja2.utils.markupsafe.Markup
     environment.filters.update(
-        formula=lambda latex: markup(statement_markup(latex)),
-        prose=lambda text: markup(inline(text)),
+        formula=lambda latex: Markup(statement_markup(latex)),
+        prose=lambda text: Markup(inline(text)),
         paragraphs=lambda text: [p for p in re.split(r"\n\s*\n", text.strip()) if p],
         shown=shown,
-        name=lambda text: markup(str(markup.escape(text)).replace("_", "_<wbr>")),
+        name=lambda text: Markup(escape(text).replace("_", "_<wbr>")),
         clean=clean,
         badge=lambda text: re.sub("[^a-z]+", "-", text.lower()).strip("-"),
         took=took,
     )
     template = environment.get_template("report.html.j2")
-    return str(template.render(**_context(record), style=markup(_resource("style.css"))))
+    return str(template.render(**_context(record), style=Markup(_resource("style.css"))))
 
 
 def to_fragment(record: Report | Collection) -> str:
@@ -123,8 +123,8 @@ def to_fragment(record: Report | Collection) -> str:
     reports = (record,) if isinstance(record, Report) else record.reports
     rows = []
     for report in reports:
-        state, phrase = headline(report)
-        rows.append(f"<tr><th colspan='2' style='text-align:left'>{_text(report.rule)}: {_text(phrase)}</th></tr>")
+        head = f"{_text(report.rule)}: {_text(outcome(report.verdicts))}"
+        rows.append(f"<tr><th colspan='2' style='text-align:left'>{head}</th></tr>")
         for v in ordered(report.verdicts):
             cell = f"<code>{_text(v.claim)}</code><br>{inline(v.statement)}"
             rows.append(f"<tr><td><b>{_text(word(v))}</b></td><td style='text-align:left'>{cell}</td></tr>")
@@ -155,7 +155,7 @@ def _context(record: Report | Collection) -> dict[str, Any]:
     return {
         "title": clean(record.rule if isinstance(record, Report) else record.title),
         "single": isinstance(record, Report),
-        "summary": _summary(record),
+        "summary": collection_sentence(record) if isinstance(record, Collection) else "",
         "passed": record.passed,
         "version": package_version(),
         "seeds": sorted({r.seed for r in reports}),
@@ -171,15 +171,11 @@ def _context(record: Report | Collection) -> dict[str, Any]:
         "word": word,
         "places": lambda verdict: [(e, "") for e in verdict.evidence],
         "facts": facts,
+        "headline": headline,
+        "outcome": outcome,
         "statement_outcome": statement_outcome,
         "warnings": warnings,
     }
-
-
-def _summary(record: Report | Collection) -> str:
-    if isinstance(record, Collection):
-        return collection_sentence(record)
-    return claims_sentence(record.verdicts, "this rule")
 
 
 def _rule(report: Report, kinds: Iterable[str], names: Anchors) -> Rule:
@@ -188,7 +184,7 @@ def _rule(report: Report, kinds: Iterable[str], names: Anchors) -> Rule:
         Judged(v, names.of(anchor, v.claim), [(e, names.of(anchor, f"{v.claim} {e.kind}")) for e in v.evidence])
         for v in ordered(report.verdicts)
     ]
-    return Rule(report, anchor, judged, [_cell(judged, kind) for kind in kinds], headline(report))
+    return Rule(report, anchor, judged, [_cell(judged, kind) for kind in kinds])
 
 
 def _cell(verdicts: Iterable[Judged], kind: str) -> Cell | None:
@@ -216,12 +212,12 @@ def _chapter(chapter: Chapter, names: Anchors, rules: Mapping[str, str]) -> dict
     return {
         "chapter": chapter,
         "anchor": anchor,
-        "summary": statements_sentence(chapter.statements),
+        "summary": statements_outcome(chapter.statements),
         "sections": [
             {
                 "title": title,
                 "anchor": names.of("section", title) if title else "",
-                "summary": _counts(rows),
+                "summary": statements_outcome(rows),
                 "statements": [(s, statements[id(s)]) for s in rows],
                 "figures": [_drawn(figure, names) for figure in figures],
             }
@@ -231,17 +227,6 @@ def _chapter(chapter: Chapter, names: Anchors, rules: Mapping[str, str]) -> dict
         "figures": [_drawn(figure, names) for figure in rest],
         "tables": _tables(chapter, anchor, names, rules),
     }
-
-
-def _counts(statements: Iterable[Statement]) -> str:
-    """Return how a section came out: "3 hold as stated, 1 holds as corrected"."""
-    phrases = [statement_outcome(s) for s in statements]
-    parts = []
-    for phrase in dict.fromkeys(phrases):
-        number = phrases.count(phrase)
-        verb = phrase if number == 1 else phrase.replace("holds", "hold").replace("does not", "do not")
-        parts.append(f"{number} {verb}")
-    return ", ".join(parts)
 
 
 def _tables(chapter: Chapter, anchor: str, names: Anchors, rules: Mapping[str, str]) -> list[Table]:
@@ -258,10 +243,12 @@ def _tables(chapter: Chapter, anchor: str, names: Anchors, rules: Mapping[str, s
 
 
 def _drawn(figure: Figure, names: Anchors) -> Drawn:
+    from markupsafe import Markup
+
     anchor = names.of("figure", figure.id)
     header, rows, _ = series_table(figure)
     unique = Figure(**{**vars(figure), "id": anchor})
-    svg = need("markupsafe", "writing HTML").Markup(draw(unique))
+    svg = Markup(draw(unique))
     return Drawn(figure, anchor, svg, header, rows, remarks(figure))
 
 

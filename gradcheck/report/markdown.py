@@ -24,7 +24,7 @@ from .words import (
     series_table,
     shown,
     statement_outcome,
-    statements_sentence,
+    statements_outcome,
     took,
     warnings,
     word,
@@ -92,7 +92,8 @@ def _fenced(code: str, language: str) -> Iterator[str]:
 
 def _report(report: Report, level: str) -> Iterator[str]:
     yield from ("", f"{level} {prose(report.rule)}", "")
-    yield from (f"**{outcome(report).capitalize()}.** {prose(report.summary)}", "")
+    phrase = outcome(report.verdicts)
+    yield from (f"**{phrase[0].upper()}{prose(phrase[1:])}.** {prose(report.summary)}", "")
     for warning in warnings(report):
         yield from (f"> **Warning.** {prose(warning)}", "")
     yield from (f"- network: {prose(network)}" for network in networks(report))
@@ -145,7 +146,7 @@ def _collection(collection: Collection) -> Iterator[str]:
     rows = []
     for report in collection.reports:
         found = [[word(e) for v in report.verdicts for e in v.evidence if e.kind == kind] for kind in kinds]
-        rows.append([report.rule, outcome(report), *(worst(words) if words else "" for words in found)])
+        rows.append([report.rule, outcome(report.verdicts), *(worst(words) if words else "" for words in found)])
     yield from ("## Rules and ways of knowing",)
     yield from _table(["rule", "outcome", *kinds], rows)
     yield from ("", "## Rules")
@@ -162,7 +163,7 @@ def _chapter(chapter: Chapter) -> Iterator[str]:
     yield from ("", f"## {prose(chapter.title)}")
     for paragraph in chapter.introduction.split("\n\n"):
         yield from ("", prose(paragraph), "")
-    yield from ("", statements_sentence(chapter.statements), "")
+    yield from ("", statements_outcome(chapter.statements), "")
     placed, rest = sections(chapter)
     for section, statements, figures in placed:
         if section:

@@ -8,6 +8,7 @@ they are there to be copied.
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -31,7 +32,7 @@ from .words import (
     claim_kind,
     clean,
     collection_sentence,
-    distance,
+    facts,
     networks,
     one_line,
     ordered,
@@ -41,7 +42,7 @@ from .words import (
     series_table,
     shown,
     statement_outcome,
-    statements_sentence,
+    statements_outcome,
     took,
     warnings,
     word,
@@ -99,7 +100,7 @@ def verdict_text(verdict: Verdict) -> str:
 def failure(rule: str, verdict: Verdict, width: int = WIDTH) -> str:
     """Return a verdict that fails a test as plain text: the reason, and the program that shows it."""
     head = Text(f"{one_line(rule)}, {one_line(verdict.claim)}: {word(verdict)}")
-    return _plain([head, *_reasons(verdict, width)])
+    return _plain([head, *_grounds(verdict, width, False, rule)])
 
 
 def failures(record: Report | Collection) -> str:
@@ -123,7 +124,7 @@ def summary_line(report: Report) -> Text:
 
 
 def _report(report: Report, width: int, verbose: bool) -> Lines:
-    head = f"{report.rule}: {outcome(report)}"
+    head = f"{report.rule}: {outcome(report.verdicts)}"
     yield from _filled(head, width, style="bold green" if report.passed else "bold red")
     if report.summary:
         yield from _filled(report.summary, width, most=0 if verbose else 1)
@@ -156,29 +157,21 @@ def _verdict(verdict: Verdict, width: int, verbose: bool, report: Report | None 
     head = _word(label, max(COLUMN, len(label) + 2))
     for number, line in enumerate(_wrapped(verdict.claim, width - COLUMN)):
         yield (Text(_INDENT) if number else head).append(line, style="bold")
-    pure = next((v for v in report.verdicts if v.claim == "pure"), None) if report else None
-    blocked = pure is not None and pure.status in (Status.REFUTED, Status.ERROR) and verdict.status is Status.NOT_RUN
-    text = "not judged: see pure, above" if blocked and not verbose else verdict.statement
-    yield from _filled(text, width, _INDENT)
+    pure = next((v.status for v in report.verdicts if v.claim == "pure"), None) if report else None
+    if not verbose and verdict.status is Status.NOT_RUN and pure in (Status.REFUTED, Status.ERROR):
+        yield Text(f"{_INDENT}not judged: see pure, above")
+    else:
+        yield from _grounds(verdict, width, verbose, report.rule if report else "the rule")
+
+
+def _grounds(verdict: Verdict, width: int, verbose: bool, rule: str) -> Lines:
+    yield from _filled(verdict.statement, width, _INDENT)
     yield from _filled(verdict.remark, width, _INDENT, "yellow")
     yield from _evidence(verdict, width, verbose)
     if verdict.counterexample is not None:
-        rule = report.rule if report else "the rule"
         yield from _counterexample(f"{rule} is not {verdict.claim}", verdict, verdict.counterexample, width)
     elif verdict.diagnosis:
         yield from _filled(f"diagnosis: {verdict.diagnosis}", width, _INDENT)
-
-
-def _reasons(verdict: Verdict, width: int) -> Lines:
-    yield from _filled(verdict.statement, width)
-    yield from _filled(verdict.remark, width)
-    if verdict.counterexample is not None:
-        yield Text()
-        yield from _counterexample("", verdict, verdict.counterexample, width)
-        return
-    for evidence in verdict.evidence:
-        if evidence.status is not Status.HOLDS and evidence is not _resting_on(verdict):
-            yield from _filled(f"{evidence.kind}, {word(evidence)}: {evidence.statement}", width)
 
 
 def _resting_on(verdict: Verdict) -> Evidence | None:
@@ -213,14 +206,7 @@ def _evidence(verdict: Verdict, width: int, verbose: bool) -> Lines:
 def _counterexample(title: str, verdict: Verdict, example: Counterexample, width: int) -> Lines:
     style = STYLES["REFUTED"]
     yield _ruler(width, one_line(title), style)
-    rows = [
-        ("problem", _problem(example)),
-        (example.entry, f"{example.got}, should be {example.true}"),
-        ("off by", distance(example.got, example.gap, example.allowance)),
-        ("certified", example.certified),
-        ("diagnosis", verdict.diagnosis or ""),
-    ]
-    for label, text in rows:
+    for label, text in [("problem", _problem(example)), *facts(example), ("diagnosis", verdict.diagnosis)]:
         if text:
             yield from _entry(one_line(label), text, width)
     if example.snippet:
@@ -235,15 +221,9 @@ def _problem(example: Counterexample, most: int = 24) -> str:
     if not isinstance(arrays, dict) or not arrays:
         small = {k: v for k, v in example.problem.items() if not isinstance(v, (list, tuple, dict))}
         return shown(small) if small else ""
-    texts = {name: shown(_integers(array)) for name, array in arrays.items()}
+    texts = {name: re.sub(r"(?<=\d)\.0(?=[],]|$)", "", shown(array)) for name, array in arrays.items()}
     count = sum(text.count(",") + 1 for text in texts.values())
     return ", ".join(f"{name} = {text}" for name, text in texts.items()) if count <= most else ""
-
-
-def _integers(array: object) -> object:
-    if isinstance(array, (list, tuple)):
-        return [_integers(item) for item in array]
-    return array.removesuffix(".0") if isinstance(array, str) else array
 
 
 def _collection(collection: Collection, width: int, verbose: bool) -> Lines:
@@ -275,26 +255,18 @@ def _collection(collection: Collection, width: int, verbose: bool) -> Lines:
 
 
 def _matrix(collection: Collection, width: int) -> Lines:
-    """Yield rules against claims where that fits, else a line or more for each rule."""
+    """Yield rules against claims where that fits, else the summary of each rule."""
     kinds = list(dict.fromkeys(claim_kind(v.claim) for r in collection.reports for v in r.verdicts))
-    header, rows = ["rule", *kinds], []
+    rows = []
     for report in collection.reports:
-        cells = []
-        for kind in kinds:
-            words = [word(v) for v in report.verdicts if claim_kind(v.claim) == kind]
-            cells.append(worst(words) + (f" x{len(words)}" if len(words) > 1 else "") if words else "")
+        words = [[word(v) for v in report.verdicts if claim_kind(v.claim) == kind] for kind in kinds]
+        cells = (worst(each) + (f" x{len(each)}" if len(each) > 1 else "") if each else "" for each in words)
         rows.append([report.rule, *cells])
-    if _fits(header, rows, width):
-        yield from _table(header, rows, width)
+    if _fits(["rule", *kinds], rows, width):
+        yield from _table(["rule", *kinds], rows, width)
         return
-    for name, *cells in rows:
-        line = Text(one_line(name), style="bold").append(":", style="not bold")
-        for kind, cell in zip(kinds, cells, strict=True):
-            if cell:
-                line.append(f" {one_line(kind)} ", style="not bold").append(_word(cell.partition(" x")[0]))
-                line.append(f"{cell[len(cell.partition(' x')[0]) :]},", style="not bold")
-        line.right_crop(1)
-        yield from _hanging(line, width)
+    for report in collection.reports:
+        yield from _hanging(summary_line(report), width)
 
 
 def _chapter(chapter: Chapter, width: int, verbose: bool) -> Lines:
@@ -304,7 +276,7 @@ def _chapter(chapter: Chapter, width: int, verbose: bool) -> Lines:
         for paragraph in chapter.introduction.split("\n\n"):
             yield from _filled(paragraph, width)
             yield Text()
-    yield from _filled(statements_sentence(chapter.statements), width)
+    yield from _filled(statements_outcome(chapter.statements), width)
     placed, rest = sections(chapter)
     for section, statements, figures in placed:
         if verbose and section:
@@ -332,7 +304,7 @@ def _statement(statement: Statement, width: int, verbose: bool) -> Lines:
     yield Text()
     yield from _entry(word(statement.verdict), f"{text} [{statement.id}]", width)
     yield from _filled(f"stated: {statement.printed}", width, _INDENT)
-    yield from list(_verdict(statement.verdict, width, verbose))[1:]
+    yield from _grounds(statement.verdict, width, verbose, "the statement")
     if statement.corrected:
         yield from _filled(f"what holds: {statement.corrected}", width, _INDENT)
     if corrected:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from collections import Counter
@@ -22,8 +21,7 @@ from ..records import (
     Status,
     Strength,
     Verdict,
-)
-from ..reference.errors import GradcheckError
+)  # fmt: skip
 
 ROUNDING_FREE = "ROUNDING-FREE"
 """Printed for `Strength.EXACT`, which a reader would take for the claim `exact`."""
@@ -58,12 +56,16 @@ KINDS = (
 )  # fmt: skip
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 
-# The word for a group of outcomes is the first of these that it contains.
-_WORST_FIRST = (
-    "ERROR", "REFUTED", "HOLDS (unexpected)", "INCONCLUSIVE", "NOT RUN", "REFUTED (expected)", "HOLDS", "SUPPORTED",
-    "CERTIFIED", ROUNDING_FREE, "PROVED",
-)  # fmt: skip
-_BROKEN_FIRST = ("REFUTED", "ERROR", "HOLDS (unexpected)", "INCONCLUSIVE", "NOT RUN")
+_BROKEN = {
+    "REFUTED": "refuted",
+    "ERROR": "cut short by an error",
+    "HOLDS (unexpected)": "not refuted, though expected to be",
+    "INCONCLUSIVE": "inconclusive",
+    "NOT RUN": "not run",
+}
+_COUNTED = {**_BROKEN, "REFUTED (expected)": "refuted as expected"}
+"""Outcomes that are told of by their number, worst first, as counts put them."""
+_WORST_FIRST = (*_COUNTED, "HOLDS", *reversed(GRADES))
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -84,25 +86,20 @@ def worst(words: Iterable[str]) -> str:
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Return verdicts as a reader wants them: refuted first, then all else that does not hold; purity last."""
+    ranks = list(_BROKEN)
 
     def place(verdict: Verdict) -> tuple[int, bool]:
-        broken = verdict.word in _BROKEN_FIRST
-        rank = _BROKEN_FIRST.index(verdict.word) if broken else len(_BROKEN_FIRST)
-        return rank, verdict.claim == "pure" and not broken
+        broken = verdict.word in ranks
+        return ranks.index(verdict.word) if broken else len(ranks), verdict.claim == "pure" and not broken
 
     return sorted(verdicts, key=place)
 
 
-def headline(report: Report) -> tuple[str, str]:
-    """Return the one word for an audit, and a phrase: ("REFUTED", "exact is refuted, 2 of 3 claims hold")."""
+def headline(report: Report) -> str:
+    """Return the one word for an audit."""
     if not report.verdicts:
-        return "NOT RUN", "no claim was judged"
-    first = ordered(report.verdicts)[0]
-    if report.passed:
-        return "PASSED", outcome(report)
-    same = [v.claim for v in report.verdicts if v.word == first.word]
-    named = same[0] if len(same) == 1 else f"{len(same)} claims"
-    return first.word, f"{named} {'is' if len(same) == 1 else 'are'} {_BROKEN[first.word]}, {_held(report)}"
+        return "NOT RUN"
+    return "PASSED" if report.passed else ordered(report.verdicts)[0].word
 
 
 def clean(text: str) -> str:
@@ -113,19 +110,6 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text on one line, without control characters."""
     return " ".join(clean(text).split())
-
-
-def need(module: str, purpose: str) -> Any:
-    """Import an optional module.
-
-    Raises:
-        GradcheckError: It is not installed; the message has the install line.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        name = module.partition(".")[0]
-        raise GradcheckError(f"{purpose} needs {name}, which is not installed; try: pip install {name}") from error
 
 
 def claim_kind(claim: str) -> str:
@@ -139,72 +123,68 @@ def evidence_kinds(reports: Iterable[Report]) -> list[str]:
     return [k for k in KINDS if k in found] + [k for k in found if k not in KINDS]
 
 
-def outcome(report: Report) -> str:
-    """Return a report in one phrase: "all 3 claims hold", "2 of 3 claims hold, 1 is refuted as expected"."""
-    words = Counter(map(word, report.verdicts))
-    parts = [_held(report)]
-    parts += [f"{words[w]} {'is' if words[w] == 1 else 'are'} {_BROKEN[w]}" for w in _EXPECTATIONS if words[w]]
-    return ", ".join(parts)
+def outcome(verdicts: Sequence[Verdict], *, graded: bool = False) -> str:
+    """Return verdicts in one phrase, such as "all 3 claims hold" or "1 of 2 claims hold, exact is refuted".
 
-
-def _held(report: Report) -> str:
-    total, held = len(report.verdicts), sum(v.status is Status.HOLDS for v in report.verdicts)
+    Args:
+        verdicts: The verdicts.
+        graded: Count the grades of what holds, and name no claim, for verdicts on several rules.
+    """
+    words, total = Counter(map(word, verdicts)), len(verdicts)
+    held = sum(v.status is Status.HOLDS for v in verdicts)
     if not total:
         return "no claim was judged"
     if held == total:
-        return {1: "its one claim holds", 2: "both claims hold"}.get(total, f"all {total} claims hold")
-    return f"{held} of {total} claims hold" if held else f"none of its {_count(total, 'claim')} holds"
-
-
-def claims_sentence(verdicts: Sequence[Verdict], subject: str) -> str:
-    """Return counts in words: "Of 9 claims about 4 rules, 6 hold (3 proved, 3 certified). 1 is refuted."."""
-    counts = Counter(word(v) for v in verdicts)
-    held = sum(v.status is Status.HOLDS and not v.expected for v in verdicts)
-    if not verdicts:
-        return f"No claim about {subject} was judged."
-    strengths = ", ".join(f"{counts[w]} {w.lower()}" for w in GRADES if counts[w])
-    sentence = (
-        f"Of {_count(len(verdicts), 'claim')} about {subject}, {held or 'none'} {'hold' if held > 1 else 'holds'}"
-    )
-    sentence += f" ({strengths})." if strengths else "."
-    rest = [(counts[w], _BROKEN[w]) for w in _BROKEN if counts[w]]
-    if rest:
-        parts = [f"{n} {'is' if n == 1 else 'are'} {what}" for n, what in rest]
-        sentence += f" {'; '.join(parts)}."
-    return sentence
-
-
-_EXPECTATIONS = ("REFUTED (expected)", "HOLDS (unexpected)")
-_BROKEN = {
-    "REFUTED": "refuted",
-    "REFUTED (expected)": "refuted as expected",
-    "HOLDS (unexpected)": "not refuted, though expected to be",
-    "INCONCLUSIVE": "inconclusive",
-    "NOT RUN": "not run",
-    "ERROR": "cut short by an error",
-}
+        phrase = {1: "its one claim holds", 2: "both claims hold"}.get(total, f"all {total} claims hold")
+    else:
+        phrase = f"{held} of {total} claims hold" if held else f"none of its {count(total, 'claim')} holds"
+    if graded and held:
+        phrase += f" ({', '.join(f'{words[grade]} {grade.lower()}' for grade in GRADES if words[grade])})"
+    told = [v for v in verdicts if word(v) in _COUNTED]
+    if len(told) == 1 and not graded:
+        claim = told[0].claim if len(told[0].claim) <= 30 else claim_kind(told[0].claim)
+        return f"{phrase}, {claim} is {_COUNTED[word(told[0])]}"
+    counts = ((words[name], what) for name, what in _COUNTED.items() if words[name])
+    return ", ".join([phrase, *(f"{number} {'is' if number == 1 else 'are'} {what}" for number, what in counts)])
 
 
 def collection_sentence(collection: Collection) -> str:
-    """Return the collection in a paragraph of counts."""
+    """Return the collection in a sentence of counts."""
     verdicts = [v for r in collection.reports for v in r.verdicts]
-    sentence = claims_sentence(verdicts, _count(len(collection.reports), "rule")) if collection.reports else ""
-    return " ".join([sentence, statements_sentence([s for c in collection.chapters for s in c.statements])]).strip()
+    rules = f"{count(len(collection.reports), 'rule')}: {outcome(verdicts, graded=True)}" if collection.reports else ""
+    statements = [s for c in collection.chapters for s in c.statements]
+    told = f"{count(len(statements), 'statement')}: {statements_outcome(statements)}" if statements else ""
+    return "".join(f"{text}. " for text in (rules, told) if text).strip()
 
 
-def statements_sentence(statements: Sequence[Statement]) -> str:
-    """Return counts of the statements that hold as stated, as corrected, or not; empty where there are none."""
-    if not statements:
-        return ""
-    printed = sum(s.verdict.status is Status.HOLDS for s in statements)
-    corrected = sum(_holds_corrected(s) for s in statements)
-    rest = len(statements) - printed - corrected
-    parts = [f"{printed} {'holds' if printed == 1 else 'hold'} as stated"]
-    if corrected:
-        parts.append(f"{corrected} {'holds' if corrected == 1 else 'hold'} as corrected")
-    if rest:
-        parts.append(f"{rest} {'does' if rest == 1 else 'do'} not hold or {'is' if rest == 1 else 'are'} undecided")
-    return f"Of {_count(len(statements), 'judged statement')}, {_listed(parts)}."
+_OUTCOMES = {
+    "holds as stated": "hold as stated",
+    "holds as corrected": "hold as corrected",
+    "does not hold": "do not hold",
+    "not judged": "not judged",
+    "undecided": "undecided",
+}
+
+
+def statements_outcome(statements: Iterable[Statement]) -> str:
+    """Return counts of statements, such as "3 hold as stated, 1 holds as corrected"; empty where there are none."""
+    counts = Counter(map(statement_outcome, statements))
+    told = ((counts[one], one, more) for one, more in _OUTCOMES.items() if counts[one])
+    return ", ".join(f"{number} {one if number == 1 else more}" for number, one, more in told)
+
+
+def statement_outcome(statement: Statement) -> str:
+    """Return the outcome of a judged statement in one phrase."""
+    if statement.verdict.status is Status.HOLDS:
+        return "holds as stated"
+    if statement.corrected_verdict is not None and statement.corrected_verdict.status is Status.HOLDS:
+        return "holds as corrected"
+    return {Status.REFUTED: "does not hold", Status.NOT_RUN: "not judged"}.get(statement.verdict.status, "undecided")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things: "1 rule", "3 rules"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def sections(chapter: Chapter) -> tuple[list[tuple[str, list[Statement], list[Figure]]], list[Figure]]:
@@ -219,28 +199,6 @@ def sections(chapter: Chapter) -> tuple[list[tuple[str, list[Statement], list[Fi
         for number, (title, rows) in enumerate(groups)
     ]
     return placed, [figure for figure in chapter.figures if figure.section not in last]
-
-
-def statement_outcome(statement: Statement) -> str:
-    """Return the outcome of a judged statement in one phrase."""
-    if statement.verdict.status is Status.HOLDS:
-        return "holds as stated"
-    if _holds_corrected(statement):
-        return "holds as corrected"
-    return {Status.REFUTED: "does not hold", Status.NOT_RUN: "not judged"}.get(statement.verdict.status, "undecided")
-
-
-def _holds_corrected(statement: Statement) -> bool:
-    corrected = statement.corrected_verdict
-    return statement.verdict.status is not Status.HOLDS and corrected is not None and corrected.status is Status.HOLDS
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def shown(value: Any, limit: int = 400) -> str:
@@ -278,22 +236,14 @@ def warnings(report: Report) -> list[str]:
     return [f"{s.name}: {s.statement}" for s in report.stages if s.status is Status.INCONCLUSIVE]
 
 
-def distance(got: str, gap: str, allowance: str) -> str:
-    """Return the distance of a result from its true value and the rounding allowance, in words."""
-    spoken = {"nan": "it is not a number", "inf": "it is infinite", "-inf": "it is infinite"}.get(got.strip())
-    allowed = f", rounding allows {allowance}" if allowance not in ("", "0") else ""
-    return spoken or f"{gap}{allowed}"
-
-
-def facts(counterexample: Counterexample) -> list[tuple[str, str]]:
+def facts(example: Counterexample) -> list[tuple[str, str]]:
     """Return what a counterexample shows, as (label, text) pairs."""
+    infinite = {"nan": "it is not a number", "inf": "it is infinite", "-inf": "it is infinite"}
+    allowed = f", rounding allows {example.allowance}" if example.allowance not in ("", "0") else ""
     pairs = [
-        ("entry", counterexample.entry),
-        ("expected", counterexample.true),
-        ("got", counterexample.got),
-        ("gap", distance(counterexample.got, counterexample.gap, "")),
-        ("allowance", counterexample.allowance),
-        ("not rounding", counterexample.certified),
+        (example.entry, f"{example.got}, should be {example.true}"),
+        ("off by", infinite.get(example.got.strip(), f"{example.gap}{allowed}")),
+        ("certified", example.certified),
     ]
     return [(label, text) for label, text in pairs if text]
 

@@ -149,10 +149,10 @@ def test_a_word_and_its_claim_stand_apart() -> None:
 
 
 def test_counts_say_what_was_expected() -> None:
-    assert outcome(DEVIATES) == "1 of 2 claims hold, 1 is refuted as expected"
-    assert outcome(NO_LONGER) == "both claims hold, 1 is not refuted, though expected to be"
+    assert outcome(DEVIATES.verdicts) == "1 of 2 claims hold, exact is refuted as expected"
+    assert outcome(NO_LONGER.verdicts) == "both claims hold, exact is not refuted, though expected to be"
     assert "1 is refuted as expected" in to_text(Collection("all", (DEVIATES,)))
-    assert "Of 2 claims about 1 rule, 1 holds (1 proved). 1 is not refuted" in " ".join(
+    assert "1 rule: both claims hold (1 proved), 1 is not refuted" in " ".join(
         to_text(Collection("all", (NO_LONGER,))).split()
     )
 

@@ -42,7 +42,7 @@ from gradcheck.report.figures import _beneath, draw
 from gradcheck.report.html import statement_markup
 from gradcheck.report.mathml import formula, inline
 from gradcheck.report.text import print_record
-from gradcheck.report.words import headline, one_line, statements_sentence, took, word
+from gradcheck.report.words import headline, one_line, statements_outcome, took, word
 from gradcheck.store import provenance
 
 SNIPPET = """import numpy as np
@@ -615,7 +615,7 @@ def test_a_figure_stands_in_its_section() -> None:
     chapter = dataclasses.replace(LECTURE, figures=figures)
     for kind in ("html", "markdown", "text"):
         text = readable(kind, RENDERERS[kind](Collection("All", (), (chapter,))))
-        text = text[text.index(statements_sentence(chapter.statements)) :]
+        text = text[text.index(statements_outcome(chapter.statements)) :]
         text = text[text.index(first) :]  # behind the list of what does not hold
         places = [text.index(f"Figure of {name}") for name in ("one", "two", "none")]
         assert places == sorted(places), f"{kind}: {places}"
@@ -754,7 +754,7 @@ def test_what_is_refuted_stands_before_what_holds(kind: str) -> None:
     ("report", "word"), [(BPTT, "PASSED"), (EVIL, "REFUTED"), (Report("r", "", (), ()), "NOT RUN")]
 )
 def test_an_audit_has_a_headline(report: Report, word: str) -> None:
-    assert headline(report)[0] == word
+    assert headline(report) == word
     page = to_html(report)
     assert word in page[page.index("headline") : page.index("</header>")]
 
