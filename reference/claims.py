@@ -238,8 +238,9 @@ def parse_claim(text: str) -> Claim:
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
     names = spoken[name]
     if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
-        wanted = f"{name}({', '.join(names)}) with whole numbers" if names else f"{name} without arguments"
-        raise GradcheckError(f"the claim {text!r} should read {wanted}")
+        example = f"{name}({', '.join('3' * len(names))})"
+        wanted = f"{name}({', '.join(names)}) with whole numbers, such as {example}" if names else name
+        raise GradcheckError(f"cannot read the claim {text!r}; write {wanted}")
     return CLAIMS[name](*(int(a) for a in arguments))
 
 
@@ -267,7 +268,7 @@ def _parse_cost(text: str, rest: str) -> Cost:
     given = dict(part.split("=", 1) for part in rest.strip().removesuffix(")").split(",") if "=" in part)
     named = {what.strip(): bound.strip() for what, bound in given.items()}
     if not named or set(named) - {"time", "storage"}:
-        raise GradcheckError(f"the claim {text!r} should read cost(time=T*I**2), cost(storage=T*I), or with both")
+        raise GradcheckError(f"cannot read the claim {text!r}; write cost(time=T*I**2), cost(storage=T*I), or both")
     return Cost(**named)
 
 

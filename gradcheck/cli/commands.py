@@ -20,6 +20,7 @@ from . import options
 from .options import (
     BudgetOption,
     CallSecondsOption,
+    CaseOption,
     DaskOption,
     Effort,
     EffortOption,
@@ -42,7 +43,7 @@ from .status import INTERRUPTED, USAGE
 app = typer.Typer(
     name="gradcheck",
     help="Proofs, not tolerances, for the gradients of recurrent networks.",
-    epilog="Exit status: 0 all claims hold, 1 a claim is refuted or the rule failed, 2 bad input, 3 not settled.",
+    epilog="Exit status: 0 all claims hold, 1 one is refuted or its rule failed, 2 bad input, 3 one is unsettled.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -77,13 +78,13 @@ def audit(
     ],
     claim: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLAIM", help="Judge this claim instead of the declared ones. Repeatable."),
+        typer.Option(metavar="CLAIM", help="Judge this claim (see gradcheck list), not the declared ones. Repeatable."),
     ] = None,
     network: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NET",
-            help="Judge on this network: activation,output,loss, or all. Repeatable.",
+            help="Judge on this network: tanh, or relu,softmax (activation,output,loss), or all. Repeatable.",
         ),
     ] = None,
     effort: EffortOption = Effort.full,
@@ -96,12 +97,7 @@ def audit(
     json: JsonOption = None,
     md: MdOption = None,
     junit: JunitOption = None,
-    case: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Save the counterexample for gradcheck replay (.json); further ones as FILE-2, ..."
-        ),
-    ] = None,
+    case: CaseOption = None,
     jobs: JobsOption = None,
     results: ResultsOption = None,
     dask: DaskOption = None,

@@ -23,37 +23,83 @@ class Effort(StrEnum):
     quick = "quick"
 
 
+_FILES, _RUNNING, _SHOWN = "Files to write", "How to run", "What to show"
+
 EffortOption = Annotated[Effort, typer.Option(help="Full sizes, or a few small ones, for a first look.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every problem.")]
-HtmlOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained page (.html).")]
-JsonOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write every detail as data (.json).")]
-MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).")]
-JunitOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).")]
-InProcessOption = Annotated[
-    bool, typer.Option("--in-process", help="Run the rule in this process, for a debugger; no limits.")
+HtmlOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a self-contained page (.html).", rich_help_panel=_FILES)
 ]
-CallSecondsOption = Annotated[float, typer.Option(metavar="S", help="Time limit for one call of the rule, in seconds.")]
-MemoryOption = Annotated[float, typer.Option(metavar="GIB", help="Memory limit for the rule, in GiB (Linux only).")]
+JsonOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write every detail as data (.json).", rich_help_panel=_FILES)
+]
+MdOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write Markdown (.md).", rich_help_panel=_FILES)]
+JunitOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write JUnit XML for CI (.xml).", rich_help_panel=_FILES)
+]
+CaseOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Save the counterexample for gradcheck replay (.json); further ones as FILE-2, ...",
+        rich_help_panel=_FILES,
+    ),
+]
+EventsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write every event as it happens, as JSON lines (.jsonl).", rich_help_panel=_FILES
+    ),
+]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Run the audit in N processes.")
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, metavar="N", help="Number of workers; one per core if left out.",
+        rich_help_panel=_RUNNING,
+    ),
+]  # fmt: skip
+DaskOption = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Use the workers of the Dask scheduler at ADDRESS.", rich_help_panel=_RUNNING),
 ]
 ResultsOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Save results as they arrive (.jsonl). Run the same command again to resume."),
-]
-DaskOption = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Run the audit on the Dask cluster of this scheduler.")
+    typer.Option(
+        metavar="FILE",
+        help="Save results as they arrive (.jsonl). Run the same command again to resume.",
+        rich_help_panel=_RUNNING,
+    ),
 ]
 BudgetOption = Annotated[
-    str | None, typer.Option(metavar="minutes=N", help="Spend this much more time on further evidence.")
+    str | None,
+    typer.Option(metavar="minutes=N", help="Spend this much more time on further evidence.", rich_help_panel=_RUNNING),
 ]
-EventsOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write every event as it happens, as JSON lines (.jsonl).")
+InProcessOption = Annotated[
+    bool,
+    typer.Option(
+        "--in-process", help="Run the rule in this process, for a debugger, without limits.", rich_help_panel=_RUNNING
+    ),
+]
+CallSecondsOption = Annotated[
+    float,
+    typer.Option(metavar="S", help="Time limit for one call of the rule, in seconds.", rich_help_panel=_RUNNING),
+]
+MemoryOption = Annotated[
+    float,
+    typer.Option(metavar="GIB", help="Memory limit for the rule, in GiB (Linux only).", rich_help_panel=_RUNNING),
 ]
 VerboseOption = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Show everything, what could not be seen, and where the time went.")
+    bool,
+    typer.Option(
+        "--verbose", "-v",
+        help="Show all evidence, what it could not see, and the workers' time by kind of task.",
+        rich_help_panel=_SHOWN,
+    ),
+]  # fmt: skip
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Show no progress, and one line per rule.", rich_help_panel=_SHOWN),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, and one line per rule.")]
 
 
 def outputs(**asked: Path | None) -> list[Path]:
@@ -120,7 +166,7 @@ def executor(jobs: int | None, results: Path | None, dask: str | None, *, in_pro
         check_place(results, "found.jsonl")
     if dask is not None:
         if jobs is not None:
-            raise GradcheckError("--jobs asks for processes here, --dask for those of a cluster; give one of them")
+            raise GradcheckError("--jobs starts workers here, and --dask uses those of a cluster; give one of them")
         from ..engine.executors import dask as cluster
 
         return cluster(dask)
@@ -198,7 +244,7 @@ def networks(texts: Sequence[str] | None) -> list[Any] | None:
     for text in texts or ():
         kind, _, rest = text.rpartition(":")
         if kind not in ("", "context"):
-            raise GradcheckError(f"there is no kind of network {kind!r} (in {text!r}); write context: or nothing")
+            raise GradcheckError(f"there is no kind of network {kind!r}; write {rest} or context:{rest}")
         parts = [part.strip().replace(" ", "_") for part in rest.split(",")]
         if parts == ["all"]:
             networks += ALL_CONTEXT_NETWORKS if kind else ALL_NETWORKS
