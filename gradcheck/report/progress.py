@@ -24,7 +24,7 @@ from rich.text import Text
 
 from ..records import Evidence, Status
 from .text import STYLES
-from .words import one_line, word
+from .words import claim_kind, one_line, word
 
 FIRST, BETWEEN = 1.0, 10.0
 """Seconds until the first line where there is no terminal, and between lines."""
@@ -95,12 +95,13 @@ class Progress:
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
-        """Stop the live lines while others print."""
+        """Stop the live lines while others print, and forget the evidence so far, which the report has."""
         if self._live is not None:
             self._live.stop()
         try:
             yield
         finally:
+            self._found.clear()
             if self._live is not None:
                 self._live.start()
 
@@ -136,7 +137,8 @@ def _line(claim: str, evidence: Evidence) -> Text:
     """Return a line such as "PROVED  exact, by formal evidence: equal as polynomials"."""
     found = word(evidence)
     line = Text(no_wrap=True, overflow="ellipsis").append(f"{found:<14}", style=STYLES.get(found, ""))
-    return line.append(one_line(f"{claim}, by {evidence.kind} evidence: {evidence.statement}"))
+    named = claim if len(claim) <= 30 else claim_kind(claim)
+    return line.append(one_line(f"{named}, by {evidence.kind} evidence: {evidence.statement}"))
 
 
 def _cut(text: str) -> str:
