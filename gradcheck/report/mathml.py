@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 
 from .libraries import need
-from .words import clean
+from .words import clean, unbroken
 
 _BOLD_ITALIC = {"A": 0x1D468, "a": 0x1D482, "\u0391": 0x1D71C, "\u03b1": 0x1D736}
 _BOLD = {"A": 0x1D400, "a": 0x1D41A, "0": 0x1D7CE, "\u0391": 0x1D6A8, "\u03b1": 0x1D6C2}
@@ -20,9 +20,7 @@ _INLINE = re.compile(r"`([^`\n]+)`|\$(?!\s)([^$\n]+?)(?<!\s)\$(?!\d)")
 
 _POWER = re.compile(r"(\b(?:2|10|[TIDK]|[a-z]+)|\))\^(-?\d+)\b")
 _SIZE = re.compile(r"(?<![\w^&;])[TIDK](?![\w'])")
-_MINUS = re.compile(r"(?<=[\w)] )-(?= (?:\d|[TIDK]\b))")
-_UNBROKEN = re.compile(r"(?<=[\dTIDK]) (?=[TIDK]\b)|(?<=[\w)] [+\u2212]) (?=\d|[TIDK]\b)")
-"""Spaces in a product, and after the sign of a term."""
+_MINUS = re.compile(r"(?<=[\w)] )-(?=\u00a0)")
 _CODE_POWER = re.compile(r"(?<=[\w)])\*\*(-?\d+)")
 _CODE_PRODUCT = re.compile(r"(?<=[\w)])\*(?=[\w(])")
 _PRODUCT = re.compile(r"(?<=[\w)\]])\*(?=[\w(])")
@@ -138,7 +136,7 @@ def _words(text: str) -> str:
     Powers are raised, sizes are italic, and a line breaks before a sign and not within a product.
     """
     text = text.replace(" <= ", " \u2264 ").replace(" >= ", " \u2265 ")
-    text = _UNBROKEN.sub("\u00a0", _MINUS.sub("\u2212", text))
+    text = _MINUS.sub("\u2212", unbroken(text))
     text = _POWER.sub(
         lambda found: f"{found[1]}<sup>{found[2].replace('-', chr(0x2212))}</sup>", html.escape(text, quote=False)
     )

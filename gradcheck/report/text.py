@@ -44,6 +44,7 @@ from .words import (
     statement_outcome,
     statements_outcome,
     took,
+    unbroken,
     warnings,
     word,
     worst,
@@ -369,7 +370,8 @@ def _filled(text: str, width: int, indent: str = "", style: str = "", most: int 
 
 def _wrapped(text: str, width: int, most: int = 0) -> list[str]:
     """Return a text in lines, at most that many of them; 0 is no limit."""
-    lines = textwrap.wrap(one_line(text), max(20, width), break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(unbroken(one_line(text)), max(20, width), break_on_hyphens=False) or [""]
+    lines = [line.replace("\u00a0", " ") for line in lines]
     if not most or len(lines) <= most:
         return lines
     kept = lines[:most]

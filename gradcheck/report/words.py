@@ -66,6 +66,7 @@ _BROKEN = {
 _COUNTED = {**_BROKEN, "REFUTED (expected)": "refuted as expected"}
 """Outcomes that are told of by their number, worst first, as counts put them."""
 _WORST_FIRST = (*_COUNTED, "HOLDS", *reversed(GRADES))
+_TERM = re.compile(r"(?<=[\dTIDK]) (?=[TIDK]\b)|(?<=[\w)] [+-]) (?=\d|[TIDK]\b)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -110,6 +111,11 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """Return text on one line, without control characters."""
     return " ".join(clean(text).split())
+
+
+def unbroken(text: str) -> str:
+    """Return text without line breaks in the terms of a formula such as 4 T I^2 - 3 T: their spaces do not break."""
+    return _TERM.sub("\u00a0", text)
 
 
 def claim_kind(claim: str) -> str:
