@@ -24,7 +24,7 @@ from rich.text import Text
 
 from ..records import Evidence, Status
 from .text import STYLES
-from .words import claim_kind, one_line, word
+from .words import one_line, short, word
 
 FIRST, BETWEEN = 1.0, 10.0
 """Seconds until the first line where there is no terminal, and between lines."""
@@ -137,8 +137,7 @@ def _line(claim: str, evidence: Evidence) -> Text:
     """Return a line such as "PROVED  exact, by formal evidence: equal as polynomials"."""
     found = word(evidence)
     line = Text(no_wrap=True, overflow="ellipsis").append(f"{found:<14}", style=STYLES.get(found, ""))
-    named = claim if len(claim) <= 30 else claim_kind(claim)
-    return line.append(one_line(f"{named}, by {evidence.kind} evidence: {evidence.statement}"))
+    return line.append(one_line(f"{short(claim)}, by {evidence.kind} evidence: {evidence.statement}"))
 
 
 def _cut(text: str) -> str:

@@ -40,6 +40,7 @@ from .words import (
     outcome,
     sections,
     series_table,
+    short,
     shown,
     statement_outcome,
     statements_outcome,
@@ -120,7 +121,7 @@ def summary_line(report: Report) -> Text:
     """Return a rule and its verdicts on one line: "good: exact PROVED, pure SUPPORTED"."""
     line = Text(f"{one_line(report.rule)}: ")
     for number, verdict in enumerate(ordered(report.verdicts)):
-        line.append(", " if number else "").append(f"{one_line(verdict.claim)} ").append(_word(word(verdict)))
+        line.append(", " if number else "").append(f"{one_line(short(verdict.claim))} ").append(_word(word(verdict)))
     return line if report.verdicts else line.append("not judged", style="dim")
 
 

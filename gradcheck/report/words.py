@@ -123,6 +123,11 @@ def claim_kind(claim: str) -> str:
     return claim.partition("(")[0].strip() or claim
 
 
+def short(claim: str) -> str:
+    """Return a claim for a line that has no room for the formulas of a cost."""
+    return claim if len(claim) <= 30 else claim_kind(claim)
+
+
 def evidence_kinds(reports: Iterable[Report]) -> list[str]:
     """Return the ways of knowing that occur, in the order of `KINDS`."""
     found = dict.fromkeys(e.kind for r in reports for v in r.verdicts for e in v.evidence)
@@ -148,8 +153,7 @@ def outcome(verdicts: Sequence[Verdict], *, graded: bool = False) -> str:
         phrase += f" ({', '.join(f'{words[grade]} {grade.lower()}' for grade in GRADES if words[grade])})"
     told = [v for v in verdicts if word(v) in _COUNTED]
     if len(told) == 1 and not graded:
-        claim = told[0].claim if len(told[0].claim) <= 30 else claim_kind(told[0].claim)
-        return f"{phrase}, {claim} is {_COUNTED[word(told[0])]}"
+        return f"{phrase}, {short(told[0].claim)} is {_COUNTED[word(told[0])]}"
     counts = ((words[name], what) for name, what in _COUNTED.items() if words[name])
     return ", ".join([phrase, *(f"{number} {'is' if number == 1 else 'are'} {what}" for number, what in counts)])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -141,9 +140,7 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
 def test_the_names_of_shipped_rules_are_targets() -> None:
     result = audit("bptt", "--network", "tanh", "--quiet")
     assert result.exit_code == 0, result.output
-    assert re.fullmatch(r"bptt: exact PROVED, cost\(time=.*\) ROUNDING-FREE, pure SUPPORTED\n", result.stdout), (
-        result.output
-    )
+    assert result.stdout == "bptt: exact PROVED, cost ROUNDING-FREE, pure SUPPORTED\n", result.output
 
 
 def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
