@@ -179,7 +179,6 @@ class Fold:
         self.started: AuditStarted | None = None
         self.verdicts: dict[int, Verdict] = {}
         self.evidence: dict[tuple[int, int, str], Evidence] = {}
-        self.planted = (0, 0)
         self.stages: list[Stage] = []
         self.notes: list[str] = []
         self.spent: dict[str, float] = defaultdict(float)
@@ -191,7 +190,6 @@ class Fold:
             self.started = event
         elif isinstance(event, ClaimJudged):
             self.verdicts[event.position] = event.verdict
-            self.planted = (self.planted[0] + event.planted[0], self.planted[1] + event.planted[1])
         elif isinstance(event, EvidenceFound):
             self.evidence[event.position, event.network, event.evidence.kind] = event.evidence
         elif isinstance(event, StageJudged):

@@ -124,7 +124,7 @@ class Prepared:
         """The networks that the rule is judged on, in order."""
         return self.rule.declaration.networks
 
-    @property
+    @cached_property
     def claims(self) -> dict[str, Claim]:
         """Each claim by a name of its own: as printed, numbered where another before it is printed the same."""
         named: dict[str, Claim] = {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..evidence.base import Case, Piece, Plan, run_piece
+from ..evidence.base import Case, Plan, run_piece
 from ..evidence.cost import counted
 from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
@@ -158,23 +158,16 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     """Perform one piece of a plan; those beyond a full audit are asked for by number."""
     plan = context.plan(task)
     number = task.inputs.get("further")
-    piece = find_piece(plan, task.piece) if number is None else further(plan, number)
+    if number is None:
+        piece = next(piece for piece in plan.pieces if piece.label == task.piece)
+    else:
+        assert plan.further is not None
+        piece = plan.further(number)
     result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
     if task.kind == counted.KIND:
         counts = counts_of(context.prepared(task.request).rule.target)
         result["counts"] = [[list(map(list, at)), dict(found)] for at, found in counts.items()]
     return result
-
-
-def find_piece(plan: Plan, label: str) -> Piece:
-    """Return the piece of a plan that has this label."""
-    return next(piece for piece in plan.pieces if piece.label == label)
-
-
-def further(plan: Plan, number: int) -> Piece:
-    """Return the piece of this number, from 0 on, beyond those of a full audit."""
-    assert plan.further is not None
-    return plan.further(number)
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:
