@@ -48,10 +48,10 @@ async def judge_costs(run: Performer, audit: Audit, judged: Judged) -> None:
         run.judged(audit, judged, not_run(judged.claim, reason))
         return
     findings: list[Finding] = []
-    for place, plan in enumerate(run.plans(audit, judged, 0, first=True)):
+    for place, plan in enumerate(run.plans(audit, judged, 0)):
         if plan.kind == measured.KIND and findings[-1].evidence.status is not Status.NOT_RUN:
             continue  # growth is measured where it could not be counted
-        await gather_kind(run, audit, judged, (0, place), plan, first=True)
+        await gather_kind(run, audit, judged, (0, place), plan)
         finding = judged.findings[0, place]
         if isinstance(finding, str):
             evidence = tuple(f.evidence for f in findings)
@@ -99,11 +99,9 @@ async def _respond(
     if answer is not None:
         return answer
     if not any(f.evidence.kind == "float64" for f in gathered.findings):
-        first = audit.prepared.is_first(position[0])
-        place, plan = next(
-            (n, p) for n, p in enumerate(run.plans(audit, judged, position[0], first=first)) if p.kind == "float64"
-        )
-        double = await walk(run, audit, judged.aside(), (position[0], place), plan, first=first)
+        plans = enumerate(run.plans(audit, judged, position[0]))
+        place, plan = next((place, plan) for place, plan in plans if plan.kind == "float64")
+        double = await walk(run, audit, judged.aside(), (position[0], place), plan)
         if isinstance(double, Finding) and double.witness is not None:
             answer = await _refute(run, audit, judged, position, double, (*evidence, double.evidence))
     return answer or unsettled(claim, evidence, [against.evidence])
@@ -116,10 +114,10 @@ async def _explained(
     network, against = position[0], gathered.findings[-1]
     found: list[Finding] = []
     aside = judged.aside()
-    for place, plan in enumerate(run.plans(audit, judged, network, first=True)):
+    for place, plan in enumerate(run.plans(audit, judged, network, full=True)):
         if plan.kind not in floats.KINDS:
             continue
-        finding = await walk(run, audit, aside, (network, place), plan, first=True)
+        finding = await walk(run, audit, aside, (network, place), plan, full=True)
         if isinstance(finding, str):
             return failed(judged.claim, finding, evidence)
         assert finding is not None

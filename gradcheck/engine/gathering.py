@@ -30,13 +30,13 @@ async def gather(run: Performer, audit: Audit, judged: Judged) -> None:
             if network in judged.excused:
                 continue
             first, alike = audit.prepared.is_first(network), audit.prepared.first_alike(network)
-            for place, plan in enumerate(run.plans(audit, judged, network, first=first)):
+            for place, plan in enumerate(run.plans(audit, judged, network)):
                 position = (network, place)
                 kinds[position] = plan.kind
                 if position in judged.findings:
                     continue
                 after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
-                gathering = gather_kind(run, audit, judged, position, plan, first=first, after=after)
+                gathering = gather_kind(run, audit, judged, position, plan, after)
                 work.append(asyncio.ensure_future(gathering))
                 if plan.kind == formal.KIND and first:
                     proofs[network] = work[-1]
@@ -54,7 +54,7 @@ def _not_tried(kind: str) -> Finding:
 
 
 async def gather_kind(
-    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, first: bool,
+    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan,
     after: asyncio.Future[None] | None = None,
 ) -> None:  # fmt: skip
     """Gather one kind on one network; a proof on the first network of its class may make it needless."""
@@ -68,7 +68,7 @@ async def gather_kind(
     if judged.gave_up(plan.kind, network):
         judged.findings[position] = _not_tried(plan.kind)
         return
-    finding = await walk(run, audit, judged, position, plan, first=first)
+    finding = await walk(run, audit, judged, position, plan)
     if finding is None:
         return
     judged.findings[position] = finding
@@ -77,10 +77,10 @@ async def gather_kind(
 
 
 async def walk(
-    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, first: bool
+    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, full: bool = False
 ) -> Finding | str | None:
     """Make the pieces of a plan one by one; None where they became needless, text where the rule failed."""
-    network = audit.prepared.networks[position[0]]
+    network, first = audit.prepared.networks[position[0]], full or audit.prepared.is_first(position[0])
     steps, shown, seconds = traverse(plan), list[Any](), 0.0
     try:
         piece, before = next(steps)

@@ -91,11 +91,11 @@ class Performer:
 
     # What the steps of an audit share
 
-    def plans(self, audit: Audit, judged: Judged, network: int, *, first: bool) -> list[Plan]:
-        return plans(self.case(audit, judged, network), self.context.effort(audit.number), first=first)
-
-    def case(self, audit: Audit, judged: Judged, network: int) -> Case:
-        return Case(audit.prepared.rule, judged.claim, audit.prepared.networks[network], audit.prepared.request.seed)
+    def plans(self, audit: Audit, judged: Judged, network: int, *, full: bool = False) -> list[Plan]:
+        """Return the plans of a claim on a network; `full` at the sizes of the first of its class."""
+        prepared = audit.prepared
+        case = Case(prepared.rule, judged.claim, prepared.networks[network], prepared.request.seed)
+        return plans(case, self.context.effort(audit.number), first=full or prepared.is_first(network))
 
     def found(self, audit: Audit, judged: Judged, network: int, finding: Finding) -> None:
         evidence = finding.evidence
