@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,7 +20,7 @@ from . import events
 from .executors import TaskExecutor
 from .outcome import HarnessFailed, Outcome
 from .request import AuditRequest
-from .scheduler import Scheduler
+from .scheduler import Scheduler, Take
 from .tasks import Context, Progress, Task
 from .wire import check_result
 
@@ -56,7 +57,6 @@ class Run:
         self._folds = [events.Fold() for _ in requests]
         self.ends: dict[int, events.AuditFinished] = {}
         self._begun: dict[int, float] = {}
-        self.cut_short = False
 
     def emit(self, event: events.Event) -> None:
         """Fold the event into its audit's report, and pass it to every handler."""
@@ -65,8 +65,7 @@ class Run:
                 self._begun[event.audit] = time.monotonic()
             elif isinstance(event, events.AuditFinished):
                 seconds = time.monotonic() - self._begun.get(event.audit, time.monotonic())
-                cut = event.interrupted or self.cut_short
-                event = dataclasses.replace(event, seconds=seconds, interrupted=cut)
+                event = dataclasses.replace(event, seconds=seconds)
                 self.ends[event.audit] = event
             self._folds[event.audit](event)
         for handler in self.handlers:
@@ -77,10 +76,6 @@ class Run:
     def report(self, number: int) -> Report | None:
         """Return the report of this audit, as far as it is known; None before it began."""
         return self._folds[number].report if self._folds[number].started is not None else None
-
-    def stop(self) -> None:
-        """Note that the user cut the spending of time short; all audits go on to their verdicts."""
-        self.cut_short = True
 
     def interrupt(self) -> None:
         """Finish every audit that is under way as interrupted."""
@@ -103,7 +98,7 @@ def run(
     results: Path | None = None,
     minutes: float = 0.0,
     functions: Mapping[str, Callable[[Progress], Any]] | None = None,
-    take: Callable[[str, Mapping[str, Any]], None] = lambda name, record: None,
+    take: Take = lambda name, record: None,
 ) -> list[Report]:
     """Audit rules, and perform other tasks of ours, on an executor; runs in other threads wait for their turn.
 
@@ -134,13 +129,7 @@ def run(
             fingerprint = {} if results is None else {"rules": [each.fingerprint() for each in prepared]}
             with Ledger(results, fingerprint, check=check_result) as ledger:
                 executor.open(context)
-                calls = {name: _taking(name, take) for name in context.functions}
-
-                def begin() -> tuple[Scheduler, Any]:
-                    scheduler = Scheduler(context, executor, ledger, ran.emit, minutes)
-                    return scheduler, scheduler.run(calls)
-
-                _complete(begin, ran.stop)
+                _complete(Scheduler(context, executor, ledger, ran.emit, minutes), take)
             now = False
         except KeyboardInterrupt:
             ran.interrupt()
@@ -168,60 +157,31 @@ def run_task(context: Context, executor: TaskExecutor, task: Task) -> Outcome:
             executor.close(now=now)
 
 
-def _taking(name: str, take: Callable[[str, Mapping[str, Any]], None]) -> Callable[[Mapping[str, Any]], None]:
-    return lambda record: take(name, record)
-
-
-def _complete(begin: Callable[[], tuple[Scheduler, Any]], stopped: Callable[[], None]) -> None:
+def _complete(scheduler: Scheduler, take: Take) -> None:
     """Run the scheduler to its end, on a loop of its own; in a thread of its own where one runs here, as in Jupyter."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        _looped(begin, stopped)
+        _looped(scheduler, take)
         return
-    failed: list[BaseException] = []
-    stop: list[Callable[[], object]] = []
-
-    def apart() -> None:
+    with futures.ThreadPoolExecutor(1, "gradcheck") as thread:
+        running = thread.submit(_looped, scheduler, take)
         try:
-            _looped(begin, stopped, stop.append)
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=apart, name="gradcheck")
-    thread.start()
-    try:
-        thread.join()
-    except KeyboardInterrupt:
-        while thread.is_alive():
-            for each in stop:
-                each()
-            thread.join(0.1)
-        raise
-    if failed:
-        raise failed[0]
+            running.result()
+        except KeyboardInterrupt:
+            while not running.done():
+                scheduler.cancel()
+                futures.wait([running], 0.1)
+            raise
 
 
-def _looped(
-    begin: Callable[[], tuple[Scheduler, Any]],
-    stopped: Callable[[], None],
-    stop: Callable[[Callable[[], object]], None] = lambda _: None,
-) -> None:
-    """Run the scheduler to its end on a loop of this thread; `stop` is given a function that ends it from another."""
+def _looped(scheduler: Scheduler, take: Take) -> None:
+    """Run the scheduler to its end on a loop of this thread."""
     with _own_loop() as loop:
-        scheduler, made = begin()
-        work = loop.create_task(made)
-
-        def end() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(work.cancel)
-
-        stop(end)
         again: list[asyncio.Handle] = []
 
         def interrupted(*_: Any) -> None:
             if scheduler.stop_spending():
-                stopped()
                 return
             # Python drops what is raised in its own callbacks, such as those after a fork: the loop raises it then.
             again.append(loop.call_soon_threadsafe(_raise))
@@ -229,7 +189,7 @@ def _looped(
 
         with _on_interrupt(interrupted):
             try:
-                loop.run_until_complete(work)
+                loop.run_until_complete(scheduler.run(take))
             finally:
                 for handle in again:
                     handle.cancel()

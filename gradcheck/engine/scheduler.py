@@ -8,9 +8,11 @@ that speaks against the claim, whether or not others had begun.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..records import TOO_MUCH, Status
 from ..reference.claims import Equals, LagClaim, Pure
@@ -26,6 +28,9 @@ from .outcome import Failed, HarnessFailed, Lost
 from .performer import Performer, not_run, together
 from .state import Audit, Judged, Position
 from .tasks import Context, Task
+
+Take: TypeAlias = Callable[[str, Mapping[str, Any]], None]
+"""Takes the name and the record of a function, as plain data."""
 
 
 class Scheduler(Performer):
@@ -45,25 +50,32 @@ class Scheduler(Performer):
         super().__init__(context, executor, ledger, emit)
         self.minutes = minutes
         self.deadline: Deadline | None = None
-        self._gathering = 0
-        self._spent, self._all_gathered = asyncio.Event(), asyncio.Event()
+        self._spent, self._cut_short = asyncio.Event(), False
+        self._cancel: Callable[[], object] = lambda: None
 
-    async def run(self, functions: Mapping[str, Callable[[Mapping[str, Any]], None]] | None = None) -> None:
-        """Run every audit, and every function, whose record is passed on as plain data."""
+    async def run(self, take: Take = lambda name, record: None) -> None:
+        """Run every audit, and every function, whose record is passed to `take` as plain data."""
+        this = asyncio.current_task()
+        assert this is not None
+        self._cancel = functools.partial(this.get_loop().call_soon_threadsafe, this.cancel)
         audits = [Audit(number, self.context.prepared(number)) for number in range(len(self.context.requests))]
-        self._gathering = len(audits)
         work = [self.audit(audit) for audit in audits]
-        work += [self._function(name, take) for name, take in (functions or {}).items()]
+        work += [self._function(name, take) for name in self.context.functions]
         await together([*work, self._spend(audits)])
 
-    async def _function(self, name: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+    def cancel(self) -> None:
+        """Cancel what runs, from another thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._cancel()
+
+    async def _function(self, name: str, take: Take) -> None:
         done = await self.perform(Task(tasks.FUNCTION, request=-1, piece=name))
         if isinstance(done, Failed):
             raise GradcheckError(done.message)
         assert done is not None
         if isinstance(done, Lost):
             raise GradcheckError(f"{name}: the process that made it {done.reason}; run it again")
-        take(done.result["record"])
+        take(name, done.result["record"])
 
     async def audit(self, audit: Audit) -> None:
         """Judge the preconditions, then every claim."""
@@ -89,20 +101,19 @@ class Scheduler(Performer):
         try:
             await preconditions.check(self, audit)
             if audit.blocked:
-                self._gathering_ended(audit)
                 for judged in audit.claims:
                     self.judged(audit, judged, not_run(judged.claim, f"not judged: {audit.blocked}"))
             else:
                 await self._claims(audit)
         except GradcheckError as error:
-            self._gathering_ended(audit)
-            self.emit(events.AuditFinished(audit.number, problem=str(error)))
+            self._finish(audit, str(error))
             return
         except Exception as error:  # a bug of ours ends this audit alone, and is told with its traceback
-            self._gathering_ended(audit)
             text = str(error) if isinstance(error, HarnessFailed) else traceback.format_exc()
-            self.emit(events.AuditFinished(audit.number, problem=text, broken=True))
+            self._finish(audit, text, broken=True)
             return
+        finally:
+            audit.gathered.set()
         self._discrimination(audit)
         if floats_only := [str(each.claim) for each in audit.claims if each.floats_only]:
             note = (
@@ -116,7 +127,10 @@ class Scheduler(Performer):
         if rule.assumed:
             note = "No claim declared; audited for `exact`. Choose another with --claim or @gradcheck.rule."
             self.emit(events.NoteAdded(audit.number, note))
-        self.emit(events.AuditFinished(audit.number))
+        self._finish(audit)
+
+    def _finish(self, audit: Audit, problem: str = "", *, broken: bool = False) -> None:
+        self.emit(events.AuditFinished(audit.number, self._cut_short, problem, broken))
 
     async def _claims(self, audit: Audit) -> None:
         identities = [j for j in audit.claims if isinstance(j.claim, (LagClaim, Equals))]
@@ -124,7 +138,7 @@ class Scheduler(Performer):
 
         async def in_turn() -> None:
             await together([gather(self, audit, judged) for judged in identities])
-            self._gathering_ended(audit)
+            audit.gathered.set()
             await self._spent.wait()
             await together([answer(self, audit, judged) for judged in identities])
 
@@ -151,19 +165,12 @@ class Scheduler(Performer):
         passed = f"{given - rejected} of {given} {what} passed for right; what holds here may hide such a fault"
         self.stage(audit, "discrimination", Status.INCONCLUSIVE, passed)
 
-    def _gathering_ended(self, audit: Audit) -> None:
-        if audit.gathered:
-            return
-        audit.gathered = True
-        self._gathering -= 1
-        if self._gathering == 0:
-            self._all_gathered.set()
-
     async def _spend(self, audits: Sequence[Audit]) -> None:
         """Add pieces to what holds until the minutes are over."""
         if not self.minutes or not audits:
             return
-        await self._all_gathered.wait()
+        for audit in audits:
+            await audit.gathered.wait()
         self.deadline = Deadline(60 * self.minutes)
         accounts = [
             (audit, judged, position)
@@ -189,6 +196,7 @@ class Scheduler(Performer):
         if self.deadline is None or self._spent.is_set() or self.deadline.left <= 0:
             return False
         self.deadline.stop()
+        self._cut_short = True
         self.emit(events.Progress(0, "interrupted: concluding from what was found; interrupt again to leave at once"))
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -85,7 +86,7 @@ class Audit:
     claims: list[Judged] = field(default_factory=list)
     blocked: str = ""
     planted: tuple[int, int] = (0, 0)
-    gathered: bool = False
+    gathered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def rule(self) -> str:
