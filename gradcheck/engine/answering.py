@@ -15,58 +15,58 @@ from . import tasks
 from .gathering import gather, gather_kind, walk
 from .outcome import Done, Failed, Lost
 from .performer import Performer, failed, not_run
-from .state import Audit, Judged, Position
+from .state import Judged, Position
 from .tasks import Task
 from .wire import witness_to_data
 
 
-async def answer(run: Performer, audit: Audit, judged: Judged) -> None:
+async def answer(run: Performer, judged: Judged) -> None:
     """Reach the verdict on a claim from its evidence; gather more where evidence against it is explained."""
     while True:
         against = judged.against
-        gathered = _gathered(run, audit, judged, against)
+        gathered = _gathered(judged, against)
         if against is None:
-            run.judged(audit, judged, conclude(judged.claim, gathered))
+            run.judged(judged, conclude(judged.claim, gathered))
             return
         finding = judged.findings[against]
         evidence = merge([f.evidence for each in gathered for f in each.findings])
         if isinstance(finding, str):
-            run.judged(audit, judged, failed(judged.claim, finding, evidence))
+            run.judged(judged, failed(judged.claim, finding, evidence))
             return
-        outcome = await _respond(run, audit, judged, against, gathered[-1], finding, evidence)
+        outcome = await _respond(run, judged, against[0], gathered[-1], finding, evidence)
         if isinstance(outcome, Verdict):
-            run.judged(audit, judged, outcome)
+            run.judged(judged, outcome)
             return
         judged.excused[against[0]] = outcome
-        await gather(run, audit, judged)
+        await gather(run, judged)
 
 
-async def judge_costs(run: Performer, audit: Audit, judged: Judged) -> None:
+async def judge_costs(run: Performer, judged: Judged) -> None:
     """Judge a claim about costs, on the rule's first network: another activation is another constant."""
     if not isinstance(judged.claim, (Cost, Online)):
         reason = f"this version has no evidence for the claim {judged.claim.kind!r}"
-        run.judged(audit, judged, not_run(judged.claim, reason))
+        run.judged(judged, not_run(judged.claim, reason))
         return
     findings: list[Finding] = []
-    for place, plan in enumerate(run.plans(audit, judged, 0)):
+    for place, plan in enumerate(run.plans(judged, 0)):
         if plan.kind == measured.KIND and findings[-1].evidence.status is not Status.NOT_RUN:
             continue  # growth is measured where it could not be counted
-        await gather_kind(run, audit, judged, (0, place), plan)
+        await gather_kind(run, judged, (0, place), plan)
         finding = judged.findings[0, place]
         if isinstance(finding, str):
             evidence = tuple(f.evidence for f in findings)
-            run.judged(audit, judged, failed(judged.claim, finding, evidence))
+            run.judged(judged, failed(judged.claim, finding, evidence))
             return
         findings.append(finding)
         if finding.evidence.status in (Status.REFUTED, Status.ERROR):
             break
-    run.judged(audit, judged, conclude_costs(judged.claim, findings))
+    run.judged(judged, conclude_costs(judged.claim, findings))
 
 
-def _gathered(run: Performer, audit: Audit, judged: Judged, until: Position | None) -> list[Gathered]:
+def _gathered(judged: Judged, until: Position | None) -> list[Gathered]:
     """Return the evidence by network, in order, up to the position that decides."""
     found = []
-    for number, network in enumerate(audit.prepared.networks):
+    for number, network in enumerate(judged.audit.prepared.networks):
         if number in judged.excused:
             found.append(judged.excused[number])
             continue
@@ -76,60 +76,59 @@ def _gathered(run: Performer, audit: Audit, judged: Judged, until: Position | No
         if until is not None and number > until[0]:
             break
         # A proof beside evidence that had to be excused speaks for its own network alone.
-        doubted = audit.prepared.first_alike(number) in judged.excused
+        doubted = judged.audit.prepared.first_alike(number) in judged.excused
         found.append(Gathered(network, kept, None if doubted else judged.covered.get(number)))
     return found
 
 
 async def _respond(
-    run: Performer, audit: Audit, judged: Judged, position: Position, gathered: Gathered, against: Finding,
-    evidence: tuple[Evidence, ...],
-) -> Verdict | Gathered:  # fmt: skip
+    run: Performer, judged: Judged, network: int, gathered: Gathered, against: Finding, evidence: tuple[Evidence, ...]
+) -> Verdict | Gathered:
     """Answer evidence against a claim: explain it, or refute the claim, or leave it open."""
     assert against.witness is not None
     kind, claim = against.evidence.kind, judged.claim
     witness = {"witness": witness_to_data(against.witness)}
-    base = Task(tasks.CONSTANTS, audit.number, judged.name, position[0], inputs=witness)
+    base = Task(tasks.CONSTANTS, judged.audit.number, judged.name, network, inputs=witness)
     if kind not in floats.KINDS:
-        run.tell(audit, f"{claim}, asking whether rounded constants explain what {kind} evidence found")
+        run.tell(judged.audit, f"{claim}, asking whether rounded constants explain what {kind} evidence found")
         done = await run.perform(base)
         if isinstance(done, Done) and done.result["explained"]:
-            return await _explained(run, audit, judged, position, gathered, evidence)
-    answer = await _refute(run, audit, judged, position, against, evidence)
+            return await _explained(run, judged, network, gathered, evidence)
+    answer = await _refute(run, judged, network, against, evidence)
     if answer is not None:
         return answer
     if not any(f.evidence.kind == "float64" for f in gathered.findings):
-        plans = enumerate(run.plans(audit, judged, position[0]))
+        plans = enumerate(run.plans(judged, network))
         place, plan = next((place, plan) for place, plan in plans if plan.kind == "float64")
-        double = await walk(run, audit, judged.aside(), (position[0], place), plan)
+        double = await walk(run, judged.aside(), (network, place), plan)
         if isinstance(double, Finding) and double.witness is not None:
-            answer = await _refute(run, audit, judged, position, double, (*evidence, double.evidence))
+            answer = await _refute(run, judged, network, double, (*evidence, double.evidence))
     return answer or unsettled(claim, evidence, [against.evidence])
 
 
 async def _explained(
-    run: Performer, audit: Audit, judged: Judged, position: Position, gathered: Gathered, evidence: tuple[Evidence, ...]
+    run: Performer, judged: Judged, network: int, gathered: Gathered, evidence: tuple[Evidence, ...]
 ) -> Verdict | Gathered:
     """Return what floats say of a network where rounded constants explain what other numbers found."""
-    network, against = position[0], gathered.findings[-1]
+    against = gathered.findings[-1]
     found: list[Finding] = []
     aside = judged.aside()
-    for place, plan in enumerate(run.plans(audit, judged, network, full=True)):
+    for place, plan in enumerate(run.plans(judged, network, full=True)):
         if plan.kind not in floats.KINDS:
             continue
-        finding = await walk(run, audit, aside, (network, place), plan, full=True)
+        finding = await walk(run, aside, (network, place), plan, full=True)
         if isinstance(finding, str):
             return failed(judged.claim, finding, evidence)
         assert finding is not None
         found.append(finding)
-        run.found(audit, judged, network, finding)
+        run.found(judged, network, finding)
         if finding.evidence.status is Status.REFUTED:
             break
     evidence = (*evidence, *(f.evidence for f in found))
     last = found[-1]
     if last.evidence.status is Status.REFUTED:
         open_ = unsettled(judged.claim, evidence, [against.evidence, last.evidence])
-        return await _refute(run, audit, judged, position, last, evidence) or open_
+        return await _refute(run, judged, network, last, evidence) or open_
     outcome = excused(gathered, found)
     if outcome is None:
         double = next(f.evidence for f in found if f.evidence.kind == "float64")
@@ -140,17 +139,17 @@ async def _explained(
 
 
 async def _refute(
-    run: Performer, audit: Audit, judged: Judged, position: Position, against: Finding, evidence: tuple[Evidence, ...]
+    run: Performer, judged: Judged, network: int, against: Finding, evidence: tuple[Evidence, ...]
 ) -> Verdict | None:
     """Return REFUTED with a certified counterexample if one is found; ERROR where the rule did not survive it."""
     claim = judged.claim
-    run.tell(audit, f"{claim}, looking for a small counterexample")
+    run.tell(judged.audit, f"{claim}, looking for a small counterexample")
     assert against.witness is not None
     inputs = {"witness": witness_to_data(against.witness)}
-    base = Task(tasks.COUNTEREXAMPLE, audit.number, judged.name, position[0], inputs=inputs)
+    base = Task(tasks.COUNTEREXAMPLE, judged.audit.number, judged.name, network, inputs=inputs)
     done = await run.perform(base)
     if isinstance(done, (Failed, Lost)):
-        reason = done.message if isinstance(done, Failed) else f"{audit.rule} {done.reason}"
+        reason = done.message if isinstance(done, Failed) else f"{judged.audit.rule} {done.reason}"
         said = f"{against.evidence.kind} evidence had spoken against it ({against.evidence.statement})"
         return failed(claim, f"{reason}, while a counterexample was looked for: {said}", evidence)
     assert done is not None

@@ -14,29 +14,29 @@ from . import events
 from .further import Account
 from .outcome import Done, Failed, Lost
 from .performer import Performer, together
-from .state import MOST_LOST, Audit, Judged, Position
+from .state import MOST_LOST, Judged, Position
 from .tasks import Task
 from .wire import part_from
 
 
-async def gather(run: Performer, audit: Audit, judged: Judged) -> None:
+async def gather(run: Performer, judged: Judged) -> None:
     """Gather every kind of evidence on every network, as far as the verdict needs it."""
-    kinds: dict[Position, str] = {}
+    prepared, kinds = judged.audit.prepared, dict[Position, str]()
     again = True
     while again:
         proofs: dict[int, asyncio.Future[None]] = {}
         work: list[asyncio.Future[None]] = []
-        for network in range(len(audit.prepared.networks)):
+        for network in range(len(prepared.networks)):
             if network in judged.excused:
                 continue
-            first, alike = audit.prepared.is_first(network), audit.prepared.first_alike(network)
-            for place, plan in enumerate(run.plans(audit, judged, network)):
+            first, alike = prepared.is_first(network), prepared.first_alike(network)
+            for place, plan in enumerate(run.plans(judged, network)):
                 position = (network, place)
                 kinds[position] = plan.kind
                 if position in judged.findings:
                     continue
                 after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
-                gathering = gather_kind(run, audit, judged, position, plan, after)
+                gathering = gather_kind(run, judged, position, plan, after)
                 work.append(asyncio.ensure_future(gathering))
                 if plan.kind == formal.KIND and first:
                     proofs[network] = work[-1]
@@ -54,33 +54,32 @@ def _not_tried(kind: str) -> Finding:
 
 
 async def gather_kind(
-    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan,
-    after: asyncio.Future[None] | None = None,
-) -> None:  # fmt: skip
+    run: Performer, judged: Judged, position: Position, plan: Plan, after: asyncio.Future[None] | None = None
+) -> None:
     """Gather one kind on one network; a proof on the first network of its class may make it needless."""
     network, _ = position
     if after is not None:
         await asyncio.wait([after])
-        proof = judged.findings.get((audit.prepared.first_alike(network), position[1]))
+        proof = judged.findings.get((judged.audit.prepared.first_alike(network), position[1]))
         if isinstance(proof, Finding) and covers_its_class(proof):
             judged.covered[network] = proof.evidence
             return
     if judged.gave_up(plan.kind, network):
         judged.findings[position] = _not_tried(plan.kind)
         return
-    finding = await walk(run, audit, judged, position, plan)
+    finding = await walk(run, judged, position, plan)
     if finding is None:
         return
     judged.findings[position] = finding
     if isinstance(finding, Finding):
-        run.found(audit, judged, network, finding)
+        run.found(judged, network, finding)
 
 
 async def walk(
-    run: Performer, audit: Audit, judged: Judged, position: Position, plan: Plan, *, full: bool = False
+    run: Performer, judged: Judged, position: Position, plan: Plan, *, full: bool = False
 ) -> Finding | str | None:
     """Make the pieces of a plan one by one; None where they became needless, text where the rule failed."""
-    network, first = audit.prepared.networks[position[0]], full or audit.prepared.is_first(position[0])
+    audit, first = judged.audit, full or judged.audit.prepared.is_first(position[0])
     steps, shown, seconds = traverse(plan), list[Any](), 0.0
     try:
         piece, before = next(steps)
@@ -94,7 +93,7 @@ async def walk(
                 return None
             if isinstance(done, Failed):
                 return done.message
-            part = part_of(run, audit, judged, task, done, network)
+            part = part_of(judged, task, done)
             seconds = part.seconds
             if isinstance(done, Done) and done.result.get("counts"):
                 counts = tuple((tuple(map(tuple, at)), dict(found)) for at, found in done.result["counts"])
@@ -109,9 +108,9 @@ async def walk(
     return finding
 
 
-def part_of(run: Performer, audit: Audit, judged: Judged, task: Task, done: Done | Lost, network: Any) -> Part:
+def part_of(judged: Judged, task: Task, done: Done | Lost) -> Part:
     """Return what came of a piece; a lost one ends its kind."""
     if isinstance(done, Done):
-        return part_from(done.result, network)
+        return part_from(done.result, judged.audit.prepared.networks[task.network])
     judged.lost.setdefault(task.kind, set()).add(task.network)
-    return Part(ended=lost(task.kind, f"{audit.rule} {done.reason}", done.cause))
+    return Part(ended=lost(task.kind, f"{judged.audit.rule} {done.reason}", done.cause))

@@ -91,17 +91,18 @@ class Performer:
 
     # What the steps of an audit share
 
-    def plans(self, audit: Audit, judged: Judged, network: int, *, full: bool = False) -> list[Plan]:
+    def plans(self, judged: Judged, network: int, *, full: bool = False) -> list[Plan]:
         """Return the plans of a claim on a network; `full` at the sizes of the first of its class."""
-        prepared = audit.prepared
+        prepared = judged.audit.prepared
         case = Case(prepared.rule, judged.claim, prepared.networks[network], prepared.request.seed)
-        return plans(case, self.context.effort(audit.number), first=full or prepared.is_first(network))
+        return plans(case, self.context.effort(judged.audit.number), first=full or prepared.is_first(network))
 
-    def found(self, audit: Audit, judged: Judged, network: int, finding: Finding) -> None:
-        evidence = finding.evidence
-        self.emit(events.EvidenceFound(audit.number, judged.position, str(judged.claim), network, evidence))
+    def found(self, judged: Judged, network: int, finding: Finding) -> None:
+        number, claim = judged.audit.number, str(judged.claim)
+        self.emit(events.EvidenceFound(number, judged.position, claim, network, finding.evidence))
 
-    def judged(self, audit: Audit, judged: Judged, verdict: Verdict) -> None:
+    def judged(self, judged: Judged, verdict: Verdict) -> None:
+        audit = judged.audit
         counted = [
             finding
             for position, finding in judged.findings.items()

@@ -22,7 +22,7 @@ from ..store.provenance import collect
 from . import events, preconditions, tasks
 from .answering import answer, judge_costs
 from .executors import TaskExecutor
-from .further import Account, Deadline, Planned, bought
+from .further import Deadline, Planned, bought
 from .gathering import gather, part_of
 from .outcome import Failed, HarnessFailed, Lost
 from .performer import Performer, not_run, together
@@ -82,7 +82,7 @@ class Scheduler(Performer):
         prepared, request = audit.prepared, audit.prepared.request
         rule = prepared.rule
         named = {name: claim for name, claim in prepared.claims.items() if not isinstance(claim, Pure)}
-        audit.claims = [Judged(name, claim, place) for place, (name, claim) in enumerate(named.items(), start=1)]
+        audit.claims = [Judged(audit, name, claim, place) for place, (name, claim) in enumerate(named.items(), start=1)]
         self.emit(
             events.AuditStarted(
                 audit.number,
@@ -102,7 +102,7 @@ class Scheduler(Performer):
             await preconditions.check(self, audit)
             if audit.blocked:
                 for judged in audit.claims:
-                    self.judged(audit, judged, not_run(judged.claim, f"not judged: {audit.blocked}"))
+                    self.judged(judged, not_run(judged.claim, f"not judged: {audit.blocked}"))
             else:
                 await self._claims(audit)
         except GradcheckError as error:
@@ -137,21 +137,21 @@ class Scheduler(Performer):
         others = [j for j in audit.claims if j not in identities]
 
         async def in_turn() -> None:
-            await together([gather(self, audit, judged) for judged in identities])
+            await together([gather(self, judged) for judged in identities])
             audit.gathered.set()
             await self._spent.wait()
-            await together([answer(self, audit, judged) for judged in identities])
+            await together([answer(self, judged) for judged in identities])
 
         async def at_once(judged: Judged) -> None:
             """Without time to spend, a claim need not wait for the others."""
-            await gather(self, audit, judged)
-            await answer(self, audit, judged)
+            await gather(self, judged)
+            await answer(self, judged)
 
         if self.minutes:
-            await together([in_turn(), *(judge_costs(self, audit, judged) for judged in others)])
+            await together([in_turn(), *(judge_costs(self, judged) for judged in others)])
         else:
             work = [at_once(judged) for judged in identities]
-            await together([*work, *(judge_costs(self, audit, judged) for judged in others)])
+            await together([*work, *(judge_costs(self, judged) for judged in others)])
 
     def _discrimination(self, audit: Audit) -> None:
         given, rejected = audit.planted
@@ -173,7 +173,7 @@ class Scheduler(Performer):
             await audit.gathered.wait()
         self.deadline = Deadline(60 * self.minutes)
         accounts = [
-            (audit, judged, position)
+            (judged, position)
             for audit in audits
             for judged in audit.claims
             if judged.against is None
@@ -200,26 +200,23 @@ class Scheduler(Performer):
         self.emit(events.Progress(0, "interrupted: concluding from what was found; interrupt again to leave at once"))
         return True
 
-    async def _spender(self, accounts: list[tuple[Audit, Judged, Position]], deadline: Deadline) -> None:
+    async def _spender(self, accounts: list[tuple[Judged, Position]], deadline: Deadline) -> None:
         while True:
-            able = [each for each in accounts if each[1].accounts[each[2]].open and not each[1].settled]
+            able = [(j, p) for j, p in accounts if j.accounts[p].open and not j.settled]
             if not able:
                 return
-            audit, judged, position = min(able, key=lambda each: each[1].accounts[each[2]].used)
-            account = judged.accounts[position]
-            planned = account.next(deadline.left)
+            judged, position = min(able, key=lambda each: each[0].accounts[each[1]].used)
+            planned = judged.accounts[position].next(deadline.left)
             if planned is not None:
-                await self._further(audit, judged, position, account, planned)
+                await self._further(judged, position, planned)
 
-    async def _further(
-        self, audit: Audit, judged: Judged, position: Position, account: Account, planned: Planned
-    ) -> None:
+    async def _further(self, judged: Judged, position: Position, planned: Planned) -> None:
         """Make one further piece, and conclude its kind anew."""
+        audit, account = judged.audit, judged.accounts[position]
         inputs = {"before": list(account.base), "further": planned.number}
         task = Task(account.plan.kind, audit.number, judged.name, position[0], planned.piece.label, True, inputs)
         done = await self.perform(task)
         assert done is not None
-        network = audit.prepared.networks[position[0]]
         if isinstance(done, Failed):
             account.open = False
             if account.speaks_first(planned):
@@ -228,7 +225,7 @@ class Scheduler(Performer):
         if isinstance(done, Lost) and done.cause in TOO_MUCH:
             account.open, account.stopped = False, f"at {planned.piece.label}, {audit.rule} {done.reason}"
             return
-        part = part_of(self, audit, judged, task, done, network)
+        part = part_of(judged, task, done)
         if part.ended is None:
             account.enter(planned, part.shown, part.seconds)
             if account.against:  # by a piece that was under way at the same time

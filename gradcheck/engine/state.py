@@ -19,11 +19,12 @@ Position: TypeAlias = tuple[int, int]
 """Place of a kind of evidence: the number of its network, and its place there."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Judged:
     """A claim on its way.
 
     Args:
+        audit: the audit that it belongs to.
         name: name of the claim in its audit.
         position: its place among the report's claims.
         findings: what each kind of evidence came to, by position; an error message where the rule failed there.
@@ -33,6 +34,7 @@ class Judged:
         covered: networks that a proof on another one of their family covers, with that proof.
     """
 
+    audit: Audit
     name: str
     claim: Claim
     position: int
@@ -77,7 +79,7 @@ def _decides(finding: Finding | str) -> bool:
     return isinstance(finding, str) or finding.evidence.status is Status.REFUTED
 
 
-@dataclass
+@dataclass(eq=False)
 class Audit:
     """An audit on its way."""
 

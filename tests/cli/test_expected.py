@@ -85,8 +85,8 @@ def test_a_claim_is_named_as_printed_or_by_its_kind(monkeypatch: pytest.MonkeyPa
     """The printed form counts before the kind; judging itself is left out."""
     from gradcheck.engine import scheduler
 
-    async def refuted(self: Any, audit: Any, each: Any) -> None:
-        self.judged(audit, each, judged(Status.REFUTED, claim=str(each.claim), expected=""))
+    async def refuted(self: Any, each: Any) -> None:
+        self.judged(each, judged(Status.REFUTED, claim=str(each.claim), expected=""))
 
     monkeypatch.setattr(scheduler, "answer", refuted)
     claims = [Truncated(1), Truncated(2), Exact()]

@@ -460,10 +460,10 @@ def test_results_are_a_path() -> None:
 def test_a_bug_of_ours_ends_its_audit_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     answer, ends = scheduler.answer, list[events.AuditFinished]()
 
-    async def failing(self: Any, audit: Any, judged: Any) -> None:
-        if audit.rule == "truncated_bptt":
+    async def failing(self: Any, judged: Any) -> None:
+        if judged.audit.rule == "truncated_bptt":
             raise AssertionError("a bug")
-        await answer(self, audit, judged)
+        await answer(self, judged)
 
     def handle(event: Any) -> None:
         if isinstance(event, events.AuditFinished):
@@ -651,11 +651,11 @@ def test_a_proof_beside_evidence_that_had_to_be_excused_covers_no_other_network(
     audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=networks).prepare())
     proof = Evidence("formal", Status.HOLDS, Strength.PROVED, "equal as polynomials", covers=Covers.KIND)
     floats = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "every entry within its allowance")
-    judged = Judged("exact", gradcheck.Exact(), 1, findings={(0, 0): Finding(proof), (1, 1): Finding(floats)})
+    judged = Judged(audit, "exact", gradcheck.Exact(), 1, findings={(0, 0): Finding(proof), (1, 1): Finding(floats)})
     judged.covered[1] = proof
     if doubted:
         judged.excused[0] = Gathered(networks[0], (Finding(proof),), most=floats)
-    first, second = _gathered(None, audit, judged, None)  # type: ignore[arg-type]
+    first, second = _gathered(judged, None)
     assert second.covered == (None if doubted else proof)
     verdict = conclude(judged.claim, [first, second])
     assert verdict.strength is (Strength.SUPPORTED if doubted else Strength.PROVED)
@@ -708,7 +708,9 @@ def test_a_further_piece_that_passes_takes_no_refutation_back(last: str) -> None
     audit = Audit(0, AuditRequest(bptt, claims=(gradcheck.Exact(),), networks=(DEFAULT_NETWORK,)).prepare())
     holds = Finding(Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "held"))
     plan = Plan("float64", (), lambda shown, budget: holds)
-    judged = Judged("exact", gradcheck.Exact(), 1, findings={(0, 0): holds}, accounts={(0, 0): Account(plan, (), 0.1)})
+    judged = Judged(
+        audit, "exact", gradcheck.Exact(), 1, findings={(0, 0): holds}, accounts={(0, 0): Account(plan, (), 0.1)}
+    )
 
     def refuting(text: str) -> Done:
         finding = Finding(Evidence("float64", Status.REFUTED, Strength.CERTIFIED, text))
@@ -721,7 +723,7 @@ def test_a_further_piece_that_passes_takes_no_refutation_back(last: str) -> None
         run_ = scheduler.Scheduler.__new__(scheduler.Scheduler)
         run_.perform = perform  # type: ignore[method-assign,assignment]
         planned = Planned(number, Piece(str(number), lambda before, progress: {}), 0.1)
-        asyncio.run(run_._further(audit, judged, (0, 0), judged.accounts[0, 0], planned))
+        asyncio.run(run_._further(judged, (0, 0), planned))
 
     come(5, refuting("wrong at 5"))
     come(7, Done({"shown": {}, "seconds": 0.1}))
@@ -738,12 +740,12 @@ def test_planted_faults_after_evidence_that_was_excused_are_not_counted() -> Non
     held = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "held")
     excused = Gathered(DEFAULT_NETWORK, (Finding(held, planted=(1, 1)),), most=held)
     judged = Judged(
-        "exact", gradcheck.Exact(), 1, findings={(0, 3): Finding(held, planted=(3, 3))}, excused={0: excused}
+        audit, "exact", gradcheck.Exact(), 1, findings={(0, 3): Finding(held, planted=(3, 3))}, excused={0: excused}
     )
     seen: list[Any] = []
     run_ = scheduler.Scheduler.__new__(scheduler.Scheduler)
     run_.emit = seen.append
-    run_.judged(audit, judged, conclude(judged.claim, [excused]))
+    run_.judged(judged, conclude(judged.claim, [excused]))
     assert seen[0].planted == audit.planted == (1, 1)
 
 
