@@ -27,7 +27,10 @@ def check_result(result: Any) -> None:
             from_data(tuple[int, int], ended["planted"])
             if "witness" not in ended:
                 raise ValueError("a finding without a witness, or None for one")
-    if not set(result) & {"shown", "ended", "finding", "explained", "found", "cause"}:
+    if "holds" in result:
+        from_data(bool, result["holds"])
+        from_data(str, result["statement"])
+    if not set(result) & {"shown", "ended", "finding", "holds", "explained", "found", "cause"}:
         raise ValueError("a task without a result")
 
 

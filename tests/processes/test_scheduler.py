@@ -343,6 +343,20 @@ def test_a_finished_run_performs_nothing_again(tmp_path: Path) -> None:
     assert report.verdicts[1].counterexample is not None, "the counterexample was lost on its way through the file"
 
 
+@dataclasses.dataclass(frozen=True)
+class Own(Network):
+    """A network of a user's, whose liveness and oracles are tasks of a worker, since they run its code."""
+
+
+def test_a_finished_run_on_a_network_of_its_own_performs_nothing_again(tmp_path: Path) -> None:
+    path, how = tmp_path / "found.jsonl", {"networks": (Own(),)}
+    report = audit(bptt, Here(), results=path, **how)
+    assert {"liveness", "oracles"} <= kinds_in(path)
+    again = Here()
+    assert to_json(audit(bptt, again, results=path, **how)) == to_json(report)
+    assert again.sent == []
+
+
 def test_a_line_that_was_being_written_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "found.jsonl"
     report = audit(bptt, Here(), results=path)
