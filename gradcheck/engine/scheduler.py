@@ -51,6 +51,8 @@ class Scheduler(Performer):
         self.minutes = minutes
         self.deadline: Deadline | None = None
         self._spent, self._cut_short = asyncio.Event(), False
+        if not minutes:
+            self._spent.set()
         self._cancel: Callable[[], object] = lambda: None
 
     async def run(self, take: Take = lambda name, record: None) -> None:
@@ -133,25 +135,22 @@ class Scheduler(Performer):
         self.emit(events.AuditFinished(audit.number, self._cut_short, problem, broken))
 
     async def _claims(self, audit: Audit) -> None:
-        identities = [j for j in audit.claims if isinstance(j.claim, (LagClaim, Equals))]
-        others = [j for j in audit.claims if j not in identities]
-
-        async def in_turn() -> None:
-            await together([gather(self, judged) for judged in identities])
+        gathering = [judged for judged in audit.claims if isinstance(judged.claim, (LagClaim, Equals))]
+        if not gathering:
             audit.gathered.set()
-            await self._spent.wait()
-            await together([answer(self, judged) for judged in identities])
 
-        async def at_once(judged: Judged) -> None:
-            """Without time to spend, a claim need not wait for the others."""
+        async def judge(judged: Judged) -> None:
+            if judged not in gathering:
+                await judge_costs(self, judged)
+                return
             await gather(self, judged)
+            gathering.remove(judged)
+            if not gathering:
+                audit.gathered.set()
+            await self._spent.wait()
             await answer(self, judged)
 
-        if self.minutes:
-            await together([in_turn(), *(judge_costs(self, judged) for judged in others)])
-        else:
-            work = [at_once(judged) for judged in identities]
-            await together([*work, *(judge_costs(self, judged) for judged in others)])
+        await together([judge(judged) for judged in audit.claims])
 
     def _discrimination(self, audit: Audit) -> None:
         given, rejected = audit.planted
