@@ -87,11 +87,10 @@ async def _respond(
     """Answer evidence against a claim: explain it, or refute the claim, or leave it open."""
     assert against.witness is not None
     kind, claim = against.evidence.kind, judged.claim
-    witness = {"witness": witness_to_data(against.witness)}
-    base = Task(tasks.CONSTANTS, judged.audit.number, judged.name, network, inputs=witness)
     if kind not in floats.KINDS:
         run.tell(judged.audit, f"{claim}, asking whether rounded constants explain what {kind} evidence found")
-        done = await run.perform(base)
+        witness = {"witness": witness_to_data(against.witness)}
+        done = await run.perform(Task(tasks.CONSTANTS, judged.audit.number, judged.name, network, inputs=witness))
         if isinstance(done, Done) and done.result["explained"]:
             return await _explained(run, judged, network, gathered, evidence)
     answer = await _refute(run, judged, network, against, evidence)

@@ -30,13 +30,10 @@ class Costs:
         key = (task.request, task.kind)
         self._seen[key] = 0.5 * (self._seen.get(key, seconds) + seconds)
 
-    def predicted(self, task: Task) -> float:
-        """Predict seconds for a task: as those of its kind before it, for this rule."""
-        return self._seen.get((task.request, task.kind), _FIRST_GUESS.get(task.kind, 0.5))
-
     def for_its_worth(self, task: Task) -> float:
-        """Return the predicted seconds of a task, divided by how much its result is worth."""
-        return self.predicted(task) / _WEIGHT.get(task.kind, 1.0)
+        """Return the seconds predicted from such tasks for this rule, divided by how much the result is worth."""
+        seconds = self._seen.get((task.request, task.kind), _FIRST_GUESS.get(task.kind, 0.5))
+        return seconds / _WEIGHT.get(task.kind, 1.0)
 
 
 class Queue:
