@@ -27,7 +27,7 @@ from gradcheck import Exact, GradcheckError, Limits, Pure, Truncated
 from gradcheck.engine import executors, tasks
 from gradcheck.engine.isolation import platform, processes
 from gradcheck.engine.isolation import worker as inside
-from gradcheck.engine.outcome import HarnessFailed
+from gradcheck.engine.outcome import Done, HarnessFailed
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
 from gradcheck.records import Cause, Report, Status, Verdict
@@ -473,11 +473,11 @@ def test_a_worker_that_does_not_start_is_unusable(monkeypatch: pytest.MonkeyPatc
     """As a fork that waits for a lock which a thread of its parent held."""
     monkeypatch.setattr(processes, "START_SECONDS", 0.5)
     monkeypatch.setattr(platform, "cut_off", lambda: time.sleep(5))
-    request = AuditRequest(plain_rules.good, claims=(Pure(),), effort="quick")
     workers = executors.Workers(1, (processes.forked,))
-    (report,) = run([request], workers)
-    assert of(report, "pure").status is HOLDS
-    assert "a worker did not start within 0.5 s" in report.notes[0], report.notes
+    workers.open(tasks.Context([AuditRequest(plain_rules.good, effort="quick")]))
+    more_than_a_pipe_holds = {"before": ["x" * 10**6]}
+    outcome = workers.perform_now(tasks.Task("purity", inputs=more_than_a_pipe_holds), print)
+    assert isinstance(outcome, Done) and "a worker did not start within 0.5 s" in outcome.note, outcome
 
 
 def test_a_worker_that_started_has_time_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:

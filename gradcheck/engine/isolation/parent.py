@@ -35,7 +35,7 @@ class Worker:
         self._limits, self._store = limits, store
         self._process = start(context, limits)
         self._dying = threading.Event()
-        self._begun, self._ready = time.monotonic(), False
+        self._ready = False
         self.usable = True
 
     def perform(self, task: Task, progress: Callable[[str], None]) -> Outcome:
@@ -46,12 +46,24 @@ class Worker:
             HarnessFailed: the harness itself failed there.
         """
         try:
+            if not self._ready:
+                self._wait_until_ready()
             self._send(vars(task))
             return self._outcome(progress)
         except (EOFError, OSError):
             return self._lost(*self._how_it_ended())
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             return self._lost(Cause.CHANNEL, f"wrote into the channel that its results take ({type(error).__name__})")
+
+    def _wait_until_ready(self) -> None:
+        """Wait for the first message of the process; if it ends instead, whoever sends to it next will see that."""
+        connection = self._process.connection
+        ready = wait([connection, *self._process.signs], processes.START_SECONDS)
+        message = self._receive() if connection in ready else {}
+        if not ready or "unusable" in message:
+            self.usable = False
+            raise Unusable(message.get("unusable") or f"a worker did not start within {processes.START_SECONDS:g} s")
+        self._ready = True
 
     def _outcome(self, progress: Callable[[str], None]) -> Outcome:
         connection, seconds = self._process.connection, self._limits.call_seconds if self._limits else float("inf")
@@ -60,10 +72,8 @@ class Worker:
             left = seconds - (time.monotonic() - started) if started else seconds
             ready = wait([connection, *self._process.signs], min(max(0.0, left), 1.0))
             if connection in ready:
-                message = json.loads(connection.recv_bytes(LARGEST_MESSAGE))
-                if "ready" in message:
-                    self._ready = True
-                elif "progress" in message:
+                message = self._receive()
+                if "progress" in message:
                     progress(str(message["progress"]))
                 elif "get" in message:
                     self._send({"kept": self._store.get(message["get"])})
@@ -84,14 +94,15 @@ class Worker:
                 continue
             if ready or self._dying.is_set() or not self._process.alive:
                 return self._lost(*self._how_it_ended())
-            if not self._ready and time.monotonic() - self._begun > processes.START_SECONDS:
-                self.usable = False
-                raise Unusable(f"a worker did not start within {processes.START_SECONDS:g} s")
             if started and started == self._process.board.started and time.monotonic() - started > seconds:
                 return self._lost(Cause.TIMEOUT, f"did not return within {seconds:g} s")
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self._process.connection.send_bytes(json.dumps(message).encode())
+
+    def _receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._process.connection.recv_bytes(LARGEST_MESSAGE))
+        return message
 
     def _lost(self, cause: Cause, reason: str) -> Lost:
         self.usable = False
