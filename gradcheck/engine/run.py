@@ -159,9 +159,7 @@ def run_task(context: Context, executor: TaskExecutor, task: Task) -> Outcome:
 
 def _complete(scheduler: Scheduler, take: Take) -> None:
     """Run the scheduler to its end, on a loop of its own; in a thread of its own where one runs here, as in Jupyter."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_a_loop():
         _looped(scheduler, take)
         return
     with futures.ThreadPoolExecutor(1, "gradcheck") as thread:
@@ -173,6 +171,14 @@ def _complete(scheduler: Scheduler, take: Take) -> None:
                 scheduler.cancel()
                 futures.wait([running], 0.1)
             raise
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _looped(scheduler: Scheduler, take: Take) -> None:
