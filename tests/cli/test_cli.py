@@ -329,10 +329,10 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
 
     answer = scheduler.answer
 
-    async def interrupted(self: Any, audit: Any, judged: Any) -> None:
-        if audit.rule == "wrong":
+    async def interrupted(self: Any, judged: Any) -> None:
+        if judged.audit.rule == "wrong":
             raise KeyboardInterrupt
-        await answer(self, audit, judged)
+        await answer(self, judged)
 
     monkeypatch.setattr(scheduler, "answer", interrupted)
     result = audit(f"{RULES}:good", f"{RULES}:wrong", f"{RULES}:talkative", "--json", "part.json")
@@ -350,10 +350,10 @@ def test_an_error_of_our_own_stops_no_other_rule(monkeypatch: pytest.MonkeyPatch
 
     answer = scheduler.answer
 
-    async def failing(self: Any, audit: Any, judged: Any) -> None:
-        if audit.rule == "wrong":
+    async def failing(self: Any, judged: Any) -> None:
+        if judged.audit.rule == "wrong":
             raise AssertionError("a bug")
-        await answer(self, audit, judged)
+        await answer(self, judged)
 
     monkeypatch.setattr(scheduler, "answer", failing)
     result = audit(f"{RULES}:wrong", f"{RULES}:undeclared", "--quiet")
