@@ -14,28 +14,22 @@ import os
 import pickle
 import platform
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import algorithms, reference
 from ..reference.errors import GradcheckError
 from ..rules.adapt import Rule
+from ..rules.authors import OURS, installed, source_file
 from .codec import package_version
 from .provenance import installed_version
-from .sources import source_digest, source_file
+from .sources import source_digest
 
 MOST_FILES = 5000
 LARGEST = 2**24
 """Bytes of a file whose content is read; a larger one counts by its size and the time of its last change."""
 OUTPUTS = {".html", ".jsonl", ".log", ".md", ".pyc", ".tmp", ".xml"}
 _PACKAGES = ("hypothesis", "jax", "mpmath", "numpy", "python-flint", "sympy", "torch")
-_OURS = tuple(
-    Path(path).resolve() for path in (str(Path(__file__).parents[1]), *reference.__path__, *algorithms.__path__)
-)
-_SYSTEM = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts"))
-_INSTALLED = (*(Path(path).resolve() for path in _SYSTEM), *_OURS)
 
 
 def fingerprint(rule: Rule, *values: Any, **request: Any) -> dict[str, Any]:
@@ -76,9 +70,9 @@ def author_files(rule: Rule) -> dict[str, str]:
     package = getattr(sys.modules.get(rule.origin.partition(":")[0].partition(".")[0]), "__path__", [])
     home = next((folder for folder in map(Path, package) if folder in file.parents), file.parent)
     names = [str(getattr(module, "__file__", None) or "") for module in list(sys.modules.values())]
-    loaded = {path for path in {file, *(Path(name).resolve() for name in names if name)} if not _installed(path)}
+    loaded = {path for path in {file, *(Path(name).resolve() for name in names if name)} if not installed(path)}
     paths = {file, *loaded}.union(*(_files(folder) for folder in {path.parent for path in loaded}))
-    for number, path in enumerate(() if _installed(file) else _files(home, deep=True), start=1):
+    for number, path in enumerate(() if installed(file) else _files(home, deep=True), start=1):
         if number > MOST_FILES:
             raise GradcheckError(
                 f"{home}, the folder of {rule.name}, has more than {MOST_FILES} files, too many to see whether one "
@@ -113,13 +107,9 @@ def _digest(path: Path) -> str:
     return "" if written else hashlib.sha256(content).hexdigest()[:16]
 
 
-def _installed(path: Path) -> bool:
-    return any(map(path.is_relative_to, _INSTALLED))
-
-
 @functools.cache
 def _versions() -> dict[str, str]:
-    own = f"{package_version()}, {source_digest(*_OURS)[:16]}"
+    own = f"{package_version()}, {source_digest(*OURS)[:16]}"
     machine = f"{platform.system()} {platform.machine()}"
     packages = {name: version for name in _PACKAGES if (version := installed_version(name))}
     return {"python": platform.python_version(), "machine": machine, **packages, "gradcheck": own}

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..records import Provenance
+from ..rules.authors import source_file
 from .codec import package_version
-from .sources import source_file
 
 PACKAGES = {
     "NumPy": "numpy", "SymPy": "sympy", "mpmath": "mpmath", "python-flint": "python-flint", "Hypothesis": "hypothesis",
