@@ -9,7 +9,7 @@ from __future__ import annotations
 from .chapters import Chapter, Figure, Statement
 from .outcomes import TOO_MUCH, Cause, Covers, Evidence, Status, Strength
 from .reports import CheckFailed, Collection, Provenance, Report, exit_status, reproducible
-from .verdicts import Counterexample, Stage, Verdict, spoken
+from .verdicts import Counterexample, Stage, Unseen, Verdict, spoken
 
 __all__ = [
     "TOO_MUCH",
@@ -27,6 +27,7 @@ __all__ = [
     "Statement",
     "Status",
     "Strength",
+    "Unseen",
     "Verdict",
     "exit_status",
     "reproducible",

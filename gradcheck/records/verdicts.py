@@ -67,6 +67,31 @@ def spoken(decimals: str, fraction: str) -> str:
     return f"{fraction} = {decimals}" if "/" in fraction else fraction
 
 
+@dataclass(frozen=True)
+class Unseen:
+    """Code of the rule that never ran while its results were compared.
+
+    Attributes:
+        file: Name of the file.
+        first: Its first line.
+        last: Its last line.
+        text: What never happened there, such as "never ran".
+    """
+
+    file: str
+    first: int
+    last: int
+    text: str
+
+    @property
+    def lines(self) -> str:
+        """Its lines, such as 41-43."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.lines}: {self.text}"
+
+
 @dataclass(frozen=True, repr=False)
 class Verdict:
     """The judgement of one claim.
@@ -80,6 +105,7 @@ class Verdict:
         counterexample: A problem on which the claim is false.
         diagnosis: The fault that explains what was seen.
         expected: The reason why the claim was expected to be refuted; empty where it was not.
+        unseen: Code of the rule that never ran in a judged comparison, for which the strength is SUPPORTED at most.
         seconds: Time that workers spent on the claim, summed over them; 0 where it was not measured. Not compared.
     """
 
@@ -91,6 +117,7 @@ class Verdict:
     counterexample: Counterexample | None = None
     diagnosis: str | None = None
     expected: str = ""
+    unseen: tuple[Unseen, ...] = ()
     seconds: float = field(default=0.0, compare=False)
 
     @property

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class Run:
     changes: Changes = field(default_factory=Changes)
 
 
+Watcher = TypeVar("Watcher", bound="Calls")
+
+
 class Calls(Protocol):
     """Observer of calls; see `watched_by`."""
 
@@ -72,6 +75,16 @@ _process, _exit = os.getpid, os._exit  # held, since a rule may replace the attr
 def watched_by(calls: Calls) -> None:
     """Report every later call of a rule in this process to `calls`."""
     _WATCHING.append(calls)
+
+
+@contextlib.contextmanager
+def watching(calls: Watcher) -> Iterator[Watcher]:
+    """Report the calls of rules to `calls` inside this context, and yield it."""
+    _WATCHING.append(calls)
+    try:
+        yield calls
+    finally:
+        _WATCHING.remove(calls)
 
 
 def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:

@@ -1,0 +1,199 @@
+"""The branches of a function: what there is to run in it.
+
+A branch is a line, or an outcome of a test: where a conditional jump of the bytecode goes on. Both are needed: a test
+that is always true skips nothing and leaves no line behind. Branches that compute nothing count as run: those that
+lead to an exception whatever happens, and those that only warn, print, log or assert.
+
+A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
+column, end line, end column, outcome, next line) for a test, by the place of what is tested.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, TypeAlias
+
+Branch: TypeAlias = tuple[Any, ...]
+_INERT_CALLS = {"warn", "warn_explicit", "print", "debug", "info", "warning", "error", "exception", "critical", "log"}
+_RAISES = {"RAISE_VARARGS", "RERAISE"}
+_RETURNS = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"}
+_MOST_STEPS = 500
+"""Instructions looked at to see whether a branch leads to an exception alone."""
+
+
+@dataclass
+class Branches:
+    """The branches of one code object.
+
+    Attributes:
+        lines: Its lines that compute.
+        jumps: Offset of each instruction at which a test is decided to its outcomes: offset of the next instruction to
+            the branch, None where that counts as run.
+        tested: Lines that hold a test.
+        wanted: All branches.
+    """
+
+    lines: set[int] = field(default_factory=set)
+    jumps: dict[int, dict[int, Branch | None]] = field(default_factory=dict)
+    tested: set[int] = field(default_factory=set)
+    wanted: set[Branch] = field(default_factory=set)
+
+
+def branches_of(code: CodeType) -> Branches:
+    """Return the branches of a code object; functions that are defined in it have their own.
+
+    Args:
+        code: The code of a function, a lambda or a comprehension.
+    """
+    source, found = _source(code.co_filename), Branches()
+    instructions = list(dis.get_instructions(code))
+    by_offset = {each.offset: number for number, each in enumerate(instructions)}
+    for number, each in enumerate(instructions):
+        if not _tests(each) or number + 1 == len(instructions):
+            continue
+        if number and instructions[number - 1].opname == "WITH_EXCEPT_START":
+            continue
+        place = each.positions
+        if place is None or place.lineno is None:
+            continue
+        where = (place.lineno, place.col_offset, place.end_lineno, place.end_col_offset)
+        outcomes: dict[int, Branch | None] = {}
+        for offset, jumped in ((instructions[number + 1].offset, False), (each.argval, True)):
+            outcome = _outcome(each.opname, jumped)
+            inert = outcome is None or _only_raises(instructions, by_offset, offset) or source.inert_test(where)
+            leads = _line_at(instructions, by_offset[offset], place.lineno if each.opname == "FOR_ITER" else 0)
+            outcomes[offset] = None if inert else (*where, outcome, leads)
+        found.tested.add(place.lineno)
+        first = number
+        while first and instructions[first - 1].opname == "EXTENDED_ARG":
+            first -= 1
+        for before in range(first, number + 1):
+            found.jumps[instructions[before].offset] = outcomes
+        found.wanted.update(branch for branch in outcomes.values() if branch is not None)
+    own = {line for _, _, line in code.co_lines() if line is not None and line > 0}
+    found.lines = {line for line in own if line not in source.inert_lines}
+    if code.co_name != "<module>":
+        found.lines.discard(code.co_firstlineno)
+    found.wanted.update((line,) for line in found.lines)
+    return found
+
+
+def _line_at(instructions: list[dis.Instruction], number: int, but: int) -> int:
+    """Return the line of the first instruction from this one on that is on another line than `but`."""
+    lines = (each.positions.lineno for each in instructions[number:] if each.positions is not None)
+    return next((line for line in lines if line is not None and line != but), 0)
+
+
+def _tests(instruction: dis.Instruction) -> bool:
+    return ("JUMP" in instruction.opname and "_IF_" in instruction.opname) or instruction.opname == "FOR_ITER"
+
+
+def _outcome(opname: str, jumped: bool) -> str | None:
+    """Return the outcome of a test in a word; None for the end of a loop, to which every loop comes."""
+    if opname == "FOR_ITER":
+        return None if jumped else "entered"
+    if "NONE" in opname:
+        return "not None" if jumped == ("NOT_NONE" in opname) else "None"
+    return "true" if jumped == ("IF_TRUE" in opname) else "false"
+
+
+def _only_raises(instructions: list[dis.Instruction], by_offset: dict[int, int], start: int) -> bool:
+    """Return True if every way on from this offset ends in an exception."""
+    waiting, seen = [by_offset[start]], set[int]()
+    while waiting:
+        number = waiting.pop()
+        if number in seen:
+            continue
+        seen.add(number)
+        if len(seen) > _MOST_STEPS or number >= len(instructions):
+            return False
+        each = instructions[number]
+        if each.opname in _RAISES:
+            continue
+        if each.opname in _RETURNS or "JUMP_BACKWARD" in each.opname:
+            return False
+        if "JUMP" in each.opname or each.opname == "FOR_ITER":
+            waiting.append(by_offset[each.argval])
+            if not _tests(each):
+                continue
+        waiting.append(number + 1)
+    return True
+
+
+class _Source:
+    """The statements of a file that compute nothing.
+
+    Attributes:
+        inert_lines: Lines of statements that compute nothing.
+    """
+
+    def __init__(self, tree: ast.Module | None) -> None:
+        self.inert_lines: set[int] = set()
+        self._inert_tests: list[tuple[int, int, int, int]] = []
+        if tree is not None:
+            self._visit(tree)
+
+    def inert_test(self, where: tuple[Any, ...]) -> bool:
+        """Return True if neither side of the test at this place computes."""
+        line, column, end, end_column = where
+        return any((a, b) <= (line, column) and (end, end_column) <= (c, d) for a, b, c, d in self._inert_tests)
+
+    def _visit(self, tree: ast.Module) -> None:
+        for block in _blocks(tree):
+            raising = isinstance(block[-1], ast.Raise) and not any(
+                isinstance(each, (ast.Return, ast.Yield)) for statement in block for each in ast.walk(statement)
+            )
+            for statement in block:
+                if raising or _inert(statement):
+                    self.inert_lines.update(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and all(map(_inert, [*node.body, *node.orelse])):
+                test = node.test
+                self._inert_tests.append(
+                    (node.lineno, node.col_offset, test.end_lineno or test.lineno, test.end_col_offset or 0)
+                )
+            if isinstance(node, ast.Assert):
+                self._inert_tests.append(
+                    (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
+                )
+
+
+def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Yield every list of statements."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list) and block and isinstance(block[0], ast.stmt):
+                yield block
+
+
+def _inert(statement: ast.stmt) -> bool:
+    """Return True for a statement that computes nothing: it raises, warns, prints, logs, asserts, or passes."""
+    if isinstance(statement, (ast.Raise, ast.Assert, ast.Pass, ast.Global, ast.Nonlocal)):
+        return True
+    if isinstance(statement, ast.If):
+        return all(map(_inert, [*statement.body, *statement.orelse]))
+    if not isinstance(statement, ast.Expr):
+        return False
+    value = statement.value
+    if isinstance(value, ast.Constant):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    called = value.func
+    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+    return name in _INERT_CALLS
+
+
+@functools.lru_cache(256)
+def _source(filename: str) -> _Source:
+    try:
+        return _Source(ast.parse("".join(linecache.getlines(filename))))
+    except (SyntaxError, ValueError, RecursionError):
+        return _Source(None)

@@ -1,0 +1,181 @@
+"""Recorder of the branches of a rule's own code that run while the rule is called.
+
+The interpreter's own trace function tells of each line, and of each instruction of a line that holds a test. Functions
+of other files are left alone, and a function all of whose branches have run is traced no further.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType, FrameType, FunctionType
+from typing import Any, TypeAlias
+
+from .branches import Branch, Branches, branches_of
+
+Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
+_EVERY_INSTRUCTION = sys.version_info >= (3, 12)
+"""From 3.12 on, asking for the instructions of a single line comes too late for that line."""
+_MOST_PARTS = 1000
+"""Parts of one object among which functions are looked for."""
+
+
+class Recorder:
+    """Records which branches of the author's code run in a rule's calls; see `rules.call.Calls`.
+
+    Args:
+        authored: Tells the files of the rule's author from others, by name.
+    """
+
+    def __init__(self, authored: Callable[[str], bool]) -> None:
+        self._authored = authored
+        self._codes: dict[int, tuple[CodeType, _Code | None]] = {}  # with the code, so that its id stays its own
+        self._before: tuple[Any, Any] = None, None
+
+    def began(self, place: str) -> None:
+        """Begin to trace this thread, and those that it starts."""
+        self._before = sys.gettrace(), threading.gettrace()
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+
+    def ended(self, error: BaseException | None) -> None:
+        """Give the thread its trace function back."""
+        own, of_others = self._before
+        sys.settrace(own)
+        threading.settrace(of_others)
+
+    def _called(self, frame: FrameType, event: str, argument: Any) -> Any:
+        code = frame.f_code
+        found = self._codes.get(id(code))
+        if found is None:
+            known = _Code(code, frame.f_globals) if self._authored(code.co_filename) else None
+            found = self._codes[id(code)] = code, known
+        known = found[1]
+        if known is None or known.complete:
+            return None
+        known.called = True
+        if len(known.ran) == len(known.branches.wanted):
+            known.complete = True
+            return None
+        if _EVERY_INSTRUCTION:
+            frame.f_trace_opcodes = True
+        return known.trace()
+
+    def reset(self) -> None:
+        """Forget what ran."""
+        for _, known in self._codes.values():
+            if known is not None:
+                known.reset()
+
+    def as_data(self) -> list[list[Any]]:
+        """Return a row for each function that was called, or could have been: file, name, line, ran, missed."""
+        called = [known for _, known in self._codes.values() if known is not None and known.called]
+        rows = [known.as_data() for known in called]
+        rows += [_Code(code, {}).as_data() for code in self._never_called(called)]
+        return rows
+
+    def numbers(self) -> dict[type, list[float]]:
+        """Return the numbers in the functions called, whole ones by `int` and others by `float`, each once."""
+        found: dict[type, list[float]] = {int: [], float: []}
+        for code, known in self._codes.values():
+            if known is None or not known.called:
+                continue
+            values = [*code.co_consts, *(known.namespace.get(name) for name in code.co_names)]
+            values += [part for value in values if isinstance(value, (tuple, list)) for part in value]
+            for value in values:
+                kind = int if type(value) is int else float
+                if type(value) in (int, float) and abs(value) < 1e6 and value not in found[kind]:
+                    found[kind].append(value)
+        return found
+
+    def _never_called(self, called: Iterable[_Code]) -> Iterator[CodeType]:
+        """Yield the author's functions that the functions called name, and that were never called themselves."""
+        known = {_place(each.code) for each in called}
+        for each in called:
+            for function in _named(each.code, each.namespace):
+                code = function.__code__
+                if self._authored(code.co_filename) and _place(code) not in known:
+                    known.add(_place(code))
+                    yield code
+
+
+class _Code:
+    """The branches of one code object that ran."""
+
+    def __init__(self, code: CodeType, namespace: Mapping[str, Any]) -> None:
+        self.code, self.namespace = code, namespace
+        self.branches: Branches = branches_of(code)
+        self.ran: set[Branch] = set()
+        self.called, self.complete = False, False
+
+    def reset(self) -> None:
+        self.ran.clear()
+        self.called = self.complete = False
+
+    def trace(self) -> Trace:
+        """Return the trace function of one call."""
+        jumps, lines, tested, ran = self.branches.jumps, self.branches.lines, self.branches.tested, self.ran
+        last = -1
+
+        def local(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal last
+            if event == "line" or event == "opcode":
+                at = frame.f_lasti
+                if last in jumps and at != last:
+                    branch = jumps[last].get(at)
+                    if branch is not None:
+                        ran.add(branch)
+                last = at
+                if event == "line":
+                    line = frame.f_lineno
+                    if line in lines:
+                        ran.add((line,))
+                    if not _EVERY_INSTRUCTION:
+                        frame.f_trace_opcodes = line in tested
+            return local
+
+        return local
+
+    def as_data(self) -> list[Any]:
+        """Return file, name, first line, the branches that ran, and those that did not."""
+        missed = self.branches.wanted - self.ran
+        return [*_place(self.code), sorted(map(list, self.ran), key=str), sorted(map(list, missed), key=str)]
+
+
+def _place(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
+
+
+def _named(code: CodeType, namespace: Mapping[str, Any]) -> Iterator[FunctionType]:
+    """Yield the functions that a code object's names lead to: functions, those in containers, and methods it names."""
+    for name in code.co_names:
+        if name in namespace:
+            yield from _functions(namespace[name], set(code.co_names))
+
+
+def _functions(value: Any, names: set[str]) -> Iterator[FunctionType]:
+    waiting, seen = [value], set[int]()
+    while waiting and len(seen) < _MOST_PARTS:
+        part = waiting.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if hasattr(part, "cache_info"):
+            continue  # it may have been called before, and its result kept
+        if isinstance(part, FunctionType):
+            yield inspect.unwrap(part)
+        elif isinstance(part, functools.partial):
+            waiting.append(part.func)
+        elif isinstance(part, dict):
+            waiting += part.values()
+        elif isinstance(part, (list, tuple, set, frozenset)):
+            waiting += part
+        elif isinstance(part, (staticmethod, classmethod)):
+            waiting.append(part.__func__)
+        elif isinstance(part, type):
+            waiting += [method for name, method in vars(part).items() if name in names]
+        elif isinstance(getattr(part, "__wrapped__", None), FunctionType):
+            waiting.append(part.__wrapped__)

@@ -1,0 +1,190 @@
+"""Branches of code: what there is, what ran, and what is said of the rest."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gradcheck.rules.coverage.recorder import Recorder
+from gradcheck.rules.coverage.seen import Seen
+
+
+def seen(folder: Path, text: str, inputs: Iterable[Any]) -> Seen:
+    """Return what runs of `f` in a file of this text, called with each of the inputs."""
+    path = folder / "code.py"
+    path.write_text(textwrap.dedent(text))
+    namespace: dict[str, Any] = {"__name__": "code"}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    recorder, found = Recorder(lambda name: name == str(path)), Seen()
+    for value in inputs:
+        recorder.reset()
+        recorder.began("")
+        try:
+            namespace["f"](value)
+        except ZeroDivisionError:
+            pass
+        finally:
+            recorder.ended(None)
+        found.add(recorder.as_data())
+    return found
+
+
+CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
+    "a branch": (
+        """
+        def f(n):
+            if n > 3:
+                n += 1
+            return n
+        """,
+        [1], [1, 5], ["4 never ran"],
+    ),
+    "a test that is always true": (
+        """
+        def f(n):
+            if n > 3:
+                n += 1
+            return n
+        """,
+        [5], [1, 5], ["3 `n > 3` was never false"],
+    ),
+    "a choice within a line": (
+        """
+        def f(n):
+            return n * 2 if n > 3 else n
+        """,
+        [1], [1, 5], ["3 `n > 3` was never true"],
+    ),
+    "one of several conditions": (
+        """
+        def f(n):
+            if n > 3 and n < 9:
+                return 1
+            return 0
+        """,
+        [1, 5], [1, 5, 10], ["3 `n < 9` was never false"],
+    ),
+    "a condition of a comprehension": (
+        """
+        def f(n):
+            return [k for k in range(n) if n - k < 4]
+        """,
+        [3], [3, 6], ["3 `n - k < 4` was never false"],
+    ),
+    "a loop that is not entered": (
+        """
+        def f(n):
+            for k in range(3, n):
+                n += k
+            return n
+        """,
+        [1], [5], ["4 never ran"],
+    ),
+    "a handler": (
+        """
+        def f(n):
+            try:
+                return 1 / n
+            except ZeroDivisionError:
+                n = 5
+            return n
+        """,
+        [1], [1, 0], ["5-7 never ran"],
+    ),
+    "a value that is None or not": (
+        """
+        def f(n):
+            if n is None:
+                n = 1
+            return n
+        """,
+        [None], [None, 2], ["3 `n` was never not None"],
+    ),
+    "a function of a table": (
+        """
+        def slow(n):
+            return n - 1
+
+        def fast(n):
+            return n + 1
+
+        TABLE = {True: slow, False: fast}
+
+        def f(n):
+            return TABLE[n > 3](n)
+        """,
+        [1], [1, 5], ["3 slow was never called"],
+    ),
+    "a case of a match": (
+        """
+        def f(n):
+            match n:
+                case 1:
+                    return 2
+                case 7:
+                    return 3
+            return 4
+        """,
+        [1, 2], [1, 2, 7], ["7 never ran"],
+    ),
+    "a function in a function": (
+        """
+        def f(n):
+            def inner(k):
+                if k > 3:
+                    return 0
+                return k
+            return inner(n)
+        """,
+        [1], [1, 5], ["5 never ran"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_never_ran_is_named_and_nothing_else(tmp_path: Path, case: str) -> None:
+    text, few, all_of_it, expected = CASES[case]
+    assert [f"{each.lines} {each.text}" for each in seen(tmp_path, text, few).unseen()] == expected
+    assert seen(tmp_path, text, all_of_it).unseen() == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(n):\n    if n > 3:\n        raise ValueError(n)\n    return n",
+        "def f(n):\n    if n > 3:\n        text = str(n)\n        raise ValueError(text)\n    return n",
+        "import warnings\ndef f(n):\n    if n > 3:\n        warnings.warn('n')\n    return n",
+        "def f(n):\n    assert n < 3, 'n'\n    return n",
+        "def f(n):\n    '''Text.'''\n    while n > 0:\n        n -= 1\n    return n",
+        "def check(n):\n    if n > 3:\n        raise ValueError(n)\ndef f(n):\n    check(n)\n    return n",
+    ],
+)
+def test_what_computes_nothing_does_not_count(tmp_path: Path, text: str) -> None:
+    assert seen(tmp_path, text, [1]).unseen() == ()
+
+
+def test_what_ran_in_one_comparison_counts_for_all(tmp_path: Path) -> None:
+    text = CASES["a branch"][0]
+    first, second = seen(tmp_path, text, [1]), seen(tmp_path, text, [5])
+    assert first.unseen() and second.unseen()
+    first.include(second)
+    assert first.unseen() == ()
+
+
+def test_the_trace_function_of_others_is_given_back(tmp_path: Path) -> None:
+    import sys
+
+    def other(*_: Any) -> Callable[..., Any] | None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(other)
+    try:
+        seen(tmp_path, CASES["a branch"][0], [1])
+        assert sys.gettrace() is other
+    finally:
+        sys.settrace(before)
