@@ -50,6 +50,10 @@ class Blocks(NamedTuple):
     block: tuple[Step, ...]
 
 
+def _settings(T: int) -> list[dict[str, int]]:
+    return [*every("block")(T), {}]
+
+
 @rule(
     Exact(),
     Online(),
@@ -59,7 +63,7 @@ class Blocks(NamedTuple):
     ),
     networks=ALL_NETWORKS,
     weighted=True,
-    settings=every("block"),
+    settings=_settings,
 )
 class Schmidhuber:
     """Schmidhuber's fixed-storage algorithm (1992): BPTT within blocks, their influence carried forward.

@@ -7,9 +7,11 @@ import dataclasses
 from ..evidence.base import Finding
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
+from ..evidence.floats.branches import Branches, Reach
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
+from ..rules.coverage.seen import Seen
 from ..store.codec import from_data
 from . import tasks
 from .gathering import gather, gather_kind, walk
@@ -26,7 +28,10 @@ async def answer(run: Performer, judged: Judged) -> None:
         against = judged.against
         gathered = _gathered(judged, against)
         if against is None:
-            run.judged(judged, conclude(judged.claim, gathered))
+            verdict = conclude(judged.claim, gathered, judged.seen)
+            if verdict.unseen and not judged.explored and await _explore(run, judged):
+                continue
+            run.judged(judged, verdict)
             return
         finding = judged.findings[against]
         evidence = merge([f.evidence for each in gathered for f in each.findings])
@@ -39,6 +44,29 @@ async def answer(run: Performer, judged: Judged) -> None:
             return
         judged.excused[against[0]] = outcome
         await gather(run, judged)
+
+
+async def _explore(run: Performer, judged: Judged) -> bool:
+    """Look for problems that reach code which never ran, and compare there; return False where none is found."""
+    judged.explored = True
+    seen = Seen()
+    for each in judged.seen.values():
+        seen.include(each)
+    run.tell(judged.audit, f"{judged.claim}, looking for problems that reach code which never ran")
+    task = Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs={"seen": seen.as_data()})
+    done = await run.perform(task)
+    if not isinstance(done, Done) or not done.result["reached"]:
+        return False
+    reached = done.result["reached"]
+    plan = Branches(tuple(map(Reach.from_data, reached))).plan(run.case(judged, 0))
+    position = (0, len(run.plans(judged, 0)))
+    finding = await walk(run, judged, position, plan, inputs={"reached": reached})
+    if finding is None:
+        return False
+    judged.findings[position] = finding
+    if isinstance(finding, Finding):
+        run.found(judged, 0, finding)
+    return True
 
 
 async def judge_costs(run: Performer, judged: Judged) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from ..evidence.base import Finding, Part, Plan, lost, traverse
@@ -76,8 +77,9 @@ async def gather_kind(
 
 
 async def walk(
-    run: Performer, judged: Judged, position: Position, plan: Plan, *, full: bool = False
-) -> Finding | str | None:
+    run: Performer, judged: Judged, position: Position, plan: Plan, *, full: bool = False,
+    inputs: Mapping[str, Any] | None = None,
+) -> Finding | str | None:  # fmt: skip
     """Make the pieces of a plan one by one; None where they became needless, text where the rule failed."""
     audit, first = judged.audit, full or judged.audit.prepared.is_first(position[0])
     steps, shown, seconds = traverse(plan), list[Any](), 0.0
@@ -86,7 +88,7 @@ async def walk(
         while True:
             task = Task(
                 plan.kind, audit.number, judged.name, position[0], piece.label, first,
-                {"before": list(before)} if before else {}, alone=plan.kind == measured.KIND,
+                {**(inputs or {}), **({"before": list(before)} if before else {})}, alone=plan.kind == measured.KIND,
             )  # fmt: skip
             done = await run.perform(task, needless=lambda: judged.needless(position))
             if done is None:
@@ -100,6 +102,7 @@ async def walk(
                 run.emit(events.CostsCounted(audit.number, counts))
             if part.ended is None:
                 shown.append(part.shown)
+                judged.see(plan.kind, done.result.get("ran", ()) if isinstance(done, Done) else ())
             piece, before = steps.send(part)
     except StopIteration as end:
         finding: Finding = end.value

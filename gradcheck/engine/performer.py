@@ -93,9 +93,13 @@ class Performer:
 
     def plans(self, judged: Judged, network: int, *, full: bool = False) -> list[Plan]:
         """Return the plans of a claim on a network; `full` at the sizes of the first of its class."""
+        first = full or judged.audit.prepared.is_first(network)
+        return plans(self.case(judged, network), self.context.effort(judged.audit.number), first=first)
+
+    def case(self, judged: Judged, network: int) -> Case:
+        """Return a claim on a network."""
         prepared = judged.audit.prepared
-        case = Case(prepared.rule, judged.claim, prepared.networks[network], prepared.request.seed)
-        return plans(case, self.context.effort(judged.audit.number), first=full or prepared.is_first(network))
+        return Case(prepared.rule, judged.claim, prepared.networks[network], prepared.request.seed)
 
     def found(self, judged: Judged, network: int, finding: Finding) -> None:
         number, claim = judged.audit.number, str(judged.claim)

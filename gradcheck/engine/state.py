@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..evidence.base import Finding
 from ..judge.conclude import Gathered
 from ..records import Cause, Evidence, Status
 from ..reference.claims import Claim
+from ..rules.coverage.seen import Seen
 from .further import Account
 from .request import Prepared
 
@@ -32,6 +34,8 @@ class Judged:
         accounts: kinds to which further pieces can be added.
         lost: networks on which a task was lost, by kind.
         covered: networks that a proof on another one of their family covers, with that proof.
+        seen: what ran of the rule's code, by kind of evidence.
+        explored: whether problems were looked for that reach the rest of it.
     """
 
     audit: Audit
@@ -43,6 +47,13 @@ class Judged:
     accounts: dict[Position, Account] = field(default_factory=dict)
     lost: dict[str, set[int]] = field(default_factory=dict)
     covered: dict[int, Evidence] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+    explored: bool = False
+
+    def see(self, kind: str, ran: Iterable[Sequence[Any]]) -> None:
+        """Add what ran of the rule's code in a comparison of this kind."""
+        self.seen.setdefault(kind, Seen()).add(ran)
 
     def aside(self) -> Judged:
         """Return the same claim without what was found, to gather evidence that does not count for it by itself."""

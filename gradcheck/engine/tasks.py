@@ -14,13 +14,19 @@ from ..evidence.base import Case, Plan, run_piece
 from ..evidence.cost import counted
 from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
+from ..evidence.floats import branches
+from ..evidence.floats.branches import Reach
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
-from ..judge.plans import kinds
+from ..judge.plans import COMPARED, kinds
 from ..reference.claims import Pure
 from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..rules.authors import authored_by
+from ..rules.call import watching
+from ..rules.coverage.recorder import Recorder
+from ..rules.coverage.seen import Seen
 from ..store.codec import to_data
 from ..store.data import problem_from
 from .request import AuditRequest, Limits, Prepared
@@ -28,6 +34,7 @@ from .wire import arrays_to_data, finding_to_data, part_to_data, witness_from
 
 PURITY, LIVENESS, ORACLES = "purity", "liveness", "oracles"
 CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS, FUNCTION = "constants", "counterexample", "diagnosis", "function"
+EXPLORATION = "exploration"
 
 Progress: TypeAlias = Callable[[str], None]
 Data: TypeAlias = Mapping[str, Any]
@@ -81,9 +88,10 @@ class Context:
         self._efforts = dict(EFFORTS)  # what is asked for here is what is done wherever this is sent
         self._prepared: dict[int, Prepared] = {}
         self._plans: dict[tuple[int, str, int, str, bool], Plan] = {}
+        self._recorders: dict[int, Recorder] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_prepared": {}, "_plans": {}}
+        return {**self.__dict__, "_prepared": {}, "_plans": {}, "_recorders": {}}
 
     def effort(self, number: int) -> Effort:
         """Return the sizes that the request of this number asks for."""
@@ -103,12 +111,21 @@ class Context:
 
     def plan(self, task: Task) -> Plan:
         """Return the plan of the task's kind of evidence, which all its pieces share."""
+        if task.kind == branches.KIND:
+            return branches.Branches(tuple(map(Reach.from_data, task.inputs["reached"]))).plan(self.case(task))
         key = (task.request, task.claim, task.network, task.kind, task.first)
         if key not in self._plans:
             effort, case = self.effort(task.request), self.case(task)
             made = next(kind for kind in kinds(case, effort, first=task.first) if kind.kind == task.kind)
             self._plans[key] = made.plan(case)
         return self._plans[key]
+
+    def recorder(self, number: int) -> Recorder:
+        """Return the recorder of what runs of the code of this request's rule, with nothing in it."""
+        if number not in self._recorders:
+            self._recorders[number] = Recorder(authored_by(self.prepared(number).rule.target))
+        self._recorders[number].reset()
+        return self._recorders[number]
 
     def limits(self, task: Task) -> Limits | None:
         """Return the limits of the task's rule; functions of ours have none."""
@@ -163,11 +180,21 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     else:
         assert plan.further is not None
         piece = plan.further(number)
-    result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
+    with watching(context.recorder(task.request)) as recorder:
+        result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
+    if "shown" in result and task.kind in COMPARED:
+        result["ran"] = recorder.as_data()
     if task.kind == counted.KIND:
         counts = counts_of(context.prepared(task.request).rule.target)
         result["counts"] = [[list(map(list, at)), dict(found)] for at, found in counts.items()]
     return result
+
+
+def _exploration(task: Task, context: Context, progress: Progress) -> Data:
+    seen = Seen()
+    seen.add(task.inputs["seen"])
+    found = branches.explore(context.case(task), context.recorder(task.request), seen, progress)
+    return {"reached": [reach.as_data() for reach in found]}
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:
@@ -206,6 +233,7 @@ _PERFORM: dict[str, Callable[[Task, Context, Progress], Data]] = {
     LIVENESS: _liveness,
     ORACLES: _oracles,
     CONSTANTS: _constants,
+    EXPLORATION: _exploration,
     COUNTEREXAMPLE: _counterexample,
     DIAGNOSIS: _diagnosis,
     FUNCTION: _function,

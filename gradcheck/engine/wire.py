@@ -30,7 +30,7 @@ def check_result(result: Any) -> None:
     if "holds" in result:
         from_data(bool, result["holds"])
         from_data(str, result["statement"])
-    if not set(result) & {"shown", "ended", "finding", "holds", "explained", "found", "cause"}:
+    if not set(result) & {"shown", "ended", "finding", "holds", "explained", "found", "cause", "reached"}:
         raise ValueError("a task without a result")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from ..evidence.floats import properties
 from ..records import Counterexample, Covers, Evidence, Status, Strength, Verdict
 from ..reference.claims import Claim
 from ..reference.networks.base import RecurrentNetwork
+from ..rules.coverage.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,16 @@ def covers_its_class(finding: Finding | None) -> bool:
     return finding is not None and finding.evidence.status is Status.HOLDS and finding.evidence.covers is Covers.KIND
 
 
-def conclude(claim: Claim, gathered: Sequence[Gathered]) -> Verdict:
+def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen]) -> Verdict:
     """Return the verdict where nothing speaks against the claim: each network needs evidence that holds.
 
-    The claim is as strong as on the network where it is shown least strongly.
+    The claim is as strong as on the network where it is shown least strongly, and as the branch of the rule's code that
+    ran under the weakest evidence. Where one never ran it is SUPPORTED at most.
+
+    Args:
+        claim: The claim.
+        gathered: The evidence, by network.
+        seen: What ran of the rule's code, by kind of evidence.
     """
     evidence = merge([finding.evidence for each in gathered for finding in each.findings])
     failed = next((e for e in evidence if e.status is Status.ERROR), None)
@@ -69,7 +76,30 @@ def conclude(claim: Claim, gathered: Sequence[Gathered]) -> Verdict:
         where = f" on {at.network}, which shows it least strongly of the {len(gathered)} networks;"
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
     text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
-    return Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
+    verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
+    return _as_far_as_seen(verdict, gathered, seen)
+
+
+def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Gathered], seen: Mapping[str, Seen]) -> Verdict:
+    """Return the verdict, no stronger than what was shown of each branch of the rule's code."""
+    whole = Seen()
+    for each in seen.values():
+        whole.include(each)
+    unseen = whole.unseen()
+    if unseen:
+        strength = min(verdict.strength, Strength.SUPPORTED)
+        branches = "1 branch" if len(unseen) == 1 else f"{len(unseen)} branches"
+        text = f"{verdict.statement}; {branches} of the rule's code never ran, so the claim is SUPPORTED at most"
+        return dataclasses.replace(verdict, strength=strength, statement=text, unseen=unseen)
+    shown: dict[str, Strength] = {}
+    for evidence in (f.evidence for each in gathered for f in each.findings if f.evidence.status is Status.HOLDS):
+        shown[evidence.kind] = max(shown.get(evidence.kind, Strength.NONE), evidence.strength)
+    for place, kinds in whole.under(seen):
+        strength = max((shown.get(kind, Strength.SUPPORTED) for kind in kinds), default=Strength.SUPPORTED)
+        if strength < verdict.strength:
+            text = f"{verdict.statement}; {place} ran under {' and '.join(sorted(kinds))} evidence alone"
+            verdict = dataclasses.replace(verdict, strength=strength, statement=text)
+    return verdict
 
 
 def conclude_costs(claim: Claim, findings: Sequence[Finding]) -> Verdict:

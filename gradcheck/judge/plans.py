@@ -8,9 +8,13 @@ from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import plans as floats
+from ..evidence.floats import properties
 from ..evidence.sizes import vacuous
 from ..reference.claims import Cost, Equals, LagClaim, Online
 from .effort import Effort
+
+COMPARED = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND, *floats.KINDS} - {properties.KIND})
+"""Kinds of evidence that compare results with what is claimed; properties compare them with each other."""
 
 
 def plans(case: Case, effort: Effort, *, first: bool) -> list[Plan]:

@@ -26,6 +26,7 @@ from .words import (
     statement_outcome,
     statements_outcome,
     took,
+    unseen,
     warnings,
     word,
     worst,
@@ -104,6 +105,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
     )
     for verdict in verdicts:
         yield from ("", f"{level}# {_code(verdict.claim)}: {word(verdict)}", "", prose(verdict.statement), "")
+        yield from (f"- {prose(line)}" for line in unseen(verdict))
         yield from (prose(verdict.remark), "")
         yield from _grounds(verdict)
     if report.stages:

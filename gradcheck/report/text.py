@@ -46,6 +46,7 @@ from .words import (
     statements_outcome,
     took,
     unbroken,
+    unseen,
     warnings,
     word,
     worst,
@@ -68,6 +69,8 @@ STYLES = {
     "ERROR": "magenta",
 }
 _INDENT = " " * COLUMN
+_MOST_UNSEEN = 3
+"""Branches that never ran, listed on one screen."""
 Lines = Iterator[Text]
 
 
@@ -169,6 +172,8 @@ def _verdict(verdict: Verdict, width: int, verbose: bool, report: Report | None 
 def _grounds(verdict: Verdict, width: int, verbose: bool, rule: str) -> Lines:
     yield from _filled(verdict.statement, width, _INDENT)
     yield from _filled(verdict.remark, width, _INDENT, "yellow")
+    for line in unseen(verdict, 0 if verbose else _MOST_UNSEEN):
+        yield from _filled(line, width, _INDENT, "yellow")
     yield from _evidence(verdict, width, verbose)
     if verdict.counterexample is not None:
         yield from _counterexample(f"{rule} is not {verdict.claim}", verdict, verdict.counterexample, width)

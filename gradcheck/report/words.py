@@ -52,7 +52,7 @@ CLAIMS_AND_GRADES = (
 
 KINDS = (
     "formal", "modular", "enclosure", "ladder", "counting",
-    "lagwise", "float64", "float32", "float ladder", "properties", "purity",
+    "lagwise", "float64", "float32", "float ladder", "branches", "properties", "purity",
 )  # fmt: skip
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 
@@ -276,6 +276,14 @@ def origin(record: Report | Collection) -> Provenance | None:
     """Return the provenance of a record: its own, or that of its first report that has one."""
     reports = record.reports if isinstance(record, Collection) else ()
     return record.provenance or next((r.provenance for r in reports if r.provenance), None)
+
+
+def unseen(verdict: Verdict, most: int = 0) -> list[str]:
+    """Return a line for each branch that never ran, the first `most` of them if that is not 0."""
+    lines = [f"not seen: {each}" for each in verdict.unseen]
+    if most and len(lines) > most:
+        return [*lines[:most], f"not seen: {len(lines) - most} more, see --verbose"]
+    return lines
 
 
 def took(seconds: float, what: str = "") -> str:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ...reference.networks.base import Sizes
 from ..base import Kind
-from . import blackbox, float_ladder, lagwise, properties
+from . import blackbox, branches, float_ladder, lagwise, properties
 
-KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND)
+KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND, branches.KIND)
 """Kinds of evidence that run the rule on floats and allow for rounding."""
 
 

@@ -1,0 +1,188 @@
+"""Problems that reach branches of the rule's code which no comparison had run: found by cheap calls, then compared.
+
+Sizes come from the whole numbers in the rule's code (a 64 asks for 63, 64, 65 and 128), from relations of sizes, and
+from the sizes that kernels are made of; values from its other numbers, and from data as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...problems.lively import branching_problems, lively_problem
+from ...problems.structured import structured
+from ...records import Evidence, Status, Strength
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...rules.call import run, watching
+from ...rules.coverage.recorder import Recorder
+from ...rules.coverage.seen import Seen
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
+from ..budget import Budget
+from ..sizes import spread
+from .blackbox import _compare_problem
+
+KIND = "branches"
+SECONDS = 20.0
+"""Seconds in which branches are searched for."""
+LONGEST, WIDEST, MOST_INPUTS = 300, 130, 260
+"""The largest T, I, and D or K that are tried."""
+_BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
+_RELATIONS = (
+    Sizes(1, 1, 1, 1), Sizes(3, 3, 3, 3), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
+    *(Sizes(T, 2, 1, 1) for T in (2, 3, *range(6, 21), 33, 50, 65, 70, 100, 129, 150, 200, 257)),
+    *(Sizes(3, I, 2, 2) for I in (6, 7, 8, 9, 16, 17, 32, 33, 48, 64, 65, 70)),
+    *(Sizes(3, 2, D, 2) for D in (7, 8, 16, 17, 33, 64, 65)), *(Sizes(3, 2, 2, K) for K in (7, 8, 16, 17, 33, 64, 65)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A problem that reaches a branch.
+
+    Attributes:
+        sizes: Its sizes.
+        change: How it differs from the lively problem of these sizes; empty where it does not.
+        values: The numbers of the rule's code that changes were made with.
+    """
+
+    sizes: Sizes
+    change: str = ""
+    values: tuple[float, ...] = ()
+
+    def problem(self, case: Case) -> Problem:
+        """Return the problem."""
+        base = lively_problem(case.network, self.sizes, case.seed, weighted=case.weighted)
+        if not self.change:
+            return base
+        named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
+        return named or next(made for name, made in structured(base, self.values) if name == self.change)
+
+    def as_data(self) -> list[Any]:
+        """Return plain data for `from_data`."""
+        return [list(dataclasses.astuple(self.sizes)), self.change, list(self.values)]
+
+    @classmethod
+    def from_data(cls, data: Sequence[Any]) -> Reach:
+        sizes, change, values = data
+        return cls(Sizes(*sizes), change, tuple(values))
+
+    def __str__(self) -> str:
+        return f"{self.sizes}, {self.change}" if self.change else str(self.sizes)
+
+
+def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> list[Reach]:
+    """Return problems that reach branches which had never run, the first found for each.
+
+    Args:
+        case: The rule and its claim.
+        recorder: Records what runs.
+        seen: What ran before. What is found is added.
+        progress: Called with a line of text at each try.
+    """
+    found: list[Reach] = []
+    deadline = time.monotonic() + SECONDS
+    recorder.reset()
+    _try(case, Reach(_BASES[0]), recorder)
+    for reach in candidates(case, recorder.numbers()):
+        missing = seen.never_ran()
+        if not missing or time.monotonic() > deadline:
+            break
+        progress(str(reach))
+        recorder.reset()
+        failed = _try(case, reach, recorder)
+        ran = Seen()
+        ran.add(recorder.as_data())
+        # A rule takes all sizes; extreme values may overflow in one that is right.
+        if (failed and not reach.change) or any(missing.get(key, set()) & each for key, each in ran.ran.items()):
+            found.append(reach)
+            seen.include(ran)
+            if failed:
+                break
+    return found
+
+
+def candidates(case: Case, numbers: Mapping[type, Sequence[float]]) -> Iterator[Reach]:
+    """Yield problems that may reach other branches, the most likely first.
+
+    Args:
+        case: The rule and its claim.
+        numbers: The whole numbers in the rule's code, and the others.
+    """
+    whole = [int(n) for n in numbers[int] if 1 < n <= LONGEST]
+    near = list(dict.fromkeys(m for n in whole for m in (n + 1, n, n - 1, 2 * n, 2 * n + 1, 3 * n) if m >= 1))
+    for n in near:
+        sizes = [Sizes(n, 2, 2, 1)] if n <= LONGEST else []
+        sizes += [Sizes(4, n, 2, 2)] if n <= WIDEST else []
+        sizes += [Sizes(3, 3, n, 2), Sizes(3, 3, 2, n)] if n <= MOST_INPUTS else []
+        yield from map(Reach, sizes)
+    yield from map(Reach, _RELATIONS)
+    for name in branching_problems(case.network, case.seed, weighted=case.weighted):
+        yield Reach(_BASES[0], name)
+    values = tuple(dict.fromkeys([*(float(n) for n in numbers[float]), *(float(n) for n in numbers[int] if n > 1)]))
+    for base in _BASES:
+        problem = lively_problem(case.network, base, case.seed, weighted=case.weighted)
+        for name, _ in structured(problem, values[:20]):
+            yield Reach(base, name, values[:20])
+
+
+def _try(case: Case, reach: Reach, recorder: Recorder) -> bool:
+    """Run the rule on a problem; return True if it fails there."""
+    problem = reach.problem(case)
+    settings = spread(case.rule.settings(reach.sizes.T), 1)[0]
+    try:
+        with watching(recorder):
+            run(case.rule, problem.copy(), settings)
+    except GradcheckError:
+        return True
+    return False
+
+
+@dataclass(frozen=True)
+class Branches(Kind):
+    """The rule's results at float64 on problems that reach branches which no other evidence ran."""
+
+    strength: ClassVar[Strength] = Strength.SUPPORTED
+
+    reached: tuple[Reach, ...]
+
+    @property
+    def kind(self) -> str:
+        """The name in `Evidence.kind`."""
+        return KIND
+
+    def plan(self, case: Case) -> Plan:
+        def piece(number: int, reach: Reach) -> Piece:
+            def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
+                problem = reach.problem(case)
+                found = _compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
+                if isinstance(found, Finding):
+                    return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))
+                return found
+
+            return Piece(str(reach), compare)
+
+        pieces = [piece(number, reach) for number, reach in enumerate(self.reached)]
+        return Plan(KIND, pieces, functools.partial(_conclude, self.reached))
+
+
+def _conclude(reached: Sequence[Reach], shown: Sequence[PieceData], budget: Budget) -> Finding:
+    worst = max((each["worst"] for each in shown), default=0.0)
+    return Finding(
+        Evidence(
+            KIND,
+            Status.HOLDS,
+            Strength.SUPPORTED,
+            "within rounding where branches run that ran nowhere else, "
+            f"every entry within its derived allowance (at most {worst:.2g} of it)",
+            scope="; ".join(map(str, reached)),
+            blind="other values in these branches",
+            details={"worst_in_allowances": worst},
+        ),
+        planted=total(each["planted"] for each in shown),
+    )

@@ -1,0 +1,105 @@
+"""Float problems as real data are: repeated rows, constants, zeros, one-hot steps, symmetric and extreme weights.
+
+Each is a change of a lively problem, by a name that describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from ..reference.networks.base import Capabilities, TargetDomain, ask
+from ..reference.problem import Problem, map_state
+from ..reference.typing import Array
+
+Change = Callable[[Array], Array]
+
+
+def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tuple[str, Problem]]:
+    """Yield problems of one size with structured values, each with its name.
+
+    Args:
+        problem: A lively problem.
+        values: Numbers that the rule's code names; inputs, targets, weights and states take them in turn.
+    """
+    for name, change in _CHANGES.items():
+        yield f"inputs {name}", problem.replace(inputs=change(problem.inputs))
+        if _free_targets(problem):
+            yield f"targets {name}", problem.replace(targets=change(problem.targets))
+        yield f"state {name}", problem.replace(initial_state=map_state(change, problem.initial_state))
+        for parameter in problem.parameters:
+            yield f"{parameter} {name}", _with(problem, parameter, change)
+    for parameter, array in problem.parameters.items():
+        if array.ndim == 2 and array.shape[0] == array.shape[1]:
+            for name, change in _SQUARE.items():
+                yield f"{parameter} {name}", _with(problem, parameter, change)
+    for value in values:
+        for shown, number in ((f"{value:g}", value), (f"above {value:g}", _next(value, 1)),
+                              (f"below {value:g}", _next(value, -1))):  # fmt: skip
+            change = _holding(number)
+            yield f"inputs with {shown}", problem.replace(inputs=change(problem.inputs))
+            if _free_targets(problem):
+                yield f"targets with {shown}", problem.replace(targets=change(problem.targets))
+            yield f"state with {shown}", problem.replace(initial_state=map_state(change, problem.initial_state))
+            for parameter in problem.parameters:
+                yield f"{parameter} with {shown}", _with(problem, parameter, change)
+
+
+def _with(problem: Problem, name: str, change: Change) -> Problem:
+    return problem.replace(parameters={**problem.parameters, name: change(problem.parameters[name])})
+
+
+def _free_targets(problem: Problem) -> bool:
+    return ask(problem.network, Capabilities.target_domain) is TargetDomain.REAL
+
+
+def _next(value: float, sign: int) -> float:
+    """Return a number a little larger or smaller, which float32 holds too."""
+    return value + sign * 2.0**-12 * max(1.0, abs(value))
+
+
+def _holding(value: float) -> Change:
+    """Return a change that puts a value at every other place, from the first on."""
+
+    def change(array: Array) -> Array:
+        changed = np.array(array, dtype=float)
+        changed.reshape(-1)[::2] = value
+        return changed
+
+    return change
+
+
+def _repeated(array: Array) -> Array:
+    """Repeat the first row."""
+    return np.broadcast_to(array[:1], array.shape).copy() if array.ndim else array
+
+
+def _late_zeros(array: Array) -> Array:
+    """Set the later half to 0, as in a padded sequence."""
+    changed = np.array(array)
+    if changed.ndim:
+        changed[len(changed) // 2 :] = 0
+    return changed
+
+
+_CHANGES: dict[str, Change] = {
+    "repeated": _repeated,
+    "constant": lambda array: np.full_like(array, 0.5),
+    "zero": np.zeros_like,
+    "zero in the later half": _late_zeros,
+    "positive": np.abs,
+    "negative": lambda array: -np.abs(array),
+    "of whole numbers": lambda array: np.round(4 * array),
+    "of -1": lambda array: np.full_like(array, -1.0),
+    "of 1": lambda array: np.full_like(array, 1.0),
+    "8 times as large": lambda array: 8 * array,
+    "1000 times as large": lambda array: 1000 * array,
+    "a millionth as large": lambda array: array * 2.0**-20,
+}
+_SQUARE: dict[str, Change] = {
+    "the identity": lambda array: np.eye(len(array)),
+    "symmetric": lambda array: (array + array.T) / 2,
+    "nilpotent": lambda array: np.triu(array, 1),
+    "a permutation": lambda array: np.roll(np.eye(len(array)), 1, axis=0),
+}

@@ -1,0 +1,135 @@
+"""Rules with a branch of their own that common sizes and values do not reach. Wrong there, unless the name says so."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from gradcheck.algorithms.bptt import bptt
+from gradcheck.reference.problem import Problem
+from gradcheck.reference.typing import Gradient
+
+BLOCK = 33
+
+
+def _doubled(gradient: Gradient) -> Gradient:
+    return {**gradient, "R": gradient["R"] * 2}
+
+
+def long_sequences(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    if problem.T > 64:
+        gradient = _doubled(gradient)
+    return gradient
+
+
+def every_thirteenth_length(problem: Problem) -> Gradient:
+    return _doubled(bptt(problem)) if problem.T % 13 == 0 and problem.T > 26 else bptt(problem)
+
+
+def many_units(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    if problem.parameters["R"].shape[0] >= BLOCK:
+        gradient["R"] = gradient["R"] * 2
+    return gradient
+
+
+def as_many_inputs_as_units(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    W, R = problem.parameters["W"], problem.parameters["R"]
+    return _doubled(gradient) if W.shape[0] == R.shape[0] == problem.T and problem.T > 2 else gradient
+
+
+def _plain(gradient: Gradient) -> Gradient:
+    return gradient
+
+
+KERNELS = {False: _plain, True: _doubled}
+
+
+def chosen_from_a_table(problem: Problem) -> Gradient:
+    return KERNELS[problem.inputs.shape[1] > 40](bptt(problem))
+
+
+def _is_float(array: Any) -> bool:
+    return array.dtype.kind == "f"
+
+
+def equal_steps(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    x = problem.inputs
+    if _is_float(x) and len(x) > 1 and (x == x[0]).all() and x.any():
+        gradient = _doubled(gradient)
+    return gradient
+
+
+def an_input_of_a_half(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    if _is_float(problem.inputs) and (problem.inputs == 0.5).any():
+        gradient = _doubled(gradient)
+    return gradient
+
+
+def negative_targets_only(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    y = problem.targets
+    if _is_float(y) and y.size > 4 and (y == -1).all():
+        gradient = _doubled(gradient)
+    return gradient
+
+
+def symmetric_weights(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    R = problem.parameters["R"]
+    if _is_float(R) and len(R) > 2 and (R == R.T).all() and R[0, 1]:
+        gradient = _doubled(gradient)
+    return gradient
+
+
+def raises_at_a_size(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    if problem.T == 71:
+        gradient = {"R": gradient["no such key"]}
+    return gradient
+
+
+WRONG = (
+    long_sequences, every_thirteenth_length, many_units, as_many_inputs_as_units, chosen_from_a_table, equal_steps,
+    an_input_of_a_half, negative_targets_only, symmetric_weights,
+)  # fmt: skip
+
+
+def right_beyond_any_size(problem: Problem) -> Gradient:
+    """A branch that no problem reaches."""
+    gradient = bptt(problem)
+    if problem.T > 10**7:
+        gradient = {name: array.copy() for name, array in gradient.items()}
+    return gradient
+
+
+def right_in_long_sequences(problem: Problem) -> Gradient:
+    """The same gradient by another way, from a length on."""
+    gradient = bptt(problem)
+    if problem.T > 64:
+        gradient = {name: array * 1 for name, array in gradient.items()}
+    return gradient
+
+
+def right_that_refuses(problem: Problem) -> Gradient:
+    """Branches that raise, warn or assert compute nothing."""
+    if problem.T < 0:
+        message = "no steps"
+        raise ValueError(message)
+    if problem.T > 10**7:
+        warnings.warn("long", stacklevel=2)
+    assert problem.T < 10**8, "too long"
+    return bptt(problem)
+
+
+def right_with_a_special_path_on_floats(problem: Problem) -> Gradient:
+    """Floats take a way that other numbers never take."""
+    if problem.inputs.dtype.kind == "f":
+        return {name: np.array(array) for name, array in bptt(problem).items()}
+    return bptt(problem)
