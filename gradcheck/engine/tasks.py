@@ -21,7 +21,7 @@ from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
-from ..reference.claims import Pure
+from ..reference.claims import Equals, LagClaim, Pure
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..rules.authors import authored_by
 from ..rules.call import watching
@@ -151,7 +151,8 @@ def perform(task: Task, context: Context, progress: Progress) -> Data:
 
 
 def _purity(task: Task, context: Context, progress: Progress) -> Data:
-    kind = purity.Purity(purity.SIZES if task.first else purity.SIZES[:1])
+    results = [c for c in context.prepared(task.request).claims.values() if isinstance(c, (LagClaim, Equals))]
+    kind = purity.Purity(purity.SIZES if task.first else purity.SIZES[:1], results if task.first else ())
     return {"finding": finding_to_data(kind.gather(context.case(task), progress))}
 
 

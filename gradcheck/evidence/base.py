@@ -267,17 +267,21 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
     return Finding(dataclasses.replace(evidence, cause=cause))
 
 
+ON_FLOAT64 = ("float64", "lagwise", "branches")
+"""Kinds that run the rule on float64 alone."""
+
+
 def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
     """Return the placeholder for evidence lost to a crash or timeout.
 
-    Every rule must run on floats, so the loss of float evidence is an ERROR. Other kinds are optional.
+    Every rule must run on floats of 64 bits, so the loss of such evidence is an ERROR. Other kinds are optional.
 
     Args:
         kind: Name of the kind.
         reason: A sentence for the report.
         cause: The cause of the loss, if known.
     """
-    if kind == "float64":
+    if kind in ON_FLOAT64:
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
     finding = not_run(kind, reason)
     return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, cause=cause))

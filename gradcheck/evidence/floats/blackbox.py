@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -140,27 +140,45 @@ def compare_on(
     given = problem.astype(dtype)
     result = run(rule, given.copy(), settings).gradient
     exact = given.astype(np.float64)
-    truth, allowed = _known(claim, exact, np.dtype(coarsest(result, dtype)).name)
+    truth, allowed = known(claim, exact, result, dtype)
     with FIELD.working():
         return compare(result, truth, FIELD, allowed), result, truth, FIELD, allowed
 
 
 FIELD = BallField(320)
-_KNOWN: OrderedDict[Any, tuple[Gradient, dict[str, Array]]] = OrderedDict()
-_MOST_KNOWN = 2048
+_KNOWN: OrderedDict[Any, Gradient] = OrderedDict()
+_MOST_KNOWN = 4096
 
 
-def _known(claim: Claim, problem: Problem, kind: str) -> tuple[Gradient, dict[str, Array]]:
-    """Return the true gradient as balls, and the allowances. They are kept, since all rules get the same problems.
+def known(claim: Claim, problem: Problem, result: Gradient, dtype: Any) -> tuple[Gradient, dict[str, Array]]:
+    """Return the promised gradient as balls, and the allowances, of each array at the format that it has.
+
+    A result of one coarse array is judged at the coarse format there, and at the fine one in the others.
+
+    Args:
+        claim: The claim, bound to settings.
+        problem: The problem on float64.
+        result: The rule's result.
+        dtype: The format of the problem that the rule got; no array is judged at a finer one.
+    """
+
+    def true() -> Gradient:
+        with FIELD.working():
+            return expected(claim, problem.over(FIELD))
+
+    formats = {name: np.dtype(coarsest({name: array}, dtype)).name for name, array in result.items()}
+    bounds = {
+        kind: _kept(claim, problem, kind, functools.partial(allowance, claim, problem, RoundedField.for_dtype(kind)))
+        for kind in sorted(set(formats.values()))
+    }
+    return _kept(claim, problem, "", true), {name: bounds[formats[name]][name] for name in formats}
+
+
+def _kept(claim: Claim, problem: Problem, kind: str, derive: Callable[[], Gradient]) -> Gradient:
+    """Return what was derived before for an equal problem, since all rules get the same ones.
 
     The result of a claim's own target is not kept, since that may be impure.
     """
-
-    def derive() -> tuple[Gradient, dict[str, Array]]:
-        with FIELD.working():
-            truth = expected(claim, problem.over(FIELD))
-            return truth, allowance(claim, problem, RoundedField.for_dtype(kind))
-
     if isinstance(claim, Equals):
         return derive()
     arrays = tuple((name, array.shape, array.tobytes()) for name, array in problem.arrays().items())

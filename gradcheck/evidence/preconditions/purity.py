@@ -16,7 +16,7 @@ import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Cause, Evidence, Status, Strength
-from ...reference.claims import Settings
+from ...reference.claims import Claim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
@@ -25,6 +25,7 @@ from ...rules.call import RuleFailed, Run, WrongResult, run
 from ...rules.side_effects import Changes, moved_generators
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, whole
 from ..sizes import place, spread
+from . import histories
 
 KIND = "purity"
 SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
@@ -52,18 +53,20 @@ class Purity(Kind):
 
     Attributes:
         sizes: Sizes of the problems.
+        claims: The rule's claims about its results; none where histories are left out.
     """
 
     kind: ClassVar[str] = KIND
     strength: ClassVar[Strength] = Strength.SUPPORTED
 
     sizes: Sequence[Sizes] = SIZES
+    claims: Sequence[Claim] = ()
 
     def plan(self, case: Case) -> Plan:
-        return whole(KIND, lambda progress: _watch(case, self.sizes, progress))
+        return whole(KIND, lambda progress: _watch(case, self.sizes, self.claims, progress))
 
 
-def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
+def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress: Progress) -> Finding:
     printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
     earlier: list[Problem] = []
     for size in sizes:
@@ -93,6 +96,14 @@ def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
             earlier.append(problem)
             formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
+    if claims:
+        progress("calls in a row")
+        try:
+            histories.check(case, claims, _difference)
+        except histories.KeepsState as error:
+            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
+        except RuleFailed as error:
+            return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
     first = printed.strip().splitlines()[:1]
     format_note = (
         f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""
@@ -105,7 +116,7 @@ def _watch(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
             Status.HOLDS,
             Strength.SUPPORTED,
             f"right keys, shapes and dtype, finite, inputs untouched, same result when called again{format_note}{note}",
-            scope=f"{runs} problems at {len(sizes)} sizes",
+            scope=f"{runs} problems at {len(sizes)} sizes{', and calls in a row' if claims else ''}",
             blind="inputs that were not tried",
             details={"printed": printed.strip()[:2000]} if first else {},
         )
@@ -168,13 +179,17 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
 
 
 def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
-    for key, array in again.gradient.items():
+    if text := _difference(again.gradient, kept, problem):
+        raise Impure(f"{text}: it keeps state, or draws random numbers", Cause.KEEPS_STATE)
+
+
+def _difference(again: Gradient, kept: Gradient, problem: Problem) -> str:
+    """Return what differs between two results of one problem by more than rounding; empty for nothing."""
+    for key, array in again.items():
         if not np.array_equal(array, kept[key]) and not within_rounding(array, kept[key], problem):
-            raise Impure(
-                f"its {key} differs between two calls on the same problem, by up to "
-                f"{np.abs(array - kept[key]).max():.3g}: it keeps state, or draws random numbers",
-                Cause.KEEPS_STATE,
-            )
+            most = np.abs(array - kept[key]).max()
+            return f"its {key} differs between two calls on the same problem, by up to {most:.3g}"
+    return ""
 
 
 def _look_around(changes: Changes, notes: dict[str, None]) -> None:

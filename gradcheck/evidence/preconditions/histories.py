@@ -1,0 +1,165 @@
+"""Histories: calls before a call, after which a rule must return what it would have returned without them.
+
+A rule may keep what it worked out, to be quicker when it is asked again. It is wrong where what it kept does not fit: a
+workspace that is used up, a cache that forgets one of the arrays, a buffer of another length, memory whose contents
+have changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...problems.lively import lively_problem
+from ...records import Cause
+from ...reference.claims import Claim, Settings
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
+from ...rules.call import run
+from ..base import Case
+from ..floats.blackbox import FIELD, compare, known
+from ..sizes import spread
+
+SIZE = Sizes(3, 2, 2, 1)
+SMALLEST = Sizes(2, 2, 1, 1)
+MOST_CALLS, SECONDS, AT_ONCE = 2000, 0.8, 50
+"""Calls in a row on one small problem, the time that they may take, and how many of them are one call of ours."""
+PAUSE = 0.05
+"""Seconds after which results are looked at once more: a thread may still write to them."""
+Same = Callable[[Gradient, Gradient, Problem], str]
+"""Returns what differs between two results of a problem, or an empty string."""
+
+
+class KeepsState(GradcheckError):
+    """Error for a rule whose result depends on earlier calls; the message is for its author."""
+
+    cause = Cause.KEEPS_STATE
+
+
+def check(case: Case, claims: Sequence[Claim], same: Same) -> None:
+    """Run the histories.
+
+    Args:
+        case: The rule on its first network.
+        claims: Its claims about results, with which those after another call are compared.
+        same: Compares two results.
+
+    Raises:
+        KeepsState: A result depends on earlier calls.
+        GradcheckError: The rule fails.
+    """
+    settings = spread(case.rule.settings(SIZE.T), 1)[0]
+    problem = lively_problem(case.network, SIZE, case.seed, weighted=case.weighted)
+    _repeat(case, problem, settings, same)
+    for claim in claims[:1]:
+        for number, pair in enumerate(_PAIRS):
+            _in_both_orders(case, claim.bind(settings), pair, settings, case.seed + 100 + 4 * number)
+    _call_in_a_row(case, same)
+
+
+def _repeat(case: Case, problem: Problem, settings: Settings, same: Same) -> None:
+    """Call three times running on one problem, once at float32, and look at the first result again after a pause."""
+    first = run(case.rule, problem.copy(), settings).gradient
+    kept = {name: array.copy() for name, array in first.items()}
+    for _ in range(2):
+        again = run(case.rule, problem.copy(), settings).gradient
+        if text := same(again, kept, problem):
+            raise KeepsState(f"{text} when it is called again at once")
+    try:
+        run(case.rule, problem.astype(np.float32), settings)
+    except GradcheckError:
+        pass  # a rule need not run at float32
+    else:
+        if text := same(run(case.rule, problem.copy(), settings).gradient, kept, problem):
+            raise KeepsState(f"{text} after a call at float32")
+    time.sleep(PAUSE)
+    if any(not np.array_equal(first[name], array) for name, array in kept.items()):
+        raise KeepsState("its first result changed afterwards, during later calls or by a thread of its own")
+
+
+def _call_in_a_row(case: Case, same: Same) -> None:
+    """Call many times on one small problem."""
+    settings = spread(case.rule.settings(SMALLEST.T), 1)[0]
+    problem = lively_problem(case.network, SMALLEST, case.seed, weighted=case.weighted)
+    results: list[Gradient] = []
+
+    def several(problem: Problem, **settings: int) -> Gradient:
+        """Call the rule some times without looking around it in between, which costs more than a small call."""
+        for _ in range(AT_ONCE):
+            result = case.rule.function(problem.copy(), **settings)
+            results.append({name: np.array(array) for name, array in result.items()})
+        return results[-1]
+
+    rule = dataclasses.replace(case.rule, function=several)
+    deadline = time.monotonic() + SECONDS
+    while len(results) < MOST_CALLS and time.monotonic() < deadline:
+        before = len(results)
+        run(rule, problem, settings)
+        for number, result in enumerate(results[before:], start=before + 1):
+            if text := same(result, results[0], problem):
+                raise KeepsState(f"{text}, the first and number {number} in a row")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A way to make a problem that a rule may take for another one."""
+
+    text: str
+    make: Callable[[Problem, Problem], Problem]
+    in_place: bool = False
+
+
+def _pairs() -> Iterator[_Pair]:
+    yield _Pair("other inputs", lambda a, b: a.replace(inputs=b.inputs))
+    yield _Pair("other targets", lambda a, b: a.replace(targets=b.targets))
+    yield _Pair("another initial state", lambda a, b: a.replace(initial_state=b.initial_state))
+    yield _Pair("other parameters", lambda a, b: a.replace(parameters=b.parameters))
+    yield _Pair("another last input", lambda a, b: a.replace(inputs=np.concatenate([a.inputs[:-1], b.inputs[-1:]])))
+    yield _Pair("other values in the same memory", lambda a, b: b, in_place=True)
+    yield _Pair("one step less", lambda a, b: a.prefix(a.T - 1))
+
+
+_PAIRS = tuple(_pairs())
+
+
+def _in_both_orders(case: Case, claim: Claim, pair: _Pair, settings: Settings, seed: int) -> None:
+    """Call on two problems that differ a little, in one order and, with other numbers, in the other.
+
+    A rule that is right on the first and wrong on the second in both orders is wrong because of the first. One that is
+    wrong at some value is so in either place. No two pairs share a number, so that nothing kept from one fits the next.
+    """
+    wrong = 0
+    for number in range(2):
+        base, other = (
+            lively_problem(case.network, SIZE, seed + 2 * number + k, weighted=case.weighted) for k in range(2)
+        )
+        problems = [base, pair.make(base, other)]
+        if number and not pair.in_place:
+            problems.reverse()
+        memory, right = problems[0].copy(), []
+        for position, problem in enumerate(problems):
+            given = problem.copy()
+            if pair.in_place and position:
+                for name, array in memory.arrays().items():
+                    array[...] = problem.arrays()[name]
+                given = memory
+            right.append(_right(case, claim, problem, memory if not position else given, settings))
+        wrong += right == [True, False]
+    if wrong == 2:
+        raise KeepsState(
+            f"its result is wrong after a call on a problem that differs in one thing: {pair.text}; it keeps what no "
+            "longer fits"
+        )
+
+
+def _right(case: Case, claim: Claim, problem: Problem, given: Problem, settings: Settings) -> bool:
+    result = run(case.rule, given, settings).gradient
+    truth, allowed = known(claim, problem, result, np.float64)
+    with FIELD.working():
+        return compare(result, truth, FIELD, allowed).outside is None

@@ -1,0 +1,166 @@
+"""A rule returns the same whatever was called before: workspaces, caches and counters are told from right memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradcheck
+from gradcheck.algorithms.bptt import bptt
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.preconditions.purity import Purity
+from gradcheck.records import Cause, Status
+from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.reference.problem import Problem
+from gradcheck.reference.typing import Gradient
+from gradcheck.rules.adapt import as_rule
+
+Rule = Callable[[Problem], Gradient]
+
+
+def _copied(gradient: Gradient) -> Gradient:
+    return {name: array.copy() for name, array in gradient.items()}
+
+
+def workspace_used_up() -> Rule:
+    """The forward pass of a sequence is kept, and changed by the backward pass."""
+    kept: dict[bytes, Gradient] = {}
+
+    def rule(problem: Problem) -> Gradient:
+        key = b"".join(array.tobytes() for array in problem.arrays().values())
+        if key in kept:
+            return {name: array * 2 for name, array in kept[key].items()}
+        kept.clear()
+        kept[key] = bptt(problem)
+        return _copied(kept[key])
+
+    return rule
+
+
+def cached_by(*names: str, size: int = 1) -> Callable[[], Rule]:
+    """Return a rule that takes problems for equal where these arrays are."""
+
+    def make() -> Rule:
+        kept: dict[Any, Gradient] = {}
+
+        def rule(problem: Problem) -> Gradient:
+            arrays = problem.arrays()
+            key = tuple((name, arrays[name].shape, arrays[name].tobytes()) for name in names)
+            if key not in kept:
+                while len(kept) >= size:
+                    kept.pop(next(iter(kept)))
+                kept[key] = bptt(problem)
+            return _copied(kept[key])
+
+        return rule
+
+    return make
+
+
+def cached_by_memory() -> Rule:
+    """The memory of the inputs stands for what is in it."""
+    kept: list[Any] = []
+
+    def rule(problem: Problem) -> Gradient:
+        if not kept or kept[0] is not problem.inputs:
+            kept[:] = [problem.inputs, bptt(problem)]
+        return _copied(kept[1])
+
+    return rule
+
+
+def wrong_at_every(n: int) -> Callable[[], Rule]:
+    def make() -> Rule:
+        calls = 0
+
+        def rule(problem: Problem) -> Gradient:
+            nonlocal calls
+            calls += 1
+            gradient = bptt(problem)
+            return {**gradient, "R": gradient["R"] * 2} if calls % n == 0 else gradient
+
+        return rule
+
+    return make
+
+
+def spoiled_by_float32() -> Rule:
+    """A table is made at the format of the problem before."""
+    formats: list[Any] = [np.float64]
+
+    def rule(problem: Problem) -> Gradient:
+        gradient = {name: array.astype(formats[-1]).astype(array.dtype) for name, array in bptt(problem).items()}
+        formats.append(problem.inputs.dtype)
+        return gradient
+
+    return rule
+
+
+ALL = ("W", "R", "V", "inputs", "targets", "initial_state", "loss_weights")
+WRONG: dict[str, Callable[[], Rule]] = {
+    "a workspace that is used up": workspace_used_up,
+    **{
+        f"a cache that forgets {name}": cached_by(*(other for other in ALL if other != name), size=64)
+        for name in ("inputs", "targets", "initial_state")
+    },
+    "a cache that forgets the parameters": cached_by("inputs", "targets", "initial_state", size=64),
+    "a cache by memory": cached_by_memory,
+    "wrong at every 400th call": wrong_at_every(400),
+    "spoiled by float32": spoiled_by_float32,
+}
+RIGHT: dict[str, Callable[[], Rule]] = {
+    "a cache by all that counts": cached_by(*ALL, size=64),
+    "a cache of one": cached_by(*ALL),
+    "no memory": lambda: bptt,
+}
+
+
+@pytest.fixture(autouse=True)
+def fewer_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many calls in a row as the tests need."""
+    monkeypatch.setattr("gradcheck.evidence.preconditions.histories.MOST_CALLS", 450)
+
+
+def judged(make: Callable[[], Rule]) -> Any:
+    case = Case(as_rule(make(), claims=[gradcheck.Exact()]), gradcheck.Exact(), DEFAULT_NETWORK)
+    return Purity(claims=[gradcheck.Exact()]).gather(case).evidence
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_rule_that_keeps_what_no_longer_fits_is_not_pure(name: str) -> None:
+    evidence = judged(WRONG[name])
+    assert (evidence.status, evidence.cause) == (Status.REFUTED, Cause.KEEPS_STATE), evidence.statement
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_rule_that_keeps_what_fits_is_pure(name: str) -> None:
+    assert judged(RIGHT[name]).status is Status.HOLDS
+
+
+def test_a_rule_that_is_wrong_at_some_value_is_pure() -> None:
+    def wrong(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        return {**gradient, "R": gradient["R"] * (1 + (problem.inputs[-1, 0] > 0))}
+
+    assert judged(lambda: wrong).status is Status.HOLDS
+
+
+def test_an_array_is_judged_at_its_own_format() -> None:
+    """A coarse array excuses no other."""
+
+    def wrong(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        return {**gradient, "V": gradient["V"].astype(np.float32), "R": gradient["R"] * (1 + 1e-9)}
+
+    def right(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        return {**gradient, "V": gradient["V"].astype(np.float32)}
+
+    from gradcheck.evidence.floats.blackbox import SIZES, BlackBox
+
+    for rule, status in ((wrong, Status.REFUTED), (right, Status.HOLDS)):
+        case = Case(as_rule(rule), gradcheck.Exact(), DEFAULT_NETWORK)
+        assert BlackBox(sizes=SIZES[:2], branching=False).gather(case).evidence.status is status
