@@ -113,8 +113,8 @@ def living_sizes(network: RecurrentNetwork, sizes: Sizes) -> Sizes:
 def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool = False) -> dict[str, Problem]:
     """Build small float problems at values for which a rule may have a branch of its own.
 
-    They have zeros (inputs, whole steps, targets, weights, the state), one-hot inputs, saturated units, and gradients
-    far larger and far smaller than 1. In a step where all of these are zero, relu is at its kink.
+    They have zeros (inputs, whole steps, targets, weights, the state), one-hot inputs, saturated units, numbers of all
+    53 bits, and gradients far larger and far smaller than 1. Where a step has nothing but zeros, relu is at its kink.
 
     Args:
         network: The problems' network.
@@ -150,6 +150,15 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     )
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
+
+    base = lively(7, 4, 3, 3)
+    rng = np.random.default_rng([seed, 53])
+    found["numbers of all 53 bits"] = base.replace(
+        parameters={name: _all_bits(array, rng) for name, array in base.parameters.items()},
+        inputs=_all_bits(base.inputs, rng),
+        targets=_all_bits(base.targets, rng) if _free_targets(network) else base.targets,
+        initial_state=map_state(lambda array: _all_bits(array, rng), base.initial_state),
+    )
 
     base = lively(5, 4, 2, 2)
     steep = np.array([1.0, -64.0, 96.0, -192.0])
@@ -195,6 +204,11 @@ def _by_unit(array: Array, factors: Array) -> Array:
     elif array.shape[0] % units == 0:
         scaled = (array.T * np.tile(factors, array.shape[0] // units)).T
     return scaled
+
+
+def _all_bits(array: Array, rng: np.random.Generator) -> Array:
+    """Change each number a little, to one that no coarser format holds."""
+    return array * (1 + 2.0**-13 * rng.uniform(-1, 1, array.shape))
 
 
 def _thinned(array: Array) -> Array:

@@ -148,6 +148,22 @@ def test_a_rule_that_is_wrong_at_some_value_is_pure() -> None:
     assert judged(lambda: wrong).status is Status.HOLDS
 
 
+@pytest.mark.parametrize("name", ["W", "inputs", "targets", "initial_state"])
+@pytest.mark.parametrize("lossy", [lambda a: a.astype(np.float32).astype(a.dtype), lambda a: np.round(a * 4096) / 4096])
+def test_numbers_that_lose_bits_are_noticed(name: str, lossy: Callable[[Any], Any]) -> None:
+    """Once, in a rule that computes at 64 bits otherwise."""
+
+    def wrong(problem: Problem) -> Gradient:
+        if name in problem.parameters:
+            return bptt(problem.replace(parameters={**problem.parameters, name: lossy(problem.parameters[name])}))
+        return bptt(problem.replace(**{name: lossy(getattr(problem, name))}))
+
+    from gradcheck.evidence.floats.blackbox import SIZES, BlackBox
+
+    case = Case(as_rule(wrong), gradcheck.Exact(), DEFAULT_NETWORK)
+    assert BlackBox(sizes=SIZES[:1]).gather(case).evidence.status is Status.REFUTED
+
+
 def test_an_array_is_judged_at_its_own_format() -> None:
     """A coarse array excuses no other."""
 
