@@ -11,7 +11,7 @@ from gradcheck.algorithms.bptt import bptt
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-BLOCK = 33
+BLOCK = 9
 
 
 def _doubled(gradient: Gradient) -> Gradient:
@@ -88,6 +88,12 @@ def symmetric_weights(problem: Problem) -> Gradient:
     return gradient
 
 
+def a_half_within_an_array(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    hits = np.where(problem.targets == 0.5, 1.0, 0.0)
+    return {**gradient, "R": gradient["R"] * (1 + hits.sum())}
+
+
 def raises_at_a_size(problem: Problem) -> Gradient:
     gradient = bptt(problem)
     if problem.T == 71:
@@ -97,7 +103,7 @@ def raises_at_a_size(problem: Problem) -> Gradient:
 
 WRONG = (
     long_sequences, every_thirteenth_length, many_units, as_many_inputs_as_units, chosen_from_a_table, equal_steps,
-    an_input_of_a_half, negative_targets_only, symmetric_weights,
+    an_input_of_a_half, negative_targets_only, symmetric_weights, a_half_within_an_array,
 )  # fmt: skip
 
 

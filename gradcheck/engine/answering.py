@@ -29,7 +29,7 @@ async def answer(run: Performer, judged: Judged) -> None:
         gathered = _gathered(judged, against)
         if against is None:
             verdict = conclude(judged.claim, gathered, judged.seen)
-            if verdict.unseen and not judged.explored and await _explore(run, judged):
+            if (verdict.unseen or judged.compares) and not judged.explored and await _explore(run, judged):
                 continue
             run.judged(judged, verdict)
             return
@@ -53,8 +53,8 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     for each in judged.seen.values():
         seen.include(each)
     run.tell(judged.audit, f"{judged.claim}, looking for problems that reach code which never ran")
-    task = Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs={"seen": seen.as_data()})
-    done = await run.perform(task)
+    inputs = {"seen": seen.as_data(), "compares": judged.compares}
+    done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if not isinstance(done, Done) or not done.result["reached"]:
         return False
     reached = done.result["reached"]

@@ -72,6 +72,12 @@ class Judged:
         return self.against is None and any(evidence.cause is Cause.FLOATS_ONLY for evidence in found)
 
     @property
+    def compares(self) -> bool:
+        """True where the rule's code compares values within its arrays, so that it has branches of its own there."""
+        found = [finding.evidence for finding in self.findings.values() if isinstance(finding, Finding)]
+        return any(evidence.cause is Cause.COMPARES for evidence in found)
+
+    @property
     def settled(self) -> bool:
         """True where further evidence would be in vain: something speaks against the claim, or the rule failed."""
         return self.against is not None or any(account.against for account in self.accounts.values())

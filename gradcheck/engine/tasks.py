@@ -194,7 +194,10 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
 def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
-    found = branches.explore(context.case(task), context.recorder(task.request), seen, progress)
+    case, recorder = context.case(task), context.recorder(task.request)
+    found = branches.explore(case, recorder, seen, progress)
+    if task.inputs["compares"]:
+        found += branches.with_all_values(case, recorder)
     return {"reached": [reach.as_data() for reach in found]}
 
 

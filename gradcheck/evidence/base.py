@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from ..records import Cause, Evidence, Status, Strength
 from ..reference.claims import Claim, Settings
-from ..reference.errors import FloatsWanted, GradcheckError
+from ..reference.errors import FloatsWanted, GradcheckError, Undecided
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, WrongResult
@@ -262,7 +262,11 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
         on: Name of the numbers, such as "residues".
         error: What running the rule on them raised.
     """
-    cause = Cause.FLOATS_ONLY if isinstance(error, FloatsWanted) else None
+    cause = None
+    if isinstance(error, FloatsWanted):
+        cause = Cause.FLOATS_ONLY
+    elif isinstance(error, Undecided):
+        cause = Cause.COMPARES
     evidence = not_run(kind, f"the rule does not run on {on}: {error}").evidence
     return Finding(dataclasses.replace(evidence, cause=cause))
 

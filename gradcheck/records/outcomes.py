@@ -54,6 +54,7 @@ class Cause(enum.Enum):
     MALFORMED = "the rule returned something that is no gradient"
     KEEPS_STATE = "the rule's result depends on earlier calls"
     FLOATS_ONLY = "the rule's code makes floats of other numbers"
+    COMPARES = "the rule's code compares values, which only numbers with values can do"
 
 
 TOO_MUCH = frozenset({Cause.TIMEOUT, Cause.MEMORY})

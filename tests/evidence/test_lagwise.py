@@ -10,6 +10,7 @@ from wrong_rules import as_black_box, made, wrong
 
 import gradcheck
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.budget import Budget
 from gradcheck.evidence.floats import lagwise
 from gradcheck.explain import counterexample
 from gradcheck.records import Status
@@ -142,3 +143,11 @@ def test_an_audit_says_which_lags_a_black_box_has(monkeypatch: pytest.MonkeyPatc
     assert verdict.status is Status.REFUTED and verdict.counterexample is not None, verdict.statement
     absent = verdict.evidence[-1].details["absent"]
     assert absent == list(range(3, absent[-1] + 1)), verdict.evidence[-1]
+
+
+def test_lags_that_rounding_hides_are_not_agreed_on() -> None:
+    part = {"size": [41, 5, 41, 2], "worst": 1e-4, "planted": [1, 1]}
+    some, all_ = (lagwise._conclude([{**part, "unseen": hidden}], Budget()).evidence for hidden in (range(13, 41), []))
+    assert some.scope.startswith("lags 0 to 12 of") and "lags 13 to 40" in some.blind
+    assert all_.scope.startswith("lags 0 to 40 of")
+    assert some.statement != all_.statement

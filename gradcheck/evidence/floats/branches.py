@@ -32,6 +32,7 @@ SECONDS = 20.0
 """Seconds in which branches are searched for."""
 LONGEST, WIDEST, MOST_INPUTS = 300, 130, 260
 """The largest T, I, and D or K that are tried."""
+_MOST_VALUES = 20
 _BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
 _RELATIONS = (
     Sizes(1, 1, 1, 1), Sizes(3, 3, 3, 3), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
@@ -89,7 +90,8 @@ def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> l
     deadline = time.monotonic() + SECONDS
     recorder.reset()
     _try(case, Reach(_BASES[0]), recorder)
-    for reach in candidates(case, recorder.numbers()):
+    numbers = recorder.numbers()
+    for reach in candidates(case, numbers):
         missing = seen.never_ran()
         if not missing or time.monotonic() > deadline:
             break
@@ -124,11 +126,31 @@ def candidates(case: Case, numbers: Mapping[type, Sequence[float]]) -> Iterator[
     yield from map(Reach, _RELATIONS)
     for name in branching_problems(case.network, case.seed, weighted=case.weighted):
         yield Reach(_BASES[0], name)
-    values = tuple(dict.fromkeys([*(float(n) for n in numbers[float]), *(float(n) for n in numbers[int] if n > 1)]))
+    values = _values(numbers)
     for base in _BASES:
         problem = lively_problem(case.network, base, case.seed, weighted=case.weighted)
-        for name, _ in structured(problem, values[:20]):
-            yield Reach(base, name, values[:20])
+        for name, _ in structured(problem, values):
+            yield Reach(base, name, values)
+
+
+def with_all_values(case: Case, recorder: Recorder) -> list[Reach]:
+    """Return a problem for each structure of values, for a rule that compares values within its arrays.
+
+    Args:
+        case: The rule and its claim.
+        recorder: Records which numbers are in its code.
+    """
+    recorder.reset()
+    _try(case, Reach(_BASES[0]), recorder)
+    values = _values(recorder.numbers())
+    base = lively_problem(case.network, _BASES[0], case.seed, weighted=case.weighted)
+    return [Reach(_BASES[0], name, values) for name, _ in structured(base, values)]
+
+
+def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:
+    """Return the numbers of the code that problems are made with."""
+    named = [*numbers[float], *(n for n in numbers[int] if n > 1)]
+    return tuple(dict.fromkeys(float(n) for n in named))[:_MOST_VALUES]
 
 
 def _try(case: Case, reach: Reach, recorder: Recorder) -> bool:

@@ -236,13 +236,17 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
     unseen = sorted({k for each in shown for k in each["unseen"]})
+    seen = [k for k in range(most) if k not in unseen]
+    agrees = f"each lag agrees on its own, to within {worst:.1g} of its size"
+    if unseen:
+        agrees = f"each lag that rounding leaves visible agrees on its own, to within {worst:.1g} of its size"
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            f"each lag agrees on its own, to within {worst:.1g} of its size",
-            scope=f"lags 0 to {most - 1} of the last loss, {sizes_text(sizes)}",
+            agrees,
+            scope=f"{_spans(seen)} of the last loss, {sizes_text(sizes)}",
             blind=f"{_spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
             details={"worst_relative_error": worst, "lags": most},
         ),
