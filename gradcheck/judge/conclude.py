@@ -47,7 +47,7 @@ def covers_its_class(finding: Finding | None) -> bool:
     return finding is not None and finding.evidence.status is Status.HOLDS and finding.evidence.covers is Covers.KIND
 
 
-def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen]) -> Verdict:
+def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen] | None = None) -> Verdict:
     """Return the verdict where nothing speaks against the claim: each network needs evidence that holds.
 
     The claim is as strong as on the network where it is shown least strongly, and as the branch of the rule's code that
@@ -56,7 +56,7 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     Args:
         claim: The claim.
         gathered: The evidence, by network.
-        seen: What ran of the rule's code, by kind of evidence.
+        seen: What ran of the rule's code, by kind of evidence; nothing of a rule without code of its author's.
     """
     evidence = merge([finding.evidence for each in gathered for finding in each.findings])
     failed = next((e for e in evidence if e.status is Status.ERROR), None)
@@ -77,7 +77,7 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
     text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
     verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
-    return _as_far_as_seen(verdict, gathered, seen)
+    return _as_far_as_seen(verdict, gathered, seen or {})
 
 
 def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Gathered], seen: Mapping[str, Seen]) -> Verdict:

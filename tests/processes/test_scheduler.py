@@ -500,8 +500,7 @@ def test_a_bug_of_ours_ends_its_audit_alone(monkeypatch: pytest.MonkeyPatch) -> 
 def forgets_late(problem: Any) -> Any:
     """Right up to 41 steps, beyond every size of a brief audit."""
     result = bptt(problem)
-    if problem.T > 41:
-        result["R"] = result["R"] * 2
+    result["R"] = result["R"] * (1 + (problem.T > 41))  # without a branch, which would be looked for
     return result
 
 
