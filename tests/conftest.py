@@ -58,7 +58,8 @@ def warmed() -> None:
     """Derive in this process what most audits need: their workers are forks of it, and inherit that."""
     import gradcheck.algorithms
 
-    gradcheck.audit(gradcheck.algorithms.bptt, [gradcheck.Exact()], effort="quick", isolated=False)
+    network = [gradcheck.Network()]
+    gradcheck.audit(gradcheck.algorithms.bptt, [gradcheck.Exact()], networks=network, effort="quick", isolated=False)
 
 
 @pytest.fixture(autouse=True)

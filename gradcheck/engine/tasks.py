@@ -88,7 +88,7 @@ class Context:
         self._efforts = dict(EFFORTS)  # what is asked for here is what is done wherever this is sent
         self._prepared: dict[int, Prepared] = {}
         self._plans: dict[tuple[int, str, int, str, bool], Plan] = {}
-        self._recorders: dict[int, Recorder] = {}
+        self._recorders: dict[tuple[int, str, str], Recorder] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_prepared": {}, "_plans": {}, "_recorders": {}}
@@ -120,12 +120,15 @@ class Context:
             self._plans[key] = made.plan(case)
         return self._plans[key]
 
-    def recorder(self, number: int) -> Recorder:
-        """Return the recorder of what runs of the code of this request's rule, with nothing in it."""
-        if number not in self._recorders:
-            self._recorders[number] = Recorder(authored_by(self.prepared(number).rule.target))
-        self._recorders[number].reset()
-        return self._recorders[number]
+    def recorder(self, task: Task) -> Recorder:
+        """Return the recorder of what runs of the rule's code in tasks of this kind.
+
+        It keeps what ran in the tasks before: all of them count for the claim.
+        """
+        key = task.request, task.claim, task.kind
+        if key not in self._recorders:
+            self._recorders[key] = Recorder(authored_by(self.prepared(task.request).rule.target))
+        return self._recorders[key]
 
     def limits(self, task: Task) -> Limits | None:
         """Return the limits of the task's rule; functions of ours have none."""
@@ -181,7 +184,7 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     else:
         assert plan.further is not None
         piece = plan.further(number)
-    with watching(context.recorder(task.request)) as recorder:
+    with watching(context.recorder(task)) as recorder:
         result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
     if "shown" in result and task.kind in COMPARED:
         result["ran"] = recorder.as_data()
@@ -194,7 +197,7 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
 def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
-    case, recorder = context.case(task), context.recorder(task.request)
+    case, recorder = context.case(task), context.recorder(task)
     found = branches.explore(case, recorder, seen, progress)
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)

@@ -1,7 +1,8 @@
 """Recorder of the branches of a rule's own code that run while the rule is called.
 
 The interpreter's own trace function tells of each line, and of each instruction of a line that holds a test. Functions
-of other files are left alone, and a function all of whose branches have run is traced no further.
+of other files are left alone. A function all of whose branches have run is traced no further, and once that is so of
+every function, nothing is traced.
 """
 
 from __future__ import annotations
@@ -34,18 +35,26 @@ class Recorder:
         self._authored = authored
         self._codes: dict[int, tuple[CodeType, _Code | None]] = {}  # with the code, so that its id stays its own
         self._before: tuple[Any, Any] = None, None
+        self._all_ran = False
 
     def began(self, place: str) -> None:
         """Begin to trace this thread, and those that it starts."""
+        if self._all_ran:
+            return
         self._before = sys.gettrace(), threading.gettrace()
         threading.settrace(self._called)
         sys.settrace(self._called)
 
     def ended(self, error: BaseException | None) -> None:
         """Give the thread its trace function back."""
+        if self._all_ran:
+            return
         own, of_others = self._before
         sys.settrace(own)
         threading.settrace(of_others)
+        called = self._called_codes()
+        if called and all(known.has_run for known in called):
+            self._all_ran = not any(self._never_called(called))
 
     def _called(self, frame: FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
@@ -57,22 +66,26 @@ class Recorder:
         if known is None or known.complete:
             return None
         known.called = True
-        if len(known.ran) == len(known.branches.wanted):
+        if known.has_run:
             known.complete = True
             return None
         if _EVERY_INSTRUCTION:
             frame.f_trace_opcodes = True
         return known.trace()
 
+    def _called_codes(self) -> list[_Code]:
+        return [known for _, known in self._codes.values() if known is not None and known.called]
+
     def reset(self) -> None:
         """Forget what ran."""
+        self._all_ran = False
         for _, known in self._codes.values():
             if known is not None:
                 known.reset()
 
     def as_data(self) -> list[list[Any]]:
         """Return a row for each function that was called, or could have been: file, name, line, ran, missed."""
-        called = [known for _, known in self._codes.values() if known is not None and known.called]
+        called = self._called_codes()
         rows = [known.as_data() for known in called]
         rows += [_Code(code, {}).as_data() for code in self._never_called(called)]
         return rows
@@ -110,6 +123,11 @@ class _Code:
         self.branches: Branches = branches_of(code)
         self.ran: set[Branch] = set()
         self.called, self.complete = False, False
+
+    @property
+    def has_run(self) -> bool:
+        """True once every branch has run."""
+        return len(self.ran) == len(self.branches.wanted)
 
     def reset(self) -> None:
         self.ran.clear()
