@@ -27,14 +27,18 @@ def source_file(target: Any) -> Path | None:
     Args:
         target: The object. Looks through `functools.partial` and `__wrapped__`.
     """
+    return next((Path(name).resolve() for name in _file_names(target) if Path(name).is_file()), None)
+
+
+def _file_names(target: Any) -> list[str]:
+    """Return the names of the files that hold a rule's code, whether or not there are such files."""
     while isinstance(target, functools.partial):
         target = target.func
     target = inspect.unwrap(target)
     kind = target if inspect.isroutine(target) or isinstance(target, type) else type(target)
     functions = [each for each in (kind, *getattr(kind, "__dict__", {}).values()) if inspect.isfunction(each)]
     module = sys.modules.get(getattr(kind, "__module__", None) or "")
-    names = [each.__code__.co_filename for each in functions] or [str(getattr(module, "__file__", None) or "")]
-    return next((Path(name).resolve() for name in names if Path(name).is_file()), None)
+    return [each.__code__.co_filename for each in functions] or [str(getattr(module, "__file__", None) or "")]
 
 
 def installed(path: Path) -> bool:
@@ -51,11 +55,13 @@ def authored_by(target: Any) -> Callable[[str], bool]:
     Args:
         target: The rule, as the author wrote it.
     """
-    file = source_file(target)
+    file, own = source_file(target), set(_file_names(target))  # what was typed at a prompt has a name and no file
     home = file.parent if file is not None and not any(map(file.is_relative_to, OURS)) else None
 
     @functools.cache
     def authored(name: str) -> bool:
+        if name in own:
+            return True
         path = Path(name)
         if not name.endswith(".py") or not path.is_file():
             return False

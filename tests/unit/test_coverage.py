@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gradcheck.rules.authors import authored_by
 from gradcheck.rules.coverage.recorder import Recorder
 from gradcheck.rules.coverage.seen import Seen
 
@@ -188,3 +189,14 @@ def test_the_trace_function_of_others_is_given_back(tmp_path: Path) -> None:
         assert sys.gettrace() is other
     finally:
         sys.settrace(before)
+
+
+def test_code_that_was_typed_at_a_prompt_is_the_authors_too() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile("def f(n):\n    if n > 3:\n        n += 1\n    return n", "<stdin>", "exec"), namespace)
+    recorder, found = Recorder(authored_by(namespace["f"])), Seen()
+    recorder.began("")
+    namespace["f"](1)
+    recorder.ended(None)
+    found.add(recorder.as_data())
+    assert [each.lines for each in found.unseen()] == ["3"]

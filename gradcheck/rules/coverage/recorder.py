@@ -74,12 +74,13 @@ class Recorder:
         return known.trace()
 
     def _called_codes(self) -> list[_Code]:
-        return [known for _, known in self._codes.values() if known is not None and known.called]
+        # A copy: a thread that the rule left running may call another function meanwhile.
+        return [known for _, known in list(self._codes.values()) if known is not None and known.called]
 
     def reset(self) -> None:
         """Forget what ran."""
         self._all_ran = False
-        for _, known in self._codes.values():
+        for _, known in list(self._codes.values()):
             if known is not None:
                 known.reset()
 
@@ -93,9 +94,8 @@ class Recorder:
     def numbers(self) -> dict[type, list[float]]:
         """Return the numbers in the functions called, whole ones by `int` and others by `float`, each once."""
         found: dict[type, list[float]] = {int: [], float: []}
-        for code, known in self._codes.values():
-            if known is None or not known.called:
-                continue
+        for known in self._called_codes():
+            code = known.code
             values = [*code.co_consts, *(known.namespace.get(name) for name in code.co_names)]
             values += [part for value in values if isinstance(value, (tuple, list)) for part in value]
             for value in values:
@@ -159,8 +159,9 @@ class _Code:
 
     def as_data(self) -> list[Any]:
         """Return file, name, first line, the branches that ran, and those that did not."""
-        missed = self.branches.wanted - self.ran
-        return [*_place(self.code), sorted(map(list, self.ran), key=str), sorted(map(list, missed), key=str)]
+        ran = self.ran.copy()
+        missed = self.branches.wanted - ran
+        return [*_place(self.code), sorted(map(list, ran), key=str), sorted(map(list, missed), key=str)]
 
 
 def _place(code: CodeType) -> tuple[str, str, int]:
