@@ -8,6 +8,7 @@ have changed.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ MOST_CALLS, SECONDS, AT_ONCE = 2000, 0.8, 50
 """Calls in a row on one small problem, the time that they may take, and how many of them are one call of ours."""
 PAUSE = 0.05
 """Seconds after which results are looked at once more: a thread may still write to them."""
+_process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
 Same = Callable[[Gradient, Gradient, Problem], str]
 """Returns what differs between two results of a problem, or an empty string."""
 
@@ -92,7 +94,12 @@ def _call_in_a_row(case: Case, same: Same) -> None:
     def several(problem: Problem, **settings: int) -> Gradient:
         """Call the rule some times without looking around it in between, which costs more than a small call."""
         for _ in range(AT_ONCE):
-            result = case.rule.function(problem.copy(), **settings)
+            process = _process()
+            try:
+                result = case.rule.function(problem.copy(), **settings)
+            finally:
+                if _process() != process:  # a fork that the rule made, and let go on; see `rules.call`
+                    _exit(0)
             results.append({name: np.array(array) for name, array in result.items()})
         return results[-1]
 
