@@ -23,7 +23,7 @@ from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
 from ..reference.claims import Equals, LagClaim, Pure
 from ..reference.networks.base import RecurrentNetwork, Sizes
-from ..rules.authors import authored_by
+from ..rules.authors import OURS, authored_by, source_file
 from ..rules.call import watching
 from ..rules.coverage.recorder import Recorder
 from ..rules.coverage.seen import Seen
@@ -89,6 +89,7 @@ class Context:
         self._prepared: dict[int, Prepared] = {}
         self._plans: dict[tuple[int, str, int, str, bool], Plan] = {}
         self._recorders: dict[tuple[int, str, str], Recorder] = {}
+        self._ours: dict[int, bool] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_prepared": {}, "_plans": {}, "_recorders": {}}
@@ -133,6 +134,19 @@ class Context:
     def limits(self, task: Task) -> Limits | None:
         """Return the limits of the task's rule; functions of ours have none."""
         return self.requests[task.request].limits if task.request >= 0 else None
+
+    def served_with(self, number: int) -> int:
+        """Return the first request whose workers may serve this one: its own, or that of a rule of ours beside it."""
+        if number < 0 or not self._shipped(number):
+            return number
+        limits = self.requests[number].limits
+        return next(n for n, each in enumerate(self.requests) if each.limits == limits and self._shipped(n))
+
+    def _shipped(self, number: int) -> bool:
+        if number not in self._ours:
+            file = source_file(self.prepared(number).rule.target)
+            self._ours[number] = file is not None and any(map(file.is_relative_to, OURS))
+        return self._ours[number]
 
     def runs_the_rule(self, task: Task) -> bool:
         """Return True if the task runs code of the rule's author; other tasks can run here, and be shared."""

@@ -45,6 +45,8 @@ class References:
 class Workers:
     """Workers on this machine, each a process of its own within the limits of its rule, which it serves alone.
 
+    Rules of this package share workers: none leaves anything behind that another would find.
+
     A worker is a fork of this process where that can run the rule, else a fresh process. Where there is neither, tasks
     are performed in this process, and a note says so.
 
@@ -62,7 +64,7 @@ class Workers:
         self._references = References()
         self._idle: list[tuple[int, Worker]] = []  # with the request that each serves; the one idle longest is first
         self._busy: set[Worker] = set()
-        self._last: dict[tuple[int, int], Worker] = {}  # the last one on each network of a request
+        self._last: dict[tuple[int, Any], Worker] = {}  # the last one on each network of a request
         self._threads = ThreadPoolExecutor(number, "gradcheck worker")
 
     def open(self, context: Context) -> None:
@@ -110,24 +112,31 @@ class Workers:
 
     def fit(self, task: Task) -> int:
         """Return how well a free worker fits the task: one keeps what it derived of a network."""
-        last = self._last.get((task.request, task.network))
+        last = self._last.get(self._place(task))
         if last is None or not last.usable:
             return 1
         return 0 if any(worker is last for _, worker in self._idle) else 2
 
+    def _place(self, task: Task) -> tuple[int, Any]:
+        """Return what decides which worker has derived most of what a task needs."""
+        assert self._context is not None
+        network = self._context.prepared(task.request).networks[task.network] if task.request >= 0 else None
+        return self._context.served_with(task.request), network
+
     def _take(self, task: Task, way: Start) -> Worker:
         """Return a worker of the task's rule: the last one on its network if that is free, else any, else a new one."""
         assert self._context is not None
-        last = self._last.get((task.request, task.network))
-        able = [worker for request, worker in self._idle if request == task.request]
+        last = self._last.get(self._place(task))
+        served = self._context.served_with(task.request)
+        able = [worker for request, worker in self._idle if request == served]
         if able:
             worker = last if last in able else able[0]
-            self._idle.remove((task.request, worker))
+            self._idle.remove((served, worker))
         else:
             if self._idle and len(self._idle) + len(self._busy) >= self.width:
                 self._idle.pop(0)[1].end()
             worker = Worker(way, self._context, self._context.limits(task), self._references)
-        self._last[task.request, task.network] = worker
+        self._last[self._place(task)] = worker
         self._busy.add(worker)
         return worker
 
@@ -137,7 +146,8 @@ class Workers:
         finally:
             self._busy.discard(worker)
             if worker.usable:
-                self._idle.append((task.request, worker))
+                assert self._context is not None
+                self._idle.append((self._context.served_with(task.request), worker))
             else:
                 worker.end()
 
