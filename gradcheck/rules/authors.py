@@ -55,7 +55,8 @@ def authored_by(target: Any) -> Callable[[str], bool]:
     Args:
         target: The rule, as the author wrote it.
     """
-    file, own = source_file(target), set(_file_names(target))  # what was typed at a prompt has a name and no file
+    # What was typed at a prompt has a name and no file; <string> is also the name of code that libraries generate.
+    file, own = source_file(target), set(_file_names(target)) - {"<string>"}
     home = file.parent if file is not None and not any(map(file.is_relative_to, OURS)) else None
 
     @functools.cache

@@ -170,13 +170,28 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_worker_serves_one_rule_and_the_one_idle_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of those that are idle, the one that has been so for longest."""
     begun = recorded(monkeypatch)
-    context = tasks.Context([AuditRequest(rule, **HOW) for rule in (plain_rules.good, bptt, RTRL)])
+    context = tasks.Context(
+        [AuditRequest(rule, **HOW) for rule in (plain_rules.good, plain_rules.wrong, plain_rules.talkative)]
+    )
     workers = executors.Workers(2)
     workers.open(context)
     try:
         for request in (0, 1, 0, 2):
             assert isinstance(workers.perform_now(Task("purity", request), print), Done)
         assert [ended(process) for process in begun] == [False, True, False]
+    finally:
+        workers.close(now=False)
+
+
+def test_rules_of_this_package_share_a_worker_with_each_other_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = recorded(monkeypatch)
+    rules = (bptt, plain_rules.good, RTRL)
+    workers = executors.Workers(2)
+    workers.open(tasks.Context([AuditRequest(rule, **HOW) for rule in rules]))
+    try:
+        for request, number in ((0, 1), (1, 2), (2, 2), (0, 2)):
+            assert isinstance(workers.perform_now(Task("purity", request), print), Done)
+            assert len(begun) == number
     finally:
         workers.close(now=False)
 
