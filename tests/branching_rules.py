@@ -116,7 +116,7 @@ def right_beyond_any_size(problem: Problem) -> Gradient:
 
 
 def right_in_long_sequences(problem: Problem) -> Gradient:
-    """The same gradient by another way, from a length on."""
+    """Return the same gradient, copied from a length on."""
     gradient = bptt(problem)
     if problem.T > 64:
         gradient = {name: array * 1 for name, array in gradient.items()}

@@ -16,6 +16,7 @@ OURS = tuple(
     Path(path).resolve() for path in (str(Path(__file__).parents[1]), *reference.__path__, *algorithms.__path__)
 )
 """The folders of this package."""
+_ADAPTERS = (Path(__file__).resolve().parents[1], *(Path(path).resolve() for path in reference.__path__))
 _SYSTEM = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts"))
 _PACKAGES = {"site-packages", "dist-packages"}
 _INSTALLED = (*(Path(path).resolve() for path in _SYSTEM), *OURS)
@@ -50,13 +51,15 @@ def authored_by(target: Any) -> Callable[[str], bool]:
     """Return a function that tells the files of a rule's author, by name.
 
     They are the folder of the rule's own file, and all that is neither installed nor ours. Of a rule of ours it is its
-    own file: what it imports is tested on its own.
+    own file: what it imports is tested on its own, as are the adapters of torch's and JAX's functions.
 
     Args:
         target: The rule, as the author wrote it.
     """
     # What was typed at a prompt has a name and no file; <string> is also the name of code that libraries generate.
     file, own = source_file(target), set(_file_names(target)) - {"<string>"}
+    if file is not None and any(map(file.is_relative_to, _ADAPTERS)):
+        file, own = None, set()
     home = file.parent if file is not None and not any(map(file.is_relative_to, OURS)) else None
 
     @functools.cache

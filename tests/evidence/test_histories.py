@@ -180,3 +180,12 @@ def test_an_array_is_judged_at_its_own_format() -> None:
     for rule, status in ((wrong, Status.REFUTED), (right, Status.HOLDS)):
         case = Case(as_rule(rule), gradcheck.Exact(), DEFAULT_NETWORK)
         assert BlackBox(sizes=SIZES[:2], branching=False).gather(case).evidence.status is status
+
+
+def test_a_target_that_does_not_run_on_balls_leaves_purity_alone() -> None:
+    def target(problem: Problem) -> Gradient:
+        return {name: np.asarray(array, dtype=float) for name, array in bptt(problem).items()}
+
+    claim = gradcheck.Equals(target)
+    case = Case(as_rule(bptt, claims=[claim]), claim, DEFAULT_NETWORK)
+    assert Purity(claims=[claim]).gather(case).evidence.status is Status.HOLDS

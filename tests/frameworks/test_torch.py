@@ -26,6 +26,7 @@ from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.authors import authored_by
 from gradcheck.rules.call import WrongResult, run
 from gradcheck.rules.torch import TorchRNN
 
@@ -387,3 +388,9 @@ def test_a_rule_is_found_by_the_name_it_is_given_where_it_is_made() -> None:
 
 def test_supported_is_the_most_that_floats_can_show() -> None:
     assert judged(gradcheck.torch.rule(rules.loss)).evidence.strength is Strength.SUPPORTED
+
+
+def test_the_adapter_is_not_the_authors_code() -> None:
+    made = gradcheck.torch.rule(rules.loss)
+    authored = authored_by(made)
+    assert authored(rules.__file__) and not authored(as_rule(made).target.__code__.co_filename)

@@ -200,3 +200,24 @@ def test_code_that_was_typed_at_a_prompt_is_the_authors_too() -> None:
     recorder.ended(None)
     found.add(recorder.as_data())
     assert [each.lines for each in found.unseen()] == ["3"]
+
+
+def test_a_call_that_computes_is_not_taken_for_a_message(tmp_path: Path) -> None:
+    text = "import numpy as np\ndef f(n):\n    x = np.ones(2)\n    if n > 3:\n        np.log(x, out=x)\n    return x"
+    assert [each.lines for each in seen(tmp_path, text, [1]).unseen()] == ["5"]
+
+
+def test_an_object_that_answers_with_errors_is_left_alone(tmp_path: Path) -> None:
+    text = """
+        class Angry:
+            def __getattr__(self, name):
+                raise RuntimeError(name)
+
+            __class__ = property(lambda self: 1 / 0)
+
+        ANGRY = Angry()
+
+        def f(n):
+            return n if ANGRY is not None else 0
+        """
+    assert [each.lines for each in seen(tmp_path, text, [1]).unseen()] == ["11"]

@@ -274,7 +274,7 @@ class BlackBox(Kind):
             def run(before: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 zero_state = number in ZERO_STATE
                 problem = lively_problem(case.network, size, seed, weighted=case.weighted, zero_state=zero_state)
-                return _compare_problem(case, kind, number, title, problem, most, True, progress)
+                return compare_problem(case, kind, number, title, problem, most, True, progress)
 
             return Piece(title, run)
 
@@ -282,9 +282,7 @@ class BlackBox(Kind):
             title = f"{problem.sizes}, {name}"
             return Piece(
                 title,
-                lambda _, progress: _compare_problem(
-                    case, kind, number, title, problem, most_settings, False, progress
-                ),
+                lambda _, progress: compare_problem(case, kind, number, title, problem, most_settings, False, progress),
             )
 
         def further(number: int) -> Piece:
@@ -300,7 +298,7 @@ class BlackBox(Kind):
         return Plan(kind, pieces, functools.partial(_conclude, kind), further=further)
 
 
-def _compare_problem(
+def compare_problem(
     case: Case, kind: str, number: int, title: str, problem: Problem, most: int, lively: bool, progress: Progress
 ) -> PieceData | Finding:
     """Compare on one problem.

@@ -25,7 +25,7 @@ from ...rules.coverage.seen import Seen
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
 from ..budget import Budget
 from ..sizes import spread
-from .blackbox import _compare_problem
+from .blackbox import compare_problem
 
 KIND = "branches"
 SECONDS = 20.0
@@ -182,7 +182,7 @@ class Branches(Kind):
         def piece(number: int, reach: Reach) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 problem = reach.problem(case)
-                found = _compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
+                found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
                 if isinstance(found, Finding):
                     return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))
                 return found

@@ -102,6 +102,8 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
             histories.check(case, claims, _difference)
         except histories.KeepsState as error:
             return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
+        except WrongResult as error:
+            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))
         except RuleFailed as error:
             return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
     first = printed.strip().splitlines()[:1]

@@ -20,7 +20,8 @@ from types import CodeType
 from typing import Any, TypeAlias
 
 Branch: TypeAlias = tuple[Any, ...]
-_INERT_CALLS = {"warn", "warn_explicit", "print", "debug", "info", "warning", "error", "exception", "critical", "log"}
+_INERT_FUNCTIONS = {"print", "warn"}
+_LOGGERS = {"warnings", "logging", "logger", "_logger", "LOGGER", "log", "_log"}
 _RAISES = {"RAISE_VARARGS", "RERAISE"}
 _RETURNS = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"}
 _MOST_STEPS = 500
@@ -187,8 +188,9 @@ def _inert(statement: ast.stmt) -> bool:
     if not isinstance(value, ast.Call):
         return False
     called = value.func
-    name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
-    return name in _INERT_CALLS
+    if isinstance(called, ast.Attribute):  # not np.log(x, out=x), which computes
+        return isinstance(called.value, ast.Name) and called.value.id in _LOGGERS
+    return isinstance(called, ast.Name) and called.id in _INERT_FUNCTIONS
 
 
 @functools.lru_cache(256)

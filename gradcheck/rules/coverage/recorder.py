@@ -8,7 +8,6 @@ every function, nothing is traced.
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -97,7 +96,7 @@ class Recorder:
         for known in self._called_codes():
             code = known.code
             values = [*code.co_consts, *(known.namespace.get(name) for name in code.co_names)]
-            values += [part for value in values if isinstance(value, (tuple, list)) for part in value]
+            values += [part for value in values if type(value) in (tuple, list) for part in value]
             for value in values:
                 kind = int if type(value) is int else float
                 if type(value) in (int, float) and abs(value) < 1e6 and value not in found[kind]:
@@ -182,19 +181,19 @@ def _functions(value: Any, names: set[str]) -> Iterator[FunctionType]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if hasattr(part, "cache_info"):
-            continue  # it may have been called before, and its result kept
-        if isinstance(part, FunctionType):
-            yield inspect.unwrap(part)
-        elif isinstance(part, functools.partial):
+        # By type alone: an object of the author's may answer any question with an error. A cached function is passed
+        # over, since it may have been called before, and its result kept.
+        kind = type(part)
+        if kind is FunctionType:
+            yield part
+            waiting.append(part.__dict__.get("__wrapped__"))
+        elif kind is functools.partial:
             waiting.append(part.func)
-        elif isinstance(part, dict):
+        elif kind is dict:
             waiting += part.values()
-        elif isinstance(part, (list, tuple, set, frozenset)):
+        elif kind in (list, tuple, set, frozenset):
             waiting += part
-        elif isinstance(part, (staticmethod, classmethod)):
+        elif kind in (staticmethod, classmethod):
             waiting.append(part.__func__)
-        elif isinstance(part, type):
-            waiting += [method for name, method in vars(part).items() if name in names]
-        elif isinstance(getattr(part, "__wrapped__", None), FunctionType):
-            waiting.append(part.__wrapped__)
+        elif issubclass(kind, type):
+            waiting += [method for name, method in type.__dict__["__dict__"].__get__(part).items() if name in names]
