@@ -24,26 +24,25 @@ def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tup
         values: Numbers that the rule's code names; inputs, targets, weights and states take them in turn.
     """
     for name, change in _CHANGES.items():
-        yield f"inputs {name}", problem.replace(inputs=change(problem.inputs))
-        if _free_targets(problem):
-            yield f"targets {name}", problem.replace(targets=change(problem.targets))
-        yield f"state {name}", problem.replace(initial_state=map_state(change, problem.initial_state))
-        for parameter in problem.parameters:
-            yield f"{parameter} {name}", _with(problem, parameter, change)
+        yield from _each_array(problem, name, change)
     for parameter, array in problem.parameters.items():
         if array.ndim == 2 and array.shape[0] == array.shape[1]:
             for name, change in _SQUARE.items():
                 yield f"{parameter} {name}", _with(problem, parameter, change)
     for value in values:
-        for shown, number in ((f"{value:g}", value), (f"above {value:g}", _next(value, 1)),
-                              (f"below {value:g}", _next(value, -1))):  # fmt: skip
-            change = _holding(number)
-            yield f"inputs with {shown}", problem.replace(inputs=change(problem.inputs))
-            if _free_targets(problem):
-                yield f"targets with {shown}", problem.replace(targets=change(problem.targets))
-            yield f"state with {shown}", problem.replace(initial_state=map_state(change, problem.initial_state))
-            for parameter in problem.parameters:
-                yield f"{parameter} with {shown}", _with(problem, parameter, change)
+        yield from _each_array(problem, f"with {value:g}", _holding(value))
+        yield from _each_array(problem, f"with above {value:g}", _holding(_next(value, 1)))
+        yield from _each_array(problem, f"with below {value:g}", _holding(_next(value, -1)))
+
+
+def _each_array(problem: Problem, name: str, change: Change) -> Iterator[tuple[str, Problem]]:
+    """Yield a problem for each array that the change is made to."""
+    yield f"inputs {name}", problem.replace(inputs=change(problem.inputs))
+    if _free_targets(problem):
+        yield f"targets {name}", problem.replace(targets=change(problem.targets))
+    yield f"state {name}", problem.replace(initial_state=map_state(change, problem.initial_state))
+    for parameter in problem.parameters:
+        yield f"{parameter} {name}", _with(problem, parameter, change)
 
 
 def _with(problem: Problem, name: str, change: Change) -> Problem:
