@@ -13,6 +13,7 @@ from ..reference.networks.state import cached
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.tree import leaves
 from ..reference.typing import Array
+from .waking import waking
 
 _GRID = 2.0**-12
 
@@ -50,7 +51,8 @@ def lively_problem(
     so does |R|, with which rounding errors grow. Vectors that multiply the state have entries near 0.9. Inputs, states
     and other vectors (biases) are small, so activations are not saturated. With relu, all but V is positive, so every
     unit is active. Where f'(0) is not 1, R is divided by it, and the first input, near 1, keeps the units near s = 0:
-    then f'(s) R keeps lengths. Entries are nonzero multiples of 2^-12, and no matrix is symmetric.
+    then f'(s) R keeps lengths. Entries are nonzero multiples of 2^-12, and no matrix is symmetric. A network that is
+    silent all the same gets larger inputs, or positive numbers, see `waking`.
 
     Args:
         network: The problem's network.
@@ -60,6 +62,18 @@ def lively_problem(
         zero_state: Start from a zero state.
         one_hot: Take the unit vectors, one after the other, as inputs. Needs D = T.
     """
+    drawn = _draw(network, sizes, seed, weighted, zero_state, one_hot)
+    return waking(network, _probe)(drawn)
+
+
+def _probe(network: RecurrentNetwork, sizes: Sizes) -> Problem:
+    return _draw(network, living_sizes(network, sizes), 0, False, False, False)
+
+
+def _draw(
+    network: RecurrentNetwork, sizes: Sizes, seed: int, weighted: bool, zero_state: bool, one_hot: bool
+) -> Problem:
+    """Draw a lively problem for a network that small numbers do not silence."""
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters, shapes = {}, network.parameter_shapes(sizes)
     for name, shape in shapes.items():
