@@ -45,6 +45,7 @@ def run_online(rule: OnlineRule, problem: Problem, *, weighted: bool | None = No
     state = rule.start(problem.network, problem.parameters, problem.initial_state)
     total: Gradient | None = None
     for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        x, y = np.array(x, subok=True), np.array(y, subok=True)  # a view would give the rule the whole sequence
         state, contribution = rule.step(state, x, y, weight) if weighted else rule.step(state, x, y)
         total = _sum(total, contribution)
     finish = getattr(rule, "finish", None)

@@ -88,7 +88,7 @@ async def judge_costs(run: Performer, judged: Judged) -> None:
         findings.append(finding)
         if finding.evidence.status in (Status.REFUTED, Status.ERROR):
             break
-    run.judged(judged, conclude_costs(judged.claim, findings))
+    run.judged(judged, conclude_costs(judged.claim, findings, judged.seen))
 
 
 def _gathered(judged: Judged, until: Position | None) -> list[Gathered]:

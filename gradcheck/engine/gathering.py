@@ -102,6 +102,7 @@ async def walk(
                 run.emit(events.CostsCounted(audit.number, counts))
             if part.ended is None:
                 shown.append(part.shown)
+            if part.compared:
                 judged.see(plan.kind, done.result.get("ran", ()) if isinstance(done, Done) else ())
             piece, before = steps.send(part)
     except StopIteration as end:

@@ -199,8 +199,9 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
         assert plan.further is not None
         piece = plan.further(number)
     with watching(context.recorder(task)) as recorder:
-        result = part_to_data(run_piece(plan, piece, task.inputs.get("before", ()), progress))
-    if "shown" in result and task.kind in COMPARED:
+        part = run_piece(plan, piece, task.inputs.get("before", ()), progress)
+    result = part_to_data(part)
+    if part.compared and task.kind in COMPARED:
         result["ran"] = recorder.as_data()
     if task.kind == counted.KIND:
         counts = counts_of(context.prepared(task.request).rule.target)

@@ -95,6 +95,11 @@ class Part:
     ended: Finding | None = None
     seconds: float = 0.0
 
+    @property
+    def compared(self) -> bool:
+        """True if the piece compared something with what is claimed, and found it right."""
+        return self.ended is None or self.ended.evidence.status is Status.HOLDS
+
 
 @dataclass(frozen=True)
 class Piece:

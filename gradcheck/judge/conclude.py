@@ -77,10 +77,11 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
     text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
     verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
-    return _as_far_as_seen(verdict, gathered, seen or {})
+    shown = [finding.evidence for each in gathered for finding in each.findings]
+    return _as_far_as_seen(verdict, shown, seen or {})
 
 
-def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Gathered], seen: Mapping[str, Seen]) -> Verdict:
+def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Evidence], seen: Mapping[str, Seen]) -> Verdict:
     """Return the verdict, no stronger than what was shown of each branch of the rule's code."""
     whole = Seen()
     for each in seen.values():
@@ -92,7 +93,7 @@ def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Gathered], seen: Mappin
         text = f"{verdict.statement}; {branches} of the rule's code never ran, so the claim is SUPPORTED at most"
         return dataclasses.replace(verdict, strength=strength, statement=text, unseen=unseen)
     shown: dict[str, Strength] = {}
-    for evidence in (f.evidence for each in gathered for f in each.findings if f.evidence.status is Status.HOLDS):
+    for evidence in (each for each in gathered if each.status is Status.HOLDS):
         shown[evidence.kind] = max(shown.get(evidence.kind, Strength.NONE), evidence.strength)
     for place, kinds in whole.under(seen):
         strength = max((shown.get(kind, Strength.SUPPORTED) for kind in kinds), default=Strength.SUPPORTED)
@@ -102,8 +103,14 @@ def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Gathered], seen: Mappin
     return verdict
 
 
-def conclude_costs(claim: Claim, findings: Sequence[Finding]) -> Verdict:
-    """Return the verdict on costs: the worst of what was found; growth stands for what was not counted."""
+def conclude_costs(claim: Claim, findings: Sequence[Finding], seen: Mapping[str, Seen] | None = None) -> Verdict:
+    """Return the verdict on costs: the worst of what was found; growth stands for what was not counted.
+
+    Args:
+        claim: The claim.
+        findings: One per kind of evidence.
+        seen: What ran of the rule's code, by kind of evidence.
+    """
     evidence = tuple(finding.evidence for finding in findings)
     open_ = [e for e in evidence if e.status is not Status.HOLDS]
     if any(e.kind == measured.KIND for e in evidence):
@@ -113,7 +120,8 @@ def conclude_costs(claim: Claim, findings: Sequence[Finding]) -> Verdict:
         return Verdict(str(claim), last.status, last.strength, last.statement, evidence)
     shown = [e for e in evidence if e.status is Status.HOLDS]
     text = "; ".join(e.statement for e in shown)
-    return Verdict(str(claim), Status.HOLDS, min(e.strength for e in shown), text, evidence)
+    verdict = Verdict(str(claim), Status.HOLDS, min(e.strength for e in shown), text, evidence)
+    return _as_far_as_seen(verdict, evidence, seen or {})
 
 
 def refuted(

@@ -14,7 +14,8 @@ from ..reference.claims import Cost, Equals, LagClaim, Online
 from .effort import Effort
 
 COMPARED = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND, *floats.KINDS} - {properties.KIND})
-"""Kinds of evidence that compare results with what is claimed; properties compare them with each other."""
+COMPARED |= {online.KIND, counted.KIND, measured.KIND}
+"""Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 
 
 def plans(case: Case, effort: Effort, *, first: bool) -> list[Plan]:

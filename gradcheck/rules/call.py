@@ -196,7 +196,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 @contextlib.contextmanager
 def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
-    """Report a call to all watchers."""
+    """Report a call to all watchers; the last to begin is the first to end."""
     failed: BaseException | None = None
     if _WATCHING:
         place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())]) + _network(problem)
@@ -208,7 +208,7 @@ def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
         failed = error
         raise
     finally:
-        for calls in _WATCHING:
+        for calls in reversed(_WATCHING):
             calls.ended(failed)
 
 

@@ -75,6 +75,9 @@ class Field:
     def is_finite(self, a: Any) -> bool:
         return True
 
+    def copied(self, size: int) -> None:
+        """Take note that NumPy copied so many scalars into a new array."""
+
     @contextmanager
     def working(self) -> Iterator[None]:
         """Enter the context, such as a precision, in which this field's arithmetic must run."""
@@ -156,6 +159,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
     def __array_finalize__(self, source: Any) -> None:
         if self.field is None:
             self.field = getattr(source, "field", None)
+        if self.field is not None and self.flags.owndata:
+            self.field.copied(self.size)
 
     def _rewrap(self, result: Any, field: Field) -> Any:
         if isinstance(result, tuple):
@@ -253,6 +258,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
             raise UnsupportedOperation(f"np.{func.__name__}", field.name, str(error)) from error
         if func in FN.WRITES and isinstance(args[0], FieldArray):
             args[0][...] = _lifted(_plain(args[0]), field)
+        if isinstance(result, np.ndarray) and type(result) is np.ndarray and result.flags.owndata:
+            field.copied(result.size)
         return self._rewrap(_lifted(result, field), field)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -261,6 +268,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         if isinstance(value, np.ndarray) and not value.ndim:
             value = value[()]  # NumPy would make the array itself the entry
         super().__setitem__(key, value)
+        if self.field is not None:
+            self.field.copied(np.size(value))
 
     def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other) if out is None else np.dot(self, other, out=out)

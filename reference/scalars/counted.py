@@ -2,9 +2,10 @@
 
 A counted number is a float that tells its field's `Tally` of each operation, and of its own beginning and end, so
 that an unmodified NumPy rule is counted as it runs. A subtraction counts as an addition; a power x**n as n - 1
-multiplications; relu, and anything else by name, as one function. Signs, comparisons and copies cost nothing. A number
-that stands in two arrays is one number. CPython frees a number when the last array that has it goes, so the peak
-is that of the rule's own arrays and of what NumPy holds for a moment on the way, one or two numbers.
+multiplications; relu, and anything else by name, as one function. Comparisons, and numbers that NumPy copies into a new
+array, are counted apart; signs cost nothing. A number that stands in two arrays is one number. CPython frees a number
+when the last array that has it goes, so the peak is that of the rule's own arrays and of what NumPy holds for a moment
+on the way, one or two numbers.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from .scalar import Scalar
 
 @dataclass
 class Tally:
-    """Operations so far, numbers that live now, and the most that ever did."""
+    """Operations so far; numbers copied or compared; numbers that live now, and the most that ever did."""
 
     additions: int = 0
     multiplications: int = 0
     divisions: int = 0
     functions: int = 0
+    moves: int = 0
     live: int = 0
     peak: int = 0
 
@@ -53,14 +55,14 @@ class CountedField(Field):
     def counting(self) -> Iterator[Tally]:
         """Yield a `Tally` of the operations within; its peak counts numbers that lived beside those before."""
         tally, before = self.tally, self.tally.live
-        tally.additions = tally.multiplications = tally.divisions = tally.functions = 0
+        tally.additions = tally.multiplications = tally.divisions = tally.functions = tally.moves = 0
         tally.peak = before
         seen = Tally()
         try:
             yield seen
         finally:
             seen.additions, seen.multiplications = tally.additions, tally.multiplications
-            seen.divisions, seen.functions = tally.divisions, tally.functions
+            seen.divisions, seen.functions, seen.moves = tally.divisions, tally.functions, tally.moves
             seen.live, seen.peak = tally.live - before, tally.peak - before
 
     def convert(self, number: Any) -> float:
@@ -86,7 +88,11 @@ class CountedField(Field):
     def absolute(self, a: float) -> float:
         return abs(a)
 
+    def copied(self, size: int) -> None:
+        self.tally.moves += size
+
     def compare(self, symbol: str, a: float, b: float) -> bool:
+        self.tally.moves += 1
         return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol])
 
     def is_finite(self, a: float) -> bool:

@@ -13,8 +13,8 @@ import gradcheck
 from gradcheck.algorithms import CATALOGUE, RTRL, Focused, Schmidhuber, bptt
 from gradcheck.chapters.costs import chapter
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.cost import counted, online
 from gradcheck.evidence.cost import measured as growth
-from gradcheck.evidence.cost import online
 from gradcheck.evidence.cost.counts import costs, costs_of
 from gradcheck.evidence.cost.measured import Exponent
 from gradcheck.records import Status, Strength, Verdict
@@ -96,6 +96,97 @@ def test_an_online_rule_neither_hoards_nor_peeks() -> None:
     assert any("T D" in e.details.get("storage", {}).get("leading", "") for e in kept.evidence), kept
     seen = verdict(Peeking, Online())
     assert seen.status is Status.REFUTED and "depends on steps after" in seen.statement, seen.statement
+
+
+class Foreseeing(RTRL):
+    """Contributes at the end, which it knows from its caller."""
+
+    def start(self, *arguments: Any) -> Any:
+        return super().start(*arguments), 0, None
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        frame = sys._getframe()
+        while frame is not None and "problem" not in frame.f_locals:
+            frame = frame.f_back  # type: ignore[assignment]
+        inner, contribution = super().step(state[0], x, y, weight)
+        total = contribution if state[2] is None else {n: state[2][n] + a for n, a in contribution.items()}
+        done = state[1] + 1 == frame.f_locals["problem"].T
+        return (inner, state[1] + 1, total), total if done else None
+
+
+def test_a_rule_that_knows_the_length_to_come_is_not_online() -> None:
+    evidence = online.Causality().gather(Case(as_rule(Foreseeing), Online(), Network())).evidence
+    assert evidence.status is Status.REFUTED and "how many steps follow" in evidence.statement, evidence.statement
+
+
+class Remembering(RTRL):
+    """Looks at the array that an input may be a part of."""
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        assert x.base is None and y.base is None, "the sequence is in sight"
+        return super().step(state, x, y, weight)
+
+
+def test_an_online_rule_is_handed_copies() -> None:
+    evidence = online.Causality().gather(Case(as_rule(Remembering), Online(), Network())).evidence
+    assert evidence.status is Status.HOLDS, evidence.statement
+
+
+def copying(problem: Any) -> Any:
+    for _ in range(problem.T):
+        problem.inputs.copy()
+    return bptt(problem)
+
+
+def comparing(problem: Any) -> Any:
+    for a in problem.inputs:
+        for b in problem.inputs:
+            a[0] < b[0]  # noqa: B015
+    return bptt(problem)
+
+
+def quick_when_counted(problem: Any) -> Any:
+    if problem.inputs.dtype.kind == "f":
+        for _ in range(problem.T**2):
+            problem.inputs.sum()
+    return bptt(problem)
+
+
+def allocating(problem: Any) -> Any:
+    np.empty((problem.T, problem.T, problem.T))
+    return bptt(problem)
+
+
+def slow_when_long(problem: Any) -> Any:
+    if problem.T > 300:
+        for _ in range(problem.T):
+            problem.inputs.sum()
+    return bptt(problem)
+
+
+LINEAR = Cost(time="T*I*(I + D + K)", storage="T*(I + K) + I*(I + D + K)")
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "text"),
+    [
+        (copying, Status.REFUTED, "copied or compared"),
+        (comparing, Status.REFUTED, "copied or compared"),
+        (quick_when_counted, Status.NOT_RUN, "another path"),
+        (allocating, Status.INCONCLUSIVE, "memory grows with exponent"),
+        (bptt, Status.HOLDS, "which is O"),
+    ],
+)
+def test_costs_that_are_no_operations_are_seen(target: Any, status: Status, text: str) -> None:
+    case = Case(as_rule(target), LINEAR, Network())
+    evidence = counted.Counting().gather(case).evidence
+    assert evidence.status is status and text in evidence.statement, evidence
+
+
+def test_costs_of_code_that_never_ran_are_supported_at_most() -> None:
+    found = verdict(slow_when_long, LINEAR)
+    assert (found.status, found.strength) == (Status.HOLDS, Strength.SUPPORTED), found
+    assert [each.text for each in found.unseen] == ["never ran"]
 
 
 class Windowing(RTRL):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any
 
 import pytest
 
+from gradcheck.problems.lively import lively_problem
+from gradcheck.reference.network import Network, Sizes
+from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.authors import authored_by
+from gradcheck.rules.call import run, watching
+from gradcheck.rules.coverage.profile import LineProfile
 from gradcheck.rules.coverage.recorder import Recorder
 from gradcheck.rules.coverage.seen import Seen
 
@@ -221,3 +227,27 @@ def test_an_object_that_answers_with_errors_is_left_alone(tmp_path: Path) -> Non
             return n if ANGRY is not None else 0
         """
     assert [each.lines for each in seen(tmp_path, text, [1]).unseen()] == ["11"]
+
+
+def _loops(problem: Any) -> Any:
+    total = 0 * problem.inputs[0, 0]
+    for x in problem.inputs:
+        total = total + x[0]
+    return {name: 0 * array + total for name, array in problem.parameters.items()}
+
+
+def test_a_profile_counts_lines_beside_a_recorder() -> None:
+    def authored(file: str) -> bool:
+        return file == __file__
+
+    profiles, recorder, before = [], Recorder(authored), sys.gettrace()
+    for T in (3, 5):
+        with watching(recorder), watching(LineProfile(authored)) as profile:
+            run(as_rule(_loops), lively_problem(Network(), Sizes(T, 2, 1, 1), 0))
+        profiles.append(profile)
+    short, long = profiles
+    assert short.differs(short) is None
+    place, few, many = short.differs(long)
+    assert place.startswith("test_coverage.py:") and (few, many) in {(3, 5), (4, 6)}, (place, few, many)
+    assert not any(missed for *_, missed in recorder.as_data()), "the recorder saw nothing beside a profile"
+    assert sys.gettrace() is before

@@ -1,16 +1,19 @@
-"""Measured costs: exponents of time and memory of a rule that cannot be counted, as intervals and never a proof.
+"""Measured costs: exponents of time and memory, as intervals and never a proof.
 
-A rule that leaves plain NumPy is run at sizes that double in T, and in I, with everything else fixed. The sizes are
-visited in turn, several times, so that other load of the machine affects all of them. The fastest run of each size
-counts, since load only makes a run slower. The exponent is the slope of log time over log size between the larger
-sizes, where the fixed cost of a call weighs least. Its interval comes from resampling the visits. Exponents of costs
-are whole numbers, so an interval below the claimed exponent plus one half supports the claim.
+A rule that leaves plain NumPy cannot be counted. It is run at sizes that double in T, and in I, with everything else
+fixed. The sizes are visited in turn, several times, so that other load of the machine affects all of them. The fastest
+run of each size counts, since load only makes a run slower. The exponent is the slope of log time over log size between
+the larger sizes, where the fixed cost of a call weighs least. Its interval comes from resampling the visits. Exponents
+of costs are whole numbers, so an interval below the claimed exponent plus one half supports the claim.
+
+The memory of a rule that can be counted is measured too: a buffer that is allocated and never written holds no number.
 """
 
 from __future__ import annotations
 
 import time
 import tracemalloc
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +38,10 @@ LINES = {
     "T": tuple(Sizes(n, 8, 2, 2) for n in (32, 64, 128, 256)),
     "I": tuple(Sizes(8, n, 2, 2) for n in (16, 32, 64, 128)),
 }
+MEMORY_LINES = {
+    "T": tuple(Sizes(n, 8, 2, 2) for n in (16, 32, 64, 128)),
+    "I": tuple(Sizes(8, n, 2, 2) for n in (8, 16, 32, 64)),
+}
 RESAMPLED = 400
 
 
@@ -53,7 +60,7 @@ class Growth(CostKind):
         above: list[str] = []
         for cost, bound in claimed.items():
             for exponent in found[cost]:
-                most = _largest(bound, exponent.size)
+                most = largest(bound, exponent.size)
                 text = f"{cost} grows with exponent {exponent} (claimed {most})"
                 (within if exponent.high < most + 0.5 else above).append(text)
         details = {cost: [str(e) for e in measured] for cost, measured in found.items()}
@@ -72,7 +79,8 @@ class Growth(CostKind):
         return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, text, "", blind))
 
 
-def _largest(bound: Polynomial, name: str) -> int:
+def largest(bound: Polynomial, name: str) -> int:
+    """Return the largest power of a size in a bound."""
     return max(dict(monomial).get(name, 0) for monomial in bound.terms)
 
 
@@ -115,15 +123,7 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
         settings = [spread(case.rule.settings(size.T), 1)[0] for size in sizes]
         problems = [lively_problem(case.network, size, case.seed, weighted=case.weighted) for size in sizes]
         seconds = np.empty((VISITS, len(sizes)))
-        memory = np.empty((1, len(sizes)))
-        for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
-            copy = problem.copy()  # outside the measurement
-            tracemalloc.start()  # this first run compiles and caches, too
-            try:
-                run(case.rule, copy, given)
-                memory[0, number] = tracemalloc.get_traced_memory()[1]
-            finally:
-                tracemalloc.stop()
+        memory = np.array([[_peak(case, size) for size in sizes]], dtype=float)
         for visit in range(VISITS):
             for number, (problem, given) in enumerate(zip(problems, settings, strict=True)):
                 copy = problem.copy()
@@ -134,6 +134,38 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
         found["time"].append(_exponent(name, at, seconds, rng))
         found["storage"].append(_exponent(name, at, memory, rng))
     return found
+
+
+def memory_beyond(case: Case, most: Mapping[str, int]) -> str:
+    """Return a sentence on memory that grows faster than claimed when the rule runs on floats; empty if none does.
+
+    Args:
+        case: The rule, and the network to run it on.
+        most: The claimed exponents by "T", "I" or both.
+
+    Raises:
+        RuleFailed: The rule does not run at these sizes.
+    """
+    rng = np.random.default_rng(case.seed)
+    for name, claimed in most.items():
+        sizes = MEMORY_LINES[name]
+        peaks = np.array([[_peak(case, size) for size in sizes]], dtype=float)
+        exponent = _exponent(name, np.array([getattr(size, name) for size in sizes]), peaks, rng)
+        if exponent.low >= claimed + 0.5:
+            return f"on floats memory grows with exponent {exponent.value:.2f} in {name} (claimed {claimed})"
+    return ""
+
+
+def _peak(case: Case, size: Sizes) -> int:
+    """Return the most bytes that NumPy and Python held at once during a call."""
+    copy = lively_problem(case.network, size, case.seed, weighted=case.weighted).copy()  # outside the measurement
+    settings = spread(case.rule.settings(size.T), 1)[0]
+    tracemalloc.start()  # this first run compiles and caches, too
+    try:
+        run(case.rule, copy, settings)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def _exponent(name: str, at: Array, measured: Array, rng: np.random.Generator) -> Exponent:

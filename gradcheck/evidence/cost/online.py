@@ -1,9 +1,9 @@
-"""Causality: contributions of an online rule do not depend on later steps."""
+"""Causality: contributions of an online rule do not depend on later steps, nor on how many there are."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +27,7 @@ SIZES = (Sizes(9, 4, 2, 2), Sizes(5, 2, 3, 1))
 
 @dataclasses.dataclass(frozen=True)
 class Causality(Kind):
-    """Contributions on two sequences that agree up to a step.
+    """Contributions on sequences that agree up to a step, and go on in other ways or end there.
 
     They must agree up to that step too, but for rounding of threaded sums.
     """
@@ -62,24 +62,28 @@ def _compared(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
             entire = _contributions(case, problem, settings)
             for steps in range(1, size.T):
-                other = _contributions(case, _continued(problem, steps, case.seed), settings)
-                for t in range(steps):
-                    compared += 1
-                    if not _same(entire[t], other[t], problem):
-                        text = f"the contribution of step {t + 1} depends on steps after {steps}"
-                        text += f" ({place(size, settings)})"
-                        return Finding(Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text))
-    text = "the contributions up to a step are the same for two sequences that differ after it"
+                for ending, other in _endings(problem, steps, case.seed):
+                    contributed = _contributions(case, other, settings)
+                    for t in range(steps):
+                        compared += 1
+                        if not _same(entire[t], contributed[t], problem):
+                            text = f"the contribution of step {t + 1} depends on {ending}"
+                            text += f" ({place(size, settings)})"
+                            return Finding(Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text))
+    text = "the contributions up to a step are the same for sequences that differ after it, or end there"
     scope = f"{compared} contributions, {'; '.join(map(str, sizes))}"
     return Finding(Evidence(KIND, Status.HOLDS, Strength.CERTIFIED, text, scope, "sequences that were not tried"))
 
 
-def _continued(problem: Problem, steps: int, seed: int) -> Problem:
-    """Return the problem with another sequence after step `steps`."""
-    other = lively_problem(problem.network, problem.sizes, seed + 17)
-    inputs, targets = problem.inputs.copy(), problem.targets.copy()
-    inputs[steps:], targets[steps:] = other.inputs[steps:], other.targets[steps:]
-    return problem.replace(inputs=inputs, targets=targets)
+def _endings(problem: Problem, steps: int, seed: int) -> Iterator[tuple[str, Problem]]:
+    """Yield problems that agree with this one up to step `steps`, with what differs."""
+    other = lively_problem(problem.network, problem.sizes, seed + 17, weighted=True)
+    changed = {}
+    for name in ("inputs", "targets", "loss_weights"):
+        changed[name] = getattr(problem, name).copy()
+        changed[name][steps:] = getattr(other, name)[steps:]
+    yield f"steps after {steps}", problem.replace(**changed)
+    yield "how many steps follow", problem.prefix(steps)
 
 
 class _Recorded:

@@ -27,7 +27,8 @@ from .polynomial import Monomial, Polynomial, interpolate, rank
 Ray: TypeAlias = frozenset[str]
 """Variables that grow together while the others stay fixed."""
 
-TIME, STORAGE = "time", "storage"
+TIME, STORAGE, MOVES = "time", "storage", "moves"
+"""Operations; numbers kept at once; and numbers copied or compared, which take time beside the operations."""
 LONG = 200
 """Steps of the long sequence on which growth in T is checked again, with the other sizes small."""
 
@@ -125,7 +126,7 @@ def _degree_along(bound: Polynomial, ray: Ray) -> int:
 
 
 Counts: TypeAlias = Mapping[tuple[tuple[str, int], ...], Mapping[str, int]]
-"""Time and storage by values of T, I, D, K and the settings."""
+"""Counts of each cost, by values of T, I, D, K and the settings."""
 
 
 class Costs:
@@ -133,7 +134,7 @@ class Costs:
 
     Attributes:
         settings: Names of the rule's settings.
-        time, storage: The growth of each cost, derived on first use.
+        time, storage, moves: The growth of each cost, derived on first use.
     """
 
     def __init__(self, rule: Rule, network: RecurrentNetwork, seed: int = 0) -> None:
@@ -142,11 +143,11 @@ class Costs:
         self.settings = tuple(sorted({name for given in rule.settings(4) for name in given}))
 
     def at(self, values: Values) -> Mapping[str, int]:
-        """Return time and storage at these values of T, I, D, K and the settings."""
+        """Return each cost at these values of T, I, D, K and the settings."""
         key = tuple(sorted(values.items()))
         if key not in self._known:
             seen = count(self.rule, self.network, values, self.seed)
-            self._known[key] = {TIME: seen.operations, STORAGE: seen.peak}
+            self._known[key] = {TIME: seen.operations, STORAGE: seen.peak, MOVES: seen.moves}
         return self._known[key]
 
     @property
@@ -170,6 +171,10 @@ class Costs:
     @cached_property
     def storage(self) -> Growth:
         return self._growth(STORAGE)
+
+    @cached_property
+    def moves(self) -> Growth:
+        return self._growth(MOVES)
 
     def at_most(self, cost: str) -> Polynomial | None:
         """Return a polynomial of which a cost that is none itself is at most a constant times, or None.
