@@ -4,6 +4,9 @@ A claim about the gradient says which lags the rule keeps: `claim.keeps(t, k, T)
 at time t counts the parameters' use at time t - k (t = 1..T, k = 0..t-1). `Exact` keeps them all.
 A claim's numbers may be given by name: `Truncated("tau")` is a claim about the rule's keyword
 argument tau, judged at every value that the declaration's `settings` list.
+
+A claim that promises a gradient allows for rounding norm-wise: each entry may be off by what rounding does to the
+largest entry of its array, as in QR or FFT. With `rounding="entrywise"` each entry must be within its own allowance.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
 
 from .errors import GradcheckError
 from .network import DEFAULT_NETWORK, RecurrentNetwork
@@ -20,6 +23,9 @@ from .networks.base import not_a_network
 
 Settings = Mapping[str, int]
 R = TypeVar("R")
+ENTRYWISE: Literal["entrywise"] = "entrywise"
+NORMWISE: Literal["normwise"] = "normwise"
+"""The roundings that a claim may allow for."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +39,46 @@ class Claim:
     def bind(self, settings: Settings) -> Claim:
         """Return this claim with each name replaced by its number. Raises `GradcheckError` for a missing name."""
         changes = {}
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
+        for name in self.arguments():
+            value = getattr(self, name)
             if isinstance(value, str):
                 if value not in settings:
                     raise GradcheckError(f"{self} needs the setting {value!r}; got {dict(settings) or 'none'}")
-                changes[field.name] = settings[value]
+                changes[name] = settings[value]
         return dataclasses.replace(self, **changes) if changes else self
 
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        """Return the names of the arguments that say what is claimed; rounding is none of them."""
+        return tuple(f.name for f in dataclasses.fields(cls) if f.name != "rounding")
+
     def __str__(self) -> str:
-        values = ", ".join(str(getattr(self, f.name)) for f in dataclasses.fields(self))
-        return f"{self.kind}({values})" if values else self.kind
+        return self._printed([str(getattr(self, name)) for name in self.arguments()])
+
+    def _printed(self, values: list[str]) -> str:
+        return f"{self.kind}({', '.join(values)})" if values else self.kind
 
 
 @dataclass(frozen=True)
-class LagClaim(Claim):
+class GradientClaim(Claim):
+    """A claim that the rule returns a certain gradient, to within rounding.
+
+    rounding: "normwise" for a rule that may round each entry as the largest of its array, "entrywise" for one that
+    must round each entry as its own size allows.
+    """
+
+    rounding: str = field(default=NORMWISE, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.rounding not in (ENTRYWISE, NORMWISE):
+            raise GradcheckError(f"rounding must be {ENTRYWISE!r} or {NORMWISE!r}; got {self.rounding!r:.60}")
+
+    def _printed(self, values: list[str]) -> str:
+        return super()._printed([*values, *([f"rounding={ENTRYWISE}"] if self.rounding == ENTRYWISE else [])])
+
+
+@dataclass(frozen=True)
+class LagClaim(GradientClaim):
     """A claim that the rule returns the gradient restricted to certain lags."""
 
     def keeps(self, t: int, k: int, T: int) -> bool:
@@ -87,6 +118,7 @@ class Truncated(LagClaim):
     kind: ClassVar[str] = "truncated"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_length(self.tau, "tau")
 
     def keeps(self, t: int, k: int, T: int) -> bool:
@@ -105,6 +137,7 @@ class Chunked(LagClaim):
     kind: ClassVar[str] = "chunked"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_length(self.length, "length")
 
     def keeps(self, t: int, k: int, T: int) -> bool:
@@ -129,6 +162,7 @@ class Windowed(LagClaim):
     kind: ClassVar[str] = "windowed"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _require_length(self.horizon, "horizon")
         _require_length(self.stride, "stride")
         if isinstance(self.horizon, int) and isinstance(self.stride, int) and self.stride > self.horizon:
@@ -147,14 +181,14 @@ class Windowed(LagClaim):
 
 
 @dataclass(frozen=True)
-class Equals(Claim):
+class Equals(GradientClaim):
     """The rule returns what `target`, another rule, returns: its own published definition."""
 
     target: Callable[..., Any]
     kind: ClassVar[str] = "equals"
 
     def __str__(self) -> str:
-        return f"equals({self._name})"
+        return self._printed([self._name])
 
     @property
     def sentence(self) -> str:
@@ -222,12 +256,12 @@ CLAIMS: dict[str, type[Claim]] = {
 
 
 def parse_claim(text: str) -> Claim:
-    """Parse a claim from the command line: "exact", "truncated(3)", "windowed(6, 2)", "cost(time=T*I**2, storage=T*I)".
+    """Parse a claim from the command line: "exact", "truncated(3)", "cost(time=T*I**2)", "exact(rounding=entrywise)".
 
     Raises `GradcheckError` naming the claims that exist.
     """
     name, _, rest = text.strip().partition("(")
-    spoken = {kind: [f.name for f in dataclasses.fields(claim)] for kind, claim in CLAIMS.items()}
+    spoken = {kind: claim.arguments() for kind, claim in CLAIMS.items()}
     del spoken[Equals.kind]
     if name not in spoken:
         judged = [f"{kind}({', '.join(names)})" if names else kind for kind, names in spoken.items()]
@@ -236,12 +270,14 @@ def parse_claim(text: str) -> Claim:
     if name == Cost.kind:
         return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
-    names = spoken[name]
+    names, options = spoken[name], {}
+    if arguments and issubclass(CLAIMS[name], GradientClaim) and arguments[-1].startswith("rounding="):
+        options["rounding"] = arguments.pop().partition("=")[2].strip("\"' ")
     if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
         example = f"{name}({', '.join('3' * len(names))})"
         wanted = f"{name}({', '.join(names)}) with whole numbers, such as {example}" if names else name
         raise GradcheckError(f"cannot read the claim {text!r}; write {wanted}")
-    return CLAIMS[name](*(int(a) for a in arguments))
+    return CLAIMS[name](*(int(a) for a in arguments), **options)
 
 
 def not_a_claim(given: Any) -> str:

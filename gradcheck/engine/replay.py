@@ -12,7 +12,7 @@ import msgspec
 from ..evidence.sizes import place
 from ..explain.replay import Outcome, Replay, check_settings, compared
 from ..records import Counterexample
-from ..reference.claims import Claim
+from ..reference.claims import ENTRYWISE, Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..rules.adapt import Rule, as_rule
@@ -75,8 +75,10 @@ def _replayed(rule: Rule, document: Document, progress: Progress) -> Replay:
 
 def _lost(rule: Rule, document: Document, reason: str) -> Replay:
     """Return the ERROR of a rule whose worker did not return."""
-    kind, *numbers = document.claim.__struct_config__.tag, *msgspec.structs.astuple(document.claim)
-    claim = f"{kind}({', '.join(map(str, numbers))})" if numbers else kind
+    given = msgspec.structs.asdict(document.claim)
+    kind, rounding = document.claim.__struct_config__.tag, given.pop("rounding")
+    values = [*map(str, given.values()), *([f"rounding={rounding}"] if rounding == ENTRYWISE else [])]
+    claim = f"{kind}({', '.join(values)})" if values else kind
     where = place(Sizes(*msgspec.structs.astuple(document.sizes)), document.settings)
     before = (document.entry, document.got)
     return Replay(Outcome.ERROR, rule.name, claim, where, before, message=f"{rule.name} {reason}")

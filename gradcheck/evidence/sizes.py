@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -56,7 +55,7 @@ def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:
 
     At T <= 200, Truncated(200) is Exact, and a rule that does not truncate would satisfy it.
     """
-    numbers = [n for n in dataclasses.astuple(claim) if isinstance(n, int)]
+    numbers = [n for n in (getattr(claim, name) for name in claim.arguments()) if isinstance(n, int)]
     if not isinstance(claim, LagClaim) or not numbers or any(leaves_out(claim, size.T) for size in sizes):
         return list(sizes)
     longer = Sizes(sum(numbers) + 3, 3, 2, 2)
@@ -75,7 +74,7 @@ def vacuous(claim: Claim, sizes: Sequence[Sizes]) -> str:
     if (
         not isinstance(claim, LagClaim)
         or isinstance(claim, Exact)
-        or not all(isinstance(n, int) for n in dataclasses.astuple(claim))
+        or not all(isinstance(getattr(claim, name), int) for name in claim.arguments())
     ):
         return ""
     if any(leaves_out(claim, size.T) for size in sizes):

@@ -17,7 +17,7 @@ from typing import Any
 import flint
 import numpy as np
 
-from ..evidence.floats.blackbox import compare_on
+from ..evidence.floats.comparison import compare_on
 from ..evidence.sizes import place
 from ..evidence.target import entries
 from ..records import spoken

@@ -1,7 +1,8 @@
 """Certified violations of a claim on one problem, beyond anything that rounding can explain.
 
 The certificate is independent of the search. For a rule that runs on balls, it is a pair of disjoint balls; for a
-black box, a distance from the true value's ball beyond the derived allowance.
+black box, a distance from the true value's ball beyond the derived allowance. A problem at a kink of the network, where
+several slopes are right, shows no violation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..evidence.base import Case
 from ..evidence.exact import enclosure as balls
-from ..evidence.floats import blackbox
+from ..evidence.floats import comparison
 from ..records import Cause
 from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
@@ -98,7 +99,7 @@ def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "f
     claim = case.claim.bind(trial.settings)
     if not floats:
         try:
-            comparison, *_ = balls.compare(
+            on_balls, *_ = balls.compare(
                 case.rule, claim, trial.problem, trial.settings, first_bits=BITS, last_bits=BITS, wanted=0
             )
         except (UnsupportedOperation, RuleFailed):
@@ -106,7 +107,7 @@ def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "f
         except GradcheckError:
             return None
         else:
-            if comparison.apart is None:
+            if on_balls.apart is None:
                 return None
             seen = _float_violation(case, claim, trial, dtype)
             return dataclasses.replace(seen, on_balls=True) if seen else None
@@ -115,10 +116,10 @@ def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "f
 
 def _float_violation(case: Case, claim: Claim, trial: Trial, dtype: str) -> Violation | None:
     try:
-        seen, *_ = blackbox.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
+        seen, *_ = comparison.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
     except (RuleFailed, WrongResult, GradcheckError):
         return None
-    if seen.outside is None:
+    if seen.outside is None or seen.kink is not None:
         return None
     entry, got, true, allowed = seen.outside
     gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()

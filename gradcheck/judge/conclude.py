@@ -10,7 +10,7 @@ from typing import Any
 from ..evidence.base import Finding
 from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
-from ..records import Counterexample, Covers, Evidence, Status, Strength, Verdict
+from ..records import Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
 from ..reference.claims import Claim
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
@@ -76,9 +76,18 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
         where = f" on {at.network}, which shows it least strongly of the {len(gathered)} networks;"
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
     text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
-    verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence)
+    rounding = _rounding(evidence)
+    if rounding is Rounding.NORMWISE and weakest.rounding is not rounding:
+        text += "; on floats norm-wise, not entry-wise"
+    verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence, rounding=rounding)
     shown = [finding.evidence for each in gathered for finding in each.findings]
     return _as_far_as_seen(verdict, shown, seen or {})
+
+
+def _rounding(evidence: Sequence[Evidence]) -> Rounding | None:
+    """Return the widest rounding that any evidence allowed for."""
+    allowed = {e.rounding for e in evidence if e.status is Status.HOLDS}
+    return next((each for each in (Rounding.NORMWISE, Rounding.ENTRYWISE) if each in allowed), None)
 
 
 def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Evidence], seen: Mapping[str, Seen]) -> Verdict:

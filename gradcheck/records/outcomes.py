@@ -42,6 +42,13 @@ class Covers(enum.Enum):
     KIND = "every network of that kind: activation, output and loss were left undefined"
 
 
+class Rounding(enum.Enum):
+    """The rounding that float evidence allowed for."""
+
+    ENTRYWISE = "each entry is within what rounding does to it"
+    NORMWISE = "each entry is within what rounding does to the largest entry of its array"
+
+
 class Cause(enum.Enum):
     """The reason why evidence is missing, or why a rule cannot be judged."""
 
@@ -75,6 +82,7 @@ class Evidence:
         details: Numbers for the report, plain values only.
         covers: The networks that it speaks for.
         cause: The reason why it is missing, or why the rule cannot be judged; None where neither is so.
+        rounding: The rounding that it allowed for; None where nothing was rounded.
     """
 
     kind: str
@@ -86,3 +94,4 @@ class Evidence:
     details: dict[str, Any] = field(default_factory=dict)
     covers: Covers = Covers.NETWORK
     cause: Cause | None = None
+    rounding: Rounding | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .outcomes import Evidence, Status, Strength
+from .outcomes import Evidence, Rounding, Status, Strength
 from .rendering import renderer
 
 
@@ -106,6 +106,7 @@ class Verdict:
         diagnosis: The fault that explains what was seen.
         expected: The reason why the claim was expected to be refuted; empty where it was not.
         unseen: Code of the rule that never ran in a judged comparison, for which the strength is SUPPORTED at most.
+        rounding: The rounding that its evidence on floats allowed for; None where no float was compared.
         seconds: Time that workers spent on the claim, summed over them; 0 where it was not measured. Not compared.
     """
 
@@ -118,6 +119,7 @@ class Verdict:
     diagnosis: str | None = None
     expected: str = ""
     unseen: tuple[Unseen, ...] = ()
+    rounding: Rounding | None = None
     seconds: float = field(default=0.0, compare=False)
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ def print_listing(console: Console) -> None:
     console.print()
     console.print(Text("Claims", style="bold").append("  (--claim CLAIM, with numbers for names)", style="dim"))
     for claim in CLAIMS.values():
-        names = ", ".join(field.name for field in dataclasses.fields(claim))
+        names = ", ".join(claim.arguments())
         text = (claim.__doc__ or "").strip().split("\n\n")[0]
         if claim is Pure:
             text += " Judged of every rule."

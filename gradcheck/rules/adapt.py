@@ -214,7 +214,7 @@ def _binding(declared: Claim, claim: Claim) -> dict[str, int] | None:
     """Return the values of settings for which `declared` is `claim`, or None if there are none."""
     if type(declared) is not type(claim):
         return None
-    pairs = [(getattr(declared, f.name), getattr(claim, f.name)) for f in dataclasses.fields(declared)]
+    pairs = [(getattr(declared, name), getattr(claim, name)) for name in declared.arguments()]
     found = {name: number for name, number in pairs if isinstance(name, str) and isinstance(number, int)}
     return found if all(isinstance(name, str) or name == number for name, number in pairs) else None
 

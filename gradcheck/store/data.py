@@ -7,16 +7,15 @@ declares; shipped rules are targets too.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from ..algorithms import CATALOGUE
-from ..reference.claims import CLAIMS, Claim, Equals, LagClaim
+from ..reference.claims import CLAIMS, NORMWISE, Claim, Equals, GradientClaim, LagClaim
 from ..reference.errors import GradcheckError
 from ..reference.networks import registry
 from ..reference.networks.base import RecurrentNetwork, Sizes
@@ -40,10 +39,11 @@ def _documented(text: str) -> dict[str, Any]:
     return {"__doc__": text}
 
 
+_ROUNDING = ("rounding", Literal["normwise", "entrywise"], NORMWISE)
 _LAGS = {kind: made for kind, made in CLAIMS.items() if issubclass(made, LagClaim)}
 LAG_CLAIMS = tuple(
     msgspec.defstruct(
-        kind, [(f.name, Length) for f in dataclasses.fields(made)], tag=kind,
+        kind, [*((name, Length) for name in made.arguments()), _ROUNDING], tag=kind,
         namespace=_documented((made.__doc__ or "").partition("\n")[0]), **_STRICT,
     )
     for kind, made in _LAGS.items()
@@ -54,6 +54,7 @@ class EqualsData(msgspec.Struct, tag="equals", **_STRICT):
     """The claim that the rule returns what another rule returns; target: that rule, as module:name."""
 
     target: Name
+    rounding: Literal["normwise", "entrywise"] = NORMWISE
 
 
 NETWORKS = tuple(
@@ -84,9 +85,12 @@ class SizesData(msgspec.Struct, forbid_unknown_fields=True):
 
 def claim_as_data(claim: Claim) -> dict[str, Any]:
     """Return {"kind": "truncated", "tau": 3}, or for `Equals` its target as module:name."""
+    said = {name: getattr(claim, name) for name in claim.arguments()}
     if isinstance(claim, Equals):
-        return {"kind": claim.kind, "target": as_rule(claim.target).origin}
-    return {"kind": claim.kind, **dataclasses.asdict(claim)}
+        said["target"] = as_rule(claim.target).origin
+    if isinstance(claim, GradientClaim) and claim.rounding != NORMWISE:
+        said["rounding"] = claim.rounding
+    return {"kind": claim.kind, **said}
 
 
 def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
@@ -105,7 +109,7 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
     for targets in (own, list[Any](CATALOGUE)):
         found = [each for each in targets if _same_place(as_rule(each).origin, data.target)]
         if len(found) == 1:
-            return Equals(found[0])
+            return Equals(found[0], rounding=data.rounding)
         if found:
             raise GradcheckError(
                 f"its claim is equality with {data.target!r:.200}, and the rule declares {len(found)} targets of that "

@@ -11,18 +11,25 @@ smallest normal number: compiled code may run in a mode that flushes anything sm
 sums as well as products, so that is what underflow is charged. The bound itself is computed in float64 and
 rounded up by a relative 2^-20, far more than float64 can lose in it. Overflow gives e = infinity: then
 nothing can be concluded.
+
+A comparison that rounding may decide either way, such as the sign of a difference that is within its own bound, leaves
+the bound of everything after it unknown: `flips`. One at equality, decided or not, is a `tie`: a kink may be there.
+
+A norm-wise algorithm (rotations, QR, SVD, FFT) mixes the entries of an array, so that each has the rounding error of
+the largest. `NormwiseField` charges every array so: each entry gets the largest bound in the array, and the rounding of
+a product with an orthogonal matrix, n u |A|_F for an array A whose longest axis has n entries (Higham, chapter 19).
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ..functions import DERIVATIVES, apply
 from ..typing import Array
-from .base import Field
+from .base import Field, FieldArray
 
 _UP = 1 + 2.0**-20
 _RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0}
@@ -51,15 +58,16 @@ class RoundedField(Field):
     ) -> None:
         super().__init__()
         self.u, self.eta, self.largest, self.function_ulps = u, eta, largest, function_ulps
+        self.tied = self.flips = False
 
     @classmethod
-    def for_dtype(cls, dtype: Any) -> RoundedField:
+    def for_dtype(cls, dtype: Any) -> Self:
         """Return the format of np.float64, np.float32, ..."""
         info = np.finfo(dtype)
         return cls(float(info.eps) / 2, float(info.smallest_normal), float(info.max))
 
     @classmethod
-    def for_digits(cls, digits: int) -> RoundedField:
+    def for_digits(cls, digits: int) -> Self:
         """Return a format of decimal digits without bounds on the exponent, as mpmath computes."""
         return cls(10.0**-digits)
 
@@ -79,6 +87,7 @@ class RoundedField(Field):
         result = float(apply(name, np.float64(v)))
         if name in ("relu", "heaviside"):
             straddles = e > 0 and abs(v) <= e
+            self.tied = self.tied or abs(v) <= e
             slope = 1.0 if name == "relu" else 0.0
             return self.made(result, slope * e + (1.0 if straddles and name == "heaviside" else 0.0))
         carried = min(_steepest(name, v - e, v + e) * e, _RANGES.get(name, np.inf)) if e else 0.0
@@ -92,6 +101,8 @@ class RoundedField(Field):
         return softmax
 
     def compare(self, symbol: str, a: _Rounded, b: _Rounded) -> bool:
+        if abs(a.v - b.v) <= a.e + b.e:
+            self.tied, self.flips = True, self.flips or a.e + b.e > 0
         return bool(
             {"<": a.v < b.v, "<=": a.v <= b.v, ">": a.v > b.v, ">=": a.v >= b.v, "==": a.v == b.v, "!=": a.v != b.v}[
                 symbol
@@ -120,6 +131,25 @@ class RoundedField(Field):
     def errors(self, array: Any) -> Array:
         """Return the error bounds of an array of these scalars, as float64."""
         return np.array([x.e for x in self.natives(array)]).reshape(np.shape(array))
+
+
+class NormwiseField(RoundedField):
+    """Error-carrying floats of algorithms that mix the entries of each array."""
+
+    name = "normwise"
+
+    def wrap(self, objects: Array) -> FieldArray:
+        values = [x.value for x in objects.reshape(-1).tolist()]
+        largest = max((abs(x.v) for x in values), default=0.0)
+        error = max((x.e for x in values), default=0.0)
+        if 0 < largest < np.inf:
+            norm = largest * float(np.linalg.norm([x.v / largest for x in values]))
+            error += max(objects.shape, default=1) * self.u * norm * _UP
+        if not objects.flags.writeable:
+            objects = objects.copy()
+        for index, x in zip(np.ndindex(*objects.shape), values, strict=True):
+            objects[index] = self.scalar(self.made(x.v, error))
+        return super().wrap(objects)
 
 
 def _split(values: list[_Rounded], shape: tuple[int, ...]) -> tuple[Array, Array]:

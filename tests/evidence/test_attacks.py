@@ -18,7 +18,7 @@ from gradcheck.algorithms.truncated_bptt import truncated_bptt
 from gradcheck.engine.request import AuditRequest
 from gradcheck.evidence.base import Case, Witness
 from gradcheck.evidence.exact import constants, enclosure, formal, ladder, modular
-from gradcheck.evidence.floats import blackbox, lagwise
+from gradcheck.evidence.floats import blackbox, comparison, lagwise
 from gradcheck.evidence.sizes import leaves_out, spread
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
@@ -86,7 +86,7 @@ def gated_by_hand(problem: Problem) -> dict[str, Any]:
 def test_the_slope_of_a_saturated_gate_is_allowed_what_its_textbook_form_rounds(steepness: float, dtype: Any) -> None:
     problem = lively_problem(Gated(), Sizes(5, 3, 2, 2), 0)
     problem = problem.replace(inputs=problem.inputs * steepness)
-    seen, *_ = blackbox.compare_on(as_rule(gated_by_hand), Exact(), problem, {}, dtype)
+    seen, *_ = comparison.compare_on(as_rule(gated_by_hand), Exact(), problem, {}, dtype)
     assert seen.outside is None, seen.outside
 
 
@@ -96,7 +96,7 @@ def test_a_wrong_slope_of_a_saturated_gate_is_still_seen() -> None:
         return {**g, "Wz": g["Wz"] * 1.0001}
 
     problem = lively_problem(Gated(), Sizes(5, 3, 2, 2), 0)
-    seen, *_ = blackbox.compare_on(as_rule(wrong), Exact(), problem.replace(inputs=problem.inputs * 2.0**6), {})
+    seen, *_ = comparison.compare_on(as_rule(wrong), Exact(), problem.replace(inputs=problem.inputs * 2.0**6), {})
     assert seen.outside is not None
 
 

@@ -12,7 +12,7 @@ import pytest
 import gradcheck
 from gradcheck.algorithms.bptt import bptt
 from gradcheck.evidence.base import Case, Witness
-from gradcheck.evidence.floats import blackbox
+from gradcheck.evidence.floats import comparison
 from gradcheck.explain import counterexample
 from gradcheck.explain.diagnosis import diagnose
 from gradcheck.explain.violation import AnswersChange, Violation
@@ -115,7 +115,7 @@ def test_arrays_of_the_authors_own_kind_are_judged_by_their_numbers() -> None:
     problem = lively_problem(DEFAULT_NETWORK, SIZES, 0)
     right = as_rule(made("refuses ufuncs", "always"))
     assert {type(array) for array in run(right, problem).gradient.values()} == {np.ndarray}
-    seen, *_ = blackbox.compare_on(right, gradcheck.Exact(), problem, {})
+    seen, *_ = comparison.compare_on(right, gradcheck.Exact(), problem, {})
     assert seen.outside is None
-    seen, *_ = blackbox.compare_on(as_rule(made("refuses ufuncs, wrong", "always")), gradcheck.Exact(), problem, {})
+    seen, *_ = comparison.compare_on(as_rule(made("refuses ufuncs, wrong", "always")), gradcheck.Exact(), problem, {})
     assert seen.outside is not None

@@ -29,7 +29,7 @@ from gradcheck.algorithms import RTRL, Schmidhuber
 from gradcheck.algorithms import bptt as shipped_bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import allowance as module
-from gradcheck.evidence.floats import blackbox
+from gradcheck.evidence.floats import blackbox, comparison
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.evidence.target import expected
 from gradcheck.problems.lively import lively_problem, targets_for
@@ -73,7 +73,7 @@ def assert_within(problem: Problem, dtype: Any, rules: Any = RULES) -> Any:
             if rule.name in SLOW and problem.T > 20:
                 continue
             result = run(rule, given.copy(), {}).gradient
-            seen = blackbox.compare(result, truth, field, bounds[np.dtype(blackbox.coarsest(result, dtype))])
+            seen = comparison.compare(result, truth, field, bounds[np.dtype(comparison.coarsest(result, dtype))])
             said = f"{rule.name} at {np.dtype(dtype).name} on {problem.network}, {problem.sizes}"
             assert seen.outside is None, f"{said}: {seen.outside}"
             if np.isfinite(seen.worst):

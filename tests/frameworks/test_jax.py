@@ -11,7 +11,7 @@ import pytest
 
 import gradcheck
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.floats import blackbox
+from gradcheck.evidence.floats import blackbox, comparison
 from gradcheck.evidence.floats import plans as floats
 from gradcheck.evidence.preconditions import purity
 from gradcheck.problems.lively import lively_problem
@@ -49,7 +49,7 @@ def outside(rule: Any, sizes: Sizes = SIZES, dtype: Any = np.float64) -> tuple[A
     """(the first entry beyond rounding, the formats that came back) on one problem, as black boxes are judged."""
     made = as_rule(rule)
     problem = lively_problem(DEFAULT_NETWORK, sizes, 0, weighted=made.declaration.weighted)
-    seen, result, *_ = blackbox.compare_on(made, EXACT, problem, {}, dtype)
+    seen, result, *_ = comparison.compare_on(made, EXACT, problem, {}, dtype)
     return seen.outside, {array.dtype.name for array in result.values()}
 
 
@@ -142,7 +142,7 @@ def test_the_slope_of_relu_at_its_kink_is_0(relu: Any, right: bool) -> None:
     weights = {"W": np.zeros((2, 1)), "R": np.array([[0.5]]), "V": np.array([[1.0]])}
     at_kink = gradcheck.Problem(weights, np.ones((1, 2)), np.ones((1, 1)), network=network)
     made = as_rule(gradcheck.jax.rule(rules.rectified(relu), networks=[network]))
-    assert (blackbox.compare_on(made, EXACT, at_kink, {})[0].outside is None) is right
+    assert (comparison.compare_on(made, EXACT, at_kink, {})[0].outside is None) is right
 
 
 def test_gradients_kept_from_call_to_call_are_impure() -> None:

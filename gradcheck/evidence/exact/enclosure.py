@@ -25,6 +25,7 @@ from ...rules.adapt import Rule
 from ...rules.call import RuleFailed, run
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, refused, settled
 from ..budget import Budget
+from ..floats.second_look import at_a_kink
 from ..sizes import grown, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted
 
@@ -161,6 +162,8 @@ def _compare_one(
     comparison, promised, _, field, lifted = compare(
         case.rule, claim, problem, settings, first_bits=first_bits, last_bits=last_bits
     )
+    if comparison.apart and at_a_kink(problem):
+        return not_run(KIND, "the problem lies at a kink of the network, where it has no derivative")
     if comparison.apart:
         entry, p, q = comparison.apart
         text = f"at {place(problem.sizes, settings)}: {entry} is {q.str(12)}, the claim {p.str(12)}"

@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 import mpmath
 
 from ...problems.lively import lively_problem
-from ...records import Evidence, Status, Strength
-from ...reference.claims import Equals, LagClaim
+from ...records import Evidence, Rounding, Status, Strength
+from ...reference.claims import NORMWISE, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
-from ...reference.scalars.rounded import RoundedField
+from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...rules.call import RuleFailed, run
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
-from ..floats.allowance import allowance
+from ..floats.allowance import allowance, normwise
 from ..sizes import describe, place, spread, vacuous
 from ..target import entries, expected, planted
 
@@ -69,6 +69,7 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
     problem = lively_problem(case.network, size, case.seed + 7, weighted=case.weighted)
     agreement: dict[int, float] = {}
     planted_count = rejected = 0
+    rounding = Rounding.ENTRYWISE
     for settings in spread(case.rule.settings(size.T), 3):
         claim = case.claim.bind(settings)
         for n in digits:
@@ -87,9 +88,11 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
             except RuleFailed as error:
                 return not_run(KIND, f"at {n} digits {error}")
             with high.working():
-                agreed, off = _beyond(
-                    {k: high.array(low.natives(v), v.shape) for k, v in values.items()}, truth, allowed
-                )
+                finer = {k: high.array(low.natives(v), v.shape) for k, v in values.items()}
+                agreed, off = _beyond(finer, truth, allowed)
+                if off and case.claim.rounding == NORMWISE:
+                    allowed, rounding = normwise(claim, problem, NormwiseField.for_digits(n)), Rounding.NORMWISE
+                    _, off = _beyond(finer, truth, allowed)
                 planted_count += 1
                 rejected += bool(_beyond(fault, truth, allowed)[1])
             agreement[n] = min(agreement.get(n, float("inf")), agreed)
@@ -110,6 +113,7 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
             scope=str(size),
             blind=f"differences that rounding at {max(digits)} digits could have made",
             details={"agreement": {str(k): round(min(v, 1e6), 2) for k, v in agreement.items()}},
+            rounding=rounding,
         ),
         planted=(planted_count, rejected),
     )

@@ -11,6 +11,11 @@ numbers, which is such a reload.
 Underflow and overflow depend on the association too: forward mode may lose a product of many small slopes that the
 recursion keeps because it starts from a large error. So each entry is also allowed the smallest normal number times the
 largest product of factors that may follow, `_reach`. If that product exceeds the format, the allowance is infinite.
+
+Algorithms that mix the entries of an array (rotations, QR, SVD, FFT) round each entry as the largest. Their allowance,
+`normwise`, comes from the same computation on `NormwiseField` scalars. An error that is made in the influence of all P
+entries of the parameters at once has a norm of at most sqrt(P) times that of the largest influence of a single entry,
+so each of these entries is allowed sqrt(P) times the largest bound.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ import numpy as np
 from ...reference import lags
 from ...reference.claims import Claim
 from ...reference.problem import Problem
-from ...reference.scalars.rounded import RoundedField
+from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...reference.tree import map_nest
 from ...reference.typing import Array, Gradient
 from ..target import expected
@@ -59,7 +64,38 @@ def allowance_of(
     with np.errstate(all="ignore"):
         gradient = compute(problem.over(field))
         lost = underflow(problem, field) if lost is None else lost
+        if field.flips:
+            lost = float("inf")
         return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
+
+
+def normwise(claim: Claim, problem: Problem, field: NormwiseField) -> dict[str, Array]:
+    """Return absolute rounding allowances for algorithms that mix the entries of an array.
+
+    Args:
+        claim: The claim, bound to settings.
+        problem: A float problem.
+        field: Scalars of the format.
+
+    Returns:
+        Float64 arrays by parameter: one number for all parameters that act on the state, and one for each other.
+    """
+    each = allowance(claim, problem, field)
+    together = _of_steps(problem)
+    found: dict[str, Array] = {}
+    for name in each:
+        mixed = together if name in together else {name}
+        size = sum(each[n].size for n in mixed)
+        largest = max(float(each[n].max(initial=0.0)) for n in mixed)
+        found[name] = np.full(each[name].shape, np.sqrt(size) * largest)
+    return found
+
+
+def _of_steps(problem: Problem) -> set[str]:
+    """Return the parameters that a step uses."""
+    unrolled = lags.unroll(problem.prefix(1))
+    use, _ = unrolled.back(1, map_nest(np.ones_like, unrolled.states[0]))
+    return {name for name, part in use.items() if part.terms}
 
 
 def underflow(problem: Problem, field: RoundedField) -> float:

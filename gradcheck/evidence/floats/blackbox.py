@@ -12,32 +12,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import flint
 import numpy as np
 
 from ...problems.lively import branching_problems, lively_problem, living_sizes
-from ...records import Evidence, Status, Strength
+from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
-from ...reference.networks.state import state_of
 from ...reference.problem import Problem
-from ...reference.scalars.ball import BallField
-from ...reference.scalars.formal import entry_name
-from ...reference.scalars.rounded import RoundedField
-from ...reference.typing import Array, Gradient
-from ...rules.adapt import Rule
-from ...rules.call import RuleFailed, run
+from ...reference.typing import Array
+from ...rules.call import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous
-from ..target import entries, expected, longest_kept, planted
-from .allowance import allowance
+from ..target import longest_kept, planted
+from .comparison import casts_up, compare, compare_on, midpoints, outside_text
 from .power import Power, reaches
 
 SIZES = (
@@ -78,156 +71,6 @@ FURTHER_SIZES = (Sizes(21, 4, 2, 3), Sizes(4, 3, 3, 3))
 """Sizes for networks after a rule's first."""
 ZERO_STATE = (1, 4)
 """Positions in `SIZES` of the problems that start from a zero state."""
-
-
-@dataclass(frozen=True)
-class FloatComparison:
-    """Comparison of float entries with balls.
-
-    Attributes:
-        outside: The first entry provably outside its allowance, as (entry, result, true value, allowance), or None.
-        undecided: The number of entries with an infinite allowance.
-        worst: The largest distance in units of the allowance.
-    """
-
-    outside: tuple[str, float, Any, float] | None
-    undecided: int
-    worst: float
-
-
-def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[str, Array]) -> FloatComparison:
-    """Compare float entries with balls, in the field's working precision.
-
-    Args:
-        result: The rule's result as floats.
-        truth: The promised gradient as balls.
-        field: The field of the balls.
-        allowed: Absolute allowances by parameter.
-    """
-    outside, undecided, worst = None, 0, 0.0
-    for (name, index, value), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
-        true, allow = field.native(ball), float(allowed[name][index])
-        if not np.isfinite(allow):
-            undecided += 1
-            continue
-        gap = abs(flint.arb(float(value)) - true) if np.isfinite(value) else flint.arb.pos_inf()
-        if gap > flint.arb(allow) and outside is None:
-            outside = (entry_name(name, index), float(value), true, allow)
-        if allow > 0:
-            worst = max(worst, float(gap.mid()) / allow)
-    return FloatComparison(outside, undecided, worst)
-
-
-def compare_on(
-    rule: Rule, claim: Claim, problem: Problem, settings: Settings, dtype: Any = np.float64
-) -> tuple[FloatComparison, Gradient, Gradient, BallField, dict[str, Array]]:
-    """Run the rule at a format on a problem and compare the result with the claim.
-
-    Args:
-        rule: The rule.
-        claim: The claim, bound to the settings.
-        problem: The float problem.
-        settings: The rule's keyword arguments.
-        dtype: The float format of the problem that the rule gets.
-
-    Returns:
-        The comparison, the result, the promised gradient as balls, their field, and the allowances.
-
-    Raises:
-        UnsupportedOperation, RuleFailed, WrongResult: As for `gradcheck.rules.call.run`.
-        TargetFailed: The target of an `Equals` claim does not run.
-    """
-    given = problem.astype(dtype)
-    result = run(rule, given.copy(), settings).gradient
-    exact = given.astype(np.float64)
-    truth, allowed = known(claim, exact, result, dtype)
-    with FIELD.working():
-        return compare(result, truth, FIELD, allowed), result, truth, FIELD, allowed
-
-
-FIELD = BallField(320)
-_KNOWN: OrderedDict[Any, Gradient] = OrderedDict()
-_MOST_KNOWN = 4096
-
-
-def known(claim: Claim, problem: Problem, result: Gradient, dtype: Any) -> tuple[Gradient, dict[str, Array]]:
-    """Return the promised gradient as balls, and the allowances, of each array at the format that it has.
-
-    A result of one coarse array is judged at the coarse format there, and at the fine one in the others.
-
-    Args:
-        claim: The claim, bound to settings.
-        problem: The problem on float64.
-        result: The rule's result.
-        dtype: The format of the problem that the rule got; no array is judged at a finer one.
-    """
-
-    def true() -> Gradient:
-        with FIELD.working():
-            return expected(claim, problem.over(FIELD))
-
-    formats = {name: np.dtype(coarsest({name: array}, dtype)).name for name, array in result.items()}
-    bounds = {
-        kind: _kept(claim, problem, kind, functools.partial(allowance, claim, problem, RoundedField.for_dtype(kind)))
-        for kind in sorted(set(formats.values()))
-    }
-    return _kept(claim, problem, "", true), {name: bounds[formats[name]][name] for name in formats}
-
-
-def _kept(claim: Claim, problem: Problem, kind: str, derive: Callable[[], Gradient]) -> Gradient:
-    """Return what was derived before for an equal problem, since all rules get the same ones.
-
-    The result of a claim's own target is not kept, since that may be impure.
-    """
-    if isinstance(claim, Equals):
-        return derive()
-    arrays = tuple((name, array.shape, array.tobytes()) for name, array in problem.arrays().items())
-    key = (claim, state_of(problem.network), kind, arrays)
-    if key not in _KNOWN:
-        _KNOWN[key] = derive()
-        while len(_KNOWN) > _MOST_KNOWN:
-            _KNOWN.popitem(last=False)
-    return _KNOWN[key]
-
-
-def coarsest(result: Gradient, dtype: Any) -> Any:
-    """Return the coarsest of the given format and those of the result, at which the rule is judged."""
-    formats = [array.dtype for array in result.values() if array.dtype.kind == "f"]
-    return max([np.dtype(dtype), *formats], key=lambda d: float(np.finfo(d).eps))
-
-
-def midpoints(gradient: Gradient, field: BallField) -> Gradient:
-    """Round the midpoints of balls to float64."""
-    return {
-        name: np.array([float(ball.mid()) for ball in field.natives(array)]).reshape(np.shape(array))
-        for name, array in gradient.items()
-    }
-
-
-def casts_up(claim: Claim, problem: Problem, result: Gradient, truth: Gradient, field: BallField) -> bool:
-    """Return True if the result for a float32 problem is float64, and within the rounding of float64.
-
-    Args:
-        claim: The claim, bound to settings.
-        problem: The float problem.
-        result: The rule's result at float32.
-        truth: The promised gradient as balls.
-        field: The field of the balls.
-    """
-    if any(array.dtype.itemsize < 8 for array in result.values()):
-        return False
-    with field.working():
-        finer = allowance(claim, problem, RoundedField.for_dtype(np.float64))
-        return compare(result, truth, field, finer).outside is None
-
-
-def outside_text(at: str, outside: tuple[str, float, Any, float], kind: str = "") -> str:
-    """Return a sentence on an entry that is provably outside its allowance."""
-    entry, got, true, allow = outside
-    where = f" at {kind}" if kind else ""
-    return (
-        f"at {at}: {entry} is {got!r}{where}, the true value {true.str(17, radius=False)}, rounding allows {allow:.2g}"
-    )
 
 
 def failed(case: Case, kind: str, size: Sizes, settings: Settings, error: RuleFailed) -> Finding:
@@ -314,7 +157,8 @@ def compare_problem(
         progress: Called with a line of text at each step.
     """
     dtype, size, power, worst = np.dtype(kind), problem.sizes, Power(), 0.0
-    given = rejected = 0
+    given = rejected = kinks = 0
+    wide = False
     for settings in spread(case.rule.settings(size.T), most, number):
         at = ", ".join(filter(None, [title, describe(settings)]))
         progress(at)
@@ -329,8 +173,12 @@ def compare_problem(
             text = outside_text(at, seen.outside)
             return Finding(
                 Evidence(kind, Status.REFUTED, Strength.CERTIFIED, text),
-                Witness(case.network, size, settings, text, problem, floats=True, dtype=kind),
+                Witness(case.network, size, settings, text, seen.kink or problem, floats=True, dtype=kind),
             )
+        if seen.kink:
+            kinks += 1
+            continue
+        wide = wide or seen.rounding is Rounding.NORMWISE
         if number == 0 and kind == "float32" and casts_up(claim, problem, result, truth, field):
             return not_run(kind, "it returns float64 for float32, as exact as for float64: it casts up")
         worst = max(worst, seen.worst)
@@ -351,6 +199,8 @@ def compare_problem(
         "worst": worst,
         "power": power.as_data(),
         "planted": [given, rejected],
+        "kinks": kinks,
+        "normwise": wide,
     }
 
 
@@ -366,13 +216,15 @@ def _conclude(kind: str, shown: Sequence[PieceData], budget: Budget) -> Finding:
     for each in shown:
         power.include(Power.from_data(each["power"]))
     undecided = f"{power.undecided} of {power.total} entries have no finite rounding allowance (overflow)"
-    details = {**power.details(), "worst_in_allowances": worst}
+    details = {**power.details(), "worst_in_allowances": worst, **kinks_of(shown)}
     if power.unseen:
         text = f"rounding at {kind} may exceed every entry of {', '.join(sorted(power.unseen))}, on every problem"
         text += f"; {undecided}" if power.undecided else ""
         return Finding(Evidence(kind, Status.INCONCLUSIVE, Strength.NONE, text, details=details), planted=caught)
-    text = f"every entry within its derived rounding allowance of a certified ball (at most {worst:.2g} of it)"
+    rounding = rounding_of(shown)
+    text = f"every entry within its derived {allowance_text(rounding)} of a certified ball (at most {worst:.2g} of it)"
     text += f", but {undecided}" if power.undecided else ""
+    text += kinks_text(shown)
     largest = [max(each["size"][n] for each in shown) for n in range(2)]
     return Finding(
         Evidence(
@@ -383,6 +235,30 @@ def _conclude(kind: str, shown: Sequence[PieceData], budget: Budget) -> Finding:
             scope=f"{len(shown)} problems, T up to {largest[0]}, I up to {largest[1]}",
             blind=power.blind(kind),
             details=details,
+            rounding=rounding,
         ),
         planted=caught,
     )
+
+
+def rounding_of(shown: Sequence[PieceData]) -> Rounding:
+    """Return the rounding that the results of pieces had to be allowed for."""
+    return Rounding.NORMWISE if any(each["normwise"] for each in shown) else Rounding.ENTRYWISE
+
+
+def allowance_text(rounding: Rounding) -> str:
+    """Return the name of an allowance in a sentence."""
+    return "norm-wise rounding allowance" if rounding is Rounding.NORMWISE else "rounding allowance"
+
+
+def kinks_of(shown: Sequence[PieceData]) -> dict[str, int]:
+    """Return the number of results at kinks, as details of evidence; nothing where there are none."""
+    number = sum(each["kinks"] for each in shown)
+    return {"at_kinks": number} if number else {}
+
+
+def kinks_text(shown: Sequence[PieceData]) -> str:
+    """Return what to add to a sentence about problems at kinks; empty where there are none."""
+    if not kinks_of(shown):
+        return ""
+    return "; at a kink, where the network has no derivative, the rule takes another slope, and it is right beside it"

@@ -25,7 +25,7 @@ from ...rules.coverage.seen import Seen
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
 from ..budget import Budget
 from ..sizes import spread
-from .blackbox import compare_problem
+from .blackbox import allowance_text, compare_problem, kinks_of, kinks_text, rounding_of
 
 KIND = "branches"
 SECONDS = 20.0
@@ -194,17 +194,18 @@ class Branches(Kind):
 
 
 def _conclude(reached: Sequence[Reach], shown: Sequence[PieceData], budget: Budget) -> Finding:
-    worst = max((each["worst"] for each in shown), default=0.0)
+    worst, rounding = max((each["worst"] for each in shown), default=0.0), rounding_of(shown)
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            "within rounding where branches run that ran nowhere else, "
-            f"every entry within its derived allowance (at most {worst:.2g} of it)",
+            "within rounding where branches run that ran nowhere else, every entry within its derived "
+            f"{allowance_text(rounding)} (at most {worst:.2g} of it){kinks_text(shown)}",
             scope="; ".join(map(str, reached)),
             blind="other values in these branches",
-            details={"worst_in_allowances": worst},
+            details={"worst_in_allowances": worst, **kinks_of(shown)},
+            rounding=rounding,
         ),
         planted=total(each["planted"] for each in shown),
     )

@@ -13,7 +13,7 @@ import flint
 import numpy as np
 
 from ...problems.lively import lively_problem, living_sizes
-from ...records import Evidence, Status, Strength
+from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
@@ -24,7 +24,7 @@ from ...rules.call import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..sizes import place, spread
 from ..target import entries
-from .blackbox import casts_up, compare, compare_on, midpoints
+from .comparison import casts_up, compare, compare_on, midpoints
 
 SIZES = (Sizes(12, 5, 3, 1), Sizes(7, 7, 2, 2), Sizes(4, 3, 3, 2))
 KIND = "float ladder"
@@ -79,6 +79,7 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
         return not_run(KIND, f"the claim {case.claim} promises no particular result")
     digits = {"float32": float("inf"), "float64": float("inf")}
     count = rejected = 0
+    rounding = Rounding.ENTRYWISE
     for size in sizes:
         size = living_sizes(case.network, size)
         problem = lively_problem(case.network, size, case.seed + 3, weighted=case.weighted)
@@ -99,14 +100,19 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
                 text = "it returns float64 for float32, as exact as for float64, so there is only one format to compare"
                 return not_run(KIND, text)
             with field.working():
+                kink = fine.kink or coarse.kink
                 below, above = _shares(low, truth, field), _shares(high, truth, field)
                 if seen := fine.outside or coarse.outside:
                     dtype = "float64" if fine.outside else "float32"
                     text = _error_text(at, seen[0], below, above, stays=coarse.outside is None)
                     return Finding(
                         Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text),
-                        Witness(case.network, size, settings, text, problem, floats=True, dtype=dtype),
+                        Witness(case.network, size, settings, text, kink or problem, floats=True, dtype=dtype),
                     )
+                if kink:
+                    continue
+                if Rounding.NORMWISE in (fine.rounding, coarse.rounding):
+                    rounding = Rounding.NORMWISE
                 same = planted(midpoints(truth, field), allowed, narrow)
                 count += 1
                 rejected += (
@@ -123,10 +129,12 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            f"errors fall with the format as rounding does; digits that agree in the worst entry: {shown}",
+            f"errors fall with the format as {'norm-wise ' if rounding is Rounding.NORMWISE else ''}rounding does; "
+            f"digits that agree in the worst entry: {shown}",
             scope="; ".join(map(str, sizes)),
             blind="differences that rounding at float64 could have made",
             details={"agreement": {kind: round(min(value, 1e6), 2) for kind, value in digits.items()}},
+            rounding=rounding,
         ),
         planted=(count, rejected),
     )

@@ -18,7 +18,7 @@ import flint
 import numpy as np
 
 from ...problems.lively import lively_problem
-from ...records import Evidence, Status, Strength
+from ...records import Evidence, Rounding, Status, Strength
 from ...reference import lags
 from ...reference.claims import Claim, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
@@ -31,7 +31,8 @@ from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witnes
 from ..budget import Budget
 from ..sizes import LARGEST, describe, place, sizes_text, spread
 from ..target import planted
-from .blackbox import compare_on, failed, midpoints
+from .blackbox import failed, kinks_of, kinks_text, rounding_of
+from .comparison import compare_on, midpoints
 
 SIZE = Sizes(41, 5, 41, 2)
 KIND = "lagwise"
@@ -202,16 +203,20 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
     owned = owners(problem)
     if sorted(owned) != list(range(size.T)):
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
-    worst, caught, unseen = 0.0, [0, 0], set[int]()
+    worst, caught, unseen, wide, kinks = 0.0, [0, 0], set[int](), False, 0
     for settings in spread(case.rule.settings(size.T), 2):
         progress(place(size, settings))
         claim = case.claim.bind(settings)
         try:
-            _, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings)
+            seen, result, truth, field, allowed = compare_on(case.rule, claim, problem, settings)
         except UnsupportedOperation as error:
             return not_run(KIND, str(error))
         except RuleFailed as error:
             return failed(case, KIND, size, settings, error)
+        if seen.kink and not seen.outside:
+            kinks += 1
+            continue
+        wide = wide or seen.rounding is Rounding.NORMWISE
         with field.working():
             judged = by_lag(owned, result, truth, field, allowed)
             if wrong := sentence(judged):
@@ -219,7 +224,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
                 text = f"{wrong}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
                 return Finding(
                     Evidence(KIND, Status.REFUTED, Strength.CERTIFIED, text, details=differing(judged)),
-                    Witness(case.network, size, settings, text, problem, floats=True),
+                    Witness(case.network, size, settings, text, seen.kink or problem, floats=True),
                 )
             missing = planted(claim, problem, midpoints(truth, field))
             caught[0] += 1
@@ -229,7 +234,16 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
             text = "rounding may exceed every lag of the last loss"
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
         unseen |= {k for k, lag in enumerate(judged) if _keeps(claim, k, size.T) and not lag.visible}
-    return {"size": dataclasses.astuple(size), "worst": worst, "unseen": sorted(unseen), "planted": caught}
+    if kinks and not caught[0]:
+        return not_run(KIND, "the problem lies at a kink of the network, where it has no derivative")
+    return {
+        "size": dataclasses.astuple(size),
+        "worst": worst,
+        "unseen": sorted(unseen),
+        "planted": caught,
+        "kinks": kinks,
+        "normwise": wide,
+    }
 
 
 def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
@@ -240,15 +254,19 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
     agrees = f"each lag agrees on its own, to within {worst:.1g} of its size"
     if unseen:
         agrees = f"each lag that rounding leaves visible agrees on its own, to within {worst:.1g} of its size"
+    rounding = rounding_of(shown)
+    if rounding is Rounding.NORMWISE:
+        agrees += ", within norm-wise rounding"
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            agrees,
+            agrees + kinks_text(shown),
             scope=f"{_spans(seen)} of the last loss, {sizes_text(sizes)}",
             blind=f"{_spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
-            details={"worst_relative_error": worst, "lags": most},
+            details={"worst_relative_error": worst, "lags": most, **kinks_of(shown)},
+            rounding=rounding,
         ),
         planted=total(each["planted"] for each in shown),
     )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from ...problems import strategies
 from ...problems.lively import lively_problem, living_sizes
 from ...problems.search import search
-from ...records import Evidence, Status, Strength
+from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
@@ -35,7 +35,7 @@ from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witnes
 from ..budget import Budget
 from ..sizes import describe, spread
 from .allowance import allowance
-from .blackbox import coarsest, compare_on
+from .comparison import coarsest, compare_on
 from .laws import PROPERTIES, Law, Property
 
 KIND = "properties"
@@ -102,9 +102,17 @@ def violation(case: Case, trial: Trial) -> Violation | None:
         return shared[0]
 
     for each, law in trial.laws(case):
-        if text := _broken(law, result):
+        if (text := _broken(law, result)) and not _excused(case, trial, law):
             return Violation(trial, each, law, text)
     return None
+
+
+def _excused(case: Case, trial: Trial, law: Law) -> bool:
+    """Return True if each result is right on its own, some of them norm-wise alone or at a kink."""
+    claim = case.claim.bind(trial.settings)
+    seen = [compare_on(case.rule, claim, term.problem, trial.settings)[0] for term in law.terms]
+    excuse = any(each.kink or each.rounding is Rounding.NORMWISE for each in seen)
+    return excuse and not any(each.outside for each in seen)
 
 
 def _result(case: Case, problem: Problem, settings: Settings) -> Result:
@@ -272,7 +280,8 @@ def _against(case: Case, found: Violation) -> Finding:
         seen, *_ = compare_on(case.rule, case.claim.bind(trial.settings), term.problem, trial.settings)
         if seen.outside:
             break
+    problem = seen.kink or term.problem
     return Finding(
         Evidence(KIND, Status.REFUTED, Strength.NONE, text),
-        Witness(case.network, term.problem.sizes, trial.settings, text, term.problem, floats=True),
+        Witness(case.network, problem.sizes, trial.settings, text, problem, floats=True),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +120,7 @@ def _settings(rule: Rule, comparison: Comparison) -> Iterator[Settings]:
     """Yield the settings to run a fault with: those of the rule or its claim if the names match, else its own."""
     listed = rule.settings(SIZES[0].T)
     wanted = set(listed[0])
-    claimed = {field.name: getattr(comparison.claim, field.name) for field in dataclasses.fields(comparison.claim)}
+    claimed = {name: getattr(comparison.claim, name) for name in comparison.claim.arguments()}
     for numbers in (comparison.settings, claimed):
         if wanted == set(numbers):
             yield numbers

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...evidence.base import Case
 from ...evidence.floats.allowance import allowance_of, underflow
-from ...evidence.floats.blackbox import coarsest, midpoints
+from ...evidence.floats.comparison import coarsest, midpoints
 from ...evidence.target import expected
 from ...problems.residues import residue_problem
 from ...reference import lags

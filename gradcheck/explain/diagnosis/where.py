@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...evidence.base import Case
-from ...evidence.floats.blackbox import compare_on
+from ...evidence.floats.comparison import compare_on
 from ...problems.lively import branching_problems, lively_problem
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
