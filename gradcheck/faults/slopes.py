@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..reference.network import Network, RecurrentNetwork
 from .fault import Fault
 from .patched import Change
 
@@ -17,9 +16,8 @@ def _fault(
     *,
     seen: str = "",
     values: bool = False,
-    networks: tuple[RecurrentNetwork, ...] = (),
 ) -> Fault:
-    return Fault(id, "activation derivative", effect, base, (change,), seen, values=values, networks=networks)
+    return Fault(id, "activation derivative", effect, base, (change,), seen, values=values)
 
 
 FAULTS = (
@@ -59,14 +57,6 @@ FAULTS = (
         "slope-missing-in-error",
         "V e(t) enters without f'(s(t)); what comes from later steps has it.",
         Change("unfolding", "slope * (e @ V.T)", "e @ V.T"),
-    ),
-    _fault(
-        "slope-at-the-kink",
-        "relu'(0) is taken to be 1 where the network declares 0: another subgradient than promised.",
-        Change("unfolding", _SLOPE, "slope = np.where(s >= 0, np.ones_like(s), np.zeros_like(s))"),
-        seen="Bertoin et al. 2021, Numerical influence of ReLU'(0) on backpropagation",
-        values=True,
-        networks=(Network("relu"),),
     ),
     _fault(
         "slope-zero-when-saturated",

@@ -76,11 +76,11 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
         where = f" on {at.network}, which shows it least strongly of the {len(gathered)} networks;"
     sentence = getattr(claim, "sentence", f"the result equals {claim}")
     text = f"{sentence}:{where} {weakest.statement} ({weakest.scope})"
-    rounding = _rounding(evidence)
+    shown = [finding.evidence for each in gathered for finding in each.findings]
+    rounding = _rounding(shown)
     if rounding is Rounding.NORMWISE and weakest.rounding is not rounding:
         text += "; on floats norm-wise, not entry-wise"
     verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence, rounding=rounding)
-    shown = [finding.evidence for each in gathered for finding in each.findings]
     return _as_far_as_seen(verdict, shown, seen or {})
 
 
