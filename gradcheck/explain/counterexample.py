@@ -29,6 +29,7 @@ from ..reference.scalars.rational import RationalField
 from ..store.data import claim_as_data, network_as_data
 from .program import snippet
 from .shrink import simplest
+from .traits import Traits
 from .violation import AnswersChange, Trial, Violation, violation
 
 SMALL = Sizes(4, 3, 2, 2)
@@ -37,7 +38,8 @@ SMALL = Sizes(4, 3, 2, 2)
 def find(case: Case, witness: Witness) -> Violation | None:
     """Search for the smallest certified violation, starting from a witness.
 
-    Sizes up to those of the witness come first: if the claim failed in one step, the counterexample has one step.
+    Sizes up to those of the witness come first: if the claim failed in one step, the counterexample has one step. A
+    smaller problem that shows another fault is passed over, see `traits`.
 
     Args:
         case: The rule and its claim. The witness's network replaces the case's.
@@ -50,7 +52,8 @@ def find(case: Case, witness: Witness) -> Violation | None:
         AnswersChange: The rule is right when called again on the violating problem.
     """
     case = dataclasses.replace(case, network=witness.network)
-    found = _found(case, witness)
+    known = _of_witness(case, witness)
+    found = _found(case, witness, known.traits if known else None)
     if found is None:
         return None
     found = simpler(case, found, floats=witness.floats)
@@ -94,7 +97,7 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
         allowed = case.rule.settings(problem.T)
         for settings in (found.settings, *allowed) if found.settings in allowed else allowed:
             again = violation(case, Trial(problem, settings), floats=floats, dtype=found.dtype)
-            if again:
+            if again and _same_fault(found.traits, again):
                 seen.append(again)
                 return True
         return False
@@ -103,25 +106,37 @@ def simpler(case: Case, found: Violation, *, floats: bool = False) -> Violation:
     return seen[-1]
 
 
-def _found(case: Case, witness: Witness) -> Violation | None:
+def _same_fault(known: Traits | None, found: Violation) -> bool:
+    """Return True if a violation may show the fault that has these traits; a smaller one that does not is another."""
+    return known is None or found.traits is None or known.shown_by(found.traits)
+
+
+def _of_witness(case: Case, witness: Witness) -> Violation | None:
+    """Return the violation on the witness's own problem, if it has one."""
+    if witness.problem is None:
+        return None
+    return violation(case, Trial(witness.problem, witness.settings), floats=witness.floats, dtype=witness.dtype)
+
+
+def _found(case: Case, witness: Witness, known: Traits | None) -> Violation | None:
     """Search small problems drawn entry by entry, then lively ones with as few steps as the shortest violation."""
-    shortest = _shortest(case, witness)
+    shortest = _shortest(case, witness, known)
     steps = shortest.problem.T if shortest else 1
     within = Sizes(*map(min, dataclasses.astuple(witness.sizes), dataclasses.astuple(SMALL)))
     examples = 300 if steps <= SMALL.T else 60  # elementwise draws rarely need fewer steps than lively ones
     for most in dict.fromkeys((within, SMALL)):
-        small = _search(case, _elementwise(case, most), examples, witness)
+        small = _search(case, _elementwise(case, most), examples, witness, known)
         if small:
             return small
     if shortest is None:
-        return _search(case, _by_size(case, witness.sizes, 1), 80, witness)
-    sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness) or shortest
+        return _search(case, _by_size(case, witness.sizes, 1), 80, witness, known)
+    sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness, known) or shortest
     if sized.problem.T > 2 * SMALL.T:  # few elementwise draws carry a signal over so many steps
         return sized
-    return _search(case, _elementwise(case, sized.problem.sizes), 120, witness) or sized
+    return _search(case, _elementwise(case, sized.problem.sizes), 120, witness, known) or sized
 
 
-def _shortest(case: Case, witness: Witness) -> Violation | None:
+def _shortest(case: Case, witness: Witness, known: Traits | None) -> Violation | None:
     """Bisect for the fewest last steps of the witness's problem that still show the violation."""
     problem = witness.problem
     if problem is None:
@@ -132,7 +147,8 @@ def _shortest(case: Case, witness: Witness) -> Violation | None:
         allowed = case.rule.settings(steps)
         for settings in (witness.settings, *allowed) if witness.settings in allowed else allowed:
             trial = Trial(problem.replace(**last), settings)
-            if found := violation(case, trial, floats=witness.floats, dtype=witness.dtype):
+            found = violation(case, trial, floats=witness.floats, dtype=witness.dtype)
+            if found and _same_fault(known, found):
                 return found
         return None
 
@@ -162,9 +178,12 @@ def _tried(case: Case, problems: st.SearchStrategy[Problem]) -> st.SearchStrateg
     )
 
 
-def _search(case: Case, strategy: st.SearchStrategy[Trial], examples: int, witness: Witness) -> Violation | None:
+def _search(
+    case: Case, strategy: st.SearchStrategy[Trial], examples: int, witness: Witness, known: Traits | None
+) -> Violation | None:
     def seen(trial: Trial) -> Violation | None:
-        return violation(case, trial, floats=witness.floats, dtype=witness.dtype)
+        found = violation(case, trial, floats=witness.floats, dtype=witness.dtype)
+        return found if found and _same_fault(known, found) else None
 
     hit = search(strategy, seen, examples=examples)
     return hit.seen if hit else None

@@ -22,6 +22,7 @@ from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..rules.call import RuleFailed, WrongResult
+from .traits import Traits, traits
 
 BITS = 256
 """Precision of the compared balls, in bits."""
@@ -41,6 +42,7 @@ class Violation:
         allowance: The most that rounding may change the entry.
         on_balls: Whether the rule's own ball and the true value's are disjoint too.
         dtype: The format of the floats.
+        traits: What is known of the wrong result.
     """
 
     problem: Problem
@@ -52,6 +54,7 @@ class Violation:
     allowance: float
     on_balls: bool = False
     dtype: str = "float64"
+    traits: Traits | None = None
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,14 @@ def violation(case: Case, trial: Trial, *, floats: bool = False, dtype: str = "f
 
 def _float_violation(case: Case, claim: Claim, trial: Trial, dtype: str) -> Violation | None:
     try:
-        seen, *_ = comparison.compare_on(case.rule, claim, trial.problem, trial.settings, np.dtype(dtype))
+        seen, result, truth, field, allowances = comparison.compare_on(
+            case.rule, claim, trial.problem, trial.settings, np.dtype(dtype)
+        )
     except (RuleFailed, WrongResult, GradcheckError):
         return None
     if seen.outside is None or seen.kink is not None:
         return None
     entry, got, true, allowed = seen.outside
     gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()
-    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed, dtype=dtype)
+    known = traits(trial.problem, result, comparison.midpoints(truth, field), allowances)
+    return Violation(trial.problem, trial.settings, entry, true, repr(got), gap, allowed, dtype=dtype, traits=known)
