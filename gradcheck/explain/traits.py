@@ -23,7 +23,7 @@ LONGEST = 48
 
 @dataclass(frozen=True)
 class Traits:
-    """What is known of a wrong result.
+    """Record of a wrong result: where it is wrong, and how.
 
     Attributes:
         wrong: The parameters with a wrong entry.
