@@ -36,7 +36,7 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 
     Returns:
         The simplest problem reached, or `problem` itself if no move keeps the property.
     """
-    tried: set[tuple[bytes, ...]] = set()
+    tried: set[tuple[tuple[tuple[int, ...], bytes], ...]] = set()
     before = None
     while before is not problem:
         before = problem
@@ -50,7 +50,7 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 
                 IndexError,
             ):  # targets outside the loss's domain; an index removed by an earlier move
                 continue
-            key = tuple(array.tobytes() + bytes(array.shape) for array in candidate.arrays().values())
+            key = tuple((array.shape, array.tobytes()) for array in candidate.arrays().values())
             if key not in tried and cost(candidate) < cost(problem):
                 tried.add(key)
                 work -= _products(candidate.sizes)
