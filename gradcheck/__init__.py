@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
     from .rules import torch as torch
+    from .store.problems import save_problems as save_problems
 
 _CLAIMS = (
     "Aligned",
@@ -75,6 +76,7 @@ _HOME = {
     "Problem": "reference.problem",
     **dict.fromkeys(("Outcome", "Replay"), "explain.replay"),
     "replay": "engine.replay",
+    "save_problems": "store.problems",
     **dict.fromkeys(("CheckFailed", "Collection", "Report", "Status", "Strength", "Verdict"), "records"),
 }
 

@@ -335,6 +335,8 @@ class Declaration:
     settings: Callable[[int], Iterable[dict[str, int]]] | None = None
     expected: tuple[tuple[str, str], ...] = ()
     """Claims, as printed or by kind, that are known to be false, and why."""
+    problems: tuple[Any, ...] = ()
+    """Problems to judge it on, beside those that gradcheck makes."""
 
 
 def every(name: str) -> Callable[[int], Iterable[dict[str, int]]]:
@@ -348,6 +350,7 @@ def rule(
     weighted: bool = False,
     settings: Callable[[int], Iterable[dict[str, int]]] | None = None,
     expected: Mapping[str, str] | None = None,
+    problems: Sequence[Any] = (),
 ) -> Callable[[R], R]:
     """Declare what a rule claims. The function or class comes back unchanged, with the declaration attached.
 
@@ -356,7 +359,8 @@ def rule(
     `problem.loss_weights` (an online rule's `step` then takes a fourth argument, the weight).
     settings: for a rule with keyword arguments, the values to judge it at, as a function of T. expected: claims that
     are known to be false, as printed or by kind, and why: {"exact": "truncated on purpose"}; one that holds after all
-    is reported. Raises `GradcheckError` for something that is not a claim, and an expectation about none of them.
+    is reported. problems: list of `Problem`, to judge it on beside those that gradcheck makes, for code that these do
+    not reach. Raises `GradcheckError` for something that is not a claim, and an expectation about none of them.
     """
     for claim in claims:
         if refusal := not_a_claim(claim):
@@ -367,7 +371,10 @@ def rule(
     for network in declared:
         if refusal := not_a_network(network):
             raise GradcheckError(refusal)
-    declaration = Declaration(claims, declared, weighted, settings, checked_expectations(expected or {}, claims))
+    if not isinstance(problems, (list, tuple)):
+        raise GradcheckError(f"problems must be a list of gradcheck.Problem; got {problems!r:.60}")
+    known = checked_expectations(expected or {}, claims)
+    declaration = Declaration(claims, declared, weighted, settings, known, tuple(problems))
 
     def declare(function: R) -> R:
         function.__gradcheck__ = declaration  # type: ignore[attr-defined]

@@ -32,6 +32,7 @@ from .options import (
     JunitOption,
     MdOption,
     MemoryOption,
+    ProblemsOption,
     QuietOption,
     ResultsOption,
     SeedOption,
@@ -87,6 +88,7 @@ def audit(
             help="Judge on this network: tanh, or relu,softmax (activation,output,loss), or all. Repeatable.",
         ),
     ] = None,
+    problems: ProblemsOption = None,
     effort: EffortOption = Effort.full,
     seed: SeedOption = 0,
     expect: Annotated[
@@ -124,6 +126,7 @@ def audit(
         networks, expected = options.networks(network), options.expected(expect)
         limits = options.limits(call_seconds, memory)
         minutes = options.minutes(budget)
+        given = options.problems(problems)
         executor = options.executor(jobs, results, dask, in_process=in_process)
     session = Session(paths, case=case, quiet=quiet, verbose=verbose)
     claims = options.claims(claim, session)
@@ -131,7 +134,7 @@ def audit(
         wanted = [pair for target in targets for pair in session.resolve(target)]
         how: dict[str, Any] = {"claims": claims and tuple(claims), "networks": networks and tuple(networks)}
         how["expected"] = expected
-        how |= {"effort": effort.value, "seed": seed}
+        how |= {"effort": effort.value, "seed": seed, "problems": given}
         how["limits"] = None if in_process else limits
         session.audits(wanted, executor, results=results, minutes=minutes, events=events, **how)
     session.finish()

@@ -70,6 +70,13 @@ ResultsOption = Annotated[
         rich_help_panel=_RUNNING,
     ),
 ]
+ProblemsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Judge on these problems too (.json, from gradcheck.save_problems; or a case).",
+    ),
+]
 BudgetOption = Annotated[
     str | None,
     typer.Option(metavar="minutes=N", help="Spend this much more time on further evidence.", rich_help_panel=_RUNNING),
@@ -229,6 +236,17 @@ def expected(texts: Sequence[str] | None) -> dict[str, str] | None:
             raise GradcheckError(f'--expect needs CLAIM=WHY, such as "exact=truncated on purpose"; got {text!r}')
         expected[claim] = reason
     return expected or None
+
+
+def problems(path: Path | None) -> Any:
+    """Return the file of problems, read; None for none.
+
+    Raises:
+        GradcheckError: It cannot be read, or holds no problems.
+    """
+    from ..store.problems import opened
+
+    return opened(path)
 
 
 def networks(texts: Sequence[str] | None) -> list[Any] | None:

@@ -11,7 +11,9 @@ from ..records import Evidence, Report
 from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
+from ..reference.problem import Problem
 from ..rules.adapt import as_rule
+from ..store.problems import opened
 from . import events
 from .executors import Futures, TaskExecutor, local
 from .request import DEFAULT_LIMITS, AuditRequest, Limits
@@ -36,6 +38,7 @@ def audit(
     executor: Executor | None = None,
     results: str | Path | None = None,
     minutes: float = 0.0,
+    problems: Sequence[Problem] | str | Path | None = None,
 ) -> Report:
     """Judge every claim of a rule, `Pure()` always among them.
 
@@ -62,12 +65,15 @@ def audit(
         results: file of JSON lines that keeps results as they arrive. Run the same audit again to resume.
         minutes: time to spend on further evidence (larger sizes, other primes, longer lags, other numbers) once the
             audit is through; the report says what they bought.
+        problems: problems to judge it on beside those that gradcheck makes, to reach code that these do not reach; a
+            list, or the path of a file that `gradcheck.save_problems` wrote, or of a case.
 
     Returns:
         The report: `report.passed`, `report.verdicts`, `report.check()`, `report.write("report.html")`.
 
     Raises:
-        GradcheckError: the rule is none, a claim or an option is invalid, or the results are of another audit.
+        GradcheckError: the rule is none, a claim, a problem or an option is invalid, or the results are of another
+            audit.
         Interrupted: a KeyboardInterrupt that carries what was judged by then.
     """
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 <= minutes < float("inf"):
@@ -80,7 +86,7 @@ def audit(
         as_rule(rule)  # a name is a rule on the command line alone
     request = AuditRequest(
         rule, claims=_tuple(claims), networks=_tuple(networks), weighted=weighted, effort=effort, seed=seed,
-        expected=expected, limits=limits if isolated else None,
+        expected=expected, limits=limits if isolated else None, problems=opened(problems),
     )  # fmt: skip
     request.prepare()
     place: TaskExecutor = Futures(executor) if executor is not None else local((request,), jobs)

@@ -98,8 +98,7 @@ class Performer:
 
     def case(self, judged: Judged, network: int) -> Case:
         """Return a claim on a network."""
-        prepared = judged.audit.prepared
-        return Case(prepared.rule, judged.claim, prepared.networks[network], prepared.request.seed)
+        return judged.audit.prepared.case(judged.claim, network)
 
     def found(self, judged: Judged, network: int, finding: Finding) -> None:
         number, claim = judged.audit.number, str(judged.claim)

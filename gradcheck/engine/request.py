@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..evidence.base import Case
 from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
 from ..reference.claims import Claim, Cost, checked_expectations
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ..reference.networks.state import state_of
+from ..reference.problem import Problem
 from ..rules.adapt import Rule, as_rule, bind_settings
 from ..rules.load import load_rule, resolve
 from ..store.fingerprint import fingerprint
+from ..store.problems import ProblemsFile, as_data
+from .given import checked, network_of
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class AuditRequest:
         seed: seed of every problem.
         expected: claims known to be false, as printed or by kind, each with the reason.
         limits: limits on the rule's code; None runs it without.
+        problems: problems to judge it on, beside those that gradcheck makes and the rule declares.
     """
 
     target: Any
@@ -68,12 +73,13 @@ class AuditRequest:
     seed: int = 0
     expected: Mapping[str, str] | None = None
     limits: Limits | None = field(default_factory=Limits)
+    problems: Sequence[Problem] | ProblemsFile | None = field(default=None, compare=False)
 
     def prepare(self) -> Prepared:
         """Return the rule with what it is judged on.
 
         Raises:
-            GradcheckError: the target is no rule, or a claim, network, effort, seed or expectation is invalid.
+            GradcheckError: the target is no rule, or a claim, network, effort, seed, expectation or problem is invalid.
         """
         if self.effort not in EFFORTS:
             raise GradcheckError(f"there is no effort {self.effort!r}; choose one of {', '.join(EFFORTS)}")
@@ -89,16 +95,31 @@ class AuditRequest:
         if self.expected is not None:
             known = checked_expectations(self.expected, rule.declaration.claims)
             rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, expected=known))
-        return Prepared(self, rule, (note,) if note else ())
+        return Prepared(self, rule, (note,) if note else (), self._added(rule))
+
+    def _added(self, rule: Rule) -> tuple[Problem, ...]:
+        """Return the problems that the rule declares, on networks that it is judged on, and those of the request."""
+        declared = rule.declaration.problems
+        if self.networks is not None:
+            declared = tuple(p for p in declared if not isinstance(p, Problem) or network_of(p, rule) is not None)
+        added = checked(declared, rule) if declared else ()
+        return added if self.problems is None else (*added, *checked(self.problems, rule))
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A validated request: the rule, and notes for the reader of its report."""
+    """A validated request: the rule, notes for the reader of its report, and the problems that a user added."""
 
     request: AuditRequest
     rule: Rule
     notes: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def case(self, claim: Claim, network: int) -> Case:
+        """Return a claim of the rule on the network of this number."""
+        on = self.networks[network]
+        problems = tuple(problem for problem in self.problems if problem.network is on)
+        return Case(self.rule, claim, on, self.request.seed, problems)
 
     @property
     def name(self) -> str:
@@ -116,7 +137,7 @@ class Prepared:
         target = None if isinstance(asked.target, str) else asked.target
         return fingerprint(
             self.rule, target, asked.claims, asked.networks, name=self.name, effort=asked.effort, seed=asked.seed,
-            limits=limits,
+            limits=limits, problems=[as_data(problem) for problem in self.problems],
         )  # fmt: skip
 
     @property

@@ -28,9 +28,9 @@ from ..rules.call import watching
 from ..rules.coverage.recorder import Recorder
 from ..rules.coverage.seen import Seen
 from ..store.codec import to_data
-from ..store.data import problem_from
+from ..store.data import arrays_as_data, problem_from
 from .request import AuditRequest, Limits, Prepared
-from .wire import arrays_to_data, finding_to_data, part_to_data, witness_from
+from .wire import finding_to_data, part_to_data, witness_from
 
 PURITY, LIVENESS, ORACLES = "purity", "liveness", "oracles"
 CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS, FUNCTION = "constants", "counterexample", "diagnosis", "function"
@@ -108,7 +108,7 @@ class Context:
         """Return what the task is about."""
         prepared = self.prepared(task.request)
         claim = prepared.claims[task.claim] if task.claim else Pure()
-        return Case(prepared.rule, claim, prepared.networks[task.network], prepared.request.seed)
+        return prepared.case(claim, task.network)
 
     def plan(self, task: Task) -> Plan:
         """Return the plan of the task's kind of evidence, which all its pieces share."""
@@ -234,7 +234,7 @@ def _counterexample(task: Task, context: Context, progress: Progress) -> Data:
         "sizes": str(violation.problem.sizes),
         "at": list(dataclasses.astuple(violation.problem.sizes)),
         "settings": dict(violation.settings),
-        "arrays": arrays_to_data(violation.problem),
+        "arrays": arrays_as_data(violation.problem),
         "dtype": violation.dtype,
     }
     return {"found": found}

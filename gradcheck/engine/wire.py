@@ -6,14 +6,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..evidence.base import Finding, Part, Witness
 from ..records import Evidence
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..store.codec import from_data, to_data
-from ..store.data import problem_from
+from ..store.data import arrays_as_data, problem_from
 
 
 def check_result(result: Any) -> None:
@@ -70,7 +68,7 @@ def witness_to_data(witness: Witness) -> dict[str, Any]:
         "sizes": list(dataclasses.astuple(witness.sizes)),
         "settings": dict(witness.settings),
         "detail": witness.detail,
-        "arrays": witness.problem and arrays_to_data(witness.problem),
+        "arrays": witness.problem and arrays_as_data(witness.problem),
         "floats": witness.floats,
         "dtype": witness.dtype,
     }
@@ -81,14 +79,3 @@ def witness_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Witness:
     sizes, settings = Sizes(*data["sizes"]), dict(data["settings"])
     problem: Problem | None = data["arrays"] and problem_from(data["arrays"], network, sizes)
     return Witness(network, sizes, settings, data["detail"], problem, data["floats"], data["dtype"])
-
-
-def arrays_to_data(problem: Problem) -> dict[str, Any]:
-    """Return the arrays of a float problem as nested lists of hexadecimal floats."""
-    return {name: _text(array) for name, array in problem.arrays().items()}
-
-
-def _text(array: Any) -> Any:
-    if isinstance(array, np.ndarray) and array.ndim:
-        return [_text(each) for each in array]
-    return float(array).hex()

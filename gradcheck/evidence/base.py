@@ -25,12 +25,13 @@ from .target import TargetFailed
 
 @dataclass(frozen=True)
 class Case:
-    """One claim of one rule on one network."""
+    """One claim of one rule on one network, with the problems on that network that a user added."""
 
     rule: Rule
     claim: Claim
     network: RecurrentNetwork
     seed: int = 0
+    problems: tuple[Problem, ...] = ()
 
     @property
     def weighted(self) -> bool:
@@ -276,7 +277,7 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
     return Finding(dataclasses.replace(evidence, cause=cause))
 
 
-ON_FLOAT64 = ("float64", "lagwise", "branches")
+ON_FLOAT64 = ("float64", "lagwise", "branches", "given")
 """Kinds that run the rule on float64 alone."""
 
 

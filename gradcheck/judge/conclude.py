@@ -15,6 +15,9 @@ from ..reference.claims import Claim
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
 
+ADVICE = "add a problem that reaches it: audit(..., problems=[...]) or --problems"
+"""Remedy for code that never ran."""
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -81,7 +84,7 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     if rounding is Rounding.NORMWISE and weakest.rounding is not rounding:
         text += "; on floats norm-wise, not entry-wise"
     verdict = Verdict(str(claim), Status.HOLDS, weakest.strength, text, evidence, rounding=rounding)
-    return _as_far_as_seen(verdict, shown, seen or {})
+    return _as_far_as_seen(verdict, shown, seen or {}, ADVICE)
 
 
 def _rounding(evidence: Sequence[Evidence]) -> Rounding | None:
@@ -90,7 +93,9 @@ def _rounding(evidence: Sequence[Evidence]) -> Rounding | None:
     return next((each for each in (Rounding.NORMWISE, Rounding.ENTRYWISE) if each in allowed), None)
 
 
-def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Evidence], seen: Mapping[str, Seen]) -> Verdict:
+def _as_far_as_seen(
+    verdict: Verdict, gathered: Sequence[Evidence], seen: Mapping[str, Seen], advice: str = ""
+) -> Verdict:
     """Return the verdict, no stronger than what was shown of each branch of the rule's code."""
     whole = Seen()
     for each in seen.values():
@@ -99,7 +104,8 @@ def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Evidence], seen: Mappin
     if unseen:
         strength = min(verdict.strength, Strength.SUPPORTED)
         branches = "1 branch" if len(unseen) == 1 else f"{len(unseen)} branches"
-        text = f"{verdict.statement}; {branches} of the rule's code never ran, so the claim is SUPPORTED at most"
+        text = f"{branches} of the rule's code never ran, so the claim is SUPPORTED at most"
+        text = "; ".join(filter(None, (verdict.statement, text, advice)))
         return dataclasses.replace(verdict, strength=strength, statement=text, unseen=unseen)
     shown: dict[str, Strength] = {}
     for evidence in (each for each in gathered if each.status is Status.HOLDS):
@@ -107,9 +113,13 @@ def _as_far_as_seen(verdict: Verdict, gathered: Sequence[Evidence], seen: Mappin
     for place, kinds in whole.under(seen):
         strength = max((shown.get(kind, Strength.SUPPORTED) for kind in kinds), default=Strength.SUPPORTED)
         if strength < verdict.strength:
-            text = f"{verdict.statement}; {place} ran under {' and '.join(sorted(kinds))} evidence alone"
+            text = f"{verdict.statement}; {place} ran under {_listed(sorted(kinds))} evidence alone"
             verdict = dataclasses.replace(verdict, strength=strength, statement=text)
     return verdict
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def conclude_costs(claim: Claim, findings: Sequence[Finding], seen: Mapping[str, Seen] | None = None) -> Verdict:

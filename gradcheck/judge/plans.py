@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..evidence import given
 from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.exact import enclosure, formal, ladder, modular
@@ -14,7 +15,7 @@ from ..reference.claims import Cost, Equals, LagClaim, Online
 from .effort import Effort
 
 COMPARED = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND, *floats.KINDS} - {properties.KIND})
-COMPARED |= {online.KIND, counted.KIND, measured.KIND}
+COMPARED |= {given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
 """Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 
 
@@ -51,4 +52,4 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     on_floats = floats.kinds(effort.floats if first else floats.FURTHER)
     if vacuous(case.claim, effort.floats.float64):  # kinds that do not look for a longer problem show nothing here
         on_floats = [kind for kind in on_floats if kind.kind in ("float64", "float32")]
-    return [*found, *on_floats]
+    return [*found, *on_floats, *given.kinds(case.problems)]

@@ -103,7 +103,7 @@ class Audits:
             with ending_the_audit():
                 report = audit(
                     request.rule, _selected(request, names), **how,
-                    expected=_expectations(request, names), isolated=self.isolated,
+                    expected=_expectations(request, names), isolated=self.isolated, problems=request.problems,
                 )  # fmt: skip
             self._interrupted.discard(key)
             self.parts.setdefault(key, []).append(report)

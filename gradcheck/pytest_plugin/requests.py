@@ -31,6 +31,8 @@ class Request:
     expected: tuple[tuple[str, str], ...] | None = None
     declared: bool = True
     """True if the claims are those that the rule declares."""
+    problems: Any = None
+    """Problems to judge on, beside those that gradcheck makes."""
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -38,7 +40,7 @@ class Request:
         from ..reference.networks.state import state_of
 
         computed = None if self.networks is None else tuple(map(state_of, self.networks))
-        return (id(self.rule), self.claims, computed, self.effort, self.expected)
+        return (id(self.rule), self.claims, computed, self.effort, self.expected, id(self.problems))
 
 
 @dataclass(frozen=True)

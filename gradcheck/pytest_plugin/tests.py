@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pytest
@@ -15,6 +16,7 @@ from .requests import ClaimTest, Request
 if TYPE_CHECKING:
     from ..reference.claims import Claim
     from ..reference.networks.base import RecurrentNetwork
+    from ..reference.problem import Problem
 
 Test = TypeVar("Test", bound=Callable[..., Any])
 MARKER = "gradcheck"
@@ -28,6 +30,7 @@ def parametrize(
     *,
     effort: str | None = None,
     expected: Mapping[str, str] | None = None,
+    problems: Sequence[Problem] | str | Path | None = None,
 ) -> Callable[[Test], Test]:
     """Make a test function one test per rule and claim, called "rule-claim" and marked `gradcheck`.
 
@@ -41,6 +44,7 @@ def parametrize(
         effort: "quick" (the default: a few small sizes) or "full" (the sizes of `gradcheck audit`).
         expected: Claims known to be false, each with the reason, in place of what each rule declares. Where such a
             claim is refuted its test is an xfail; where it holds its test fails.
+        problems: Problems to judge on beside those that gradcheck makes: a list, or the path of a file of them.
 
     Returns:
         A decorator for the test function.
@@ -55,7 +59,7 @@ def parametrize(
         raise GradcheckError(f"parametrize needs a list of rules, at least one; got {rules!r}")
     if effort not in (None, "full", "quick"):
         raise GradcheckError(f"there is no effort {effort!r}; choose one of full, quick")
-    tests = [test for rule in rules for test in _claim_tests(rule, claims, networks, effort, expected)]
+    tests = [test for rule in rules for test in _claim_tests(rule, claims, networks, effort, expected, problems)]
     parameters = [pytest.param(test, id=f"{test.request.name}-{test.claim}".replace(" ", "")) for test in tests]
 
     def decorate(test: Test) -> Test:
@@ -80,6 +84,7 @@ def _claim_tests(
     networks: Sequence[RecurrentNetwork] | None,
     effort: str | None,
     expected: Mapping[str, str] | None,
+    problems: Any,
 ) -> list[ClaimTest]:
     from ..reference.claims import checked_expectations
     from ..reference.errors import GradcheckError
@@ -96,7 +101,14 @@ def _claim_tests(
         return [ClaimTest(Request(name, target, (), None, effort), "unusable", str(error))]
     declared = rule.declaration.claims
     request = Request(
-        rule.name, target, declared, tuple(networks) if networks else None, effort, known, declared=claims is None
+        rule.name,
+        target,
+        declared,
+        tuple(networks) if networks else None,
+        effort,
+        known,
+        declared=claims is None,
+        problems=problems,
     )
     return [ClaimTest(request, claim) for claim in dict.fromkeys(["pure", *map(str, declared)])]
 

@@ -25,6 +25,7 @@ from .data import (
     NETWORKS,
     EqualsData,
     Name,
+    Numbers,
     OwnNetwork,
     SizesData,
     array_schema,
@@ -32,6 +33,7 @@ from .data import (
     network_from,
     problem_from,
 )
+from .files import read_bytes
 
 VERSION = "1.0"
 LARGEST = 2**25
@@ -39,13 +41,6 @@ LARGEST = 2**25
 _RESULTS = ("entry", "expected", "exact", "got", "gap", "allowance", "certified")
 _CLAIMS: Any = Union[(*LAG_CLAIMS, EqualsData)]
 _NETWORKS: Any = Union[(*NETWORKS, OwnNetwork)]
-
-
-class _Array:
-    """Nested lists of numbers as text."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 class Document(msgspec.Struct, tag="case", tag_field="kind", forbid_unknown_fields=True):
@@ -62,7 +57,7 @@ class Document(msgspec.Struct, tag="case", tag_field="kind", forbid_unknown_fiel
     weighted: bool
     sizes: SizesData
     settings: dict[Name, Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31)]]
-    arrays: dict[Name, _Array]
+    arrays: dict[Name, Numbers]
     entry: Name
     expected: str
     exact: str
@@ -91,7 +86,7 @@ def schema() -> dict[str, object]:
     made = codec.json_schema(
         Document, "case", "A counterexample of gradcheck.", schema_hook=lambda kind: {"$ref": "#/$defs/array"}
     )
-    return made | {"$defs": {**made["$defs"], "array": array_schema(_Array)}}  # type: ignore[dict-item]
+    return made | {"$defs": {**made["$defs"], "array": array_schema(Numbers)}}  # type: ignore[dict-item]
 
 
 def to_json(example: Counterexample) -> str:
@@ -119,7 +114,7 @@ def read(source: str | Path | Mapping[str, Any] | Counterexample) -> Document:
     if isinstance(source, Counterexample):
         data: Any = as_data(source)
     else:
-        data = dict(source) if isinstance(source, Mapping) else codec.loads(_content(Path(source)), "case")
+        data = dict(source) if isinstance(source, Mapping) else codec.loads(read_bytes(Path(source), LARGEST), "case")
     if isinstance(data, dict) and isinstance(data.get("kind"), str) and data["kind"] in codec.KINDS:
         raise GradcheckError(
             "this is a whole report; write a case with gradcheck audit --case case.json, or pass one of its "
@@ -131,14 +126,3 @@ def read(source: str | Path | Mapping[str, Any] | Counterexample) -> Document:
         if not text.isprintable() or len(text) > 1000:
             raise GradcheckError(f"this case holds {text!r:.60}, which is no name")
     return document
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise GradcheckError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
-    if len(content) > LARGEST:
-        raise GradcheckError(f"{str(path)!r} is larger than {LARGEST // 2**20} MiB; no case is")
-    return content

@@ -83,6 +83,13 @@ class SizesData(msgspec.Struct, forbid_unknown_fields=True):
     K: Length
 
 
+class Numbers:
+    """Nested lists of numbers as text."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 def claim_as_data(claim: Claim) -> dict[str, Any]:
     """Return {"kind": "truncated", "tau": 3}, or for `Equals` its target as module:name."""
     said = {name: getattr(claim, name) for name in claim.arguments()}
@@ -185,6 +192,17 @@ def problem_from(arrays: Mapping[str, Any], network: RecurrentNetwork, sizes: Si
     if problem.sizes != sizes:
         raise GradcheckError(f"its sizes are {sizes}, and its arrays have {problem.sizes}")
     return problem
+
+
+def arrays_as_data(problem: Problem) -> dict[str, Any]:
+    """Return the arrays of a float problem as nested lists of hexadecimal floats."""
+    return {name: _text(array) for name, array in problem.arrays().items()}
+
+
+def _text(array: Any) -> Any:
+    if isinstance(array, np.ndarray) and array.ndim:
+        return [_text(each) for each in array]
+    return float(array).hex()
 
 
 def array_schema(kind: Any) -> dict[str, Any]:

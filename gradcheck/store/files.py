@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Reading a file within a limit of size, and writing one whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,26 @@ import shutil
 from pathlib import Path
 
 from ..reference.errors import GradcheckError
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+        largest: The most bytes that it may have.
+
+    Raises:
+        GradcheckError: It cannot be read, or is larger.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except (OSError, ValueError) as error:
+        raise GradcheckError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
+    if len(content) > largest:
+        raise GradcheckError(f"{str(path)!r} is larger than {largest // 2**20} MiB; no such file is")
+    return content
 
 
 def write_text(path: str | Path, content: str) -> Path:

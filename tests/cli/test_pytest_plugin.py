@@ -194,6 +194,27 @@ def test_an_error_of_our_own_is_told_as_one(pytester: pytest.Pytester, monkeypat
     result.stdout.fnmatch_lines(["gradcheck itself failed on good; please report this:", "TypeError: *"])
 
 
+def test_problems_of_ones_own_are_judged_and_bad_ones_fail_the_test(pytester: pytest.Pytester) -> None:
+    text = """
+one = gradcheck.Problem({name: [[0.5]] for name in "WRV"}, [[1.0]], [[2.0]])
+gradcheck.save_problems(one, "one.json")
+
+@gradcheck.parametrize([good], problems=[one])
+def test_list(verdict):
+    assert verdict.claim == "pure" or "given" in {evidence.kind for evidence in verdict.evidence}
+
+@gradcheck.parametrize([good], problems="one.json")
+def test_file(verdict):
+    assert verdict.claim == "pure" or "given" in {evidence.kind for evidence in verdict.evidence}
+
+@gradcheck.parametrize([good], problems=[3])
+def test_bad(verdict): ...
+"""
+    result = session(pytester, text)
+    result.assert_outcomes(passed=4, failed=2)
+    result.stdout.fnmatch_lines(["problem 1 is 3, a int; wanted gradcheck.Problem*"])
+
+
 def test_without_the_plugin_the_tests_are_judged_all_the_same(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[wrong]"))
     blocked = ["-p", "no:gradcheck", "-p", "no:gradcheck.pytest_plugin", "-p", "no:cacheprovider"]

@@ -35,7 +35,7 @@ from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Cont
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.report import from_json, to_json
 from gradcheck.rules.adapt import as_rule
-from gradcheck.store import cache, case
+from gradcheck.store import cache, case, problems
 from gradcheck.store.data import claim_as_data, network_as_data
 from gradcheck.store.ledger import Ledger
 
@@ -288,6 +288,11 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
     for number, data in enumerate(CASES * len(RULES)):
         with contextlib.suppress(OURS):
             replayed(data, number // len(CASES))
+    path = tmp_path_factory.getbasetemp() / "warm.json"
+    for document in (*CASES, *PROBLEMS):
+        path.write_text(json.dumps(document))
+        with contextlib.suppress(OURS):
+            problems.read(path).problems([Network(), Own()])
     for record in RECORDS:
         from_json(json.dumps(record))
     for _ in range(2):
@@ -375,6 +380,31 @@ def test_valid_oddities(data: dict[str, Any], number: int) -> None:
     validator = jsonschema.Draft202012Validator(case.schema())
     assert validator.is_valid(data)
     hypothesis.event(str(outcome(lambda: replayed(data, number))))
+
+
+# Problems
+
+PROBLEMS = [
+    {
+        **{name: CASES[0][name] for name in ("schema_version", "gradcheck_version")}, "kind": "problems",
+        "problems": [{name: each[name] for name in ("network", "sizes", "arrays")} for each in CASES[:number]],
+    }
+    for number in (1, 3)
+]  # fmt: skip
+
+
+@many
+@given(content([*PROBLEMS, *CASES]))
+def test_mutated_problems(tmp_path_factory: pytest.TempPathFactory, written: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "problems.json"
+    path.write_bytes(written)
+    hypothesis.event(str(outcome(lambda: len(problems.read(path).problems([Network(), Own()])))))
+
+
+@pytest.mark.parametrize("document", [*PROBLEMS, CASES[0]], ids=["one", "three", "a case"])
+def test_the_problems_that_are_mutated_are_problems(document: Any, tmp_path: Path) -> None:
+    (tmp_path / "problems.json").write_text(json.dumps(document))
+    assert problems.read(tmp_path / "problems.json").problems([])
 
 
 # Results

@@ -118,14 +118,21 @@ class Enclosure(Kind):
     last_bits: int = 2048
     budget: Budget | None = None
 
+    @property
+    def bits(self) -> tuple[int, int]:
+        """The first and the last working precision."""
+        return self.first_bits, self.last_bits
+
     def plan(self, case: Case) -> Plan:
         if not isinstance(case.claim, (LagClaim, Equals)):
             return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
-        bits = (self.first_bits, self.last_bits)
 
         def piece(turn: int, size: Sizes, most_settings: int) -> Piece:
-            most = most_settings if size.T * size.I <= _LARGE else 1
-            return Piece(str(size), lambda _, progress: _compare_size(case, size, turn, most, bits, progress), size)
+            def run(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
+                problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
+                return compare_problem(case, problem, turn, most_settings, self.bits, progress)
+
+            return Piece(str(size), run, size)
 
         def further(number: int) -> Piece:
             return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
@@ -135,11 +142,21 @@ class Enclosure(Kind):
         return Plan(KIND, pieces, functools.partial(_conclude, case), self.budget or Budget(), further=further)
 
 
-def _compare_size(
-    case: Case, size: Sizes, turn: int, most: int, bits: tuple[int, int], progress: Progress
+def compare_problem(
+    case: Case, problem: Problem, turn: int, most: int, bits: tuple[int, int], progress: Progress
 ) -> PieceData | Finding:
-    problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)
-    problems = []
+    """Compare on balls of one problem's numbers.
+
+    Args:
+        case: The rule and its claim.
+        problem: The float problem.
+        turn: Its number, for the choice of settings.
+        most: The most settings of the rule; one where the problem is large.
+        bits: The first and the last working precision.
+        progress: Called with a line of text at each setting.
+    """
+    size, problems = problem.sizes, []
+    most = most if size.T * size.I <= _LARGE else 1
     for settings in spread(case.rule.settings(size.T), most, turn):
         progress(place(size, settings))
         try:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...reference.networks.base import Sizes
+from .. import given
 from ..base import Kind
 from . import blackbox, branches, float_ladder, lagwise, properties
 
-KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND, branches.KIND)
+KINDS = (lagwise.KIND, "float64", "float32", float_ladder.KIND, properties.KIND, branches.KIND, given.KIND)
 """Kinds of evidence that run the rule on floats and allow for rounding."""
 
 
