@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from ..evidence.base import Case, Finding, Plan, total
+from ..evidence.base import Case, Finding, Plan, hidden_lags, total
 from ..judge.plans import plans
 from ..records import Evidence, Stage, Status, Strength, Verdict
 from ..reference.claims import Claim
@@ -114,6 +114,8 @@ class Performer:
         counted += [finding for gathered in judged.excused.values() for finding in gathered.findings]
         planted = total(finding.planted for finding in counted if isinstance(finding, Finding))
         audit.planted = (audit.planted[0] + planted[0], audit.planted[1] + planted[1])
+        hidden = hidden_lags(finding for finding in counted if isinstance(finding, Finding))
+        audit.hidden = sorted({*audit.hidden, *hidden})
         self.emit(events.ClaimJudged(audit.number, judged.position, verdict, planted))
 
     def stage(self, audit: Audit, name: str, status: Status, statement: str) -> None:

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from ..evidence.sizes import spans
 from ..records import TOO_MUCH, Status
 from ..reference.claims import Equals, LagClaim, Pure
 from ..reference.errors import GradcheckError
@@ -162,6 +163,8 @@ class Scheduler(Performer):
             self.stage(audit, "discrimination", Status.HOLDS, f"{rejected} of {given} {what} were rejected")
             return
         passed = f"{given - rejected} of {given} {what} passed for right; what holds here may hide such a fault"
+        if audit.hidden:
+            passed += f": rounding hides {spans(audit.hidden)} of the last loss"
         self.stage(audit, "discrimination", Status.INCONCLUSIVE, passed)
 
     async def _spend(self, audits: Sequence[Audit]) -> None:

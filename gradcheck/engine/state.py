@@ -105,6 +105,7 @@ class Audit:
     claims: list[Judged] = field(default_factory=list)
     blocked: str = ""
     planted: tuple[int, int] = (0, 0)
+    hidden: list[int] = field(default_factory=list)
     gathered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

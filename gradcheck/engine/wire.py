@@ -51,6 +51,8 @@ def finding_to_data(finding: Finding) -> dict[str, Any]:
     return {
         "evidence": to_data(finding.evidence),
         "planted": list(finding.planted),
+        "hidden": list(finding.hidden),
+        "reach": finding.reach,
         "witness": finding.witness and witness_to_data(finding.witness),
     }
 
@@ -59,7 +61,8 @@ def finding_from(data: Mapping[str, Any], network: RecurrentNetwork) -> Finding:
     """Return the finding that `finding_to_data` wrote, on this network."""
     witness = data["witness"] and witness_from(data["witness"], network)
     given, rejected = data["planted"]
-    return Finding(from_data(Evidence, data["evidence"]), witness, (given, rejected))
+    lags = tuple(data["hidden"]), data["reach"]
+    return Finding(from_data(Evidence, data["evidence"]), witness, (given, rejected), *lags)
 
 
 def witness_to_data(witness: Witness) -> dict[str, Any]:

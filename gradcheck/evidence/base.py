@@ -69,11 +69,15 @@ class Finding:
         evidence: The record for the report.
         witness: A failure of the claim, or None.
         planted: The number of planted faults given to the same comparison, and the number that it rejected.
+        hidden: The lags of the last loss whose absence rounding hides on some problem.
+        reach: The longest lag whose absence was rejected on some problem, -1 for none.
     """
 
     evidence: Evidence
     witness: Witness | None = None
     planted: tuple[int, int] = (0, 0)
+    hidden: tuple[int, ...] = ()
+    reach: int = -1
 
 
 PieceData: TypeAlias = Mapping[str, Any]
@@ -295,6 +299,20 @@ def lost(kind: str, reason: str, cause: Cause | None = None) -> Finding:
         return Finding(Evidence(kind, Status.ERROR, Strength.NONE, reason, cause=cause))
     finding = not_run(kind, reason)
     return dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, cause=cause))
+
+
+def hidden_lags(findings: Iterable[Finding]) -> list[int]:
+    """Return the lags whose absence rounding hides on every problem, in order."""
+    every = list(findings)
+    reach = max((each.reach for each in every), default=-1)
+    return sorted({lag for each in every for lag in each.hidden if lag > reach})
+
+
+def lags_shown(shown: Iterable[PieceData]) -> dict[str, Any]:
+    """Return the fields `hidden` and `reach` of a finding, from those of its pieces."""
+    every = list(shown)
+    hidden = sorted({lag for each in every for lag in each["hidden"]})
+    return {"hidden": tuple(hidden), "reach": max((each["reach"] for each in every), default=-1)}
 
 
 def total(planted: Iterable[Sequence[int]]) -> tuple[int, int]:

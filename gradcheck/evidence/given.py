@@ -14,7 +14,7 @@ from typing import ClassVar
 from ..records import Evidence, Status, Strength
 from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
-from .base import Case, Finding, Kind, Piece, PieceData, Plan, Progress
+from .base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, lags_shown
 from .budget import Budget
 from .exact import enclosure, modular
 from .floats.blackbox import allowance_text, compare_problem, kinks_of, kinks_text, rounding_of
@@ -52,7 +52,7 @@ class GivenFloats(Kind):
         def piece(number: int, problem: Problem) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 title = _title(number, problem)
-                return _renamed(KIND, compare_problem(case, "float64", number + 1, title, problem, 2, False, progress))
+                return _renamed(KIND, compare_problem(case, "float64", number + 1, title, problem, 2, True, progress))
 
             return Piece(_title(number, problem), compare)
 
@@ -136,5 +136,6 @@ def _conclude(problems: Sequence[Problem], shown: Sequence[PieceData], budget: B
             blind="other values than those of these problems",
             details={"worst_in_allowances": worst, **kinks_of(shown)},
             rounding=rounding,
-        )
+        ),
+        reach=lags_shown(shown)["reach"],
     )

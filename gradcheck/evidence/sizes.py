@@ -87,6 +87,18 @@ def describe(settings: Settings) -> str:
     return ", ".join(f"{k}={v}" for k, v in settings.items())
 
 
+def spans(ks: Sequence[int]) -> str:
+    """Return lags as text, such as "lag 3", "lags 3 to 8" or "lags 1, 4 to 6"."""
+    runs: list[list[int]] = []
+    for k in ks:
+        if runs and k == runs[-1][-1] + 1:
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    text = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return f"lag{'s' if len(ks) > 1 else ''} {text}"
+
+
 def place(size: Sizes, settings: Settings) -> str:
     """Return a size with settings as text, such as "T=3, I=2, D=1, K=1, tau=3"."""
     return ", ".join(part for part in (str(size), describe(settings)) if part)

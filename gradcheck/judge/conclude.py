@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evidence.base import Finding
+from ..evidence.base import Finding, hidden_lags
 from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
+from ..evidence.sizes import spans
 from ..records import Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
-from ..reference.claims import Claim
+from ..reference.claims import Claim, LagClaim
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
 
@@ -74,6 +75,11 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     best = [each.best for each in gathered if each.best]
     # Of networks shown equally strongly the last: those after the first were judged at smaller sizes.
     weakest, at = min(zip(reversed(best), reversed(gathered), strict=True), key=lambda pair: pair[0].strength)
+    if isinstance(claim, LagClaim):
+        for each in gathered:
+            lags = hidden_lags(each.findings)
+            if lags and each.best is not None and each.best.strength <= Strength.SUPPORTED:
+                return _unseen_lags(claim, each, lags, evidence)
     where = ""
     if any(shown is not weakest for shown in best):
         where = f" on {at.network}, which shows it least strongly of the {len(gathered)} networks;"
@@ -91,6 +97,16 @@ def _rounding(evidence: Sequence[Evidence]) -> Rounding | None:
     """Return the widest rounding that any evidence allowed for."""
     allowed = {e.rounding for e in evidence if e.status is Status.HOLDS}
     return next((each for each in (Rounding.NORMWISE, Rounding.ENTRYWISE) if each in allowed), None)
+
+
+def _unseen_lags(claim: Claim, gathered: Gathered, lags: Sequence[int], evidence: tuple[Evidence, ...]) -> Verdict:
+    """Return INCONCLUSIVE: floats alone were compared, and rounding hides lags that the claim keeps."""
+    text = (
+        f"on {gathered.network}: rounding hides {spans(lags)} of the last loss on every problem, and a rule without "
+        f"{'it' if len(lags) == 1 else 'them'} would pass too; add a problem that shows "
+        f"{'it' if len(lags) == 1 else 'them'}: audit(..., problems=[...]) or --problems"
+    )
+    return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
 
 
 def _as_far_as_seen(

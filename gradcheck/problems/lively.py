@@ -13,9 +13,12 @@ from ..reference.networks.state import cached
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.tree import leaves
 from ..reference.typing import Array
+from .carrying import best_factor
 from .waking import waking
 
 _GRID = 2.0**-12
+_LENGTHS = Sizes(16, 4, 3, 2)
+"""Sizes at which it is tried how long a network's state lasts."""
 
 
 def _dyadic(values: Array) -> Array:
@@ -51,7 +54,8 @@ def lively_problem(
     so does |R|, with which rounding errors grow. Vectors that multiply the state have entries near 0.9. Inputs, states
     and other vectors (biases) are small, so activations are not saturated. With relu, all but V is positive, so every
     unit is active. Where f'(0) is not 1, R is divided by it, and the first input, near 1, keeps the units near s = 0:
-    then f'(s) R keeps lengths. Entries are nonzero multiples of 2^-12, and no matrix is symmetric. A network that is
+    then f'(s) R keeps lengths. Where a network forgets for another reason, the matrices are multiplied by the factor
+    with which it forgets least. Entries are nonzero multiples of 2^-12, and no matrix is symmetric. A network that is
     silent all the same gets larger inputs, or positive numbers, see `waking`.
 
     Args:
@@ -62,24 +66,41 @@ def lively_problem(
         zero_state: Start from a zero state.
         one_hot: Take the unit vectors, one after the other, as inputs. Needs D = T.
     """
-    drawn = _draw(network, sizes, seed, weighted, zero_state, one_hot)
+    drawn = _draw(network, sizes, seed, weighted, zero_state, one_hot, factor=_factor(network))
     return waking(network, _probe)(drawn)
 
 
 def _probe(network: RecurrentNetwork, sizes: Sizes) -> Problem:
-    return _draw(network, living_sizes(network, sizes), 0, False, False, False)
+    return _draw(network, living_sizes(network, sizes), 0)
+
+
+@cached(64)
+def _factor(network: RecurrentNetwork) -> float:
+    """Return the factor on square matrices that multiply the state; 1 for a network that does not forget."""
+    problem = waking(network, _probe)(_probe(network, _LENGTHS))
+    shapes = network.parameter_shapes(problem.sizes)
+    return best_factor(problem, [n for n, shape in shapes.items() if _carries(network, problem.sizes, n, shape)])
+
+
+def _carries(network: RecurrentNetwork, sizes: Sizes, name: str, shape: tuple[int, ...]) -> bool:
+    """Return True for a square matrix that multiplies the state, such as R."""
+    return len(shape) == 2 and shape[0] == shape[1] == sizes.I > 1 and _multiplies(network, sizes, name, "state")
 
 
 def _draw(
-    network: RecurrentNetwork, sizes: Sizes, seed: int, weighted: bool, zero_state: bool, one_hot: bool
-) -> Problem:
-    """Draw a lively problem for a network that small numbers do not silence."""
+    network: RecurrentNetwork, sizes: Sizes, seed: int, weighted: bool = False, zero_state: bool = False,
+    one_hot: bool = False, factor: float = 1.0,
+) -> Problem:  # fmt: skip
+    """Draw a lively problem for a network that small numbers do not silence.
+
+    Square matrices that multiply the state are `factor` times as large.
+    """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters, shapes = {}, network.parameter_shapes(sizes)
     for name, shape in shapes.items():
         carries = _multiplies(network, sizes, name, "state")
-        if len(shape) == 2 and shape[0] == shape[1] == sizes.I and sizes.I > 1 and carries:
-            matrix = _length_keeping(sizes.I, rng)
+        if _carries(network, sizes, name, shape):
+            matrix = factor * _length_keeping(sizes.I, rng)
         elif len(shape) == 2:
             matrix = rng.normal(size=shape) / np.sqrt(shape[0])
         else:

@@ -26,7 +26,7 @@ from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Array
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous
 from ..target import longest_kept, planted
@@ -157,7 +157,7 @@ def compare_problem(
         progress: Called with a line of text at each step.
     """
     dtype, size, power, worst = np.dtype(kind), problem.sizes, Power(), 0.0
-    given = rejected = kinks = 0
+    given, rejected, kinks, hidden, reach = 0, 0, 0, set[int](), -1
     wide = False
     for settings in spread(case.rule.settings(size.T), most, number):
         at = ", ".join(filter(None, [title, describe(settings)]))
@@ -192,8 +192,12 @@ def compare_problem(
             continue  # the power reports it
         fault = planted(claim, problem, midpoints(truth, field), lag)
         with field.working():
-            given += 1
-            rejected += compare(fault, truth, field, allowed).outside is not None
+            seen_there = compare(fault, truth, field, allowed).outside is not None
+        given, rejected = given + 1, rejected + seen_there
+        if seen_there:
+            reach = max(reach, lag)
+        else:
+            hidden.update(range(_visible(claim, problem, allowed) + 1, lag + 1))
     return {
         "size": dataclasses.astuple(size),
         "worst": worst,
@@ -201,6 +205,8 @@ def compare_problem(
         "planted": [given, rejected],
         "kinks": kinks,
         "normwise": wide,
+        "hidden": sorted(hidden),
+        "reach": reach,
     }
 
 
@@ -238,6 +244,7 @@ def _conclude(kind: str, shown: Sequence[PieceData], budget: Budget) -> Finding:
             rounding=rounding,
         ),
         planted=caught,
+        **lags_shown(shown),
     )
 
 

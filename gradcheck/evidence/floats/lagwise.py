@@ -27,9 +27,9 @@ from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
 from ...rules.call import RuleFailed
-from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled, total
+from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
-from ..sizes import LARGEST, describe, place, sizes_text, spread
+from ..sizes import LARGEST, describe, place, sizes_text, spans, spread
 from ..target import planted
 from .blackbox import failed, kinks_of, kinks_text, rounding_of
 from .comparison import compare_on, midpoints
@@ -154,20 +154,8 @@ def sentence(judged: list[Lag]) -> str:
     if list(kinds) == ["absent"] and not any(lag.within and lag.visible for lag in judged[first:]):
         return f"exact to lag {first - 1}, absent beyond" if first else "absent at every lag"
     spoken = {"absent": "absent", "surplus": "present, where the claim has nothing,", "wrong": "wrong"}
-    parts = [f"{spoken[kind]} at {_spans(ks)}" for kind, ks in kinds.items()]
+    parts = [f"{spoken[kind]} at {spans(ks)}" for kind, ks in kinds.items()]
     return ", ".join([*([f"exact to lag {first - 1}"] if first else []), *parts])
-
-
-def _spans(ks: list[int]) -> str:
-    """Return lags as text, such as "lag 3", "lags 3 to 8" or "lags 1, 4 to 6"."""
-    runs: list[list[int]] = []
-    for k in ks:
-        if runs and k == runs[-1][-1] + 1:
-            runs[-1].append(k)
-        else:
-            runs.append([k])
-    text = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
-    return f"lag{'s' if len(ks) > 1 else ''} {text}"
 
 
 @dataclass(frozen=True)
@@ -203,7 +191,8 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
     owned = owners(problem)
     if sorted(owned) != list(range(size.T)):
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
-    worst, caught, unseen, wide, kinks = 0.0, [0, 0], set[int](), False, 0
+    worst, caught, unseen, reach = 0.0, [0, 0], set[int](), -1
+    wide, kinks = False, 0
     for settings in spread(case.rule.settings(size.T), 2):
         progress(place(size, settings))
         claim = case.claim.bind(settings)
@@ -233,14 +222,17 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
         if not any(lag.visible for lag in judged):
             text = "rounding may exceed every lag of the last loss"
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
-        unseen |= {k for k, lag in enumerate(judged) if _keeps(claim, k, size.T) and not lag.visible}
+        kept = [k for k in range(len(judged)) if _keeps(claim, k, size.T)]
+        unseen |= {k for k in kept if not judged[k].visible}
+        reach = max([reach, *(k for k in kept if judged[k].visible)])
     if kinks and not caught[0]:
         return not_run(KIND, "the problem lies at a kink of the network, where it has no derivative")
     return {
         "size": dataclasses.astuple(size),
         "worst": worst,
-        "unseen": sorted(unseen),
         "planted": caught,
+        "hidden": sorted(unseen),
+        "reach": reach,
         "kinks": kinks,
         "normwise": wide,
     }
@@ -249,7 +241,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
 def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
     sizes = [Sizes(*each["size"]) for each in shown]
     most, worst = max(size.T for size in sizes), max(each["worst"] for each in shown)
-    unseen = sorted({k for each in shown for k in each["unseen"]})
+    unseen = sorted({k for each in shown for k in each["hidden"]})
     seen = [k for k in range(most) if k not in unseen]
     agrees = f"each lag agrees on its own, to within {worst:.1g} of its size"
     if unseen:
@@ -263,12 +255,13 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
             Status.HOLDS,
             Strength.SUPPORTED,
             agrees + kinks_text(shown),
-            scope=f"{_spans(seen)} of the last loss, {sizes_text(sizes)}",
-            blind=f"{_spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
+            scope=f"{spans(seen)} of the last loss, {sizes_text(sizes)}",
+            blind=f"{spans(unseen)}, which rounding hides" if unseen else "other losses than the last",
             details={"worst_relative_error": worst, "lags": most, **kinks_of(shown)},
             rounding=rounding,
         ),
         planted=total(each["planted"] for each in shown),
+        **lags_shown(shown),
     )
 
 
