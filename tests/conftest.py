@@ -93,5 +93,5 @@ def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
 
     search = counterexample._search
     monkeypatch.setattr(
-        counterexample, "_search", lambda case, strategy, most, witness: search(case, strategy, min(most, 80), witness)
+        counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 80), *rest)
     )
