@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .reference.claims import Exact as Exact
     from .reference.claims import Online as Online
     from .reference.claims import Pure as Pure
+    from .reference.claims import Stable as Stable
     from .reference.claims import Truncated as Truncated
     from .reference.claims import Unbiased as Unbiased
     from .reference.claims import Windowed as Windowed
@@ -62,6 +63,7 @@ _CLAIMS = (
     "Exact",
     "Online",
     "Pure",
+    "Stable",
     "Truncated",
     "Unbiased",
     "Windowed",

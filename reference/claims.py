@@ -207,6 +207,20 @@ class Pure(Claim):
 
 
 @dataclass(frozen=True)
+class Stable(Claim):
+    """Float results are finite and accurate wherever the gradient is a float: |s| and |u| up to 1e4, down to 1e-300.
+
+    `Exact` is about the formula, this claim about the program. A rule that claims a result makes it too.
+    """
+
+    kind: ClassVar[str] = "stable"
+
+    @property
+    def sentence(self) -> str:
+        return "results at extreme values"
+
+
+@dataclass(frozen=True)
 class Unbiased(Claim):
     """The rule's expectation over its noise is the gradient."""
 
@@ -251,7 +265,7 @@ class Cost(Claim):
 
 
 CLAIMS: dict[str, type[Claim]] = {
-    c.kind: c for c in (Exact, Truncated, Chunked, Windowed, Equals, Pure, Unbiased, Aligned, Online, Cost)
+    c.kind: c for c in (Exact, Truncated, Chunked, Windowed, Equals, Pure, Stable, Unbiased, Aligned, Online, Cost)
 }
 
 
@@ -308,13 +322,20 @@ def _parse_cost(text: str, rest: str) -> Cost:
     return Cost(**named)
 
 
+def with_stable(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """Return the claims, with `Stable()` before them where one is about the result and it is not among them."""
+    given = tuple(claims)
+    results = any(isinstance(claim, (LagClaim, Equals)) for claim in given)
+    return (Stable(), *given) if results and Stable() not in given else given
+
+
 def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[str, str], ...]:
-    """Return the expectations. Raises `GradcheckError` if one has no reason, or is about no claim and not `pure`."""
+    """Return the expectations. Raises `GradcheckError` if one has no reason, or is about no claim that is made."""
     if not isinstance(expected, Mapping):
         raise GradcheckError(
             f'expected must be a dict of claims and reasons, {{"exact": "truncated on purpose"}}; got {expected!r:.60}'
         )
-    known = dict.fromkeys([*map(str, claims), Pure.kind])
+    known = dict.fromkeys([*map(str, claims), Pure.kind, Stable.kind])
     kinds = {name.partition("(")[0] for name in known}
     for claim, reason in expected.items():
         if claim not in known and claim not in kinds:
@@ -354,9 +375,9 @@ def rule(
 ) -> Callable[[R], R]:
     """Declare what a rule claims. The function or class comes back unchanged, with the declaration attached.
 
-    claims: what it is judged on; `Pure()` always is. networks: what it supports, the fully recurrent tanh
-    network with identity output and squared error if left out. weighted: whether it reads
-    `problem.loss_weights` (an online rule's `step` then takes a fourth argument, the weight).
+    claims: what it is judged on; `Pure()` always is, and `Stable()` beside a claim about the result. networks: what it
+    supports, the fully recurrent tanh network with identity output and squared error if left out. weighted: whether it
+    reads `problem.loss_weights` (an online rule's `step` then takes a fourth argument, the weight).
     settings: for a rule with keyword arguments, the values to judge it at, as a function of T. expected: claims that
     are known to be false, as printed or by kind, and why: {"exact": "truncated on purpose"}; one that holds after all
     is reported. problems: list of `Problem`, to judge it on beside those that gradcheck makes, for code that these do

@@ -91,6 +91,31 @@ async def judge_costs(run: Performer, judged: Judged) -> None:
     run.judged(judged, conclude_costs(judged.claim, findings, judged.seen))
 
 
+async def judge_stability(run: Performer, judged: Judged) -> None:
+    """Judge the range of a rule, on every network that has something of its own; a failure is certified as found."""
+    await gather(run, judged)
+    against = judged.against
+    gathered = [each for each in _gathered(judged, against) if each.findings]
+    finding = None if against is None else judged.findings[against]
+    if against is None or finding is None:
+        run.judged(judged, conclude(judged.claim, gathered))
+        return
+    evidence = merge([f.evidence for each in gathered for f in each.findings])
+    if isinstance(finding, str):
+        run.judged(judged, failed(judged.claim, finding, evidence))
+        return
+    networks, text = judged.audit.prepared.networks, finding.evidence.statement
+    if len(networks) > 1:
+        text = f"on {networks[against[0]]}, {text}"
+    assert finding.witness is not None
+    inputs = {"witness": witness_to_data(finding.witness)}
+    done = await run.perform(Task(tasks.COUNTEREXAMPLE, judged.audit.number, judged.name, against[0], inputs=inputs))
+    found = done.result["found"] if isinstance(done, Done) else None
+    example = None if found is None else from_data(Counterexample, found["example"])
+    verdict = Verdict(str(judged.claim), Status.REFUTED, finding.evidence.strength, text, evidence, example)
+    run.judged(judged, verdict)
+
+
 def _gathered(judged: Judged, until: Position | None) -> list[Gathered]:
     """Return the evidence by network, in order, up to the position that decides."""
     found = []

@@ -40,7 +40,7 @@ def audit(
     minutes: float = 0.0,
     problems: Sequence[Problem] | str | Path | None = None,
 ) -> Report:
-    """Judge every claim of a rule, `Pure()` always among them.
+    """Judge every claim of a rule, with `Pure()`, and with `Stable()` beside a claim about its result.
 
     The audit is made of tasks, each performed in a worker: a process of its own, within limits, so that nothing that
     the rule does ends the audit. The report is the same for any number of workers. Audits in other threads of this

@@ -11,7 +11,7 @@ from typing import Any
 from ..evidence.base import Case
 from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
-from ..reference.claims import Claim, Cost, checked_expectations
+from ..reference.claims import Claim, Cost, checked_expectations, with_stable
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ..reference.networks.state import state_of
@@ -149,7 +149,7 @@ class Prepared:
     def claims(self) -> dict[str, Claim]:
         """Each claim by a name of its own: as printed, numbered where another before it is printed the same."""
         named: dict[str, Claim] = {}
-        for claim in self.rule.declaration.claims:
+        for claim in with_stable(self.rule.declaration.claims):
             text = str(claim)
             number = sum(str(other) == text for other in named.values())
             named[f"{text} #{number + 1}" if number else text] = claim

@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 
 from ..evidence.sizes import spans
 from ..records import TOO_MUCH, Status
-from ..reference.claims import Equals, LagClaim, Pure
+from ..reference.claims import Equals, LagClaim, Pure, Stable
 from ..reference.errors import GradcheckError
 from ..store.ledger import Ledger
 from ..store.provenance import collect
 from . import events, preconditions, tasks
-from .answering import answer, judge_costs
+from .answering import answer, judge_costs, judge_stability
 from .executors import TaskExecutor
 from .further import Deadline, Planned, bought
 from .gathering import gather, part_of
@@ -142,7 +142,7 @@ class Scheduler(Performer):
 
         async def judge(judged: Judged) -> None:
             if judged not in gathering:
-                await judge_costs(self, judged)
+                await (judge_stability if isinstance(judged.claim, Stable) else judge_costs)(self, judged)
                 return
             await gather(self, judged)
             gathering.remove(judged)

@@ -21,7 +21,7 @@ from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
-from ..reference.claims import Equals, LagClaim, Pure
+from ..reference.claims import Equals, LagClaim, Pure, Stable
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..rules.authors import OURS, authored_by, source_file
 from ..rules.call import watching
@@ -226,7 +226,11 @@ def _constants(task: Task, context: Context, progress: Progress) -> Data:
 
 def _counterexample(task: Task, context: Context, progress: Progress) -> Data:
     case = context.case(task)
-    violation = counterexamples.find(case, witness_from(task.inputs["witness"], case.network))
+    witness = witness_from(task.inputs["witness"], case.network)
+    if isinstance(case.claim, Stable):
+        case, violation = counterexamples.at_extremes(case, witness)
+    else:
+        violation = counterexamples.find(case, witness)
     if violation is None:
         return {"found": None}
     found = {

@@ -281,7 +281,7 @@ def refused(kind: str, on: str, error: GradcheckError) -> Finding:
     return Finding(dataclasses.replace(evidence, cause=cause))
 
 
-ON_FLOAT64 = ("float64", "lagwise", "branches", "given")
+ON_FLOAT64 = ("float64", "lagwise", "branches", "given", "stability")
 """Kinds that run the rule on float64 alone."""
 
 

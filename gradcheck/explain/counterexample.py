@@ -14,6 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..evidence.base import Case, Witness
+from ..evidence.floats import stability
 from ..evidence.target import entries
 from ..evidence.target import expected as expected_gradient
 from ..problems import strategies
@@ -59,6 +60,30 @@ def find(case: Case, witness: Witness) -> Violation | None:
     found = simpler(case, found, floats=witness.floats)
     confirm(case, found, floats=witness.floats)
     return found
+
+
+def at_extremes(case: Case, witness: Witness) -> tuple[Case, Violation | None]:
+    """Return the violation on a witness's problem of extreme values, which is as small as it was found.
+
+    Args:
+        case: The rule, on the claim that it is stable.
+        witness: The problem, and the format at which the rule fails there.
+
+    Returns:
+        The rule on the claim that its result is compared with, and the violation; None where it raises an error.
+    """
+    problem = witness.problem
+    if problem is None:
+        return case, None
+    for judge in stability.judges(case, witness.sizes):
+        seen = judge.compare(problem)
+        if judge.dtype != witness.dtype or not isinstance(seen, stability.Failure) or seen.outside is None:
+            continue
+        entry, got, true, allowed = seen.outside
+        gap = abs(flint.arb(got) - true) if np.isfinite(got) else flint.arb.pos_inf()
+        found = Violation(problem, witness.settings, entry, true, repr(got), gap, allowed, dtype=judge.dtype)
+        return dataclasses.replace(case, claim=judge.claim), found
+    return case, None
 
 
 def confirm(case: Case, found: Violation, *, floats: bool = False) -> None:

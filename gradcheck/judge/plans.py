@@ -9,9 +9,10 @@ from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import plans as floats
-from ..evidence.floats import properties
+from ..evidence.floats import properties, stability
 from ..evidence.sizes import vacuous
-from ..reference.claims import Cost, Equals, LagClaim, Online
+from ..problems.extremes import parts
+from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
 from .effort import Effort
 
 COMPARED = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND, *floats.KINDS} - {properties.KIND})
@@ -37,6 +38,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
         return [counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Online):
         return [online.Causality(), counted.Counting(), measured.Growth()]
+    if isinstance(case.claim, Stable):
+        return [stability.Stability()] if parts(case.rule.declaration.networks, case.network) else []
     if not isinstance(case.claim, (LagClaim, Equals)):
         return []
     modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES

@@ -84,7 +84,7 @@ def _factor(network: RecurrentNetwork) -> float:
 
 def _carries(network: RecurrentNetwork, sizes: Sizes, name: str, shape: tuple[int, ...]) -> bool:
     """Return True for a square matrix that multiplies the state, such as R."""
-    return len(shape) == 2 and shape[0] == shape[1] == sizes.I > 1 and _multiplies(network, sizes, name, "state")
+    return len(shape) == 2 and shape[0] == shape[1] == sizes.I > 1 and multiplies(network, sizes, name, "state")
 
 
 def _draw(
@@ -98,7 +98,7 @@ def _draw(
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters, shapes = {}, network.parameter_shapes(sizes)
     for name, shape in shapes.items():
-        carries = _multiplies(network, sizes, name, "state")
+        carries = multiplies(network, sizes, name, "state")
         if _carries(network, sizes, name, shape):
             matrix = factor * _length_keeping(sizes.I, rng)
         elif len(shape) == 2:
@@ -186,19 +186,12 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
 
-    base = lively(7, 4, 3, 3)
-    rng = np.random.default_rng([seed, 53])
-    found["numbers of all 53 bits"] = base.replace(
-        parameters={name: _all_bits(array, rng) for name, array in base.parameters.items()},
-        inputs=_all_bits(base.inputs, rng),
-        targets=_all_bits(base.targets, rng) if _free_targets(network) else base.targets,
-        initial_state=map_state(lambda array: _all_bits(array, rng), base.initial_state),
-    )
+    found["numbers of all 53 bits"] = full_bits(lively(7, 4, 3, 3), seed)
 
     base = lively(5, 4, 2, 2)
     steep = np.array([1.0, -64.0, 96.0, -192.0])
     parameters = {
-        n: _by_unit(a, steep) if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
+        n: by_unit(a, steep) if multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
     }
     rests = ask(network, Capabilities.resting_point) and network.parameter_shapes(base.sizes).get("W") == (2, 4)
     if rests:  # the first input's weights keep the other units there
@@ -212,7 +205,7 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     base = lively(5, 3, 2, 2)
     found["a large gradient"] = base.replace(
         parameters={
-            n: a * 2.0**-8 if _multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
+            n: a * 2.0**-8 if multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
         },
         inputs=base.inputs * 2.0**8,
         targets=base.targets * 2.0**8 if _free_targets(network) else base.targets,
@@ -225,11 +218,27 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     return found
 
 
+def full_bits(problem: Problem, seed: int) -> Problem:
+    """Change each number of a problem a little, to one that no coarser format holds; targets where they are free.
+
+    Args:
+        problem: The problem.
+        seed: Seed of the changes.
+    """
+    rng = np.random.default_rng([seed, 53])
+    return problem.replace(
+        parameters={name: _all_bits(array, rng) for name, array in problem.parameters.items()},
+        inputs=_all_bits(problem.inputs, rng),
+        targets=_all_bits(problem.targets, rng) if _free_targets(problem.network) else problem.targets,
+        initial_state=map_state(lambda array: _all_bits(array, rng), problem.initial_state),
+    )
+
+
 def _free_targets(network: RecurrentNetwork) -> bool:
     return ask(network, Capabilities.target_domain) is TargetDomain.REAL
 
 
-def _by_unit(array: Array, factors: Array) -> Array:
+def by_unit(array: Array, factors: Array) -> Array:
     """Multiply each unit's entries by its factor, along the axis that has the units, once or several times."""
     scaled, units = array, len(factors)
     if not array.ndim:
@@ -254,7 +263,7 @@ def _thinned(array: Array) -> Array:
 
 
 @cached(4096)
-def _multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -> bool:
+def multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) -> bool:
     """Tell whether a parameter acts on the state, or on the input (`what`).
 
     The mixed difference of a step in the two is not 0 then, with all else 0. R and w act on the state, W on the input.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .requests import ClaimTest, Request
 
 _TITLE = "Audits of a pytest session"
-_PURE = "pure"
+_IMPLIED = ("pure", "stable")
 
 
 @dataclass(eq=False)
@@ -184,9 +184,9 @@ def _fail(text: str) -> NoReturn:
 
 def _selected(request: Request, names: Iterable[str]) -> tuple[Claim, ...] | None:
     """Return the claims of the request with these names; None if the rule declares exactly these."""
-    from ..reference.claims import Pure
+    from ..reference.claims import Pure, with_stable
 
-    claims = tuple(claim for claim in request.claims if str(claim) in set(names))
+    claims = tuple(claim for claim in with_stable(request.claims) if str(claim) in set(names))
     if request.declared and claims == request.claims:
         return None
     return claims or (Pure(),)
@@ -196,7 +196,7 @@ def _expectations(request: Request, names: Sequence[str]) -> dict[str, str] | No
     """Return the expectations that concern claims with these names, by name or by kind."""
     if request.expected is None:
         return None
-    concerned = {_PURE, *names, *(name.partition("(")[0] for name in names)}
+    concerned = {*_IMPLIED, *names, *(name.partition("(")[0] for name in names)}
     return {claim: reason for claim, reason in request.expected if claim in concerned}
 
 

@@ -86,7 +86,7 @@ def _claim_tests(
     expected: Mapping[str, str] | None,
     problems: Any,
 ) -> list[ClaimTest]:
-    from ..reference.claims import checked_expectations
+    from ..reference.claims import checked_expectations, with_stable
     from ..reference.errors import GradcheckError
     from ..rules.adapt import as_rule
 
@@ -110,7 +110,7 @@ def _claim_tests(
         declared=claims is None,
         problems=problems,
     )
-    return [ClaimTest(request, claim) for claim in dict.fromkeys(["pure", *map(str, declared)])]
+    return [ClaimTest(request, claim) for claim in dict.fromkeys(["pure", *map(str, with_stable(declared))])]
 
 
 def claim_test(item: pytest.Item) -> ClaimTest | None:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from gradcheck.reference.claims import CLAIMS, Equals, Pure
+from gradcheck.reference.claims import CLAIMS, Equals, Pure, Stable
 
 from ..algorithms import CATALOGUE
 from ..rules.adapt import as_rule
@@ -32,6 +32,8 @@ def print_listing(console: Console) -> None:
         text = (claim.__doc__ or "").strip().split("\n\n")[0]
         if claim is Pure:
             text += " Judged of every rule."
+        elif claim is Stable:
+            text += " Judged beside every claim about the result."
         elif claim is Equals:
             text += " In Python only."
         elif not claim.judged:

@@ -66,6 +66,8 @@ _BROKEN = {
 }
 _COUNTED = {**_BROKEN, "REFUTED (expected)": "refuted as expected"}
 """Outcomes that are told of by their number, worst first, as counts put them."""
+_IMPLIED = {"stable": 1, "pure": 2}
+"""Claims that every rule is held to, in the order in which they come last."""
 _WORST_FIRST = (*_COUNTED, "HOLDS", *reversed(GRADES))
 _TERM = re.compile(r"(?<=[\dTIDK]) (?=[TIDK]\b)|(?<=[\w)] [+-]) (?=\d|[TIDK]\b)")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -87,12 +89,13 @@ def worst(words: Iterable[str]) -> str:
 
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return verdicts as a reader wants them: refuted first, then all else that does not hold; purity last."""
+    """Return verdicts as a reader wants them: refuted first, then all else that does not hold; what is implied last."""
     ranks = list(_BROKEN)
 
-    def place(verdict: Verdict) -> tuple[int, bool]:
+    def place(verdict: Verdict) -> tuple[int, int]:
         broken = verdict.word in ranks
-        return ranks.index(verdict.word) if broken else len(ranks), verdict.claim == "pure" and not broken
+        last = 0 if broken else _IMPLIED.get(verdict.claim, 0)
+        return ranks.index(verdict.word) if broken else len(ranks), last
 
     return sorted(verdicts, key=place)
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..algorithms.online import run_online
-from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings, not_a_claim
+from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings, Stable, not_a_claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, not_a_network
 from ..reference.problem import Problem
@@ -200,7 +200,9 @@ def bind_settings(rule: Rule) -> tuple[Rule, str]:
     note = f"{', '.join(map(str, numbered))} was judged at every setting that {rule.name} declares"
     bound = [next((b for c in own if (b := _binding(c, claim))), None) for claim in numbered]
     first = bound[0]
-    alike = first and all(b == first for b in bound) and all(isinstance(c, Pure) or c in numbered for c in given)
+    alike = (
+        first and all(b == first for b in bound) and all(isinstance(c, (Pure, Stable)) or c in numbered for c in given)
+    )
     if not alike or rule.online or set(first or ()) != set(rule.settings(1)[0]):
         return rule, note
     at = functools.partial(rule.target, **(first or {}))
@@ -224,6 +226,11 @@ def _name(target: Any) -> str:
         bound = ", ".join([*map(str, target.args), *(f"{k}={v}" for k, v in target.keywords.items())])
         return f"{_name(target.func)}({bound})"
     return getattr(target, "__name__", None) or type(target).__name__
+
+
+def declared_claims(target: Any) -> tuple[Claim, ...]:
+    """Return the claims that a rule declares of itself, whichever it is audited on."""
+    return _declaration(target).claims
 
 
 def _declaration(target: Any) -> Declaration:

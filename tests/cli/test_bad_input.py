@@ -254,7 +254,7 @@ def test_several_numbers_are_judged_at_every_setting() -> None:
 def test_a_partial_keeps_the_claims_of_its_function() -> None:
     report = gradcheck.audit(plain_rules.bound_tau, networks=[gradcheck.Network()], effort="quick")
     assert report.rule == "truncated_bptt(tau=3)"
-    assert [v.claim for v in report.verdicts] == ["pure", "truncated(3)"]
+    assert [v.claim for v in report.verdicts] == ["pure", "stable", "truncated(3)"]
     assert report.passed, str(report)
 
 
@@ -277,7 +277,7 @@ def test_an_interrupted_audit_keeps_the_claims_that_were_judged() -> None:
     with pytest.raises(Interrupted) as caught:
         gradcheck.audit(plain_rules.good, [gradcheck.Exact(), gradcheck.Truncated(2)], effort="quick", progress=stop)
     words = {verdict.claim: verdict.word for verdict in caught.value.report.verdicts}
-    assert words == {"pure": "SUPPORTED", "exact": "PROVED", "truncated(2)": "NOT RUN"}
+    assert words == {"pure": "SUPPORTED", "stable": "SUPPORTED", "exact": "PROVED", "truncated(2)": "NOT RUN"}
 
 
 W, R, V = np.ones((2, 3)), np.ones((3, 3)), np.ones((3, 1))

@@ -86,7 +86,7 @@ def test_a_rule_that_holds_fits_on_a_screen() -> None:
     result = audit(f"{RULES}:good")
     assert result.exit_code == 0, result.output
     lines = result.stdout.rstrip("\n").split("\n")
-    assert lines[0] == "good: both claims hold"
+    assert lines[0] == "good: all 3 claims hold"
     assert any(line.split() == ["PROVED", "exact"] for line in lines), result.stdout
     assert any(line.split() == ["SUPPORTED", "pure"] for line in lines), result.stdout
     assert len(lines) <= 30, f"{len(lines)} lines do not fit on a screen:\n{result.stdout}"
@@ -102,7 +102,7 @@ def test_limits_end_a_call_and_in_process_there_are_none(tmp_path: Path) -> None
     )
     result, report = judged("here:loops", "--call-seconds", "0.5")
     assert result.exit_code == 1, result.output
-    assert words(report) == {"pure": "ERROR", "exact": "NOT RUN"}
+    assert words(report) == {"pure": "ERROR", "stable": "NOT RUN", "exact": "NOT RUN"}
     assert "0.5 s" in report.verdicts[0].statement
     assert audit("here:stays").exit_code == 1, "the rule ran in the process of the command"
     assert audit("here:stays", "--in-process").exit_code == 0
@@ -117,7 +117,7 @@ def test_verbose_says_what_could_not_be_seen() -> None:
 def test_a_refuted_rule_shows_a_program_that_runs() -> None:
     result, report = judged(f"{RULES}:wrong")
     assert result.exit_code == 1, result.output
-    assert words(report) == {"pure": "SUPPORTED", "exact": "REFUTED"}
+    assert words(report) == {"pure": "SUPPORTED", "stable": "SUPPORTED", "exact": "REFUTED"}
     program = result.stdout[result.stdout.index("import numpy as np") :].split("\n──", 1)[0]
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert ran.returncode == 0 and "off by" in ran.stdout, f"{ran.stderr}\n{program}"
@@ -132,7 +132,7 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
     )
     for target in ("two_rules", "two_rules.py"):
         result = audit(target, "--quiet")
-        wanted = [f"{name}: exact PROVED, pure SUPPORTED" for name in ("first", "second")]
+        wanted = [f"{name}: exact PROVED, stable SUPPORTED, pure SUPPORTED" for name in ("first", "second")]
         assert result.stdout.split("\n")[:2] == wanted, result.output
         assert result.exit_code == 0
 
@@ -140,19 +140,21 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
 def test_the_names_of_shipped_rules_are_targets() -> None:
     result = audit("bptt", "--network", "tanh", "--quiet")
     assert result.exit_code == 0, result.output
-    assert result.stdout == "bptt: exact PROVED, cost ROUNDING-FREE, pure SUPPORTED\n", result.output
+    assert result.stdout == "bptt: exact PROVED, cost ROUNDING-FREE, stable SUPPORTED, pure SUPPORTED\n", result.output
 
 
 def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
     result, report = judged(f"{RULES}:good", "--claim", "truncated(2)", "--claim", "pure", "--network", "tanh")
     assert result.exit_code == 1, result.output
-    assert words(report) == {"pure": "SUPPORTED", "truncated(2)": "REFUTED"}
+    assert words(report) == {"pure": "SUPPORTED", "stable": "SUPPORTED", "truncated(2)": "REFUTED"}
     assert len(report.networks) == 1
 
 
 def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
     result = audit(f"{RULES}:bare", "-q")
-    assert (result.exit_code, result.stdout) == (1, "bare: exact REFUTED, pure SUPPORTED\n"), result.output
+    assert (result.exit_code, result.stdout) == (1, "bare: exact REFUTED, stable SUPPORTED, pure SUPPORTED\n"), (
+        result.output
+    )
     report = gradcheck.audit(plain_rules.bare, effort="quick", isolated=False)
     assert report.notes == ("No claim declared; audited for `exact`. Choose another with --claim or @gradcheck.rule.",)
     pure = audit(f"{RULES}:bare", "--claim", "pure")
@@ -263,9 +265,9 @@ def test_one_bad_target_stops_no_other() -> None:
     found = {report.rule.rpartition(":")[2]: [v.word for v in report.verdicts] for report in record.reports}
     assert found == {
         "rule": [],
-        "good": ["SUPPORTED", "PROVED"],
+        "good": ["SUPPORTED", "SUPPORTED", "PROVED"],
         "two_arguments": [],
-        "nothing": ["REFUTED", "NOT RUN"],
+        "nothing": ["REFUTED", "NOT RUN", "NOT RUN"],
     }
     assert "'nowhere'" in record.reports[0].notes[0]
     assert not record.passed
@@ -340,8 +342,8 @@ def test_an_interrupt_keeps_what_was_judged(monkeypatch: pytest.MonkeyPatch) -> 
     record = from_json(Path("part.json").read_text())
     assert isinstance(record, Collection)
     assert [(r.rule, [v.word for v in r.verdicts]) for r in record.reports] == [
-        ("good", ["SUPPORTED", "PROVED"]),
-        ("wrong", ["SUPPORTED", "NOT RUN"]),
+        ("good", ["SUPPORTED", "SUPPORTED", "PROVED"]),
+        ("wrong", ["SUPPORTED", "SUPPORTED", "NOT RUN"]),
     ]
 
 

@@ -77,13 +77,13 @@ def test_one_test_for_each_rule_and_claim_and_no_audit_while_collecting(
     named = [line.partition("[")[2].removesuffix("]") for line in result.outlines if "::" in line]
     named = [name.partition("(time=")[0] for name in named]
     assert named == [
-        *("bptt-pure", "bptt-exact", "bptt-cost"),
-        *("truncated_bptt-pure", "truncated_bptt-truncated(tau)", "truncated_bptt-cost"),
-        *("windowed_bptt-pure", "windowed_bptt-windowed(horizon,stride)", "windowed_bptt-cost"),
-        *("RTRL-pure", "RTRL-exact", "RTRL-online", "RTRL-cost"),
-        *("good-pure", "good-exact"),
+        *("bptt-pure", "bptt-stable", "bptt-exact", "bptt-cost"),
+        *("truncated_bptt-pure", "truncated_bptt-stable", "truncated_bptt-truncated(tau)", "truncated_bptt-cost"),
+        *("windowed_bptt-pure", "windowed_bptt-stable", "windowed_bptt-windowed(horizon,stride)", "windowed_bptt-cost"),
+        *("RTRL-pure", "RTRL-stable", "RTRL-exact", "RTRL-online", "RTRL-cost"),
+        *("good-pure", "good-stable", "good-exact"),
         "undeclared-pure",
-        *("truncated_bptt(tau=3)-pure", "truncated_bptt(tau=3)-truncated(3)"),
+        *("truncated_bptt(tau=3)-pure", "truncated_bptt(tau=3)-stable", "truncated_bptt(tau=3)-truncated(3)"),
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_claim_that_fails_fails_its_test_with_the_counterexample_and_nothing_o
     pytester: pytest.Pytester,
 ) -> None:
     result = session(pytester, EMPTY.format(rules="[good, wrong]"))
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(
         ["*test_rule?wrong-exact?*", "wrong, exact: REFUTED", " *R[[]0,0] is *, should be *", "import numpy as np"]
     )
@@ -118,7 +118,7 @@ class TestRules:
         assert verdict.strength >= gradcheck.Strength.EXACT
 """
     result = session(pytester, text)
-    result.assert_outcomes(passed=1, failed=1)
+    result.assert_outcomes(passed=1, failed=2)
     result.stdout.fnmatch_lines(["*assert *SUPPORTED* >= *EXACT*"])
     result.stdout.no_fnmatch_line("*pytest_plugin*")
 
@@ -157,7 +157,7 @@ def test_what_is_no_rule_fails_with_that_message_only(pytester: pytest.Pytester)
     text = EMPTY.format(rules="[two_arguments, 3, good]")
     text += "@gradcheck.parametrize([good], claims=[gradcheck.Truncated('h')])\ndef test_claim(verdict): ..."
     result = session(pytester, text)
-    result.assert_outcomes(passed=2, failed=4)
+    result.assert_outcomes(passed=3, failed=5)
     result.stdout.fnmatch_lines(
         ["*two_arguments-unusable*", "a rule takes one argument, the problem; two_arguments is*"]
     )
@@ -169,7 +169,7 @@ def test_what_is_no_rule_fails_with_that_message_only(pytester: pytest.Pytester)
 def test_a_rule_that_breaks_fails_each_of_its_claims(pytester: pytest.Pytester) -> None:
     text = "@gradcheck.parametrize([raises, exits], claims=[gradcheck.Exact()])\ndef test_rule(verdict): ..."
     result = session(pytester, text)
-    result.assert_outcomes(failed=4)
+    result.assert_outcomes(failed=6)
     result.stdout.fnmatch_lines(["raises, pure: ERROR", " *raises raised ValueError: no such luck*"])
     result.stdout.fnmatch_lines(["raises, exact: NOT RUN", " *not judged: raises raised ValueError*"])
 
@@ -183,14 +183,14 @@ def test_a_rule_is_audited_once_in_a_session(pytester: pytest.Pytester, monkeypa
 
     monkeypatch.setattr(gradcheck.engine.audit, "audit", counting)
     text = EMPTY.format(rules="[good]") + EMPTY.format(rules="[good]").replace("test_rule", "test_again")
-    session(pytester, text).assert_outcomes(passed=4)
+    session(pytester, text).assert_outcomes(passed=6)
     assert called == ["good"]
 
 
 def test_an_error_of_our_own_is_told_as_one(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gradcheck.engine.audit, "audit", None)
     result = session(pytester, EMPTY.format(rules="[good]"))
-    result.assert_outcomes(failed=2)
+    result.assert_outcomes(failed=3)
     result.stdout.fnmatch_lines(["gradcheck itself failed on good; please report this:", "TypeError: *"])
 
 
@@ -218,7 +218,7 @@ def test_bad(verdict): ...
 def test_without_the_plugin_the_tests_are_judged_all_the_same(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[wrong]"))
     blocked = ["-p", "no:gradcheck", "-p", "no:gradcheck.pytest_plugin", "-p", "no:cacheprovider"]
-    pytester.runpytest_inprocess(*blocked).assert_outcomes(passed=1, failed=1)
+    pytester.runpytest_inprocess(*blocked).assert_outcomes(passed=2, failed=1)
 
 
 @pytest.mark.parametrize("suffix", ["json", "html", "md", "xml"])
@@ -268,7 +268,7 @@ def test_workers_hand_their_audits_to_the_one_report(pytester: pytest.Pytester) 
     pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[nothing, exits, raises]"))
     own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", "--gradcheck-report=all.json"]
     result = pytester.runpytest_subprocess(*own)
-    result.assert_outcomes(failed=6)
+    result.assert_outcomes(failed=9)
     result.stdout.fnmatch_lines(["gradcheck: wrote *all.json (3 audits)"])
     record = from_json((pytester.path / "all.json").read_text())
     assert isinstance(record, Collection)
@@ -299,7 +299,7 @@ def test_the_plugin_is_light() -> None:
 
 def test_the_tests_have_a_marker(pytester: pytest.Pytester) -> None:
     text = EMPTY.format(rules="[nothing]") + "def test_other(): ...\n"
-    assert session(pytester, text, "-m", "not gradcheck").parseoutcomes() == {"passed": 1, "deselected": 2}
+    assert session(pytester, text, "-m", "not gradcheck").parseoutcomes() == {"passed": 1, "deselected": 3}
     assert session(pytester, text, "-m", "gradcheck", "--collect-only").parseoutcomes()["deselected"] == 1
 
 
@@ -451,7 +451,7 @@ def test_after_a_time_limit_the_other_claims_are_judged(
         return audit(rule, claims, **how)
 
     monkeypatch.setattr(gradcheck.engine.audit, "audit", limited_audit)
-    session(pytester, EMPTY.format(rules="[good]")).assert_outcomes(passed=1, failed=1)
+    session(pytester, EMPTY.format(rules="[good]")).assert_outcomes(passed=2, failed=1)
 
 
 @pytest.mark.processes
@@ -471,7 +471,7 @@ def test_coverage_sees_the_rule_in_process(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.processes
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="pip install pytest-xdist")
-@pytest.mark.parametrize(("dist", "audits"), [("load", 3), ("loadfile", 1)])
+@pytest.mark.parametrize(("dist", "audits"), [("load", 4), ("loadfile", 1)])
 def test_workers_share_the_claims_of_one_rule(pytester: pytest.Pytester, dist: str, audits: int) -> None:
     counting = """
 import gradcheck.engine.audit, pathlib
@@ -486,11 +486,13 @@ gradcheck.engine.audit.audit = counting
         test_rules=HEAD + counting + EMPTY.format(rules="[nothing], [gradcheck.Exact(), gradcheck.Truncated(2)]")
     )
     own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", f"--dist={dist}", "--gradcheck-report=all.json"]
-    pytester.runpytest_subprocess(*own).assert_outcomes(failed=3)
+    pytester.runpytest_subprocess(*own).assert_outcomes(failed=4)
     assert len((pytester.path / "audits").read_text()) == audits
     record = from_json((pytester.path / "all.json").read_text())
     assert isinstance(record, Collection)
-    assert [[v.claim for v in report.verdicts] for report in record.reports] == [["pure", "exact", "truncated(2)"]]
+    assert [[v.claim for v in report.verdicts] for report in record.reports] == [
+        ["pure", "stable", "exact", "truncated(2)"]
+    ]
 
 
 ARGUMENTS: list[tuple[Any, dict[str, Any], str]] = [

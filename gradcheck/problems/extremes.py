@@ -1,0 +1,312 @@
+"""Float problems whose pre-activations, readouts and gradients are very large or very small.
+
+A family is a line of problems in one quantity: the pre-activation s of one unit, all of the readout u, the inputs. What
+moves s and u is found by running the network's own `step` and `readout`, so that any network has these problems.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..reference.errors import GradcheckError
+from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
+from ..reference.networks.headed import HeadedNetwork
+from ..reference.problem import Problem, forward, map_state
+from ..reference.scalars.rounded import RoundedField
+from ..reference.tree import leaves
+from ..reference.typing import Array
+from .lively import by_unit, lively_problem, living_sizes, multiplies
+
+SMALLEST = Sizes(1, 1, 1, 1)
+LARGE = (20.0, 48.0, 96.0, 200.0, 360.0, 728.0, 2000.0, 10000.0)
+"""Magnitudes of s and u. exp overflows float32 at 89 and float64 at 710; its square at 44 and 355."""
+TINY = (2.0**-20, 2.0**-126, 2.0**-532, 2.0**-996)
+"""The smallest normal number of float32; one whose square float64 loses; 1e-300."""
+MODERATE = 0.5
+STEP, READOUT = "step", "readout"
+SIZES = {STEP: Sizes(2, 8, 2, 2), READOUT: Sizes(2, 3, 2, 6)}
+"""Sizes of the problems of each part: a magnitude for each unit, and for each output."""
+Magnitudes = Sequence[float]
+
+
+def parts(networks: Sequence[RecurrentNetwork], network: RecurrentNetwork) -> tuple[str, ...]:
+    """Return what to try on a network: its step and its readout, each left out where an earlier network has the same.
+
+    Args:
+        networks: The networks of a rule, in order.
+        network: One of them.
+    """
+    earlier = networks[: list(networks).index(network)]
+    if not isinstance(network, HeadedNetwork):
+        return (STEP, READOUT)
+    alike = [each for each in earlier if type(each) is type(network) and isinstance(each, HeadedNetwork)]
+    found = []
+    if all(each.activation != network.activation for each in alike):
+        found.append(STEP)
+    if all(each.head != network.head for each in alike):
+        found.append(READOUT)
+    return tuple(found)
+
+
+class _Probe(RoundedField):
+    """Floats that note the arguments of every function that is applied to them."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.seen: list[float] = []
+
+    def function(self, name: str, value: Any) -> Any:
+        self.seen.append(float(value.v))
+        return super().function(name, value)
+
+    def take(self) -> Array:
+        """Return what was noted since the last call."""
+        taken, self.seen = np.array(self.seen), []
+        return taken
+
+
+def reached(problem: Problem) -> tuple[list[Array], list[Array]]:
+    """Return the pre-activations of each step, and its readout.
+
+    Pre-activations are the arguments of functions; of a network that applies none, the states after the step.
+
+    Args:
+        problem: A float problem.
+
+    Raises:
+        GradcheckError: The network does not run on other numbers than floats.
+    """
+    probe = _Probe()
+    lifted, steps, readouts = problem.over(probe), [], []
+    state = lifted.initial_state
+    with np.errstate(all="ignore"):
+        for t in range(problem.T):
+            now = lifted.replace(initial_state=state, **{n: getattr(lifted, n)[t : t + 1] for n in _BY_STEP})
+            probe.take()
+            (_, state), (u,) = forward(now)
+            arguments = probe.take()
+            after = np.array([float(probe.native(x).v) for part in leaves(state) for x in np.asarray(part).reshape(-1)])
+            steps.append(arguments if arguments.size else after)
+            readouts.append(np.array([float(x.v) for x in probe.natives(u)]))
+    return steps, readouts
+
+
+_BY_STEP = ("inputs", "targets", "loss_weights")
+
+
+@dataclass(frozen=True)
+class Base:
+    """A problem of moderate values, from which the others are made.
+
+    Args:
+        network: The problem's network.
+        sizes: Its sizes.
+        seed: Seed of its draws.
+        weighted: Give it loss weights, one of them negative.
+    """
+
+    network: RecurrentNetwork
+    sizes: Sizes
+    seed: int
+    weighted: bool
+
+    @functools.cached_property
+    def problem(self) -> Problem:
+        """The problem, with the same inputs at each step."""
+        made = lively_problem(self.network, living_sizes(self.network, self.sizes), self.seed, weighted=self.weighted)
+        row = 1 / (1 + np.arange(made.inputs.shape[1]))
+        weights = np.resize([1.25, -0.75], made.T) if self.weighted else made.loss_weights
+        return made.replace(inputs=np.tile(row, (made.T, 1)), loss_weights=weights)
+
+    def names(self, what: str) -> list[str]:
+        """Return the parameters that act on the state, or on the input (`what`)."""
+        return [name for name in self.problem.parameters if multiplies(self.network, self.problem.sizes, name, what)]
+
+    @functools.cached_property
+    def readers(self) -> list[str]:
+        """The parameters that act on the readout."""
+        _, before = reached(self.problem)
+        found = []
+        for name in self.problem.parameters:
+            steps, after = reached(_scaled(self.problem, [name], 2.0))
+            if not np.array_equal(before[0], after[0]) and np.array_equal(self.arguments[0], steps[0]):
+                found.append(name)
+        return found
+
+    @functools.cached_property
+    def arguments(self) -> list[Array]:
+        """Its pre-activations, by step."""
+        return reached(self.problem)[0]
+
+
+Make = Callable[[Base, Magnitudes], Problem | None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Problems along one quantity.
+
+    Attributes:
+        quantity: What grows or falls: "s", "u", "inputs", "targets".
+        make: Makes a problem from a base and the magnitudes of each unit or output, or the one of all; None where the
+            network does not let it be made.
+        grid: Magnitudes from moderate to extreme.
+        screen: Magnitudes of the problems that are tried first.
+        where: A remark on its problems.
+    """
+
+    quantity: str
+    make: Make = field(compare=False)
+    grid: tuple[float, ...]
+    screen: tuple[tuple[float, ...], ...]
+    where: str = ""
+
+    @property
+    def tiny(self) -> bool:
+        """True where the quantity falls."""
+        return self.grid is TINY
+
+    def problem(self, base: Base, magnitudes: Magnitudes) -> Problem | None:
+        """Return the problem, of numbers that float32 holds where they are in its range; None where there is none."""
+        try:
+            with np.errstate(all="ignore"):
+                made = self.make(base, magnitudes)
+                return None if made is None else made.map(_short)
+        except GradcheckError:
+            return None
+
+    def rays(self, magnitude: float) -> Iterator[tuple[float, ...]]:
+        """Yield the magnitudes of problems with one unit or output at a magnitude, on either side of 0."""
+        yield (magnitude, MODERATE)
+        if not self.tiny:
+            yield (-magnitude, MODERATE)
+
+    def value(self, problem: Problem) -> float:
+        """Return the largest value that the quantity has in a problem, with its sign."""
+        if self.quantity in ("s", "u"):
+            found = np.concatenate(reached(problem)[self.quantity == "u"])
+        else:
+            found = getattr(problem, self.quantity).reshape(-1)
+        return float(found[np.abs(found).argmax()])
+
+
+def families(part: str, network: RecurrentNetwork) -> list[Family]:
+    """Return the families of a part of the network.
+
+    Args:
+        part: `STEP` or `READOUT`.
+        network: The network.
+    """
+    several = tuple(m * (-1) ** n for n, m in enumerate(LARGE))
+    others = tuple(-m for m in several)
+    alone = tuple((m,) for m in TINY[1:])
+    if part == STEP:
+        return [
+            Family("s", functools.partial(_units, steps=slice(None)), LARGE, (several, others)),
+            Family("s", functools.partial(_units, steps=slice(-1, None)), LARGE, (others,), "at the last step only"),
+            Family("s", functools.partial(_units, steps=slice(0, 1)), LARGE, (several,), "at the first step only"),
+            Family("s", _state, LARGE, ((10000.0,), (-360.0,)), "by the initial state"),
+            Family("s", _recurrence, LARGE, ((10000.0,),), "by the recurrent weights"),
+            Family("s", _tiny_units, TINY, alone),
+        ]
+    jointly = ask(network, Capabilities.least_outputs) > 1
+    return [
+        Family("u", _outputs, LARGE, (several, others)),
+        Family("u", _readout, LARGE, tuple((m,) for m in (20.0, 96.0, 728.0, 10000.0)[0 if jointly else -1 :])),
+        Family("targets", _targets, LARGE, ((10000.0,),)),
+        Family("inputs", _inputs, LARGE, ((10000.0,),)),
+        Family("u", _tiny_readout, TINY, alone),
+    ]
+
+
+def _units(base: Base, magnitudes: Magnitudes, *, steps: slice) -> Problem | None:
+    """Scale what acts on the input, unit by unit, so that each unit's pre-activation has its magnitude."""
+    problem, names = base.problem, base.names("input")
+    still = reached(problem.replace(inputs=np.zeros_like(problem.inputs)))[0][0]
+    moved, units = base.arguments[0], problem.sizes.I
+    if not names or moved.shape != still.shape or moved.size % units:
+        return None
+    rest, part = still.reshape(-1, units)[0], (moved - still).reshape(-1, units)[0]
+    factors = (_each(magnitudes, units) - rest) / np.where(np.abs(part) < 2.0**-10, 1.0, part)
+    inputs = problem.inputs * 2.0**-10
+    inputs[steps] = problem.inputs[steps]
+    scaled = {n: by_unit(a, factors) if n in names else a for n, a in problem.parameters.items()}
+    return problem.replace(parameters=scaled, inputs=inputs)
+
+
+def _outputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    """Scale what acts on the readout, output by output, so that each has its magnitude at the first step."""
+    problem = base.problem
+    u = reached(problem)[1][0]
+    if not base.readers:
+        return None
+    factors = _each(magnitudes, len(u)) / np.where(np.abs(u) < 2.0**-10, 1.0, u)
+    scaled = {n: by_unit(a, factors) if n in base.readers else a for n, a in problem.parameters.items()}
+    return problem.replace(parameters=scaled)
+
+
+def _each(magnitudes: Magnitudes, number: int) -> Array:
+    """Return one magnitude for each unit: the last ones where there are too many, the last again where too few."""
+    given = list(magnitudes[-number:] if len(magnitudes) > 2 else magnitudes[:number])
+    return np.array(given + given[-1:] * (number - len(given)))
+
+
+def _scaled(problem: Problem, names: Sequence[str], factor: float) -> Problem:
+    return problem.replace(parameters={n: a * factor if n in names else a for n, a in problem.parameters.items()})
+
+
+def _largest(values: Array) -> float:
+    return float(np.abs(values).max(initial=2.0**-10))
+
+
+def _state(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    factor = magnitudes[0] / _largest(base.arguments[0])
+    return base.problem.replace(initial_state=map_state(lambda a: a * factor, base.problem.initial_state))
+
+
+def _recurrence(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    names = base.names("state")
+    return _scaled(base.problem, names, magnitudes[0] / _largest(base.arguments[0])) if names else None
+
+
+def _tiny_units(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    problem, factor = base.problem, magnitudes[0]
+    state = map_state(lambda a: a * factor, problem.initial_state)
+    return problem.replace(inputs=problem.inputs * factor, initial_state=state)
+
+
+def _readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    u = reached(base.problem)[1][0]
+    return _scaled(base.problem, base.readers, magnitudes[0] / _largest(u)) if base.readers else None
+
+
+def _targets(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    if ask(base.network, Capabilities.target_domain) is not TargetDomain.REAL:
+        return None
+    return base.problem.replace(targets=base.problem.targets * magnitudes[0])
+
+
+def _inputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    """Scale the inputs, and what acts on them the other way, so that s stays and the gradient grows."""
+    scaled = _scaled(base.problem, base.names("input"), 1 / magnitudes[0])
+    return scaled.replace(inputs=scaled.inputs * magnitudes[0])
+
+
+def _tiny_readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    if not base.readers:
+        return None
+    problem = _scaled(base.problem, base.readers, magnitudes[0])
+    free = ask(base.network, Capabilities.target_domain) is TargetDomain.REAL
+    return problem.replace(targets=problem.targets * magnitudes[0]) if free else problem
+
+
+def _short(array: Array) -> Array:
+    """Round numbers in the range of float32 to its precision, so that both formats get the same problem."""
+    with np.errstate(all="ignore"):
+        short = array.astype(np.float32).astype(np.float64)
+    return np.where((np.abs(array) > 2.0**-126) & (np.abs(array) < 2.0**126), short, array)
