@@ -390,7 +390,7 @@ def _by_differences(step: float, kind: str = "central") -> Any:
     ("kind", "step"),
     [
         *(("central", step) for step in (1e-1, 1e-3, 2e-5)),
-        *(("", step) for step in (1e-5, 1e-6, 1e-7, 1e-8)),
+        *(("", step) for step in (1e-5, 6e-6, 1e-6, 1e-7, 1e-8)),
         *(("forward", step) for step in (1e-1, 1e-4, 3e-5, 1e-6, 1e-7)),
         ("backward", 1e-5),
     ],

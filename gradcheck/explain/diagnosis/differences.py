@@ -19,7 +19,7 @@ _POWER = {"central": 2, "forward": 1, "backward": 1}
 """Power of the step with which the remainder of the Taylor series grows."""
 _FIRST = {"central": 1e-3, "forward": 1e-4, "backward": 1e-4}
 """Steps at which the first term of the remainder is most of the error."""
-_ROUNDING = (1e-5, 1e-6, 1e-7, 1e-8)
+_ROUNDING = (1e-5, 6e-6, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8)
 """Steps at which rounding dominates central differences: only the sizes of the errors are compared."""
 
 
