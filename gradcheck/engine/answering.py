@@ -29,7 +29,7 @@ async def answer(run: Performer, judged: Judged) -> None:
         gathered = _gathered(judged, against)
         if against is None:
             verdict = conclude(judged.claim, gathered, judged.seen)
-            if (verdict.unseen or judged.compares) and not judged.explored and await _explore(run, judged):
+            if verdict.status is Status.HOLDS and not judged.explored and await _explore(run, judged):
                 continue
             run.judged(judged, verdict)
             return
@@ -47,13 +47,18 @@ async def answer(run: Performer, judged: Judged) -> None:
 
 
 async def _explore(run: Performer, judged: Judged) -> bool:
-    """Look for problems that reach code which never ran, and compare there; return False where none is found."""
+    """Look for problems that reach code which never ran, and for sizes at which it errs, and compare there.
+
+    Returns:
+        False where none is found.
+    """
     judged.explored = True
     seen = Seen()
     for each in judged.seen.values():
         seen.include(each)
-    run.tell(judged.audit, f"{judged.claim}, looking for problems that reach code which never ran")
-    inputs = {"seen": seen.as_data(), "compares": judged.compares}
+    run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
+    blocks = run.context.requests[judged.audit.number].effort == "full"
+    inputs = {"seen": seen.as_data(), "compares": judged.compares, "blocks": blocks}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if not isinstance(done, Done) or not done.result["reached"]:
         return False

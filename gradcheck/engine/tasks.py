@@ -213,7 +213,8 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
-    found = branches.explore(case, recorder, seen, progress)
+    found = branches.at_sizes(case, recorder, task.inputs["blocks"], progress)
+    found += branches.explore(case, recorder, seen, progress)
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)
     return {"reached": [reach.as_data() for reach in found]}

@@ -19,15 +19,19 @@ from ...records import Evidence, Status, Strength
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
+from ...rules.authors import authored_by
 from ...rules.call import run, watching
+from ...rules.coverage.numbers import numbers_in
 from ...rules.coverage.recorder import Recorder
 from ...rules.coverage.seen import Seen
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
 from ..budget import Budget
 from ..sizes import spread
+from . import screen
 from .blackbox import allowance_text, compare_problem, kinks_of, kinks_text, rounding_of
 
 KIND = "branches"
+FULL_BITS = "numbers of all 53 bits, at a size of its own"
 SECONDS = 20.0
 """Seconds in which branches are searched for."""
 LONGEST, WIDEST, MOST_INPUTS = 300, 130, 260
@@ -59,6 +63,8 @@ class Reach:
     def problem(self, case: Case) -> Problem:
         """Return the problem."""
         base = lively_problem(case.network, self.sizes, case.seed, weighted=case.weighted)
+        if self.change == FULL_BITS:
+            return screen.problem_of(case, self.sizes)
         if not self.change:
             return base
         named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
@@ -75,6 +81,23 @@ class Reach:
 
     def __str__(self) -> str:
         return f"{self.sizes}, {self.change}" if self.change else str(self.sizes)
+
+
+def at_sizes(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -> list[Reach]:
+    """Return problems of sizes at which the rule's result is not close to the claimed one on floats.
+
+    Args:
+        case: The rule and its claim.
+        recorder: Records which numbers are in its code.
+        blocks: Try the sizes that kernels are made of too.
+        progress: Called with a line of text at each try.
+    """
+    recorder.reset()
+    _try(case, Reach(_BASES[0]), recorder)
+    ran, target = recorder.numbers(), case.rule.target
+    written = numbers_in(target, authored_by(target))
+    numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
+    return [Reach(sizes, FULL_BITS) for sizes in screen.differing(case, numbers, blocks, progress)]
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> list[Reach]:

@@ -1,0 +1,107 @@
+"""Cheap comparison with floats at many sizes, to find those at which a certified one is worth its time.
+
+Sizes are those next to the whole numbers in the rule's code, and next to those that kernels are made of. Code without a
+branch can be wrong there too, as `x[:64]` and `range(min(T, 100))` are, and so can compiled code. The problems have
+numbers of all 53 bits, so that an array that passes through a coarser format at some sizes only is noticed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ...problems.lively import full_bits, lively_problem, living_sizes
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
+from ...rules.call import run
+from ..base import Case, Progress
+from ..sizes import spread
+from ..target import expected
+
+SECONDS, WALL_SECONDS = 3.0, 10.0
+"""Processor time, and wall time, after which no further size is tried."""
+_CALL_SECONDS, _WIDE = 1.0, 16
+"""Processor time of one size; those of more units than some that are predicted to take longer are left out."""
+LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
+"""The largest T, I, and D or K that are tried."""
+BLOCKS = (32, 64, 128, 256)
+"""Sizes of which kernels are made."""
+_CLOSE, _EPSILONS = 2.0**-36, 2.0**8
+"""Distance in units of a parameter's largest entry: a number, or that many epsilons of the result's format.
+
+A certified comparison decides what lies beyond.
+"""
+_MOST = 3
+
+
+def differing(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, progress: Progress) -> list[Sizes]:
+    """Return sizes, at most a few, at which the rule's result is not close to what is claimed, or the rule fails.
+
+    Args:
+        case: The rule and its claim.
+        numbers: The whole numbers in the rule's code, and the others, by type.
+        blocks: Try the sizes that kernels are made of too.
+        progress: Called with a line of text at each try.
+    """
+    found: list[Sizes] = []
+    start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
+    widest, took = 0, 0.0
+    for each in _sizes(numbers, blocks):
+        begun, sizes = time.process_time(), living_sizes(case.network, each)
+        if len(found) == _MOST or begun - start > SECONDS or time.monotonic() > deadline:
+            break
+        if widest > _WIDE and took * (sizes.I / widest) ** 4 > _CALL_SECONDS:
+            continue
+        progress(str(sizes))
+        if not _close(case, sizes):
+            found.append(sizes)
+        if sizes.I >= widest:
+            widest, took = sizes.I, time.process_time() - begun
+    return found
+
+
+def problem_of(case: Case, sizes: Sizes) -> Problem:
+    """Return the problem that is tried at these sizes."""
+    return full_bits(lively_problem(case.network, sizes, case.seed, weighted=case.weighted), case.seed)
+
+
+def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Sizes]:
+    """Yield sizes next to the numbers, the cheapest first."""
+    named = [*numbers[int], *(n for n in numbers[float] if n == int(n))]
+    whole = dict.fromkeys(int(n) for n in named if 1 < n <= MOST_INPUTS)
+    near = [m for n in whole for m in (n - 1, n, n + 1, 2 * n, 2 * n + 1, 3 * n)]
+    near += [m for n in BLOCKS if blocks for m in (n, n + 1)]
+    tried = {Sizes(n, 2, 2, 1) for n in near if 0 < n <= LONGEST}
+    tried |= {Sizes(3, n, 2, 2) for n in near if 0 < n <= WIDEST}
+    tried |= {Sizes(3, 3, n, n) for n in near if 0 < n <= MOST_INPUTS}
+    yield from sorted(tried, key=lambda s: (s.T * (100 + s.I * (s.I + s.D + s.K)), s))
+
+
+def _close(case: Case, sizes: Sizes) -> bool:
+    """Return whether the result is close to the claimed one, both on floats; True where that cannot be said."""
+    problem = problem_of(case, sizes)
+    settings = spread(case.rule.settings(problem.T), 1, 1)[0]
+    try:
+        with np.errstate(all="ignore"):
+            wanted = expected(case.claim.bind(settings), problem)
+    except GradcheckError:
+        return True
+    try:
+        return _near(run(case.rule, problem.copy(), settings).gradient, wanted)
+    except GradcheckError:
+        return False
+
+
+def _near(result: Gradient, wanted: Gradient) -> bool:
+    """Return whether every entry is near, in units of its parameter's largest and of the result's own format."""
+    for name, array in result.items():
+        size = float(np.abs(wanted[name]).max(initial=0.0))
+        epsilon = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
+        most = max(_CLOSE, _EPSILONS * epsilon) * size
+        if np.isfinite(size) and not (np.abs(array - wanted[name]) <= most).all():
+            return False
+    return True

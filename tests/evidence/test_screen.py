@@ -1,0 +1,112 @@
+"""Sizes next to the numbers of a rule's code, and next to blocks of kernels, are compared without a branch to see."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import right_rules
+from wrong_rules import as_black_box, made
+
+from gradcheck.algorithms import bptt, truncated_bptt
+from gradcheck.evidence.base import Case, Finding
+from gradcheck.evidence.floats import branches, screen
+from gradcheck.evidence.floats.branches import Branches, Reach
+from gradcheck.reference.networks.base import Sizes
+from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.authors import authored_by
+from gradcheck.rules.coverage.numbers import numbers_in
+from gradcheck.rules.coverage.recorder import Recorder
+
+BACK = "R @ delta)"
+RETURN = 'return {"W": dW, "R": dR, "V": dV}'
+SLOPE = "slope = net.activation.derivative(s[t])"
+
+
+def case_of(rule: Any) -> Case:
+    given = as_rule(rule)
+    return Case(given, given.declaration.claims[0], given.declaration.networks[0])
+
+
+def found(rule: Any, *, blocks: bool = False) -> list[Reach]:
+    case = case_of(rule)
+    return branches.at_sizes(case, Recorder(authored_by(rule)), blocks, lambda _: None)
+
+
+def confirmed(rule: Any, reached: list[Reach]) -> Finding:
+    return Branches(tuple(reached)).gather(case_of(rule))
+
+
+HIDDEN = {
+    "a factor beyond a length": (RETURN, 'return {"W": dW, "R": dR * (1 + (T > 41)), "V": dV}'),
+    "a slice of the inputs": ("T = problem.inputs, problem.targets, problem.T", "T = problem.inputs, problem.targets, "
+        "problem.T\n    x = np.concatenate([x[:64], 0 * x[64:]])"),
+    "a capped loop": ("range(T, 0, -1)", "range(T, T - min(T, 128), -1)"),
+    "a slice of the units": (RETURN, 'return {"W": dW, "R": np.hstack([dR[:, :32], 0 * dR[:, 32:]]), "V": dV}'),
+    "an index of 8 bits": ("np.outer(x[t - 1], delta)", "np.outer(x[np.array(t - 1).astype(np.int8)], delta)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("black_box", [False, True])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_a_fault_without_a_branch_is_found_by_the_number_in_the_code(name: str, black_box: bool) -> None:
+    rule = made(name, HIDDEN[name])
+    reached = found(as_black_box(rule) if black_box else rule, blocks="index" in name)  # which no number names
+    assert reached and confirmed(rule, reached).evidence.status.name == "REFUTED", reached
+
+
+def test_blocks_are_tried_where_no_number_names_them() -> None:
+    most = [np.array(64.0)]
+
+    def rule(problem: Any) -> Any:
+        gradient = bptt(problem)
+        return {**gradient, "V": gradient["V"] * (1 + (problem.T > most[0]))}
+
+    assert found(rule, blocks=True) and not found(rule)
+
+
+COARSE = {
+    "float32 for many units": (SLOPE, SLOPE + "\n        if I > 16: delta = delta.astype('f4').astype('f8')"),
+    "TF32 products for many units": (BACK, "(R @ delta if I < 17 else R @ np.float64(np.ldexp(np.round(np.ldexp("
+        "np.frexp(delta)[0], 11)), np.frexp(delta)[1] - 11))))"),
+    "rounded to 8 digits in long sequences": (SLOPE, "slope = np.round(net.activation.derivative(s[t]), 8 if T > 64 "
+        "else 17)"),
+    "float16 at some steps": (SLOPE, SLOPE + "\n        delta = delta if t < 70 else delta.astype('f2').astype('f8')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COARSE)
+def test_a_coarser_format_at_some_sizes_is_found(name: str) -> None:
+    rule = made(name, COARSE[name])
+    reached = found(rule, blocks=True)
+    assert reached and confirmed(rule, reached).evidence.status.name == "REFUTED", reached
+
+
+def test_numbers_are_read_where_code_holds_them() -> None:
+    held = [7]
+
+    def inner(problem: Any, size: int = 11) -> Any:
+        return bptt(problem) if problem.T > 13 else held[0] * size
+
+    rule = functools.partial(inner, size=17)
+    assert {7, 11, 13, 17} <= set(numbers_in(rule, authored_by(rule))[int])
+
+
+@pytest.mark.parametrize("rule", [bptt, truncated_bptt, right_rules.forward_mode, right_rules.SUMS[5]])
+def test_a_right_rule_is_close_everywhere(rule: Any) -> None:
+    assert found(rule, blocks=True) == []
+
+
+def test_a_rule_that_computes_in_float32_is_held_to_float32() -> None:
+    rule = right_rules.by_numpy_at("float64", answers="float32")
+    assert found(rule, blocks=True) == []
+
+
+def test_a_problem_found_is_the_same_again() -> None:
+    case = case_of(bptt)
+    reach = Reach(Sizes(5, 17, 2, 2), branches.FULL_BITS)
+    again = Reach.from_data(reach.as_data())
+    assert (again.problem(case).inputs == screen.problem_of(case, reach.sizes).inputs).all()
+    assert np.float32(again.problem(case).inputs[0, 0]) != again.problem(case).inputs[0, 0]
