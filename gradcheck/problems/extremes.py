@@ -20,7 +20,8 @@ from ..reference.problem import Problem, forward, map_state
 from ..reference.scalars.rounded import RoundedField
 from ..reference.tree import leaves
 from ..reference.typing import Array
-from .lively import by_unit, lively_problem, living_sizes, multiplies
+from .influence import by_owner, driven, read_out
+from .lively import lively_problem, living_sizes, multiplies
 
 SMALLEST = Sizes(1, 1, 1, 1)
 LARGE = (20.0, 48.0, 96.0, 200.0, 360.0, 728.0, 2000.0, 10000.0)
@@ -235,8 +236,7 @@ def _units(base: Base, magnitudes: Magnitudes, *, steps: slice) -> Problem | Non
     factors = (_each(magnitudes, units) - rest) / np.where(np.abs(part) < 2.0**-10, 1.0, part)
     inputs = problem.inputs * 2.0**-10
     inputs[steps] = problem.inputs[steps]
-    scaled = {n: by_unit(a, factors) if n in names else a for n, a in problem.parameters.items()}
-    return problem.replace(parameters=scaled, inputs=inputs)
+    return by_owner(problem, driven(problem), factors, names).replace(inputs=inputs)
 
 
 def _outputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
@@ -246,8 +246,7 @@ def _outputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
     if not base.readers:
         return None
     factors = _each(magnitudes, len(u)) / np.where(np.abs(u) < 2.0**-10, 1.0, u)
-    scaled = {n: by_unit(a, factors) if n in base.readers else a for n, a in problem.parameters.items()}
-    return problem.replace(parameters=scaled)
+    return by_owner(problem, read_out(problem), factors, base.readers)
 
 
 def _each(magnitudes: Magnitudes, number: int) -> Array:

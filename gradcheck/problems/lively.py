@@ -14,6 +14,7 @@ from ..reference.problem import Problem, map_shape, map_state
 from ..reference.tree import leaves
 from ..reference.typing import Array
 from .carrying import best_factor
+from .influence import SHARED, by_owner, driven, read_out
 from .waking import waking
 
 _GRID = 2.0**-12
@@ -180,23 +181,19 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
         parameters={name: _thinned(array) for name, array in base.parameters.items()}
     )
     base = lively(4, 3, 2, 2)
-    found["a unit without weights"] = base.replace(
-        parameters={n: a * [1.0, 0.0, 1.0] if a.shape[-1:] == (3,) else a for n, a in base.parameters.items()}
-    )
+    found["a unit without weights"] = by_owner(base, driven(base), np.array([1.0, 0.0, 1.0]), base.parameters)
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
 
     found["numbers of all 53 bits"] = full_bits(lively(7, 4, 3, 3), seed)
 
     base = lively(5, 4, 2, 2)
-    steep = np.array([1.0, -64.0, 96.0, -192.0])
-    parameters = {
-        n: by_unit(a, steep) if multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
-    }
+    on_inputs = [n for n in base.parameters if multiplies(network, base.sizes, n, "input")]
+    saturated = by_owner(base, driven(base), np.array([1.0, -64.0, 96.0, -192.0]), on_inputs)
     rests = ask(network, Capabilities.resting_point) and network.parameter_shapes(base.sizes).get("W") == (2, 4)
     if rests:  # the first input's weights keep the other units there
-        parameters["W"][0] = base.parameters["W"][0]
-    found["saturated and inactive units"] = base.replace(parameters=parameters)
+        saturated.parameters["W"][0] = base.parameters["W"][0]
+    found["saturated and inactive units"] = saturated
     if weighted:
         for where, step in (("last", 4), ("first", 0)):
             base = lively(5, 3, 2, 2)
@@ -211,8 +208,9 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
         targets=base.targets * 2.0**8 if _free_targets(network) else base.targets,
     )
     base = lively(4, 3, 2, 2)
+    reads = read_out(base)
     found["a small gradient"] = base.replace(
-        parameters={n: a * 2.0**-20 if n == "V" else a for n, a in base.parameters.items()},
+        parameters={n: a * np.where(reads[n] == SHARED, 1.0, 2.0**-20) for n, a in base.parameters.items()},
         targets=base.targets * 2.0**-20 if _free_targets(network) else base.targets,
     )
     return found
@@ -236,18 +234,6 @@ def full_bits(problem: Problem, seed: int) -> Problem:
 
 def _free_targets(network: RecurrentNetwork) -> bool:
     return ask(network, Capabilities.target_domain) is TargetDomain.REAL
-
-
-def by_unit(array: Array, factors: Array) -> Array:
-    """Multiply each unit's entries by its factor, along the axis that has the units, once or several times."""
-    scaled, units = array, len(factors)
-    if not array.ndim:
-        return array
-    if array.shape[-1] % units == 0:
-        scaled = array * np.tile(factors, array.shape[-1] // units)
-    elif array.shape[0] % units == 0:
-        scaled = (array.T * np.tile(factors, array.shape[0] // units)).T
-    return scaled
 
 
 def _all_bits(array: Array, rng: np.random.Generator) -> Array:
