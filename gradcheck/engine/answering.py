@@ -11,7 +11,6 @@ from ..evidence.floats.branches import Branches, Reach
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
-from ..rules.coverage.seen import Seen
 from ..store.codec import from_data
 from . import tasks
 from .gathering import gather, gather_kind, walk
@@ -53,14 +52,14 @@ async def _explore(run: Performer, judged: Judged) -> bool:
         False where none is found.
     """
     judged.explored = True
-    seen = Seen()
-    for each in judged.seen.values():
-        seen.include(each)
     run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
     blocks = run.context.requests[judged.audit.number].effort == "full"
-    inputs = {"seen": seen.as_data(), "compares": judged.compares, "blocks": blocks}
+    inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "blocks": blocks}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
-    if not isinstance(done, Done) or not done.result["reached"]:
+    if not isinstance(done, Done):
+        return False
+    judged.audit.tried.include(done.result["tried"])
+    if not done.result["reached"]:
         return False
     reached = done.result["reached"]
     plan = Branches(tuple(map(Reach.from_data, reached))).plan(run.case(judged, 0))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..judge.conclude import merge
-from ..records import Cause, Evidence, Provenance, Report, Stage, Status, Strength, Verdict
+from ..records import Cause, Evidence, Extent, Provenance, Report, Source, Stage, Status, Strength, Verdict
 from ..store.codec import to_data as plain
 from ..store.codec import union_schema
 
@@ -131,6 +131,15 @@ class NoteAdded:
 
 
 @dataclass(frozen=True)
+class CoverageFound:
+    """Coverage of the rule's code and of problems, over all claims: what never ran, and what was tried."""
+
+    audit: int
+    sources: tuple[Source, ...]
+    extent: Extent | None
+
+
+@dataclass(frozen=True)
 class AuditFinished:
     """Nothing more comes of this audit.
 
@@ -156,6 +165,7 @@ Event: TypeAlias = (
     | StageJudged
     | ClaimJudged
     | NoteAdded
+    | CoverageFound
     | AuditFinished
 )
 Handler: TypeAlias = Callable[[Event], None]
@@ -183,6 +193,7 @@ class Fold:
         self.notes: list[str] = []
         self.spent: dict[str, float] = defaultdict(float)
         self.seconds = 0.0
+        self.coverage: CoverageFound | None = None
 
     def __call__(self, event: Event) -> None:
         """Take one event into account."""
@@ -198,6 +209,8 @@ class Fold:
             self.notes.append(event.text)
         elif isinstance(event, TaskFinished):
             self.spent[event.claim] += event.seconds
+        elif isinstance(event, CoverageFound):
+            self.coverage = event
         elif isinstance(event, AuditFinished):
             self.seconds = event.seconds
 
@@ -217,6 +230,8 @@ class Fold:
             seed=begun.seed,
             seconds=self.seconds,
             provenance=begun.provenance,
+            sources=self.coverage.sources if self.coverage else (),
+            extent=self.coverage.extent if self.coverage else None,
         )
 
     def _stopped(self, place: int, claim: str) -> Verdict:

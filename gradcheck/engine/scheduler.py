@@ -18,6 +18,7 @@ from ..evidence.sizes import spans
 from ..records import TOO_MUCH, Status
 from ..reference.claims import Equals, LagClaim, Pure, Stable
 from ..reference.errors import GradcheckError
+from ..rules.coverage.sources import sources
 from ..store.ledger import Ledger
 from ..store.provenance import collect
 from . import events, preconditions, tasks
@@ -118,6 +119,9 @@ class Scheduler(Performer):
         finally:
             audit.gathered.set()
         self._discrimination(audit)
+        if extent := audit.tried.extent():
+            shown = sources(judged.seen_at_all for judged in audit.claims)
+            self.emit(events.CoverageFound(audit.number, shown, extent))
         if floats_only := [str(each.claim) for each in audit.claims if each.floats_only]:
             note = (
                 f"{', '.join(floats_only)} was judged on floats alone, since the rule's code makes floats of other "

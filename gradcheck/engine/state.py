@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from ..evidence.base import Finding
 from ..judge.conclude import Gathered
 from ..records import Cause, Evidence, Status
 from ..reference.claims import Claim
+from ..rules.coverage.extent import Tried
 from ..rules.coverage.seen import Seen
 from .further import Account
 from .request import Prepared
@@ -51,9 +52,19 @@ class Judged:
 
     explored: bool = False
 
-    def see(self, kind: str, ran: Iterable[Sequence[Any]]) -> None:
-        """Add what ran of the rule's code in a comparison of this kind."""
-        self.seen.setdefault(kind, Seen()).add(ran)
+    def see(self, kind: str, result: Mapping[str, Any]) -> None:
+        """Add what ran of the rule's code in a comparison of this kind, and on which problems."""
+        self.seen.setdefault(kind, Seen()).add(result.get("ran", ()))
+        if "tried" in result:
+            self.audit.tried.include(result["tried"])
+
+    @property
+    def seen_at_all(self) -> Seen:
+        """Coverage of the rule's code under all kinds of evidence together."""
+        whole = Seen()
+        for each in self.seen.values():
+            whole.include(each)
+        return whole
 
     def aside(self) -> Judged:
         """Return the same claim without what was found, to gather evidence that does not count for it by itself."""
@@ -106,6 +117,7 @@ class Audit:
     blocked: str = ""
     planted: tuple[int, int] = (0, 0)
     hidden: list[int] = field(default_factory=list)
+    tried: Tried = field(default_factory=Tried)
     gathered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property

@@ -25,6 +25,7 @@ from ..reference.claims import Equals, LagClaim, Pure, Stable
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..rules.authors import OURS, authored_by, source_file
 from ..rules.call import watching
+from ..rules.coverage.extent import Tried
 from ..rules.coverage.recorder import Recorder
 from ..rules.coverage.seen import Seen
 from ..store.codec import to_data
@@ -198,11 +199,11 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     else:
         assert plan.further is not None
         piece = plan.further(number)
-    with watching(context.recorder(task)) as recorder:
+    with watching(Tried()) as tried, watching(context.recorder(task)) as recorder:
         part = run_piece(plan, piece, task.inputs.get("before", ()), progress)
     result = part_to_data(part)
     if part.compared and task.kind in COMPARED:
-        result["ran"] = recorder.as_data()
+        result |= {"ran": recorder.as_data(), "tried": tried.as_data()}
     if task.kind == counted.KIND:
         counts = counts_of(context.prepared(task.request).rule.target)
         result["counts"] = [[list(map(list, at)), dict(found)] for at, found in counts.items()]
@@ -213,11 +214,12 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
-    found = branches.at_sizes(case, recorder, task.inputs["blocks"], progress)
+    with watching(Tried()) as tried:
+        found = branches.at_sizes(case, recorder, task.inputs["blocks"], progress)
     found += branches.explore(case, recorder, seen, progress)
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)
-    return {"reached": [reach.as_data() for reach in found]}
+    return {"reached": [reach.as_data() for reach in found], "tried": tried.as_data()}
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .chapters import Chapter, Figure, Statement
 from .outcomes import TOO_MUCH, Cause, Covers, Evidence, Rounding, Status, Strength
-from .reports import CheckFailed, Collection, Provenance, Report, exit_status, reproducible
+from .reports import CheckFailed, Collection, Extent, Provenance, Report, Source, exit_status, reproducible
 from .verdicts import Counterexample, Stage, Unseen, Verdict, spoken
 
 __all__ = [
@@ -20,10 +20,12 @@ __all__ = [
     "Counterexample",
     "Covers",
     "Evidence",
+    "Extent",
     "Figure",
     "Provenance",
     "Report",
     "Rounding",
+    "Source",
     "Stage",
     "Statement",
     "Status",

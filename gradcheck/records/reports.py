@@ -53,6 +53,40 @@ class Provenance:
         return [(label, text) for label, text in pairs if text]
 
 
+@dataclass(frozen=True)
+class Source:
+    """A function of the rule's author in which something never ran.
+
+    Attributes:
+        file: Name of the file.
+        name: Qualified name of the function.
+        first: Its first line.
+        text: Its lines, cut where they are many.
+        ran: Numbers of the lines on which everything ran.
+        missed: Numbers of the lines on which something never ran.
+    """
+
+    file: str
+    name: str
+    first: int
+    text: str
+    ran: tuple[int, ...] = ()
+    missed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Problems on which a rule was compared.
+
+    Attributes:
+        sizes: The sizes, by letter: T, I, D, K.
+        decades: The decades of absolute values of floats, by array; n stands for 10^n up to 10^(n+1).
+    """
+
+    sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    decades: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
 class CheckFailed(AssertionError):
     """Raised by `check` where a claim does not hold. `report` is the whole report."""
 
@@ -115,6 +149,8 @@ class Report(_Rendered):
         seed: The seed of everything that was drawn.
         seconds: Wall time of the audit; 0 where it was not measured. Not compared.
         provenance: Origin of the report; None where it was not collected. Not compared.
+        sources: Functions of the rule's author in which something never ran.
+        extent: The problems on which it was compared; None where there were none.
     """
 
     rule: str
@@ -126,6 +162,8 @@ class Report(_Rendered):
     seed: int = 0
     seconds: float = field(default=0.0, compare=False)
     provenance: Provenance | None = field(default=None, compare=False)
+    sources: tuple[Source, ...] = ()
+    extent: Extent | None = None
 
     @property
     def passed(self) -> bool:

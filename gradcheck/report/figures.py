@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from ..records import Figure
+from .coverage import power_of_ten
 from .libraries import need
 from .words import clean
 
@@ -162,7 +163,7 @@ def _logarithmic(axes: Any, floor: float, zeros: list[tuple[float, int]]) -> Non
     first = low + 1 if zeros else math.floor(math.log10(min(values)))
     step = max(1, math.ceil((high - first) / 7))
     powers = list(range(high, first - 1, -step))
-    names = {10.0**power: _power(power) for power in powers}
+    names = {10.0**power: power_of_ten(power) for power in powers}
     if zeros:
         # Ticks too near the line of zeros would read as if 0 had a place on the scale.
         names = {place: name for place, name in names.items() if place >= 10.0 ** (low + max(1, step // 2))}
@@ -188,11 +189,6 @@ def _break(axes: Any, floor: float, first: float) -> None:
     across = {"transform": axes.get_yaxis_transform(), "clip_on": False, "zorder": 4}
     axes.plot([0, 0], places, color=_PAPER, linewidth=3, solid_capstyle="butt", **across)
     axes.plot([0, 0], places, linestyle="none", marker=[(-1, -0.4), (1, 0.4)], color=_INK, markersize=8, **across)
-
-
-def _power(power: int) -> str:
-    raised = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return {0: "1", 1: "10"}.get(power, "10" + raised)
 
 
 def _themed(svg: str, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..records import Chapter, Collection, Evidence, Figure, Report, Status, Verdict
 from ..store.codec import package_version
+from . import coverage
 from .figures import draw, remarks
 from .libraries import need
 from .mathml import formula, inline, is_prose
@@ -175,6 +176,10 @@ def _context(record: Report | Collection) -> dict[str, Any]:
         "outcome": outcome,
         "statement_outcome": statement_outcome,
         "warnings": warnings,
+        "lines": coverage.lines,
+        "size_strips": coverage.size_strips,
+        "value_strips": coverage.value_strips,
+        "missed": coverage.missed,
     }
 
 

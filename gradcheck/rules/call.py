@@ -61,8 +61,8 @@ Watcher = TypeVar("Watcher", bound="Calls")
 class Calls(Protocol):
     """Observer of calls; see `watched_by`."""
 
-    def began(self, place: str) -> None:
-        """Receive the start of a call, with its sizes and settings, such as "T=3, I=2, D=1, K=1"."""
+    def began(self, place: str, problem: Problem) -> None:
+        """Receive the start of a call: its sizes and settings, such as "T=3, I=2, D=1, K=1", and its problem."""
 
     def ended(self, error: BaseException | None) -> None:
         """Receive the end of a call, with its error or None."""
@@ -201,7 +201,7 @@ def _watched(problem: Problem, settings: Settings | None) -> Iterator[None]:
     if _WATCHING:
         place = ", ".join([_sizes(problem), *(f"{k}={v}" for k, v in (settings or {}).items())]) + _network(problem)
         for calls in _WATCHING:
-            calls.began(place)
+            calls.began(place, problem)
     try:
         yield
     except BaseException as error:

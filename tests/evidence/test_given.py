@@ -110,6 +110,10 @@ def test_added_problems_are_planned_and_count_as_compared() -> None:
 # Whole audits
 
 
+def on_exact(report: gradcheck.Report) -> gradcheck.Verdict:
+    return next(verdict for verdict in report.verdicts if verdict.claim == "exact")
+
+
 def at_a_sum(problem: Problem) -> Gradient:
     """Right, by a path that only a sum of inputs opens, which no search guesses."""
     gradient = bptt(problem)
@@ -124,7 +128,7 @@ OPENS = problem(3, inputs=np.array([[80.0], [1.0], [0.828182]]))
 def test_a_problem_that_reaches_code_takes_it_off_the_list(brief: None, short_search: None) -> None:
     def judged(**how: Any) -> gradcheck.Verdict:
         report = gradcheck.audit(at_a_sum, [Exact()], effort="quick", isolated=False, **how)
-        return report.verdicts[1]
+        return on_exact(report)
 
     before, after = judged(), judged(problems=[OPENS])
     assert (before.strength, len(before.unseen)) == (Strength.SUPPORTED, 1)
@@ -136,7 +140,7 @@ def test_a_problem_that_reaches_code_takes_it_off_the_list(brief: None, short_se
 def test_an_audit_refutes_with_a_counterexample(brief: None, short_search: None, tmp_path: Path) -> None:
     path = gradcheck.save_problems([problem(), SPECIAL], tmp_path / "mine.json")
     report = gradcheck.audit(at_a_value, [Exact()], effort="quick", problems=path, jobs=1)
-    verdict = report.verdicts[1]
+    verdict = on_exact(report)
     assert verdict.status is Status.REFUTED and verdict.counterexample is not None, str(verdict.statement)
     assert verdict.counterexample.problem["sizes"]["T"] == 3
     again = verdict.counterexample.write(tmp_path / "case.json")

@@ -29,7 +29,7 @@ class Board:
         self._put(KIND, PLACE, kind)
         self._put(PLACE, SIZE, "")
 
-    def began(self, place: str) -> None:
+    def began(self, place: str, problem: object = None) -> None:
         """Note that a call of the rule begins, and its problem."""
         self._put(PLACE, SIZE, place)
         struct.pack_into("d", self._memory, STARTED, time.monotonic())

@@ -37,7 +37,7 @@ class _Unforkable(BaseException):
 class _TorchInAFork:
     """Notices that torch refuses to run in a fork of a process that used it."""
 
-    def began(self, place: str) -> None:
+    def began(self, place: str, problem: object = None) -> None:
         """Nothing is to be done where a call begins."""
 
     def ended(self, error: BaseException | None) -> None:

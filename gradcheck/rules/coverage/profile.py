@@ -28,7 +28,7 @@ class LineProfile:
         self._before: tuple[Any, Any] = None, None
         self.lines: Counter[tuple[str, int]] = Counter()
 
-    def began(self, place: str) -> None:
+    def began(self, place: str, problem: object = None) -> None:
         """Begin to trace this thread, and those that it starts."""
         self._before = sys.gettrace(), threading.gettrace()
         threading.settrace(self._called)

@@ -36,7 +36,7 @@ class Recorder:
         self._before: tuple[Any, Any] = None, None
         self._all_ran = False
 
-    def began(self, place: str) -> None:
+    def began(self, place: str, problem: object = None) -> None:
         """Begin to trace this thread, and those that it starts."""
         if self._all_ran:
             return
