@@ -139,3 +139,23 @@ def right_with_a_special_path_on_floats(problem: Problem) -> Gradient:
     if problem.inputs.dtype.kind == "f":
         return {name: np.array(array) for name, array in bptt(problem).items()}
     return bptt(problem)
+
+
+def right_with_a_comparison_of_steps(problem: Problem) -> Gradient:
+    """Compares steps within arrays, to no effect; they are equal in few problems."""
+    equal = (problem.inputs[1:] == problem.inputs[:-1]).sum()
+    return {name: array + 0 * equal for name, array in bptt(problem).items()}
+
+
+def right_below_a_far_limit(problem: Problem) -> Gradient:
+    """Clips where no gradient of ours comes."""
+    return {name: np.minimum(array, 1e200) for name, array in bptt(problem).items()}
+
+
+def right_that_checks(problem: Problem) -> Gradient:
+    """Compares within arrays to refuse what it cannot do."""
+    gradient = bptt(problem)
+    if any((array > 1e200).any() for array in gradient.values()):
+        raise ValueError("too large")
+    assert (problem.inputs < 1e200).all()
+    return gradient

@@ -20,6 +20,8 @@ from .waking import waking
 _GRID = 2.0**-12
 _LENGTHS = Sizes(16, 4, 3, 2)
 """Sizes at which it is tried how long a network's state lasts."""
+INACTIVE = "saturated and inactive units"
+"""Name of the problem of `branching_problems` in which units are on both sides of a kink."""
 
 
 def _dyadic(values: Array) -> Array:
@@ -193,7 +195,7 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     rests = ask(network, Capabilities.resting_point) and network.parameter_shapes(base.sizes).get("W") == (2, 4)
     if rests:  # the first input's weights keep the other units there
         saturated.parameters["W"][0] = base.parameters["W"][0]
-    found["saturated and inactive units"] = saturated
+    found[INACTIVE] = saturated
     if weighted:
         for where, step in (("last", 4), ("first", 0)):
             base = lively(5, 3, 2, 2)

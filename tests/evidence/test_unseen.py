@@ -59,6 +59,22 @@ def test_what_was_proved_on_one_path_says_nothing_of_another() -> None:
     assert (verdict.status, verdict.strength) == (Status.HOLDS, Strength.SUPPORTED)
 
 
+def test_a_comparison_within_arrays_that_floats_alone_decide_both_ways_is_no_stronger_than_floats() -> None:
+    verdict = judged(rules.right_with_a_comparison_of_steps)
+    assert (verdict.status, verdict.strength, verdict.unseen) == (Status.HOLDS, Strength.SUPPORTED, ())
+
+
+def test_a_comparison_within_arrays_that_came_out_one_way_alone_is_named() -> None:
+    verdict = judged(rules.right_below_a_far_limit)
+    assert (verdict.status, verdict.strength) == (Status.HOLDS, Strength.SUPPORTED)
+    assert [each.text for each in verdict.unseen] == ["a comparison within arrays never failed"]
+
+
+def test_a_comparison_that_leads_to_an_error_alone_does_not_count() -> None:
+    verdict = judged(rules.right_that_checks)
+    assert (verdict.strength, verdict.unseen) == (Strength.CERTIFIED, ()), verdict
+
+
 def test_code_that_ran_everywhere_weakens_nothing() -> None:
     verdict = judged(gradcheck.algorithms.bptt)
     assert (verdict.strength, verdict.unseen) == (Strength.PROVED, ())

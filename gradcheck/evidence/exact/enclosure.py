@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ...problems.lively import lively_problem, living_sizes
+from ...problems.lively import INACTIVE, branching_problems, lively_problem, living_sizes
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.enclosure import FIRST_BITS, LAST_BITS, RELATIVE_BITS, relative_radius_bits
 from ...reference.errors import UnsupportedOperation
-from ...reference.networks.base import Sizes
+from ...reference.networks.base import Capabilities, Sizes, ask
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
@@ -102,6 +102,8 @@ def compare(
 class Enclosure(Kind):
     """One lively problem of each size that the budget affords, at a spread of the rule's settings.
 
+    A network with kinks gets a problem with units on both sides of them too.
+
     Attributes:
         sizes: The sizes, which may grow to reach beyond the claim's horizon.
         most_settings: The most settings of the rule at one size.
@@ -134,16 +136,29 @@ class Enclosure(Kind):
 
             return Piece(str(size), run, size)
 
+        def around_kinks(_: object, progress: Progress) -> PieceData | Finding:
+            problem = branching_problems(case.network, case.seed, weighted=case.weighted)[INACTIVE]
+            return compare_problem(case, problem, 0, 1, self.bits, progress, lively=False)
+
         def further(number: int) -> Piece:
             return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
 
         sizes = [living_sizes(case.network, size) for size in reaching(case.claim, self.sizes)]
         pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
+        if ask(case.network, Capabilities.has_kinks):
+            pieces.append(Piece(INACTIVE, around_kinks))
         return Plan(KIND, pieces, functools.partial(_conclude, case), self.budget or Budget(), further=further)
 
 
 def compare_problem(
-    case: Case, problem: Problem, turn: int, most: int, bits: tuple[int, int], progress: Progress
+    case: Case,
+    problem: Problem,
+    turn: int,
+    most: int,
+    bits: tuple[int, int],
+    progress: Progress,
+    *,
+    lively: bool = True,
 ) -> PieceData | Finding:
     """Compare on balls of one problem's numbers.
 
@@ -154,6 +169,7 @@ def compare_problem(
         most: The most settings of the rule; one where the problem is large.
         bits: The first and the last working precision.
         progress: Called with a line of text at each setting.
+        lively: True for a problem on which planted faults show.
     """
     size, problems = problem.sizes, []
     most = most if size.T * size.I <= _LARGE else 1
@@ -167,7 +183,7 @@ def compare_problem(
             return not_run(KIND, f"on balls {error}")
         if isinstance(outcome, Finding):
             return outcome
-        problems.append(outcome)
+        problems.append(outcome if lively else {**outcome, "rejected": None})
     return {"size": dataclasses.astuple(size), "problems": problems}
 
 
@@ -200,7 +216,8 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
         return not_run(KIND, nothing)
     problems = [problem for each in shown for problem in each["problems"]]
     bits, precision = min(p["bits"] for p in problems), max(p["precision"] for p in problems)
-    caught = (len(problems), sum(p["rejected"] for p in problems))
+    rejected = [p["rejected"] for p in problems if p["rejected"] is not None]
+    caught = (len(rejected), sum(rejected))
     if bits < RELATIVE_BITS:
         return Finding(
             Evidence(

@@ -6,6 +6,7 @@ from the sizes that kernels are made of; values from its other numbers, and from
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -16,9 +17,11 @@ from typing import Any, ClassVar
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
 from ...records import Evidence, Status, Strength
+from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
+from ...reference.scalars.counted import CountedField
 from ...rules.authors import authored_by
 from ...rules.call import run, watching
 from ...rules.coverage.numbers import numbers_in
@@ -37,6 +40,8 @@ SECONDS = 20.0
 LONGEST, WIDEST, MOST_INPUTS = 300, 130, 260
 """The largest T, I, and D or K that are tried."""
 _MOST_VALUES = 20
+_MOST_COMPARED = 20
+"""The largest size at which comparisons within arrays are looked at: they take a call for each entry."""
 _BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
 _RELATIONS = (
     Sizes(1, 1, 1, 1), Sizes(3, 3, 3, 3), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
@@ -179,13 +184,28 @@ def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:
 def _try(case: Case, reach: Reach, recorder: Recorder) -> bool:
     """Run the rule on a problem; return True if it fails there."""
     problem = reach.problem(case)
-    settings = spread(case.rule.settings(reach.sizes.T), 1)[0]
     try:
         with watching(recorder):
-            run(case.rule, problem.copy(), settings)
+            _run_compared(case, problem)
+            run(case.rule, problem.copy(), _settings(case, problem))
     except GradcheckError:
         return True
     return False
+
+
+def _run_compared(case: Case, problem: Problem) -> None:
+    """Run the rule on floats whose comparisons within arrays are seen, if its code lets them in.
+
+    This comes before it runs on plain floats, after which a recorder may have nothing left to look for.
+    """
+    if max(dataclasses.astuple(problem.sizes)) <= _MOST_COMPARED:
+        with contextlib.suppress(GradcheckError):
+            run(case.rule, problem.over(CountedField()), _settings(case, problem))
+
+
+def _settings(case: Case, problem: Problem) -> Settings:
+    chosen: Settings = spread(case.rule.settings(problem.T), 1)[0]
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -205,6 +225,7 @@ class Branches(Kind):
         def piece(number: int, reach: Reach) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 problem = reach.problem(case)
+                _run_compared(case, problem)
                 found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
                 if isinstance(found, Finding):
                     return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))

@@ -5,7 +5,8 @@ that is always true skips nothing and leaves no line behind. Branches that compu
 lead to an exception whatever happens, and those that only warn, print, log or assert.
 
 A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
-column, end line, end column, outcome, next line) for a test, by the place of what is tested.
+column, end line, end column, outcome, next line) for a test, by the place of what is tested. A comparison within arrays
+is a test of its line, see `compared`.
 """
 
 from __future__ import annotations
@@ -37,13 +38,26 @@ class Branches:
         jumps: Offset of each instruction at which a test is decided to its outcomes: offset of the next instruction to
             the branch, None where that counts as run.
         tested: Lines that hold a test.
+        deciding: Offset of each instruction right before a test, whose result decides it.
+        inert: Lines that compute nothing, and those with a test that leads to an exception or a message.
         wanted: All branches.
     """
 
     lines: set[int] = field(default_factory=set)
     jumps: dict[int, dict[int, Branch | None]] = field(default_factory=dict)
     tested: set[int] = field(default_factory=set)
+    deciding: set[int] = field(default_factory=set)
+    inert: set[int] = field(default_factory=set)
     wanted: set[Branch] = field(default_factory=set)
+
+
+HELD, FAILED = "held", "failed"
+"""Outcomes of a comparison within arrays: in some entry it held, in some it failed."""
+
+
+def compared(line: int, outcome: bool) -> Branch:
+    """Return the branch of a comparison within arrays on a line."""
+    return line, 0, line, 0, HELD if outcome else FAILED, 0
 
 
 def branches_of(code: CodeType) -> Branches:
@@ -67,18 +81,22 @@ def branches_of(code: CodeType) -> Branches:
         outcomes: dict[int, Branch | None] = {}
         for offset, jumped in ((instructions[number + 1].offset, False), (each.argval, True)):
             outcome = _outcome(each.opname, jumped)
-            inert = outcome is None or _only_raises(instructions, by_offset, offset) or source.inert_test(where)
+            inert = _only_raises(instructions, by_offset, offset) or source.inert_test(where)
+            if inert:
+                found.inert.add(place.lineno)
             leads = _line_at(instructions, by_offset[offset], place.lineno if each.opname == "FOR_ITER" else 0)
-            outcomes[offset] = None if inert else (*where, outcome, leads)
+            outcomes[offset] = None if inert or outcome is None else (*where, outcome, leads)
         found.tested.add(place.lineno)
         first = number
         while first and instructions[first - 1].opname == "EXTENDED_ARG":
             first -= 1
+        found.deciding.update(each.offset for each in instructions[max(first - 1, 0) : first])
         for before in range(first, number + 1):
             found.jumps[instructions[before].offset] = outcomes
         found.wanted.update(branch for branch in outcomes.values() if branch is not None)
     own = {line for _, _, line in code.co_lines() if line is not None and line > 0}
     found.lines = {line for line in own if line not in source.inert_lines}
+    found.inert |= own - found.lines
     if code.co_name != "<module>":
         found.lines.discard(code.co_firstlineno)
     found.wanted.update((line,) for line in found.lines)

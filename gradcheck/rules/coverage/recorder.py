@@ -3,6 +3,9 @@
 The interpreter's own trace function tells of each line, and of each instruction of a line that holds a test. Functions
 of other files are left alone. A function all of whose branches have run is traced no further, and once that is so of
 every function, nothing is traced.
+
+A comparison within arrays, as in `np.where(a > b, ...)`, is a branch of its line: entries take one side or the other.
+It is seen on number systems of our own, where each comparison is a call.
 """
 
 from __future__ import annotations
@@ -14,11 +17,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import CodeType, FrameType, FunctionType
 from typing import Any, TypeAlias
 
-from .branches import Branch, Branches, branches_of
+import numpy as np
+
+from ...reference.scalars.base import FieldArray
+from ...reference.scalars.scalar import Scalar
+from .branches import Branch, Branches, branches_of, compared
 
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 _EVERY_INSTRUCTION = sys.version_info >= (3, 12)
 """From 3.12 on, asking for the instructions of a single line comes too late for that line."""
+_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__)
+"""Code that compares numbers of our own, entry by entry or whole arrays."""
 _MOST_PARTS = 1000
 """Parts of one object among which functions are looked for."""
 
@@ -33,6 +42,7 @@ class Recorder:
     def __init__(self, authored: Callable[[str], bool]) -> None:
         self._authored = authored
         self._codes: dict[int, tuple[CodeType, _Code | None]] = {}  # with the code, so that its id stays its own
+        self._comparing = {id(code) for code in _COMPARES}
         self._before: tuple[Any, Any] = None, None
         self._all_ran = False
 
@@ -63,7 +73,10 @@ class Recorder:
             found = self._codes[id(code)] = code, known
         known = found[1]
         if known is None or known.complete:
-            return None
+            if id(code) not in self._comparing:
+                return None
+            frame.f_trace_lines = False
+            return self._compared
         known.called = True
         if known.has_run:
             known.complete = True
@@ -71,6 +84,17 @@ class Recorder:
         if _EVERY_INSTRUCTION:
             frame.f_trace_opcodes = True
         return known.trace()
+
+    def _compared(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Note how a comparison came out, for the line of the author's that asked for it."""
+        if event == "return" and isinstance(argument, (bool, np.bool_, np.ndarray)) and frame.f_back is not None:
+            if np.asarray(argument).dtype == bool:
+                asked: FrameType | None = frame.f_back
+                while asked is not None and (known := self._codes.get(id(asked.f_code), (None, None))[1]) is None:
+                    asked = asked.f_back
+                if asked is not None and known is not None and asked.f_lasti not in known.branches.deciding:
+                    known.compare(asked.f_lineno, set(np.unique(argument).tolist()))
+        return self._compared
 
     def _called_codes(self) -> list[_Code]:
         # A copy: a thread that the rule left running may call another function meanwhile.
@@ -127,6 +151,12 @@ class _Code:
     def has_run(self) -> bool:
         """True once every branch has run."""
         return len(self.ran) == len(self.branches.wanted)
+
+    def compare(self, line: int, outcomes: set[bool]) -> None:
+        """Add the outcomes of a comparison on a line."""
+        if line not in self.branches.inert:
+            self.branches.wanted.update(compared(line, outcome) for outcome in (True, False))
+            self.ran.update(compared(line, outcome) for outcome in outcomes)
 
     def reset(self) -> None:
         self.ran.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...records import Unseen
-from .branches import Branch
+from .branches import FAILED, HELD, Branch
 
 Key: TypeAlias = tuple[str, str, int]
 """A function: its file, its qualified name, and its first line."""
@@ -112,6 +112,8 @@ def _shown_by_lines(branch: Branch, lines: list[int]) -> bool:
 
 def _text(file: str, branch: Branch, ran: set[Branch]) -> str:
     line, column, end, end_column, outcome, _ = branch
+    if outcome in (HELD, FAILED):
+        return f"a comparison within arrays never {outcome}"
     text = linecache.getline(file, line).encode()[column : end_column if end == line else None].decode().strip()
     text = text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."
     if outcome == "entered":
