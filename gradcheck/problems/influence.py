@@ -8,8 +8,10 @@ import numpy as np
 
 from ..reference import lags
 from ..reference.errors import GradcheckError
+from ..reference.networks import base as networks
 from ..reference.problem import Problem, map_state
-from ..reference.typing import Array
+from ..reference.tape import vjp
+from ..reference.typing import Array, State
 
 SHARED = -1
 """Owner of an entry that drives several units or outputs, or none."""
@@ -43,6 +45,39 @@ def read_out(problem: Problem) -> dict[str, Array]:
     """
     outputs = problem.targets.shape[1]
     return _owners(problem, outputs, lambda unrolled, k: unrolled.readout_pulls[0].terms(np.eye(outputs)[k])[0])
+
+
+def reading(problem: Problem) -> dict[str, Array]:
+    """Return, for each entry of each parameter, the unit whose state it reads, in a step or the readout, or `SHARED`.
+
+    Args:
+        problem: A float problem with numbers that are not 0.
+    """
+    owners = {name: np.full(array.shape, SHARED) for name, array in problem.parameters.items()}
+    units = problem.sizes.I
+    try:
+        always = _acting(problem, problem.initial_state)
+        for unit in range(units):
+            silent = map_state(lambda array, unit=unit: array * (1 - _unit(array, unit, units)), problem.initial_state)
+            for name, acts in _acting(problem, silent).items():
+                owners[name][always[name] & ~acts] = unit
+    except GradcheckError:  # the tape has no rule for the network
+        pass
+    return owners
+
+
+def _acting(problem: Problem, state: State) -> dict[str, Array]:
+    """Return True for the entries that a step from a state, or its readout, depends on."""
+    network, outputs = problem.network, problem.targets.shape[1]
+    after, step = vjp(lambda p: networks.step(network, p, state, problem.inputs[0]), problem.parameters)
+    read, readout = vjp(lambda p: networks.readout(network, p, state, outputs), problem.parameters)
+    pulled = [step(map_state(_uneven, after))[0], readout(_uneven(read))[0]]
+    return {name: (pulled[0][name] != 0) | (pulled[1][name] != 0) for name in problem.parameters}
+
+
+def _uneven(array: Array) -> Array:
+    """Return numbers that no two of which cancel."""
+    return np.resize(np.pi ** np.arange(1, array.size + 1), array.shape)
 
 
 def by_owner(problem: Problem, owners: dict[str, Array], factors: Array, names: Iterable[str]) -> Problem:

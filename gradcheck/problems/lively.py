@@ -14,7 +14,7 @@ from ..reference.problem import Problem, map_shape, map_state
 from ..reference.tree import leaves
 from ..reference.typing import Array
 from .carrying import best_factor
-from .influence import SHARED, by_owner, driven, read_out
+from .influence import SHARED, by_owner, driven, read_out, reading
 from .waking import waking
 
 _GRID = 2.0**-12
@@ -184,6 +184,7 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     )
     base = lively(4, 3, 2, 2)
     found["a unit without weights"] = by_owner(base, driven(base), np.array([1.0, 0.0, 1.0]), base.parameters)
+    found["a unit that nobody reads"] = by_owner(base, reading(base), np.array([1.0, 0.0, 1.0]), base.parameters)
     base = lively(4, 3, 2, 3, zero_state=True)
     found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
 

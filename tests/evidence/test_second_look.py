@@ -5,23 +5,27 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from wrong_rules import as_black_box, made
 
-from gradcheck.evidence.base import Case
+from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.exact.ladder import Ladder
 from gradcheck.evidence.floats import comparison, second_look
 from gradcheck.evidence.floats.blackbox import BlackBox
 from gradcheck.evidence.floats.lagwise import Lagwise
 from gradcheck.explain.violation import Trial, violation
+from gradcheck.judge.conclude import Gathered, conclude
 from gradcheck.problems.lively import branching_problems, lively_problem
-from gradcheck.records import Rounding, Status
+from gradcheck.records import Evidence, Rounding, Status, Strength
 from gradcheck.reference.claims import ENTRYWISE, Exact, Truncated, parse_claim
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.rules.adapt import as_rule
+from gradcheck.store.codec import to_data
+from gradcheck.store.data import LAG_CLAIMS, claim_as_data, claim_from
 
 FEW = (Sizes(9, 4, 2, 2), Sizes(3, 3, 3, 2))
 STRICT = Exact(rounding=ENTRYWISE)
@@ -276,3 +280,19 @@ def test_a_sign_that_rounding_flips_is_no_error() -> None:
         assert comparison.compare_on(rule, Exact(), base, {})[0].outside is None, "the targets are far from the outputs"
     wrong = as_rule(bptt_with(slope, lambda u, y: 0.5 * np.sign(u - y)))
     assert comparison.compare_on(wrong, Exact(), base, {})[0].outside is not None
+
+
+def test_rounding_travels_in_fields_and_files() -> None:
+    for claim in (STRICT, Exact(), Truncated(3, rounding=ENTRYWISE)):
+        data = claim_as_data(claim)
+        assert claim_from(msgspec.convert(data, LAG_CLAIMS[0] | LAG_CLAIMS[1])) == claim
+        assert ("rounding" in data) is (claim.rounding == ENTRYWISE)
+    verdict = conclude(Exact(), [Gathered(Network(), (Finding(SHOWN),))])
+    assert verdict.rounding is Rounding.NORMWISE and to_data(verdict)["rounding"] == "NORMWISE"
+    assert conclude(Exact(), [Gathered(Network(), (Finding(PROVED),))]).rounding is None
+    both = conclude(Exact(), [Gathered(Network(), (Finding(PROVED), Finding(SHOWN)))])
+    assert both.strength is Strength.PROVED and both.statement.endswith("on floats norm-wise, not entry-wise")
+
+
+SHOWN = Evidence("float64", Status.HOLDS, Strength.SUPPORTED, "within rounding", rounding=Rounding.NORMWISE)
+PROVED = Evidence("formal", Status.HOLDS, Strength.PROVED, "equal as polynomials")

@@ -10,6 +10,7 @@ import pytest
 
 from gradcheck.problems.influence import SHARED, driven, read_out
 from gradcheck.problems.lively import branching_problems, lively_problem
+from gradcheck.reference.lags import gradient
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import forward
 
@@ -66,6 +67,9 @@ def test_problems_change_units_and_not_axes(network: Any) -> None:
     assert (np.ptp(np.array(states[1:]), axis=0) > 0).tolist() == [True, False, True], "it receives nothing"
     readout = "V" if network is DEFAULT_NETWORK else "read"
     assert problems["a unit without weights"].parameters[readout].all(), "but it is read"
+    found = gradient(problems["a unit that nobody reads"])
+    into = found["W"].T if network is DEFAULT_NETWORK else found["take"]
+    assert (into != 0).any(axis=1).tolist() == [True, False, True], "what it receives has no effect"
     states, _ = forward(problems["saturated and inactive units"])
     assert (abs(np.array(states[1:]))[:, 1:].max(axis=0) > 0.95).all()
     _, small = forward(problems["a small gradient"])
