@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -99,6 +100,43 @@ def spoiled_by_float32() -> Rule:
     return rule
 
 
+def mixed_with_other_numbers() -> Rule:
+    """What the call before computed is a part of the next result, on whatever numbers that was."""
+    kept: list[Any] = []
+
+    def rule(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        nothing = 0 * kept[-1] if kept else 0
+        kept.append(gradient["V"][0, 0])
+        return {name: array + nothing for name, array in gradient.items()}
+
+    return rule
+
+
+def slopes_of_the_network_before() -> Rule:
+    """The activation of the call before is taken where that had another network."""
+    networks: list[Any] = []
+
+    def rule(problem: Problem) -> Gradient:
+        networks.append(problem.network)
+        other = networks[-2:-1] not in ([], [problem.network])
+        return {name: array * 2 if other else array for name, array in bptt(problem).items()}
+
+    return rule
+
+
+def bound_to_a_thread() -> Rule:
+    """The thread that called last is remembered, and another one gets half."""
+    threads: list[int] = []
+
+    def rule(problem: Problem) -> Gradient:
+        threads.append(threading.get_ident())
+        moved = len(set(threads[-2:])) > 1
+        return {name: array / 2 if moved else array for name, array in bptt(problem).items()}
+
+    return rule
+
+
 ALL = ("W", "R", "V", "inputs", "targets", "initial_state", "loss_weights")
 WRONG: dict[str, Callable[[], Rule]] = {
     "a workspace that is used up": workspace_used_up,
@@ -110,6 +148,9 @@ WRONG: dict[str, Callable[[], Rule]] = {
     "a cache by memory": cached_by_memory,
     "wrong at every 400th call": wrong_at_every(400),
     "spoiled by float32": spoiled_by_float32,
+    "mixed with other numbers": mixed_with_other_numbers,
+    "slopes of the network before": slopes_of_the_network_before,
+    "bound to a thread": bound_to_a_thread,
 }
 RIGHT: dict[str, Callable[[], Rule]] = {
     "a cache by all that counts": cached_by(*ALL, size=64),
@@ -125,7 +166,8 @@ def fewer_calls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def judged(make: Callable[[], Rule]) -> Any:
-    case = Case(as_rule(make(), claims=[gradcheck.Exact()]), gradcheck.Exact(), DEFAULT_NETWORK)
+    networks = [DEFAULT_NETWORK, gradcheck.Network("logistic")]
+    case = Case(as_rule(make(), claims=[gradcheck.Exact()], networks=networks), gradcheck.Exact(), DEFAULT_NETWORK)
     return Purity(claims=[gradcheck.Exact()]).gather(case).evidence
 
 

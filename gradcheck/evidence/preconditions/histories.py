@@ -12,6 +12,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +22,11 @@ from ...records import Cause
 from ...reference.claims import Claim, Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.networks.state import state_of
 from ...reference.problem import Problem
+from ...reference.scalars.counted import CountedField
 from ...reference.typing import Gradient
+from ...rules.adapt import Rule
 from ...rules.call import run
 from ..base import Case
 from ..floats.comparison import FIELD, coarsest, compare, known, known_normwise
@@ -72,23 +76,50 @@ def check(case: Case, claims: Sequence[Claim], same: Same) -> None:
 
 
 def _repeat(case: Case, problem: Problem, settings: Settings, same: Same) -> None:
-    """Call three times running on one problem, once at float32, and look at the first result again after a pause."""
+    """Call three times running on one problem and after each of `_between`; look at the first result after a pause."""
     first = run(case.rule, problem.copy(), settings).gradient
     kept = {name: array.copy() for name, array in first.items()}
     for _ in range(2):
         again = run(case.rule, problem.copy(), settings).gradient
         if text := same(again, kept, problem):
             raise KeepsState(f"{text} when it is called again at once")
-    try:
-        run(case.rule, problem.astype(np.float32), settings)
-    except GradcheckError:
-        pass  # a rule need not run at float32
-    else:
-        if text := same(run(case.rule, problem.copy(), settings).gradient, kept, problem):
-            raise KeepsState(f"{text} after a call at float32")
+    for history, rule, other in _between(case, problem):
+        with contextlib.suppress(GradcheckError):  # a rule need not run on all of these
+            run(rule, other, settings)
+        try:
+            again = run(case.rule, problem.copy(), settings).gradient
+        except GradcheckError as error:
+            raise KeepsState(f"it fails after {history}; it keeps what it computed there") from error
+        if any(array.dtype.kind != "f" for array in again.values()):
+            raise KeepsState(f"it returns no floats after {history}; it keeps what it computed there")
+        if text := same(again, kept, problem):
+            raise KeepsState(f"{text} after {history}")
     time.sleep(PAUSE)
     if any(not np.array_equal(first[name], array) for name, array in kept.items()):
         raise KeepsState("its first result changed afterwards, during later calls or by a thread of its own")
+
+
+def _between(case: Case, problem: Problem) -> Iterator[tuple[str, Rule, Problem]]:
+    """Yield calls after which the rule must return what it did before: a name, the rule, and its problem."""
+    yield "a call at float32", case.rule, problem.astype(np.float32)
+    yield "a call on other numbers than floats", case.rule, problem.over(CountedField())
+    for network in case.rule.declaration.networks:
+        if state_of(network) != state_of(case.network):
+            other = lively_problem(network, SIZE, case.seed, weighted=case.weighted)
+            yield f"a call on another network, {network}", case.rule, other
+            break
+    yield "a call in another thread", dataclasses.replace(case.rule, function=_in_a_thread(case.rule)), problem.copy()
+
+
+def _in_a_thread(rule: Rule) -> Callable[..., Gradient]:
+    """Return a function that calls the rule in a thread of its own, and waits for it."""
+
+    def call(problem: Problem, **settings: int) -> Gradient:
+        with ThreadPoolExecutor(1) as pool:
+            result: Gradient = pool.submit(rule.function, problem, **settings).result()
+        return result
+
+    return call
 
 
 def _call_in_a_row(case: Case, same: Same) -> None:
