@@ -97,6 +97,12 @@ def reached(problem: Problem) -> tuple[list[Array], list[Array]]:
     return steps, readouts
 
 
+def in_range(problem: Problem) -> bool:
+    """Return True if no pre-activation and no readout of a problem is larger than the largest magnitude."""
+    steps, readouts = reached(problem)
+    return bool(np.abs(np.concatenate([*steps, *readouts])).max() <= LARGE[-1] * (1 + 2.0**-10))
+
+
 _BY_STEP = ("inputs", "targets", "loss_weights")
 
 

@@ -113,6 +113,12 @@ def test_right_rules_by_other_routes_hold(rule: Any, network: Any) -> None:
     assert found(rule, network).evidence.status is Status.HOLDS
 
 
+def test_values_beyond_the_range_do_not_count() -> None:
+    """States of relu may add up to more than 10^4."""
+    evidence = found(made("capped", (STATE, "np.minimum(net.activation(s[t]), 10100)")), Network("relu")).evidence
+    assert evidence.status is Status.HOLDS, evidence.statement
+
+
 def test_a_complex_step_holds_though_its_steps_underflow() -> None:
     assert found(right_rules.complex_step).evidence.status is Status.HOLDS
 

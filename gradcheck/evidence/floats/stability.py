@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...problems.extremes import MODERATE, SIZES, SMALLEST, Base, Family, families, parts
+from ...problems.extremes import MODERATE, SIZES, SMALLEST, Base, Family, families, in_range, parts
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, Exact, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation
@@ -50,10 +50,10 @@ class Failure:
         if self.outside is None:
             return self.error
         entry, got, true, allow = self.outside
-        short = "0" if true.contains(0) else true.str(6, radius=False)
-        if not np.isfinite(got):
-            return f"{entry} is {got!r}, should be {short}"
-        return f"{entry} is {got:.9g}, should be {true.str(9, radius=False)}, and rounding allows {allow:.2g}"
+        digits = 17 if np.isfinite(got) else 6
+        short = "0" if true.contains(0) else true.str(digits, radius=False)
+        said = f"{entry} is {got!r}, should be {short}"
+        return f"{said}, and rounding allows {allow:.2g}" if np.isfinite(got) else said
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,10 @@ def _try(case: Case, part: str, progress: Progress) -> PieceData | Finding:
                 if problem is None or seen is None:
                     continue
                 if isinstance(seen, Failure):
-                    return _refuted(judge, family, base, magnitudes, problem, seen)
+                    finding = _refuted(judge, family, base, problem, seen)
+                    if finding is None:
+                        continue  # units that add up may leave the range
+                    return finding
                 compared += 1
                 undecided += seen.undecided
                 if not family.tiny:
@@ -199,12 +202,16 @@ def _try(case: Case, part: str, progress: Progress) -> PieceData | Finding:
     }
 
 
-def _refuted(
-    judge: Judge, family: Family, base: Base, magnitudes: Sequence[float], problem: Problem, failure: Failure
-) -> Finding:
-    """Return the finding on a failure: the least extreme value on the family at which the result is wrong."""
+def _refuted(judge: Judge, family: Family, base: Base, problem: Problem, failure: Failure) -> Finding | None:
+    """Return the finding on a failure: the least extreme value on the family at which the result is wrong.
+
+    Returns:
+        None where the problem is beyond the range, and no problem of the family within it has a failure.
+    """
     first = _first(judge, family, base)
     said = ""
+    if first is None and not in_range(problem):
+        return None
     if first is None:
         at = f"at {family.quantity} = {_shown(family.value(problem))}"
     else:
@@ -240,8 +247,10 @@ def _first(judge: Judge, family: Family, base: Base) -> tuple[Problem, Failure, 
 
             def tried(magnitude: float, at: Base = at, ray: int = ray) -> tuple[Problem, Failure] | None:
                 problem = family.problem(at, list(family.rays(magnitude))[ray])
-                seen = None if problem is None else judge.compare(problem, tiny=family.tiny)
-                return (problem, seen) if problem is not None and isinstance(seen, Failure) else None
+                if problem is None or not in_range(problem):
+                    return None
+                seen = judge.compare(problem, tiny=family.tiny)
+                return (problem, seen) if isinstance(seen, Failure) else None
 
             right, wrong, found = MODERATE, 0.0, tried(MODERATE)
             if found is not None:
