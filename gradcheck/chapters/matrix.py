@@ -16,7 +16,7 @@ from ..evidence.floats import blackbox, lagwise, properties
 from ..evidence.floats import plans as floats
 from ..evidence.preconditions import purity
 from ..evidence.sizes import spread
-from ..faults import FAULTS
+from ..faults import FAULTS, SHOWN
 from ..faults.fault import BASES, Base, Fault
 from ..judge.effort import QUICK, Effort
 from ..problems.lively import branching_problems, lively_problem
@@ -27,6 +27,7 @@ from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, as_rule
 from ..rules.call import RuleFailed, WrongResult
+from . import sought
 from .peers import PEERS, Peer, as_question
 
 
@@ -88,6 +89,10 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     lagwise.KIND: lambda extent: lagwise.Lagwise(floats.QUICK.lagwise or lagwise.SIZE),
     properties.KIND: lambda extent: properties.Properties(sizes=properties.SIZES[:1]),
     "purity": lambda extent: purity.Purity(),
+    "branches": lambda extent: sought.Sought("branches", sought.searched),
+    "structured": lambda extent: sought.Sought("structured", sought.structured),
+    "stable": lambda extent: sought.Stabilities(),
+    "histories": lambda extent: sought.Histories(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
@@ -97,6 +102,7 @@ FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
 CODES = {
     "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
     lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
+    "branches": "br", "structured": "st", "stable": "sb", "histories": "hi",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip
@@ -247,7 +253,7 @@ def totals(table: Sequence[Row]) -> tuple[tuple[str, str, str, str, str], ...]:
     return tuple((name, *(str(count[result]) for result in order)) for name, count in counts.items())  # type: ignore[misc]
 
 
-def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterable[Fault] = FAULTS) -> Chapter:
+def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterable[Fault] = SHOWN) -> Chapter:
     """Return the chapter of the report, at small sizes."""
     faults = tuple(faults)
     table = list(rows(faults, extent=BRIEF, kinds=BRIEF_KINDS, progress=progress))
@@ -277,9 +283,10 @@ def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterabl
 
 
 _INTRODUCTION = f"""
-The gallery holds {len(FAULTS)} mistakes, each made in a shipped rule. This chapter shows which kinds of evidence \
-catch each of them, at small sizes, and which are caught by the gradient checkers of torch, JAX and autograd on their \
-default settings.
+The gallery holds {len(FAULTS)} mistakes, each made in a shipped rule. Of these, {len(FAULTS) - len(SHOWN)} show only \
+at some sizes, at some values, at extreme ones, or after some calls, and searches find them; `gradcheck faults \
+--matrix` has them too. This chapter shows which kinds of evidence catch each of the others, at small sizes, and which \
+are caught by the gradient checkers of torch, JAX and autograd on their default settings.
 
 Float evidence and those checkers judge the same code on the same float64 problems, which were chosen for power: long \
 lags stay visible. A rejection by a checker counts only where the checker accepts the true gradient. Checkers do not \

@@ -220,7 +220,9 @@ def faults(
     ] = None,
     matrix: Annotated[
         bool,
-        typer.Option("--matrix", help="Show who catches what: each kind of evidence, and other checkers. Takes 7 min."),
+        typer.Option(
+            "--matrix", help="Show who catches what: all kinds of evidence, and other checkers. Takes 15 min."
+        ),
     ] = False,
     json: JsonOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,

@@ -5,7 +5,22 @@ from __future__ import annotations
 import difflib
 
 from ..reference.errors import GradcheckError
-from . import conditions, influences, losses, memory, orientation, scales, slopes, timing, truncation
+from . import (
+    blocks,
+    conditions,
+    formats,
+    histories,
+    influences,
+    losses,
+    memory,
+    orientation,
+    ranges,
+    scales,
+    slopes,
+    structure,
+    timing,
+    truncation,
+)
 from .fault import Fault
 from .patched import Change
 
@@ -19,7 +34,15 @@ FAULTS: tuple[Fault, ...] = (
     + influences.FAULTS
     + memory.FAULTS
     + conditions.FAULTS
+    + blocks.FAULTS
+    + structure.FAULTS
+    + ranges.FAULTS
+    + formats.FAULTS
+    + histories.FAULTS
 )
+
+SHOWN = tuple(fault for fault in FAULTS if not fault.found_by)
+"""Faults that common problems show; the others are found by searches alone."""
 
 
 def fault_named(id: str) -> Fault:
@@ -38,4 +61,4 @@ def fault_named(id: str) -> Fault:
     raise GradcheckError(f"there is no fault {id!r}; {meant}")
 
 
-__all__ = ["FAULTS", "Change", "Fault", "fault_named"]
+__all__ = ["FAULTS", "SHOWN", "Change", "Fault", "fault_named"]

@@ -13,7 +13,7 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import lags
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
-from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork
+from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork, Sizes
 from ..reference.problem import Problem, loss
 from ..reference.typing import Array, Gradient
 from . import patched, sequences
@@ -74,6 +74,9 @@ class Fault:
         values: True if the code branches on its numbers or loses digits of floats. The rule is then wrong on floats
             only, and may not run on scalars without an order.
         visible_in_float32: True if the effect exceeds the resolution of float32, 2^-24 relative.
+        found_by: The column of the matrix that catches it, where common problems do not show it; else empty.
+        sizes: Sizes of a problem that shows it, if it was found by a search of sizes or values.
+        change: The structure of that problem's values; see `gradcheck.problems.structured`.
     """
 
     id: str
@@ -87,6 +90,9 @@ class Fault:
     claims: tuple[Claim, ...] = ()
     values: bool = False
     visible_in_float32: bool = True
+    found_by: str = ""
+    sizes: Sizes | None = None
+    change: str = ""
 
     def rule(self) -> Any:
         """Return the wrong rule with the declaration of its base and the fault's name; the same object at each call."""

@@ -41,7 +41,8 @@ def print_fault(console: Console, fault: Fault) -> None:
         "effect": fault.effect,
         "seen": fault.seen or "no source is known for certain",
         "made of": fault.base,
-        "refuted as": "pure" if fault.breaks == "pure" else "what the rule claims of its result",
+        "refuted as": "what the rule claims of its result" if fault.breaks == "result" else fault.breaks,
+        "found by": fault.found_by or "common problems, on every kind of number that its code takes",
         "in float32": "visible" if fault.visible_in_float32 else "below its resolution",
         "audit it": f"gradcheck audit gradcheck.faults.rules:{fault.id}",
     }.items():

@@ -5,19 +5,20 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck.chapters import matrix
+from gradcheck.chapters import matrix, sought
 from gradcheck.chapters.matrix import BRIEF, Extent, Result
 from gradcheck.chapters.peers import Peer
-from gradcheck.evidence.floats import blackbox
-from gradcheck.faults import FAULTS, Change, Fault, fault_named, patched, rules
+from gradcheck.evidence.floats import blackbox, branches, screen
+from gradcheck.faults import FAULTS, SHOWN, Change, Fault, fault_named, patched, rules
 from gradcheck.faults.fault import BASES, black_box, build
 from gradcheck.judge.effort import Effort
-from gradcheck.records import Collection, Status
+from gradcheck.records import Collection, Evidence, Status
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import Network
 from gradcheck.reference.networks.base import Sizes
@@ -86,6 +87,43 @@ ISSUE = {
 }  # fmt: skip
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
 
+HIDDEN = {
+    "past a block of steps": [
+        "history-of-64-steps", "history-of-128-steps", "last-block-dropped", "wrong-past-200-steps",
+    ],
+    "past a block of units, inputs or outputs": [
+        "units-of-the-first-block", "units-of-two-blocks", "outputs-of-the-first-block", "inputs-of-the-first-block",
+    ],
+    "a multiple of 13": ["every-thirteenth-length"],
+    "equal sizes": ["square-history-transposed"],
+    "K > D": ["more-outputs-than-units"],
+    "int8 indices": ["steps-counted-in-8-bits"],
+    "single precision past 16": ["float32-past-16-units"],
+    "repeated inputs": ["repeated-step-skipped", "constant-sequence-shortened"],
+    "exact halves and ones": ["half-taken-for-missing", "target-of-1-means-a-class", "state-of-1-taken-for-none"],
+    "negative targets": ["negative-targets-refused", "target-of-minus-1-ignored"],
+    "structured weights": [
+        "symmetric-weights-shortcut", "identity-weights-shortcut", "triangular-weights-shortcut",
+        "permutation-shortcut", "no-recurrence-shortcut", "positive-weights-shortcut",
+    ],
+    "whole numbers": ["integers-taken-for-indices"],
+    "zeros": ["trailing-zeros-trimmed"],
+    "large and small values": ["large-inputs-cut", "small-inputs-flushed", "large-states-cut"],
+    "tanh by exponentials": ["tanh-by-exponentials"],
+    "overflowing slope": ["slope-by-exponentials", "softplus-by-exponentials"],
+    "unshifted softmax": ["softmax-without-a-shift"],
+    "log 0": ["logistic-error-by-division", "cross-entropy-clipped"],
+    "clip at 1e5": ["clipped-at-100000"],
+    "coarse formats": ["dr-in-float16", "dr-in-bfloat16", "states-in-tf32"],
+    "rounded intermediate results": ["errors-rounded-to-12-places", "stochastic-rounding"],
+    "caches with too small a key": [
+        "cache-keyed-by-shape", "cache-but-for-the-state", "cache-without-the-targets",
+    ],
+    "every 400th call": ["every-400th-call"],
+    "state kept": ["reserve-space-reused", "state-carried-over", "one-result-late"],
+}  # fmt: skip
+"""Kinds of mistakes that common problems do not show, and the faults that are they."""
+
 EXTENT = Extent(
     Effort(formal_T=3, formal_shapes=((1, 1, 1), (2, 2, 2)), enclosure_sizes=(Sizes(9, 5, 2, 2),), digits=(50,)),
     BRIEF.float_sizes,
@@ -111,21 +149,83 @@ def catching(fault: Fault) -> str:
     return "enclosure" if fault.id in FORMAL_CANNOT else "formal"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", SHOWN, ids=lambda fault: fault.id)
 def test_a_fault_is_refuted_as_a_generic_rule(fault: Fault) -> None:
     kind = catching(fault)
     outcome = matrix.judged(fault.fresh(), kind, EXTENT)
     assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.note}"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+@pytest.mark.parametrize("fault", SHOWN, ids=lambda fault: fault.id)
 def test_a_fault_is_refuted_as_a_black_box(fault: Fault) -> None:
     kind = "purity" if fault.breaks == "pure" else "float64"
     outcome = matrix.judged(fault.black_box(), kind, EXTENT)
     assert outcome.result is Result.CAUGHT, f"{kind} evidence lets {fault.id} pass: {outcome.note}"
 
 
-_RESULTS = [fault for fault in FAULTS if fault.breaks != "pure"]
+# Faults that common problems do not show
+
+SEARCHED = [fault for fault in FAULTS if fault.found_by]
+
+
+def evidence_on(fault: Fault, rule: Any) -> Evidence:
+    """The evidence of the kind that finds the fault, on the problem that shows it where a search finds that."""
+    case = matrix.case_of(rule, fault.found_by)
+    if fault.sizes is None:
+        return matrix.EVIDENCE[fault.found_by](BRIEF).gather(case).evidence
+    reach = branches.Reach(fault.sizes, fault.change or branches.FULL_BITS)
+    return branches.Branches((reach,)).gather(case).evidence
+
+
+@pytest.mark.parametrize("fault", SEARCHED, ids=lambda fault: fault.id)
+def test_a_hidden_fault_is_found_by_its_kind(fault: Fault) -> None:
+    evidence = evidence_on(fault, fault.fresh())
+    assert evidence.status is Status.REFUTED, f"{fault.found_by} lets {fault.id} pass: {evidence.statement}"
+
+
+@pytest.mark.parametrize("fault", [fault for fault in SEARCHED if fault.sizes], ids=lambda fault: fault.id)
+def test_the_problem_that_shows_it_is_one_that_is_tried(fault: Fault) -> None:
+    case = matrix.case_of(fault.fresh(), fault.found_by)
+    if fault.found_by == "structured":
+        assert fault.change in {reach.change for reach in sought.structured(case)}
+        return
+    numbers = sought.recorder_of(case).numbers()
+    tried = {*screen._sizes(numbers, True), *(reach.sizes for reach in branches.candidates(case, numbers))}
+    assert fault.sizes in tried, f"{fault.sizes} is not tried for {fault.id}"
+
+
+@pytest.mark.parametrize("fault", [f for f in SEARCHED if f.sizes][::3], ids=lambda fault: fault.id)
+def test_common_problems_do_not_show_it(fault: Fault) -> None:
+    outcome = matrix.judged(fault.black_box(), "float64", BRIEF)
+    assert outcome.result is Result.MISSED, f"it is no hidden fault: {outcome.note}"
+
+
+@pytest.mark.parametrize("fault", SEARCHED[::4], ids=lambda fault: fault.id)
+def test_a_right_rule_holds_where_a_hidden_fault_shows(fault: Fault) -> None:
+    evidence = evidence_on(fault, build("bptt", networks=fault.networks))
+    assert evidence.status is Status.HOLDS, evidence.statement
+
+
+@pytest.mark.parametrize(
+    ("id", "kind"),
+    [
+        ("history-of-64-steps", "branches"),
+        ("square-history-transposed", "branches"),
+        ("half-taken-for-missing", "structured"),
+    ],
+)
+def test_the_whole_search_finds_it(id: str, kind: str) -> None:
+    outcome = matrix.by_evidence(fault_named(id), kind)
+    assert outcome.result is Result.CAUGHT, outcome.note
+
+
+def test_a_search_that_finds_nothing_has_missed() -> None:
+    kind = sought.Sought("structured", lambda case, progress: [])
+    evidence = kind.gather(matrix.case_of(fault_named("scale-2").fresh(), "structured")).evidence
+    assert evidence.status is Status.INCONCLUSIVE and "no problem differs" in evidence.statement
+
+
+_RESULTS = [fault for fault in SHOWN if fault.breaks != "pure"]
 IN_FLOAT32 = [fault for n, fault in enumerate(_RESULTS) if n % 3 == 0 or not fault.visible_in_float32]
 """A third of them, and all that are below its resolution."""
 
@@ -159,9 +259,9 @@ def test_a_whole_audit_refutes(id: str) -> None:
 
 def test_every_item_has_its_faults_and_every_fault_is_some_item() -> None:
     ids = [fault.id for fault in FAULTS]
-    assert len(ids) == len(set(ids)) >= 55, f"{len(ids)} faults, {len(set(ids))} of them different"
-    named = {id for faults in ISSUE.values() for id in faults}
-    assert all(ISSUE.values()) and named <= set(ids), f"no such faults: {named - set(ids)}"
+    assert len(ids) == len(set(ids)) >= 105, f"{len(ids)} faults, {len(set(ids))} of them different"
+    named = {id for faults in [*ISSUE.values(), *HIDDEN.values()] for id in faults}
+    assert all(ISSUE.values()) and all(HIDDEN.values()) and named <= set(ids), f"no such faults: {named - set(ids)}"
     others = {"loss-weights-ignored", "one-lag-too-many"}
     assert set(ids) - named <= others, f"of no item: {set(ids) - named - others}"
 
@@ -170,7 +270,7 @@ def test_every_item_has_its_faults_and_every_fault_is_some_item() -> None:
 def test_a_record_is_whole(fault: Fault) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", fault.id), f"{fault.id} is not in kebab case"
     assert fault.effect.endswith((".", ".)")) and fault.category and fault.base in BASES
-    assert fault.breaks in ("result", "pure")
+    assert fault.breaks in ("result", "pure", "stable") and fault.found_by in ("", *matrix.EVIDENCE)
     for change in fault.changes:
         assert patched.source(change.module).count(change.old) == 1, f"{change.old!r} is not there once"
     added = [line for line in fault.diff().splitlines() if line.startswith("+") and not line.startswith("+++")]

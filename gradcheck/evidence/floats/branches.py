@@ -44,7 +44,7 @@ _MOST_COMPARED = 20
 """The largest size at which comparisons within arrays are looked at: they take a call for each entry."""
 _BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
 _RELATIONS = (
-    Sizes(1, 1, 1, 1), Sizes(3, 3, 3, 3), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
+    Sizes(3, 3, 3, 3), Sizes(1, 1, 1, 1), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
     *(Sizes(T, 2, 1, 1) for T in (2, 3, *range(6, 21), 33, 50, 65, 70, 100, 129, 150, 200, 257)),
     *(Sizes(3, I, 2, 2) for I in (6, 7, 8, 9, 16, 17, 32, 33, 48, 64, 65, 70)),
     *(Sizes(3, 2, D, 2) for D in (7, 8, 16, 17, 33, 64, 65)), *(Sizes(3, 2, 2, K) for K in (7, 8, 16, 17, 33, 64, 65)),
