@@ -135,6 +135,23 @@ def test_a_users_network_is_driven_by_what_its_parameters_do() -> None:
     assert found(wrong, lstm.LSTM()).evidence.status is Status.REFUTED
 
 
+class Opaque(Network):
+    """Does not say what its functions are applied to."""
+
+    def step(self, parameters: Any, state: Any, x: Any) -> Any:
+        if getattr(getattr(state, "field", None), "u", None) == 0:
+            raise gradcheck.UnsupportedOperation("step", "floats that note their arguments")
+        return super().step(parameters, state, x)
+
+
+def test_a_network_that_hides_its_arguments_is_tried_on_what_it_takes() -> None:
+    """Its inputs and targets can be large all the same."""
+    right = found(made("right"), Opaque()).evidence
+    assert right.status is Status.HOLDS and "|inputs| up to 10000" in right.scope and "|s|" not in right.scope
+    clipped = made("clipped", (RETURN, 'return {"W": np.clip(dW, -1e3, 1e3), "R": dR, "V": dV}'))
+    assert found(clipped, Opaque()).evidence.status is Status.REFUTED
+
+
 def test_a_rule_whose_claim_fails_is_only_asked_for_finite_numbers() -> None:
     doubled = made("doubled", (RETURN, 'return {"W": 2 * dW, "R": dR, "V": dV}'))
     evidence = found(doubled).evidence
