@@ -214,6 +214,16 @@ def _merged(parts: Sequence[Report], order: Sequence[str]) -> Report:
     names = sorted(verdicts, key=lambda name: order.index(name) if name in order else -1)
     stages = {(stage.name, stage.statement): stage for part in parts for stage in part.stages}
     notes = dict.fromkeys(note for part in parts for note in part.notes)
+    from ..rules.coverage.extent import Tried
+
+    tried = Tried()
+    for extent in (part.extent for part in parts if part.extent is not None):
+        tried.include(dataclasses.asdict(extent))
     return dataclasses.replace(
-        parts[0], verdicts=tuple(verdicts[name] for name in names), stages=tuple(stages.values()), notes=tuple(notes)
+        parts[0],
+        verdicts=tuple(verdicts[name] for name in names),
+        stages=tuple(stages.values()),
+        notes=tuple(notes),
+        sources=tuple(dict.fromkeys(source for part in parts for source in part.sources)),
+        extent=tried.extent(),
     )

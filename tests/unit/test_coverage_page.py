@@ -15,6 +15,7 @@ import pytest
 import gradcheck
 from gradcheck.algorithms import bptt
 from gradcheck.engine import events
+from gradcheck.pytest_plugin import audits
 from gradcheck.records import Extent, Report, Source, Status, Strength, Verdict
 from gradcheck.reference.problem import Problem
 from gradcheck.report import coverage, from_json, schema, to_json
@@ -97,6 +98,18 @@ def test_an_audit_finds_both(brief: None, short_search: None) -> None:
     report = gradcheck.audit(branching_rules.right_beyond_any_size, [gradcheck.Exact()], **how)
     assert [source.name for source in report.sources] == ["right_beyond_any_size"]
     assert report.extent is not None and max(report.extent.sizes["T"]) >= 12 and "R" in report.extent.decades
+
+
+def test_the_parts_of_a_session_are_put_together() -> None:
+    other = Source("mine.py", "other", 20, "def other(p):", (), (20,))
+    parts = [
+        REPORT,
+        Report("rule", "", ("tanh",), (), sources=(SOURCE, other), extent=Extent({"T": (3, 70)}, {"R": (5,)})),
+    ]
+    merged = audits._merged(parts, ["exact"])
+    assert merged.sources == (SOURCE, other)
+    assert merged.extent == Extent({"T": (1, 2, 3, 9, 70), "I": (4,)}, {"R": (-3, -2, 0, 5), "inputs": (-40, 30)})
+    assert audits._merged([Report("rule", "", (), ())], []).extent is None
 
 
 # The page
