@@ -58,12 +58,11 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if not isinstance(done, Done):
         return False
-    judged.audit.tried.include(done.result["tried"])
-    if not done.result["reached"]:
+    reached, position = done.result["reached"], (0, len(run.plans(judged, 0)))
+    judged.see(position, tasks.EXPLORATION, {"tried": done.result["tried"]})
+    if not reached:
         return False
-    reached = done.result["reached"]
     plan = Branches(tuple(map(Reach.from_data, reached))).plan(run.case(judged, 0))
-    position = (0, len(run.plans(judged, 0)))
     finding = await walk(run, judged, position, plan, inputs={"reached": reached})
     if finding is None:
         return False

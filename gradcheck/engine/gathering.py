@@ -103,7 +103,7 @@ async def walk(
             if part.ended is None:
                 shown.append(part.shown)
             if part.compared:
-                judged.see(plan.kind, done.result if isinstance(done, Done) else {})
+                judged.see(position, plan.kind, done.result if isinstance(done, Done) else {})
             piece, before = steps.send(part)
     except StopIteration as end:
         finding: Finding = end.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -35,7 +35,7 @@ class Judged:
         accounts: kinds to which further pieces can be added.
         lost: networks on which a task was lost, by kind.
         covered: networks that a proof on another one of their family covers, with that proof.
-        seen: what ran of the rule's code, by kind of evidence.
+        looked: what comparisons saw of the rule's code and on which problems, by position and kind of evidence.
         explored: whether problems were looked for that reach the rest of it.
     """
 
@@ -48,15 +48,29 @@ class Judged:
     accounts: dict[Position, Account] = field(default_factory=dict)
     lost: dict[str, set[int]] = field(default_factory=dict)
     covered: dict[int, Evidence] = field(default_factory=dict)
-    seen: dict[str, Seen] = field(default_factory=dict)
-
+    looked: list[tuple[Position, str, Mapping[str, Any]]] = field(default_factory=list)
     explored: bool = False
 
-    def see(self, kind: str, result: Mapping[str, Any]) -> None:
+    def see(self, position: Position, kind: str, result: Mapping[str, Any]) -> None:
         """Add what ran of the rule's code in a comparison of this kind, and on which problems."""
-        self.seen.setdefault(kind, Seen()).add(result.get("ran", ()))
-        if "tried" in result:
-            self.audit.tried.include(result["tried"])
+        self.looked.append((position, kind, result))
+
+    @property
+    def counted(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The comparisons that count, by kind: on several workers some are made beyond the one that decides."""
+        against = self.against
+        for position, kind, result in self.looked:
+            if against is None or position <= against:
+                yield kind, result
+
+    @property
+    def seen(self) -> dict[str, Seen]:
+        """Coverage of the rule's code by kind of evidence."""
+        found: dict[str, Seen] = {}
+        for kind, result in self.counted:
+            if "ran" in result:
+                found.setdefault(kind, Seen()).add(result["ran"])
+        return found
 
     @property
     def seen_at_all(self) -> Seen:
@@ -117,8 +131,17 @@ class Audit:
     blocked: str = ""
     planted: tuple[int, int] = (0, 0)
     hidden: list[int] = field(default_factory=list)
-    tried: Tried = field(default_factory=Tried)
     gathered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def tried(self) -> Tried:
+        """The problems on which claims were judged."""
+        found = Tried()
+        for judged in self.claims:
+            for _, result in judged.counted:
+                if "tried" in result:
+                    found.include(result["tried"])
+        return found
 
     @property
     def rule(self) -> str:
