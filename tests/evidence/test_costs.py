@@ -98,6 +98,22 @@ def test_an_online_rule_neither_hoards_nor_peeks() -> None:
     assert seen.status is Status.REFUTED and "depends on steps after" in seen.statement, seen.statement
 
 
+class Logging(RTRL):
+    """Keeps the number of each step."""
+
+    def start(self, *arguments: Any) -> Any:
+        return super().start(*arguments), ()
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        inner, contribution = super().step(state[0], x, y, weight)
+        return (inner, (*state[1], len(state[1]))), contribution
+
+
+def test_a_rule_that_keeps_a_little_of_each_step_is_not_online() -> None:
+    evidence = counted.Counting().gather(Case(as_rule(Logging), Online(), Network())).evidence
+    assert evidence.status is Status.INCONCLUSIVE and "bytes with each step" in evidence.statement, evidence
+
+
 class Foreseeing(RTRL):
     """Contributes at the end, which it knows from its caller."""
 
@@ -164,6 +180,18 @@ def slow_when_long(problem: Any) -> Any:
     return bptt(problem)
 
 
+def looping(problem: Any) -> Any:
+    for t in range(problem.T):
+        for _ in range(t):
+            pass
+    return bptt(problem)
+
+
+def keeping_text(problem: Any) -> Any:
+    kept = [repr(np.outer(a, a).tolist()) for a in np.resize(problem.initial_state, (problem.T, problem.sizes.I))]
+    return bptt(problem) if kept else {}
+
+
 LINEAR = Cost(time="T*I*(I + D + K)", storage="T*(I + K) + I*(I + D + K)")
 
 
@@ -174,6 +202,8 @@ LINEAR = Cost(time="T*I*(I + D + K)", storage="T*(I + K) + I*(I + D + K)")
         (comparing, Status.REFUTED, "copied or compared"),
         (quick_when_counted, Status.NOT_RUN, "another path"),
         (allocating, Status.INCONCLUSIVE, "memory grows with exponent"),
+        (looping, Status.INCONCLUSIVE, "the number of lines that run grows with exponent"),
+        (keeping_text, Status.INCONCLUSIVE, "in T = I (claimed 2)"),
         (bptt, Status.HOLDS, "which is O"),
     ],
 )

@@ -23,7 +23,7 @@ from ..sizes import spread
 from .base import UNITS, CostKind, bounds
 from .counts.costs import LENGTHS, LONG, Growth, costs
 from .counts.growth import outgrowing
-from .measured import largest, memory_beyond
+from .measured import beyond, kept_for_each_step
 
 KIND = "counting"
 BLIND = "a cost that sets in beyond the sizes counted; copies that leave counted numbers; memory of compiled code"
@@ -73,10 +73,8 @@ class Counting(CostKind):
             if outgrown is not None:
                 text = f"{text}: {growth.named(outgrown)} outgrows {within}"
                 return Finding(Evidence(KIND, Status.REFUTED, Strength.EXACT, text, details=details))
-            if cost == "storage" and (
-                beyond := memory_beyond(case, {name: largest(bound, name) for name in ("T", "I")})
-            ):
-                undecided.append(f"{text}; but {beyond}")
+            if more := beyond(case, cost, bound):
+                undecided.append(f"{text}; but {more}")
                 continue
             if getattr(counted, cost).fitted is None:
                 undecided.append(f"{text}; nothing that was counted outgrows {within}")
@@ -98,8 +96,8 @@ class Counting(CostKind):
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
         grows = kept.fitted.polynomial.degree("T") > 0 or bool(kept.rays.get(frozenset("T")))
         text = f"storage is {kept.text}, which {'grows with T' if grows else 'does not grow with T'}"
-        if not grows and (beyond := memory_beyond(case, {"T": 0})):
-            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, f"{text}; but {beyond}"))
+        if not grows and (more := kept_for_each_step(case)):
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, f"{text}; but {more}"))
         status = Status.REFUTED if grows else Status.HOLDS
         return Finding(Evidence(KIND, status, Strength.EXACT, text, "", BLIND, {"storage": kept.details}))
 

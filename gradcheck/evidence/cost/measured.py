@@ -11,9 +11,9 @@ The memory of a rule that can be counted is measured too: a buffer that is alloc
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import tracemalloc
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,10 +21,13 @@ import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
-from ...reference.claims import Cost
+from ...reference.claims import Cost, Settings
 from ...reference.networks.base import Sizes
-from ...reference.typing import Array
-from ...rules.call import run
+from ...reference.problem import Problem
+from ...reference.typing import Array, Gradient
+from ...rules.authors import authored_by
+from ...rules.call import run, watching
+from ...rules.coverage.profile import LineProfile
 from ..base import Case, Finding, Progress
 from ..sizes import spread
 from .base import CostKind, bounds
@@ -38,10 +41,16 @@ LINES = {
     "T": tuple(Sizes(n, 8, 2, 2) for n in (32, 64, 128, 256)),
     "I": tuple(Sizes(8, n, 2, 2) for n in (16, 32, 64, 128)),
 }
-MEMORY_LINES = {
-    "T": tuple(Sizes(n, 8, 2, 2) for n in (16, 32, 64, 128)),
-    "I": tuple(Sizes(8, n, 2, 2) for n in (8, 16, 32, 64)),
+PATHS = {
+    ("T",): (Sizes(64, 8, 2, 2), Sizes(128, 8, 2, 2)),
+    ("I",): (Sizes(8, 32, 2, 2), Sizes(8, 64, 2, 2)),
+    ("T", "I"): (Sizes(32, 32, 2, 2), Sizes(64, 64, 2, 2)),
 }
+"""Sizes that double, by those that grow; what is measured on these is the same in every call."""
+LENGTHS = tuple(Sizes(n, 2, 2, 1) for n in (256, 512, 768, 1024))
+_FEW_STEPS = 4
+_A_STEP = 4.0
+"""Bytes for each step from which on storage grows with T."""
 RESAMPLED = 400
 
 
@@ -73,15 +82,17 @@ class Growth(CostKind):
     def constant(self, case: Case, progress: Progress) -> Finding:
         exponent = next(e for e in exponents(case, progress)["storage"] if e.size == "T")
         text = f"memory grows with exponent {exponent}"
+        if more := kept_for_each_step(case):
+            return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, more))
         if exponent.high >= 0.5:
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text))
         blind = "memory that neither Python nor NumPy allocates"
         return Finding(Evidence(KIND, Status.HOLDS, Strength.SUPPORTED, text, "", blind))
 
 
-def largest(bound: Polynomial, name: str) -> int:
-    """Return the largest power of a size in a bound."""
-    return max(dict(monomial).get(name, 0) for monomial in bound.terms)
+def largest(bound: Polynomial, *names: str) -> int:
+    """Return the largest power in a bound of sizes that grow together."""
+    return max(sum(dict(monomial).get(name, 0) for name in names) for monomial in bound.terms)
 
 
 @dataclass(frozen=True)
@@ -136,36 +147,68 @@ def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list
     return found
 
 
-def memory_beyond(case: Case, most: Mapping[str, int]) -> str:
-    """Return a sentence on memory that grows faster than claimed when the rule runs on floats; empty if none does.
+def beyond(case: Case, cost: str, bound: Polynomial) -> str:
+    """Return a sentence on a measure that grows faster than its bound when the rule runs on floats; empty if none does.
 
     Args:
         case: The rule, and the network to run it on.
-        most: The claimed exponents by "T", "I" or both.
+        cost: "storage" for bytes, "time" for lines of the author's code.
+        bound: The claimed bound.
 
     Raises:
         RuleFailed: The rule does not run at these sizes.
     """
-    rng = np.random.default_rng(case.seed)
-    for name, claimed in most.items():
-        sizes = MEMORY_LINES[name]
-        peaks = np.array([[_peak(case, size) for size in sizes]], dtype=float)
-        exponent = _exponent(name, np.array([getattr(size, name) for size in sizes]), peaks, rng)
-        if exponent.low >= claimed + 0.5:
-            return f"on floats memory grows with exponent {exponent.value:.2f} in {name} (claimed {claimed})"
+    measure, what = (_peak, "memory") if cost == "storage" else (_lines, "the number of lines that run")
+    for names, sizes in PATHS.items():
+        claimed = largest(bound, *names)
+        less, more = (measure(case, size) for size in sizes)
+        exponent = np.log2(max(more, 1) / max(less, 1))
+        if exponent >= claimed + 0.5:
+            return f"on floats {what} grows with exponent {exponent:.2f} in {' = '.join(names)} (claimed {claimed})"
     return ""
 
 
+def kept_for_each_step(case: Case) -> str:
+    """Return a sentence on memory that grows with T when the rule runs on floats; empty if none does."""
+    peaks = [min(_peak(case, size) for _ in range(2)) for size in LENGTHS]  # the first call fills caches
+    steps = np.diff([size.T for size in LENGTHS])
+    each = float((np.diff(peaks) / steps).min())  # what fills up once is not there from every length to the next
+    return f"on floats memory grows by {each:.0f} bytes with each step" if each >= _A_STEP else ""
+
+
+def _lines(case: Case, size: Sizes) -> int:
+    """Return how many lines of the author's code run in a call."""
+    problem = lively_problem(case.network, size, case.seed, weighted=case.weighted).copy()
+    settings = _settings(case)
+    with watching(LineProfile(authored_by(case.rule.target))) as profile:
+        run(case.rule, problem, settings)
+    return profile.lines.total()
+
+
+def _settings(case: Case) -> Settings:
+    """Return settings that are the same for every T."""
+    chosen: Settings = spread(case.rule.settings(_FEW_STEPS), 1)[0]
+    return chosen
+
+
 def _peak(case: Case, size: Sizes) -> int:
-    """Return the most bytes that NumPy and Python held at once during a call."""
-    copy = lively_problem(case.network, size, case.seed, weighted=case.weighted).copy()  # outside the measurement
-    settings = spread(case.rule.settings(size.T), 1)[0]
-    tracemalloc.start()  # this first run compiles and caches, too
+    """Return the most bytes that NumPy and Python held at once during a call, beside those before it."""
+    problem = lively_problem(case.network, size, case.seed, weighted=case.weighted).copy()
+    peaks: list[int] = []
+
+    def traced(problem: Problem, **settings: int) -> Gradient:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        result: Gradient = case.rule.function(problem, **settings)
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        return result
+
+    tracemalloc.start()
     try:
-        run(case.rule, copy, settings)
-        return tracemalloc.get_traced_memory()[1]
+        run(dataclasses.replace(case.rule, function=traced), problem, _settings(case))
     finally:
         tracemalloc.stop()
+    return peaks[-1]
 
 
 def _exponent(name: str, at: Array, measured: Array, rng: np.random.Generator) -> Exponent:
