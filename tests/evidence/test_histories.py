@@ -100,6 +100,21 @@ def spoiled_by_float32() -> Rule:
     return rule
 
 
+def buffers_of_the_first_format() -> Rule:
+    """Results are stored in arrays of the format of the first call with their shape."""
+    buffers: dict[Any, Any] = {}
+
+    def rule(problem: Problem) -> Gradient:
+        found = {}
+        for name, array in bptt(problem).items():
+            buffer = buffers.setdefault((name, array.shape), np.empty_like(array))
+            buffer[...] = array
+            found[name] = buffer.astype(array.dtype)
+        return found
+
+    return rule
+
+
 def mixed_with_other_numbers() -> Rule:
     """What the call before computed is a part of the next result, on whatever numbers that was."""
     kept: list[Any] = []
@@ -148,6 +163,7 @@ WRONG: dict[str, Callable[[], Rule]] = {
     "a cache by memory": cached_by_memory,
     "wrong at every 400th call": wrong_at_every(400),
     "spoiled by float32": spoiled_by_float32,
+    "buffers of the first format": buffers_of_the_first_format,
     "mixed with other numbers": mixed_with_other_numbers,
     "slopes of the network before": slopes_of_the_network_before,
     "bound to a thread": bound_to_a_thread,
