@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcheck.algorithms.bptt import bptt
 from gradcheck.engine.wire import finding_from, finding_to_data
 from gradcheck.evidence.base import Case, Finding, hidden_lags
 from gradcheck.evidence.floats.blackbox import BlackBox
@@ -18,7 +19,7 @@ from gradcheck.judge.conclude import Gathered, conclude
 from gradcheck.problems import carrying, lively
 from gradcheck.records import Evidence, Status, Strength
 from gradcheck.reference.claims import Claim, Exact, Truncated
-from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Sizes
+from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
 from gradcheck.rules.adapt import as_rule
@@ -126,6 +127,13 @@ def test_what_nothing_shows_is_inconclusive_and_names_the_lags(kind: Any, horizo
     assert status is Status.INCONCLUSIVE
     assert f"rounding hides lags {lags[0]} to {lags[-1]} of the last loss on every problem" in text
     assert "add a problem that shows them: audit(..., problems=[...]) or --problems" in text
+
+
+@pytest.mark.parametrize("kind", [BlackBox(sizes=(Sizes(48, 6, 2, 1),), branching=False), Lagwise()])
+def test_lags_that_a_coarse_format_hides_leave_a_right_rule_alone(kind: Any) -> None:
+    finding = kind.gather(Case(as_rule(lambda p: bptt(p.astype(np.float32))), Exact(), Network()))
+    assert finding.evidence.status is Status.HOLDS and not hidden_lags([finding]), finding
+    assert word(finding)[0] is Status.HOLDS
 
 
 def test_a_claim_that_keeps_only_visible_lags_holds() -> None:

@@ -147,6 +147,7 @@ def test_an_audit_says_which_lags_a_black_box_has(monkeypatch: pytest.MonkeyPatc
 
 def test_lags_that_rounding_hides_are_not_agreed_on() -> None:
     part = {"size": [41, 5, 41, 2], "worst": 1e-4, "planted": [1, 1], "reach": 12, "kinks": 0, "normwise": False}
+    part["coarse"] = False
     some, all_ = (lagwise._conclude([{**part, "hidden": hidden}], Budget()).evidence for hidden in (range(13, 41), []))
     assert some.scope.startswith("lags 0 to 12 of") and "lags 13 to 40" in some.blind
     assert all_.scope.startswith("lags 0 to 40 of")

@@ -30,7 +30,7 @@ from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witnes
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous
 from ..target import longest_kept, planted
-from .comparison import casts_up, compare, compare_on, midpoints, outside_text
+from .comparison import casts_up, coarsest, compare, compare_on, midpoints, outside_text
 from .power import Power, reaches
 
 SIZES = (
@@ -187,7 +187,8 @@ def compare_problem(
             power.add_lags(problem, allowed)
         if not lively or living_sizes(case.network, size) != size:
             continue  # the longest lag may be 0 there
-        lag = longest_kept(claim, size.T) if kind == "float64" else _visible(claim, problem, allowed)
+        fine = coarsest(result, dtype) == np.float64  # a coarser format hides long lags of a right rule too
+        lag = longest_kept(claim, size.T) if fine else _visible(claim, problem, allowed)
         if lag < 0:
             continue  # the power reports it
         fault = planted(claim, problem, midpoints(truth, field), lag)

@@ -32,7 +32,7 @@ from ..budget import Budget
 from ..sizes import LARGEST, describe, place, sizes_text, spans, spread
 from ..target import planted
 from .blackbox import failed, kinks_of, kinks_text, rounding_of
-from .comparison import compare_on, midpoints
+from .comparison import coarsest, compare_on, midpoints
 
 SIZE = Sizes(41, 5, 41, 2)
 KIND = "lagwise"
@@ -192,7 +192,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
     if sorted(owned) != list(range(size.T)):
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
     worst, caught, unseen, reach = 0.0, [0, 0], set[int](), -1
-    wide, kinks = False, 0
+    wide, kinks, coarse = False, 0, False
     for settings in spread(case.rule.settings(size.T), 2):
         progress(place(size, settings))
         claim = case.claim.bind(settings)
@@ -206,6 +206,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
             kinks += 1
             continue
         wide = wide or seen.rounding is Rounding.NORMWISE
+        coarse = coarse or coarsest(result, np.float64) != np.float64
         with field.working():
             judged = by_lag(owned, result, truth, field, allowed)
             if wrong := sentence(judged):
@@ -235,6 +236,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
         "reach": reach,
         "kinks": kinks,
         "normwise": wide,
+        "coarse": coarse,
     }
 
 
@@ -246,7 +248,9 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
     agrees = f"each lag agrees on its own, to within {worst:.1g} of its size"
     if unseen:
         agrees = f"each lag that rounding leaves visible agrees on its own, to within {worst:.1g} of its size"
-    rounding = rounding_of(shown)
+    rounding, lags = rounding_of(shown), lags_shown(shown)
+    if any(each["coarse"] for each in shown):
+        lags["hidden"] = ()  # a coarse format hides long lags of a right rule too; `blind` names them
     if rounding is Rounding.NORMWISE:
         agrees += ", within norm-wise rounding"
     return Finding(
@@ -261,7 +265,7 @@ def _conclude(shown: Sequence[PieceData], budget: Budget) -> Finding:
             rounding=rounding,
         ),
         planted=total(each["planted"] for each in shown),
-        **lags_shown(shown),
+        **lags,
     )
 
 
