@@ -178,6 +178,10 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
         targets[2], targets[4, 0] = 0, 0
     found["inputs and targets with zeros"] = base.replace(inputs=inputs, targets=targets)
 
+    base, rows = lively(6, 3, 2, 2), [0, 1, 0, 0, 1, 1]
+    steps = {"inputs": base.inputs[rows], "targets": base.targets[[0, 0, 1, 0, 1, 1]]}
+    found["inputs and targets that come again"] = base.replace(**steps)
+
     base = lively(5, 5, 2, 2)
     found["weights with zeros"] = base.replace(
         parameters={name: _thinned(array) for name, array in base.parameters.items()}

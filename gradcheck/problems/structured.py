@@ -29,10 +29,21 @@ def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tup
         if array.ndim == 2 and array.shape[0] == array.shape[1]:
             for name, change in _SQUARE.items():
                 yield f"{parameter} {name}", _with(problem, parameter, change)
+    for factor in (*_SMALL, *(abs(value) for value in values if 0 < abs(value) < 1)):
+        yield f"what enters units {factor:.3g} times as large", _entering(problem, factor)
     for value in values:
         yield from _each_array(problem, f"with {value:g}", _holding(value))
         yield from _each_array(problem, f"with above {value:g}", _holding(_next(value, 1)))
         yield from _each_array(problem, f"with below {value:g}", _holding(_next(value, -1)))
+
+
+def _entering(problem: Problem, factor: float) -> Problem:
+    """Scale inputs, state and biases, so that what enters a unit is small, and the weights are not."""
+    return problem.replace(
+        inputs=problem.inputs * factor,
+        initial_state=map_state(lambda array: array * factor, problem.initial_state),
+        parameters={n: array * (factor if array.ndim < 2 else 1) for n, array in problem.parameters.items()},
+    )
 
 
 def _each_array(problem: Problem, name: str, change: Change) -> Iterator[tuple[str, Problem]]:
@@ -82,6 +93,7 @@ def _late_zeros(array: Array) -> Array:
     return changed
 
 
+_SMALL = (2.0**-10, 2.0**-20, 2.0**-30)
 _CHANGES: dict[str, Change] = {
     "repeated": _repeated,
     "constant": lambda array: np.full_like(array, 0.5),

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import numpy_functions as FN
-from ..errors import FloatsWanted, GradcheckError, UnsupportedOperation
+from ..errors import FloatsWanted, GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
 from .scalar import NUMBERS, Scalar
 
@@ -270,6 +270,10 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         super().__setitem__(key, value)
         if self.field is not None:
             self.field.copied(np.size(value))
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """Raise `Undecided`: equal bytes stand for equal values, and these are not known."""
+        raise Undecided("the array method tobytes", self._field().name, "its bytes stand for its values")
 
     def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other) if out is None else np.dot(self, other, out=out)

@@ -28,6 +28,8 @@ _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
 """The largest T, I, and D or K that are tried."""
+LONGEST_NAMED = 1040
+"""The largest T that is tried where the rule's code holds that very number."""
 BLOCKS = (32, 64, 128, 256)
 """Sizes of which kernels are made."""
 _CLOSE, _EPSILONS = 2.0**-36, 2.0**8
@@ -72,10 +74,11 @@ def problem_of(case: Case, sizes: Sizes) -> Problem:
 def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Sizes]:
     """Yield sizes next to the numbers, the cheapest first."""
     named = [*numbers[int], *(n for n in numbers[float] if n == int(n))]
-    whole = dict.fromkeys(int(n) for n in named if 1 < n <= MOST_INPUTS)
+    whole = dict.fromkeys(int(n) for n in named if 1 < n <= LONGEST_NAMED)
     near = [m for n in whole for m in (n - 1, n, n + 1, 2 * n, 2 * n + 1, 3 * n)]
     near += [m for n in BLOCKS if blocks for m in (n, n + 1)]
     tried = {Sizes(n, 2, 2, 1) for n in near if 0 < n <= LONGEST}
+    tried |= {Sizes(m, 2, 2, 1) for n in whole if n > LONGEST for m in (n, n + 1)}
     tried |= {Sizes(3, n, 2, 2) for n in near if 0 < n <= WIDEST}
     tried |= {Sizes(3, 3, n, n) for n in near if 0 < n <= MOST_INPUTS}
     yield from sorted(tried, key=lambda s: (s.T * (100 + s.I * (s.I + s.D + s.K)), s))
