@@ -294,6 +294,12 @@ def parse_claim(text: str) -> Claim:
     return CLAIMS[name](*(int(a) for a in arguments), **options)
 
 
+def _code(claim: Claim) -> str:
+    """Return a claim as code, without the arguments that have their default."""
+    given = ((f.name, getattr(claim, f.name)) for f in dataclasses.fields(claim) if getattr(claim, f.name) != f.default)
+    return f"{type(claim).__name__}({', '.join(f'{name}={value!r}' for name, value in given)})"
+
+
 def not_a_claim(given: Any) -> str:
     """Return why the value is no claim, and what to write instead; empty if it is one."""
     if isinstance(given, Claim):
@@ -308,7 +314,7 @@ def not_a_claim(given: Any) -> str:
         return f"{name} is not a claim; write claims in parentheses: @gradcheck.rule(gradcheck.Exact())"
     if isinstance(given, str):
         with contextlib.suppress(GradcheckError):
-            return f"{given!r} is not a claim but a text; write gradcheck.{parse_claim(given)!r}"
+            return f"{given!r} is not a claim but a text; write gradcheck.{_code(parse_claim(given))}"
     if isinstance(given, (list, tuple)):
         return f"{given!r} is not a claim; write claims one after another, without brackets"
     return f"{given!r} is not a claim; write gradcheck.Exact(), gradcheck.Truncated(3), ..."
