@@ -9,6 +9,7 @@ from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
 from ..evidence.floats.branches import Branches, Reach
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
+from ..judge.plans import ON_OTHERS
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
 from ..store.codec import from_data
@@ -54,7 +55,8 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     judged.explored = True
     run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
     blocks = run.context.requests[judged.audit.number].effort == "full"
-    inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "blocks": blocks}
+    others = not judged.seen.keys().isdisjoint(ON_OTHERS)
+    inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "blocks": blocks, "others": others}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if not isinstance(done, Done):
         return False
@@ -62,8 +64,8 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     judged.see(position, tasks.EXPLORATION, {"tried": done.result["tried"]})
     if not reached:
         return False
-    plan = Branches(tuple(map(Reach.from_data, reached))).plan(run.case(judged, 0))
-    finding = await walk(run, judged, position, plan, inputs={"reached": reached})
+    plan = Branches(tuple(map(Reach.from_data, reached)), others).plan(run.case(judged, 0))
+    finding = await walk(run, judged, position, plan, inputs={"reached": reached, "others": others})
     if finding is None:
         return False
     judged.findings[position] = finding

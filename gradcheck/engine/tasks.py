@@ -114,7 +114,8 @@ class Context:
     def plan(self, task: Task) -> Plan:
         """Return the plan of the task's kind of evidence, which all its pieces share."""
         if task.kind == branches.KIND:
-            return branches.Branches(tuple(map(Reach.from_data, task.inputs["reached"]))).plan(self.case(task))
+            reached = tuple(map(Reach.from_data, task.inputs["reached"]))
+            return branches.Branches(reached, task.inputs["others"]).plan(self.case(task))
         key = (task.request, task.claim, task.network, task.kind, task.first)
         if key not in self._plans:
             effort, case = self.effort(task.request), self.case(task)
@@ -216,7 +217,7 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     case, recorder = context.case(task), context.recorder(task)
     with watching(Tried()) as tried:
         found = branches.at_sizes(case, recorder, task.inputs["blocks"], progress)
-    found += branches.explore(case, recorder, seen, progress)
+    found += branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)
     return {"reached": [reach.as_data() for reach in found], "tried": tried.as_data()}

@@ -15,8 +15,10 @@ from ..problems.extremes import parts
 from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
 from .effort import Effort
 
-COMPARED = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND, *floats.KINDS} - {properties.KIND})
-COMPARED |= {given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
+ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
+"""Kinds of evidence that run the rule on other numbers than floats."""
+COMPARED = ON_OTHERS | {*floats.KINDS, given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
+COMPARED -= {properties.KIND}
 """Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 
 

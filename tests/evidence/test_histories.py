@@ -115,19 +115,6 @@ def buffers_of_the_first_format() -> Rule:
     return rule
 
 
-def mixed_with_other_numbers() -> Rule:
-    """What the call before computed is a part of the next result, on whatever numbers that was."""
-    kept: list[Any] = []
-
-    def rule(problem: Problem) -> Gradient:
-        gradient = bptt(problem)
-        nothing = 0 * kept[-1] if kept else 0
-        kept.append(gradient["V"][0, 0])
-        return {name: array + nothing for name, array in gradient.items()}
-
-    return rule
-
-
 def slopes_of_the_network_before() -> Rule:
     """The activation of the call before is taken where that had another network."""
     networks: list[Any] = []
@@ -164,7 +151,6 @@ WRONG: dict[str, Callable[[], Rule]] = {
     "wrong at every 400th call": wrong_at_every(400),
     "spoiled by float32": spoiled_by_float32,
     "buffers of the first format": buffers_of_the_first_format,
-    "mixed with other numbers": mixed_with_other_numbers,
     "slopes of the network before": slopes_of_the_network_before,
     "bound to a thread": bound_to_a_thread,
 }

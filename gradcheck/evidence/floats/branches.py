@@ -105,7 +105,7 @@ def at_sizes(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -
     return [Reach(sizes, FULL_BITS) for sizes in screen.differing(case, numbers, blocks, progress)]
 
 
-def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> list[Reach]:
+def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:
     """Return problems that reach branches which had never run, the first found for each.
 
     Args:
@@ -113,6 +113,7 @@ def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> l
         recorder: Records what runs.
         seen: What ran before. What is found is added.
         progress: Called with a line of text at each try.
+        others: True for a rule that is known to run on other numbers than floats.
     """
     found: list[Reach] = []
     deadline = time.monotonic() + SECONDS
@@ -125,7 +126,7 @@ def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress) -> l
             break
         progress(str(reach))
         recorder.reset()
-        failed = _try(case, reach, recorder)
+        failed = _try(case, reach, recorder, others)
         ran = Seen()
         ran.add(recorder.as_data())
         # A rule takes all sizes; extreme values may overflow in one that is right.
@@ -181,12 +182,13 @@ def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:
     return tuple(dict.fromkeys(float(n) for n in named))[:_MOST_VALUES]
 
 
-def _try(case: Case, reach: Reach, recorder: Recorder) -> bool:
+def _try(case: Case, reach: Reach, recorder: Recorder, others: bool = False) -> bool:
     """Run the rule on a problem; return True if it fails there."""
     problem = reach.problem(case)
     try:
         with watching(recorder):
-            _run_compared(case, problem)
+            if others:
+                _run_compared(case, problem)
             run(case.rule, problem.copy(), _settings(case, problem))
     except GradcheckError:
         return True
@@ -215,6 +217,8 @@ class Branches(Kind):
     strength: ClassVar[Strength] = Strength.SUPPORTED
 
     reached: tuple[Reach, ...]
+    others: bool = False
+    """True for a rule that is known to run on other numbers than floats."""
 
     @property
     def kind(self) -> str:
@@ -225,7 +229,8 @@ class Branches(Kind):
         def piece(number: int, reach: Reach) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 problem = reach.problem(case)
-                _run_compared(case, problem)
+                if self.others:
+                    _run_compared(case, problem)
                 found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
                 if isinstance(found, Finding):
                     return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))
