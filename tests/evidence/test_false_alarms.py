@@ -105,8 +105,10 @@ def test_right_ways_to_write_tanh_and_its_slope_hold(name: str) -> None:
 )
 def test_right_ways_to_write_other_slopes_hold(network: Network, slope: str) -> None:
     report = gradcheck.audit(with_slope("own slope", slope), claims=[Exact()], networks=[network], effort="quick")
-    assert report.passed, report.verdicts[-1].statement
-    assert report.verdicts[-1].strength >= Strength.CERTIFIED
+    verdicts = {verdict.claim: verdict for verdict in report.verdicts}
+    assert verdicts["exact"].strength >= Strength.CERTIFIED, verdicts["exact"].statement
+    overflows = "** 2" in slope  # right as a formula, and inf / inf where s is large and negative
+    assert verdicts["stable"].status is (Status.REFUTED if overflows else Status.HOLDS), verdicts["stable"].statement
 
 
 @pytest.mark.slow
