@@ -233,3 +233,19 @@ def test_a_target_that_does_not_run_on_balls_leaves_purity_alone() -> None:
     claim = gradcheck.Equals(target)
     case = Case(as_rule(bptt, claims=[claim]), claim, DEFAULT_NETWORK)
     assert Purity(claims=[claim]).gather(case).evidence.status is Status.HOLDS
+
+
+def test_a_rule_that_waits_is_not_called_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck.evidence.preconditions.histories.WALL_SECONDS", 0.0)
+    calls = 0
+
+    def counting() -> Rule:
+        def rule(problem: Problem) -> Gradient:
+            nonlocal calls
+            calls += 1
+            return bptt(problem)
+
+        return rule
+
+    assert judged(counting).status is Status.HOLDS
+    assert calls < 150, "the calls in a row go on after their time"

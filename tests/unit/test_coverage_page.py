@@ -1,4 +1,4 @@
-"""What never ran, and what was tried, on the page and in the record."""
+"""Coverage on the page and in the record: code that never ran, and problems that were tried."""
 
 from __future__ import annotations
 

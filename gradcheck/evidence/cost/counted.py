@@ -69,7 +69,7 @@ class Counting(CostKind):
                 continue
             if outgrown is None and cost == "time":
                 growth, outgrown = counted.moves, counted.moves.outgrows(bound)
-                text = f"{text}; but numbers copied or compared are {growth.text}" if outgrown else text
+                text = f"{text}; but numbers copied or compared are {growth.text}" if outgrown is not None else text
             if outgrown is not None:
                 text = f"{text}: {growth.named(outgrown)} outgrows {within}"
                 return Finding(Evidence(KIND, Status.REFUTED, Strength.EXACT, text, details=details))

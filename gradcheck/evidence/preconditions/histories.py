@@ -35,8 +35,9 @@ SIZE = Sizes(3, 2, 2, 1)
 SMALLEST = Sizes(2, 2, 1, 1)
 FRESH = (Sizes(4, 3, 1, 3), Sizes(4, 2, 3, 2), Sizes(3, 4, 1, 2), Sizes(3, 3, 3, 4))
 """Sizes of which the first call is at float32, each followed by one at which all calls are at float64."""
-MOST_CALLS, SECONDS, AT_ONCE = 2000, 0.8, 50
-"""Calls in a row on one small problem, the time that they may take, and how many of them are one call of ours."""
+MOST_CALLS, SECONDS, WALL_SECONDS, AT_ONCE = 2000, 0.8, 3.0, 50
+"""Calls in a row on one small problem, the processor time and the wall time after which they end, and how many of them
+are one call of ours. A busy machine makes as many calls; a rule that waits for another machine ends them."""
 PAUSE = 0.05
 """Seconds after which results are looked at once more: a thread may still write to them."""
 _process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
@@ -148,8 +149,8 @@ def _call_in_a_row(case: Case, same: Same) -> None:
         return results[-1]
 
     rule = dataclasses.replace(case.rule, function=several)
-    start = time.process_time()  # not the time of the clock, in which a busy machine makes fewer calls
-    while len(results) < MOST_CALLS and time.process_time() - start < SECONDS:
+    start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
+    while len(results) < MOST_CALLS and time.process_time() - start < SECONDS and time.monotonic() < deadline:
         before = len(results)
         run(rule, problem, settings)
         for number, result in enumerate(results[before:], start=before + 1):
