@@ -6,7 +6,7 @@
   sixteenth, on `SAMPLES` problems that differ from this one in their last bits, it is no rounding. Errors drawn
   anew each time do so with a probability of 1/8 each at most, if their density is at most twice the uniform one.
 * Kinks. Where the network's own function has no derivative, the slope on either side is right, and each between them.
-  A rule that is right on `SAMPLES` problems right beside such a point took another slope there.
+  A rule that is right on the problems of `beside`, close to such a point, took another slope there.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def with_other_last_bits(problem: Problem, dtype: Any, rng: np.random.Generator)
 def at_a_kink(problem: Problem) -> bool:
     """Return True if the loss has two slopes along some line through the problem's numbers.
 
-    Only where the network compares equal numbers can it have a kink.
-    Slopes are taken on balls, between two points on each side. A smooth loss has slopes that differ by about the
-    distance of these points; a kink has others. The lines are drawn from a fixed seed.
+    Only where the network compares equal numbers can it have a kink. Slopes are taken on balls, between two points on
+    each side. A smooth loss has slopes that differ by about the distance of these points; a kink has others. The lines
+    are drawn from a fixed seed.
     """
     floats = RoundedField.for_dtype(problem.inputs.dtype)
     with np.errstate(all="ignore"):
