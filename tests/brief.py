@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck.evidence.exact import enclosure
-from gradcheck.evidence.floats import blackbox, properties
+from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.floats.plans import FloatSizes
 from gradcheck.judge.effort import Effort
 from gradcheck.reference.networks.base import Sizes
@@ -16,11 +16,11 @@ BRIEF = Effort(
     digits=(50,),
     floats=FloatSizes(
         lagwise=Sizes(5, 2, 5, 1),
-        float64=blackbox.SIZES[:2],
-        float32=blackbox.SIZES[2:3],
+        float64=blackbox.SIZES[1:2],
+        float32=(Sizes(5, 3, 2, 2),),
         ladder=(Sizes(5, 3, 2, 2),),
-        properties=properties.SIZES[1:2],
-        drawn=2,
+        properties=(Sizes(3, 2, 2, 1),),
+        drawn=1,
         branching=False,
     ),
 )

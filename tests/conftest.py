@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
             "the checkout, or `python -m pytest`"
         )
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    if sys.dont_write_bytecode and hasattr(config, "cache"):
+        # Compiled again by each process that a test starts, the package would take half of its time.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,15 +81,38 @@ def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradcheck.engine.executors.available", lambda: 1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_calls_in_a_row() -> Iterator[None]:
+    """Call each rule 100 times in a row, not 2000, which take half the time of a small audit.
+
+    test_histories.py sets the number that it needs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gradcheck.evidence.preconditions.histories.MOST_CALLS", 100)
+        yield
+
+
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
     from brief import BRIEF
 
+    from gradcheck.evidence.floats import branches, stability
+    from gradcheck.evidence.preconditions import histories
+    from gradcheck.explain import counterexample
     from gradcheck.judge.effort import EFFORTS
 
+    families, candidates, search = stability.families, branches.candidates, counterexample._search
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
     monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
+    monkeypatch.setattr(stability, "FORMATS", stability.FORMATS[:1])
+    monkeypatch.setattr(stability, "families", lambda part, network: families(part, network)[:1])
+    monkeypatch.setattr(branches, "candidates", lambda *arguments: itertools.islice(candidates(*arguments), 12))
+    monkeypatch.setattr(
+        counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 40), *rest)
+    )
+    monkeypatch.setattr(histories, "_PAIRS", histories._PAIRS[:1])
+    monkeypatch.setattr(histories, "FRESH", histories.FRESH[:2])
 
 
 @pytest.fixture

@@ -18,12 +18,16 @@ from typing import Any
 import numpy as np
 import plain_rules
 import pytest
+from brief import BRIEF
+from typer.testing import CliRunner
 
 import gradcheck
 from gradcheck.algorithms import bptt
+from gradcheck.cli import commands as cli
 from gradcheck.engine.executors import Workers
 from gradcheck.engine.request import AuditRequest
 from gradcheck.engine.run import run
+from gradcheck.judge.effort import EFFORTS
 from gradcheck.records import Cause, Report, Status, reproducible
 from gradcheck.reference.network import DEFAULT_NETWORK, Network
 from gradcheck.report import from_json
@@ -43,6 +47,14 @@ def to_json(report: Any) -> str:
 
 def audit(rule: Any, **more: Any) -> Any:
     return gradcheck.audit(rule, **{**HOW, **more})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fewest_sizes() -> Iterator[None]:
+    """Audits of the fewest sizes, also in processes that an audit starts; not in those that a test starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(EFFORTS, "quick", BRIEF)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +115,8 @@ def test_a_rule_that_kills_its_parent_stops_no_other(good: str) -> None:
 
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     script = "import gradcheck\nfrom gradcheck.algorithms import bptt\n"
-    (tmp_path / "script.py").write_text(script + "gradcheck.audit(bptt, jobs=2, effort='quick').passed\n", "utf-8")
+    script += "gradcheck.audit(bptt, [gradcheck.Pure()], jobs=2, networks=[gradcheck.Network()], effort='quick')\n"
+    (tmp_path / "script.py").write_text(script, "utf-8")
     ran = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -118,9 +131,7 @@ from gradcheck.algorithms import bptt
 def mine(problem):
     return bptt(problem)
 """
-_NETWORKS = [
-    part for name in ("tanh", "logistic", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)
-]
+_NETWORKS = [part for name in ("tanh", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)]
 
 
 def begun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -238,8 +249,8 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    """A scheduler and two workers, each a process of its own, on loopback."""
+def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A scheduler and two workers, or as many as the test asks for, each a process of its own, on loopback."""
     pytest.importorskip("distributed")
     where = tmp_path / "scheduler.json"
     started: list[subprocess.Popen[bytes]] = []
@@ -258,7 +269,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             time.sleep(0.05)
         address = json.loads(where.read_text("utf-8"))["address"]
         here = ("--host", "127.0.0.1", "--nthreads", "1", "--no-nanny")
-        yield Cluster(address, [start("worker", address, *here) for _ in range(2)])
+        yield Cluster(address, [start("worker", address, *here) for _ in range(getattr(request, "param", 2))])
     finally:
         for process in started:
             process.kill()
@@ -278,10 +289,8 @@ def test_a_dask_cluster_whose_worker_is_killed_comes_to_the_same_report(
     assert to_json(from_json((tmp_path / "dask.json").read_text("utf-8"))) == here
 
 
+@pytest.mark.parametrize("cluster", [0], indirect=True)
 def test_a_cluster_without_workers_is_said_to_have_none(cluster: Cluster, tmp_path: Path) -> None:
-    for worker in cluster.workers:
-        worker.kill()
-        worker.wait()
     status, _, err = ended(begun(tmp_path, "--dask", cluster.address))
     assert status == 2 and "has no workers; start some with dask worker" in err, err
 
@@ -305,7 +314,10 @@ def test_a_scheduler_that_does_not_answer_is_said_to_be_missing(tmp_path: Path) 
         (["--jobs", "2", "--dask", "tcp://127.0.0.1:9"], "give one of them"),
     ],
 )
-def test_options_that_say_nothing_are_refused_at_once(arguments: list[str], said: str, tmp_path: Path) -> None:
-    status, _, err = ended(begun(tmp_path, *arguments))
-    assert status == 2
-    assert said in err.replace("\n", " "), err
+def test_options_that_say_nothing_are_refused_at_once(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.app, ["audit", "bptt", *arguments], prog_name="gradcheck")
+    assert result.exit_code == 2
+    assert said in result.output.replace("\n", " "), result.output

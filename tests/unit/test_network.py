@@ -11,7 +11,6 @@ from made_up import GatedLeaky, gate_forgotten, gated_bptt
 
 import gradcheck
 from gradcheck.evidence.preconditions.oracles import agreement
-from gradcheck.judge.effort import EFFORTS
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags, precise, symbolic
 from gradcheck.reference.claims import Exact, Truncated
@@ -127,13 +126,6 @@ def test_a_made_up_network_by_lag() -> None:
         assert np.abs(sum(part[name] for part in parts.values()) - array).max() < 1e-14
     shorter = lags.gradient(problem, Truncated(2).keeps)
     assert any(np.abs(shorter[n] - whole[n]).max() > 1e-6 for n in whole)
-
-
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SymPy takes half a minute for this cell's quick proofs; these take two seconds."""
-    shorter = dataclasses.replace(EFFORTS["quick"], formal_T=2, formal_shapes=((1, 1, 1), (2, 1, 1)))
-    monkeypatch.setitem(EFFORTS, "quick", shorter)
 
 
 def test_a_rule_for_a_made_up_network_is_audited(brief: None) -> None:
