@@ -90,19 +90,22 @@ def test_one_test_for_each_rule_and_claim_and_no_audit_while_collecting(
 def test_a_claim_that_fails_fails_its_test_with_the_counterexample_and_nothing_of_ours(
     pytester: pytest.Pytester,
 ) -> None:
-    result = session(pytester, EMPTY.format(rules="[good, wrong]"))
-    result.assert_outcomes(passed=5, failed=1)
+    result = session(pytester, EMPTY.format(rules="[undeclared, wrong]"), "--gradcheck-cases=made/cases")
+    result.assert_outcomes(passed=3, failed=1)
     result.stdout.fnmatch_lines(
         ["*test_rule?wrong-exact?*", "wrong, exact: REFUTED", " *R[[]0,0] is *, should be *", "import numpy as np"]
     )
     result.stdout.fnmatch_lines(["FAILED test_rules.py::test_rule[[]wrong-exact] - Failed: wrong, exact: REFUTED"])
     result.stdout.no_fnmatch_line("*pytest_plugin*")
     result.stdout.no_fnmatch_line("*traceback*")
+    assert_the_program_runs_as_it_stands(result.outlines)
+    (case,) = (pytester.path / "made" / "cases").iterdir()
+    assert case.name == "wrong-exact.json"
+    assert gradcheck.replay(case, plain_rules.wrong).outcome is gradcheck.Outcome.STILL_WRONG
+    result.stdout.fnmatch_lines([f"*gradcheck replay {case} *:wrong"])
 
 
-def test_the_program_of_a_failure_runs_as_it_stands(pytester: pytest.Pytester) -> None:
-    result = session(pytester, EMPTY.format(rules="[wrong]"), "-k", "exact")
-    lines = result.outlines
+def assert_the_program_runs_as_it_stands(lines: list[str]) -> None:
     start = lines.index("import numpy as np")
     stop = next(n for n, line in enumerate(lines) if line.startswith("print("))
     program = "\n".join(lines[start : stop + 1])
@@ -135,15 +138,15 @@ def deadly(problem):
 """
 
 
-@pytest.mark.processes
-@pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: pytest.Pytester, workers: str) -> None:
-    pytester.makepyfile(test_rules=HEAD + DEADLY + EMPTY.format(rules="[deadly]"))
-    own = ["-W", "error", "-p", "no:cacheprovider", *PLUGIN, "-n", workers]
-    apart = pytester.runpytest_subprocess(*own)
+DIED = " *deadly ended its process with status 7 (at T=5, I=4, D=2, K=3)"
+
+
+def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: pytest.Pytester) -> None:
+    text = DEADLY + EMPTY.format(rules="[deadly]")
+    apart = session(pytester, text)
     apart.assert_outcomes(failed=1)
-    apart.stdout.fnmatch_lines([" *deadly ended its process with status 7 (at T=5, I=4, D=2, K=3)"])
-    pytester.runpytest_subprocess(*own, "--gradcheck-in-process").assert_outcomes(passed=1)
+    apart.stdout.fnmatch_lines([DIED])
+    session(pytester, text, "--gradcheck-in-process").assert_outcomes(passed=1)
 
 
 def test_what_is_not_judged_is_neither_passed_nor_skipped(pytester: pytest.Pytester) -> None:
@@ -264,26 +267,13 @@ def test_a_report_that_turns_out_not_writable_is_no_success(pytester: pytest.Pyt
 @pytest.mark.skipif(
     importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
 )
-def test_workers_hand_their_audits_to_the_one_report(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(test_rules=HEAD + EMPTY.format(rules="[nothing, exits, raises]"))
-    own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", "--gradcheck-report=all.json"]
-    result = pytester.runpytest_subprocess(*own)
-    result.assert_outcomes(failed=9)
-    result.stdout.fnmatch_lines(["gradcheck: wrote *all.json (3 audits)"])
-    record = from_json((pytester.path / "all.json").read_text())
-    assert isinstance(record, Collection)
-    assert sorted(report.rule for report in record.reports) == ["exits", "nothing", "raises"]
-
-
-@pytest.mark.processes
-@pytest.mark.skipif(
-    importlib.util.find_spec("xdist") is None, reason="pytest-xdist is missing; pip install pytest-xdist"
-)
 def test_a_worker_that_is_lost_is_named(pytester: pytest.Pytester) -> None:
-    text = "import os\n" + EMPTY.format(rules="[nothing]") + "def test_end(): os._exit(1)\n"
+    """In it, too, a rule runs in a process of its own."""
+    text = DEADLY + EMPTY.format(rules="[deadly]") + "def test_end(): os._exit(1)\n"
     pytester.makepyfile(test_rules=HEAD + text)
-    own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "1", "--max-worker-restart=0", "--gradcheck-report=all.json"]
-    result = pytester.runpytest_subprocess(*own)
+    own = ["-W", "error", "-p", "no:cacheprovider", *PLUGIN, "-n", "1", "--max-worker-restart=0"]
+    result = pytester.runpytest_subprocess(*own, "--gradcheck-report=all.json")
+    result.stdout.fnmatch_lines([DIED])
     result.stdout.fnmatch_lines(["gradcheck: the audits of worker gw0 are missing*"])
 
 
@@ -338,22 +328,13 @@ def recorded_audits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str
     return made
 
 
-def test_counterexamples_are_saved_in_a_folder_and_can_be_replayed(pytester: pytest.Pytester) -> None:
-    result = session(pytester, EMPTY.format(rules="[good, wrong]"), "--gradcheck-cases=made/cases", "-k", "exact")
-    result.assert_outcomes(passed=1, failed=1)
-    (case,) = (pytester.path / "made" / "cases").iterdir()
-    assert case.name == "wrong-exact.json"
-    assert gradcheck.replay(case, plain_rules.wrong).outcome is gradcheck.Outcome.STILL_WRONG
-    result.stdout.fnmatch_lines([f"*gradcheck replay {case} *:wrong"])
-
-
 def test_a_folder_for_cases_that_is_a_file_is_turned_away(pytester: pytest.Pytester) -> None:
     (pytester.path / "file").touch()
     assert session(pytester, "def test_nothing(): ...", "--gradcheck-cases=file").ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_a_failure_on_one_line_is_located_at_the_users_test(pytester: pytest.Pytester) -> None:
-    result = session(pytester, EMPTY.format(rules="[good, wrong]"), "--tb=line", "-k", "exact")
+    result = session(pytester, EMPTY.format(rules="[undeclared, wrong]"), "--tb=line", "-k", "undeclared-pure or exact")
     lines = result.outlines
     start = next(n for n, line in enumerate(lines) if "FAILURES" in line)
     stop = next(n for n, line in enumerate(lines) if "short test summary" in line)
@@ -472,27 +453,32 @@ def test_coverage_sees_the_rule_in_process(pytester: pytest.Pytester) -> None:
 @pytest.mark.processes
 @pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="pip install pytest-xdist")
 @pytest.mark.parametrize(("dist", "audits"), [("load", 4), ("loadfile", 1)])
-def test_workers_share_the_claims_of_one_rule(pytester: pytest.Pytester, dist: str, audits: int) -> None:
+def test_workers_hand_their_audits_to_the_one_report_and_share_the_claims_of_a_rule(
+    pytester: pytest.Pytester, dist: str, audits: int
+) -> None:
     counting = """
 import gradcheck.engine.audit, pathlib
 audit = gradcheck.engine.audit.audit
-def counting(*arguments, **named):
-    with open("audits", "a") as file:
+def counting(rule, *arguments, **named):
+    with open(rule.__name__, "a") as file:
         file.write("1")
-    return audit(*arguments, **named)
+    return audit(rule, *arguments, **named)
 gradcheck.engine.audit.audit = counting
 """
-    pytester.makepyfile(
-        test_rules=HEAD + counting + EMPTY.format(rules="[nothing], [gradcheck.Exact(), gradcheck.Truncated(2)]")
-    )
+    rules = EMPTY.format(rules="[nothing], [gradcheck.Exact(), gradcheck.Truncated(2)]")
+    more = EMPTY.format(rules="[exits, raises]").replace("test_rule", "test_more") if dist == "load" else ""
+    pytester.makepyfile(test_rules=HEAD + counting + rules + more)
     own = ["-p", "no:cacheprovider", *PLUGIN, "-n", "2", f"--dist={dist}", "--gradcheck-report=all.json"]
-    pytester.runpytest_subprocess(*own).assert_outcomes(failed=4)
-    assert len((pytester.path / "audits").read_text()) == audits
+    result = pytester.runpytest_subprocess(*own)
+    result.assert_outcomes(failed=4 + (6 if more else 0))
+    assert len((pytester.path / "nothing").read_text()) == audits
+    result.stdout.fnmatch_lines([f"gradcheck: wrote *all.json ({3 if more else 1} audit*)"])
     record = from_json((pytester.path / "all.json").read_text())
     assert isinstance(record, Collection)
-    assert [[v.claim for v in report.verdicts] for report in record.reports] == [
-        ["pure", "stable", "exact", "truncated(2)"]
-    ]
+    claims = {report.rule: [v.claim for v in report.verdicts] for report in record.reports}
+    assert claims.pop("nothing") == ["pure", "stable", "exact", "truncated(2)"]
+    assert sorted(claims) == (["exits", "raises"] if more else [])
+    assert len(record.reports) == 1 + len(claims)
 
 
 ARGUMENTS: list[tuple[Any, dict[str, Any], str]] = [
