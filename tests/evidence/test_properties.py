@@ -31,6 +31,18 @@ def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
+@pytest.fixture(autouse=True)
+def not_shrunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make violations no smaller, which takes long, but where that is tested."""
+    if not request.node.name.endswith("is_shrunk"):
+        search = properties._search
+        monkeypatch.setattr(
+            properties,
+            "_search",
+            lambda case, known, most, seed: None if most == properties.SHRINKING else search(case, known, most, seed),
+        )
+
+
 def judged(rule: Any, claim: Claim = Exact(), network: Any = None, weighted: bool = True, **kwargs: Any) -> Any:  # noqa: B008
     case = Case(as_rule(rule, claims=[claim], weighted=weighted), claim, network or Network())
     return properties.Properties(**kwargs).gather(case)
