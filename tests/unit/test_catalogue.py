@@ -1,6 +1,6 @@
-"""Every shipped rule through the decorator that users get, each activation and each output once.
+"""Every shipped rule through the decorator that users get, on two networks that share no function.
 
-`gradcheck report` judges them on all the networks that they declare.
+`gradcheck report` judges them on all the networks that they declare, and test_algorithms.py compares them there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import gradcheck
 from gradcheck.algorithms import CATALOGUE
 from gradcheck.rules.adapt import as_rule
 
-RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::6]) for rule in CATALOGUE]
+RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::29]) for rule in CATALOGUE]
 
 
 @pytest.mark.slow

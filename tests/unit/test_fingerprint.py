@@ -7,6 +7,7 @@ import importlib
 import json
 import subprocess
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,23 @@ print(json.dumps(fingerprint(as_rule(load_rule(sys.argv[1])), seed=0)))
 """
 
 
-def printed(path: Path, rule: str = "rule") -> dict[str, Any]:
+def printed(path: Path) -> dict[str, Any]:
     """The fingerprint that a process of its own makes of the rule in the file."""
-    command = [sys.executable, "-c", _PRINTED, f"{path}:{rule}"]
+    command = [sys.executable, "-c", _PRINTED, f"{path}:rule"]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def files(path: Path, rule: str = "rule") -> dict[str, str]:
+    """The files in the fingerprint that a fork of this process makes, which has not loaded the rule's modules."""
+    with get_context("fork").Pool(1) as pool:
+        return pool.apply(_files, (f"{path}:{rule}",))
+
+
+def _files(target: str) -> dict[str, str]:
+    from gradcheck.rules.load import load_rule
+
+    found: dict[str, str] = json.loads(json.dumps(fingerprint(as_rule(load_rule(target)), seed=0)["files"]))
     return found
 
 
@@ -67,26 +81,27 @@ CHANGES = {
 
 @pytest.mark.processes
 def test_each_file_of_the_author_counts_and_is_named(project: Path) -> None:
-    before = printed(project / "mine.py")
-    assert printed(project / "mine.py") == before, "two processes tell one rule apart"
+    told = printed(project / "mine.py")
+    assert printed(project / "mine.py") == told, "two processes tell one rule apart"
+    before = files(project / "mine.py")
+    assert {Path(each).name for each in told["files"]} <= {Path(each).name for each in before}
     for name, changed in CHANGES.items():
         path = project / changed
         content = path.read_bytes()
         path.write_bytes(content + b"\n")
-        after = printed(project / "mine.py")
-        differ = {each for each in before["files"] if before["files"][each] != after["files"].get(each)}
+        after = files(project / "mine.py")
+        differ = {each for each in before if before[each] != after.get(each)}
         assert [Path(each).name for each in differ] == [path.name], f"{name}: {differ}"
         path.write_bytes(content)
 
 
-@pytest.mark.processes
 def test_files_beside_a_module_count_for_a_rule_that_is_made_of_another_module(project: Path) -> None:
-    before = printed(project / "mine.py", "bound")
+    before = files(project / "mine.py", "bound")
     for name in ("mine.py", "beside.py", "kernel.so"):
         path = project / name
         path.write_bytes(path.read_bytes() + b"\n")
-        after = printed(project / "mine.py", "bound")
-        assert before["files"] != after["files"], f"{name} was not looked at"
+        after = files(project / "mine.py", "bound")
+        assert before != after, f"{name} was not looked at"
         before = after
 
 
@@ -120,8 +135,8 @@ def test_a_rule_in_a_package_counts_all_of_the_package(tmp_path: Path, monkeypat
     (inner / "rules.py").write_text("def rule(problem): return {}\n", "utf-8")
     (inner.parent / "weights.npy").write_bytes(b"numbers")
     monkeypatch.syspath_prepend(tmp_path)
-    files = author_files(as_rule(importlib.import_module("own_package.inner.rules").rule))
-    assert {"weights.npy", "inner/rules.py", "__init__.py"} <= set(files), files
+    found = author_files(as_rule(importlib.import_module("own_package.inner.rules").rule))
+    assert {"weights.npy", "inner/rules.py", "__init__.py"} <= set(found), found
 
 
 def test_too_many_files_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

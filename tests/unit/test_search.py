@@ -105,22 +105,21 @@ PROFILES = {
 }
 
 PROGRAM = """
-import hypothesis, hypothesis.database, sys
+import hypothesis, hypothesis.database, time
+from hypothesis import strategies
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS
 AVAILABLE_PROVIDERS["failing"] = "nowhere.Provider"
 if {profile!r}:
     hypothesis.settings.register_profile("hostile", {profile})
     hypothesis.settings.load_profile("hostile")
-import gradcheck
-from gradcheck.evidence.base import Case, Witness
-from gradcheck.explain import counterexample
-from gradcheck.faults import FAULTS
-from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
-from gradcheck.rules.adapt import as_rule
-fault = next(fault for fault in FAULTS if fault.id == "dr-transposed")
-case = Case(as_rule(fault.rule()), gradcheck.Exact(), DEFAULT_NETWORK)
-found = counterexample.find(case, Witness(DEFAULT_NETWORK, Sizes(3, 2, 1, 1), {{}}, ""))
-print(found.entry, found.got, found.problem.sizes)
+from gradcheck.problems.search import search
+
+def examine(drawn):
+    time.sleep(0.002)  # beyond the deadline
+    return drawn if sum(drawn) > 300 and len(set(drawn)) > 2 else None
+
+hit = search(strategies.lists(strategies.integers(0, 100)), examine, examples=100)
+print(hit.seen)
 """
 
 
