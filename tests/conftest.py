@@ -93,34 +93,38 @@ def few_calls_in_a_row() -> Iterator[None]:
 
 
 @pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
-    from brief import BRIEF
-
-    from gradcheck.evidence.floats import branches, stability
+def claims_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little of what every rule is tried on beside its claims: one family of extreme values, one pair of histories."""
+    from gradcheck.evidence.floats import stability
     from gradcheck.evidence.preconditions import histories
-    from gradcheck.explain import counterexample
-    from gradcheck.judge.effort import EFFORTS
 
-    families, candidates, search = stability.families, branches.candidates, counterexample._search
-    monkeypatch.setitem(EFFORTS, "quick", BRIEF)
-    monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
+    families = stability.families
     monkeypatch.setattr(stability, "FORMATS", stability.FORMATS[:1])
     monkeypatch.setattr(stability, "families", lambda part, network: families(part, network)[:1])
-    monkeypatch.setattr(branches, "candidates", lambda *arguments: itertools.islice(candidates(*arguments), 12))
-    monkeypatch.setattr(
-        counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 40), *rest)
-    )
     monkeypatch.setattr(histories, "_PAIRS", histories._PAIRS[:1])
     monkeypatch.setattr(histories, "FRESH", histories.FRESH[:2])
 
 
 @pytest.fixture
+def brief(claims_alone: None, short_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
+    from brief import BRIEF
+
+    from gradcheck.evidence.floats import branches
+    from gradcheck.judge.effort import EFFORTS
+
+    candidates = branches.candidates
+    monkeypatch.setitem(EFFORTS, "quick", BRIEF)
+    monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
+    monkeypatch.setattr(branches, "candidates", lambda *arguments: itertools.islice(candidates(*arguments), 12))
+
+
+@pytest.fixture
 def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At most 80 problems where a counterexample is looked for, for tests in which most of the search is in vain."""
+    """At most 40 problems where a counterexample is looked for, for tests in which most of the search is in vain."""
     from gradcheck.explain import counterexample
 
     search = counterexample._search
     monkeypatch.setattr(
-        counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 80), *rest)
+        counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 40), *rest)
     )
