@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -128,3 +129,13 @@ def short_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         counterexample, "_search", lambda case, strategy, most, *rest: search(case, strategy, min(most, 40), *rest)
     )
+
+
+@pytest.fixture
+def not_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make counterexamples no smaller, which takes most of the time of a search that ends in one."""
+    from hypothesis import Phase
+
+    from gradcheck.problems import search
+
+    monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))

@@ -10,12 +10,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase
 from wrong_rules import NAMES, WRONG_ON_FLOATS, as_black_box, made, wrong
 
 import gradcheck
@@ -24,7 +22,6 @@ from gradcheck.evidence.exact import enclosure, formal, ladder, modular
 from gradcheck.evidence.floats import blackbox
 from gradcheck.evidence.preconditions import liveness, purity
 from gradcheck.explain import counterexample
-from gradcheck.problems import search
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Cause, Report, Status
 from gradcheck.reference.claims import Exact, Truncated
@@ -75,12 +72,6 @@ def assert_refuted_with_a_counterexample(report: Report) -> None:
         off = shown_by(example.snippet)
         gap = float(example.gap) if "inf" not in example.gap and "nan" not in example.gap else float("inf")
         assert not off <= 0.5 * gap, f"the program shows {off}, the verdict says {example.gap}\n{example.snippet}"
-
-
-@pytest.fixture
-def not_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make counterexamples no smaller, which takes most of the time."""
-    monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
 
 
 # Wrong rules

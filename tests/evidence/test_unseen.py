@@ -13,8 +13,8 @@ from gradcheck.records import Status, Strength, Verdict
 
 
 @pytest.fixture(autouse=True)
-def at_the_fewest_sizes(brief: None, short_search: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Audit at the fewest sizes, and leave out what a wrong rule computes."""
+def at_the_fewest_sizes(brief: None, not_shrunk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audit at the fewest sizes, leave out what a wrong rule computes, and make no counterexample smaller."""
     monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
 
