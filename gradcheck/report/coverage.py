@@ -1,4 +1,4 @@
-"""Coverage for the page: source with what never ran, and the sizes and ranges of numbers that were tried."""
+"""Coverage for reports: source with what never ran, and the sizes and ranges of numbers that were tried."""
 
 from __future__ import annotations
 
@@ -64,6 +64,17 @@ def value_strips(extent: Extent) -> list[Strip]:
         marks = [(round((n - _LEAST) * width, 2), round(width * 0.92, 2)) for n in within]
         text = f"{power_of_ten(min(decades))} to {power_of_ten(max(decades) + 1)}" if decades else "zeros alone"
         found.append(Strip(name, marks, text))
+    return found
+
+
+def tried(extent: Extent | None) -> list[tuple[str, str]]:
+    """Return the sizes and the ranges of floats that were tried, each with its label; empty where nothing was."""
+    if extent is None:
+        return []
+    found = []
+    for label, strips in (("sizes", size_strips(extent)), ("absolute values of floats", value_strips(extent))):
+        if strips:
+            found.append((f"{label} tried", "; ".join(f"{strip.name} {strip.text}" for strip in strips)))
     return found
 
 

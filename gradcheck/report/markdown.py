@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..records import Chapter, Collection, Counterexample, Evidence, Figure, Report, Statement, Verdict
 from ..store.codec import package_version
+from .coverage import missed, tried
 from .mathml import is_prose, parts
 from .words import (
     CLAIMS_AND_GRADES,
@@ -112,6 +113,8 @@ def _report(report: Report, level: str) -> Iterator[str]:
         yield from ("", f"{level}# Stages, in order")
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
         yield from _table(["stage", "status", "outcome"], stages)
+    yield from ("", missed(report), "")
+    yield from (f"- {label}: {prose(text)}" for label, text in tried(report.extent))
     yield from ("", ", ".join(filter(None, (f"Seed {report.seed}", took(report.seconds, "judged in")))) + ".", "")
 
 

@@ -20,6 +20,8 @@ from gradcheck.records import Extent, Report, Source, Status, Strength, Verdict
 from gradcheck.reference.problem import Problem
 from gradcheck.report import coverage, from_json, schema, to_json
 from gradcheck.report.html import to_html
+from gradcheck.report.markdown import to_markdown
+from gradcheck.report.text import to_text
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.authors import authored_by
 from gradcheck.rules.call import run, watching
@@ -132,6 +134,18 @@ def test_the_page_has_pictures_with_the_same_in_words() -> None:
         in page
     )
     assert "one in the line that never ran." in page
+
+
+def test_text_and_markdown_say_the_same_in_words() -> None:
+    sizes, values = (
+        "sizes tried: T 1 to 3, 9; I 4",
+        "absolute values of floats tried: R 10⁻³ to 10; inputs 10⁻⁴⁰ to 10³¹",
+    )
+    for text in (to_text(REPORT), to_markdown(REPORT)):
+        assert sizes in text.replace("\n", " ") and values in text.replace("\n", " ")
+        assert coverage.missed(REPORT) in text.replace("\n", " ")
+    assert "tried" not in to_text(REPORT, verbose=False), "it has to fit on a screen"
+    assert "tried" not in to_markdown(Report("rule", "", ("tanh",), (VERDICT,)))
 
 
 def test_marks_stay_within_their_picture() -> None:
