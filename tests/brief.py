@@ -21,6 +21,6 @@ BRIEF = Effort(
         ladder=(Sizes(5, 3, 2, 2),),
         properties=(Sizes(3, 2, 2, 1),),
         drawn=1,
-        branching=False,
+        branching=(),
     ),
 )

@@ -54,7 +54,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     ]
     if first:
         found.append(ladder.Ladder(digits=effort.digits))
-    on_floats = floats.kinds(effort.floats if first else floats.FURTHER)
+    new = first or parts(case.rule.declaration.networks, case.network)
+    on_floats = floats.kinds(effort.floats if first else floats.FURTHER if new else floats.REPEATED)
     if vacuous(case.claim, effort.floats.float64):  # kinds that do not look for a longer problem show nothing here
         on_floats = [kind for kind in on_floats if kind.kind in ("float64", "float32")]
     return [*found, *on_floats, *given.kinds(case.problems)]

@@ -17,6 +17,8 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import blackbox, comparison, power
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.explain import counterexample
+from gradcheck.judge.effort import FULL
+from gradcheck.judge.plans import plans
 from gradcheck.problems import search
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
@@ -227,3 +229,21 @@ def test_the_other_network_is_judged_at_float32() -> None:
     finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(Focused, ContextNetwork(), weighted=True))
     assert finding.evidence.status in (Status.HOLDS, Status.NOT_RUN), finding.evidence
     assert finding.evidence.details or "casts up" in finding.evidence.statement
+
+
+def test_every_activation_and_every_head_is_judged_at_structured_values() -> None:
+    """Of the 30 networks, 10 have an activation or a head that none before them has."""
+    rule = as_rule(gradcheck.rule(Exact(), networks=gradcheck.ALL_NETWORKS)(lambda p: {}))
+    structured = []
+    for number, network in enumerate(gradcheck.ALL_NETWORKS):
+        found = plans(Case(rule, Exact(), network), FULL, first=number == 0)
+        (float64,) = (plan for plan in found if plan.kind == "float64")
+        names = branching_problems(network, 0)
+        given = {name for name in names if any(piece.label.endswith(name) for piece in float64.pieces)}
+        assert given in (set(), set(names))
+        assert len(float64.pieces) > len(given), "each gets lively problems"
+        if given:
+            structured.append(network)
+    assert {n.activation for n in structured} == {n.activation for n in gradcheck.ALL_NETWORKS}
+    assert {n.head for n in structured} == {n.head for n in gradcheck.ALL_NETWORKS}
+    assert len(structured) == 10

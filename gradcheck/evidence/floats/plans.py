@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class FloatSizes:
         lagwise, float64, float32, ladder, properties: Sizes of each kind.
         drawn: Groups of problems that the properties draw beyond those of their sizes.
         settings: The most settings of the rule at float64.
-        branching: True if float32 runs the branching problems too.
+        branching: The formats that run the branching problems too.
     """
 
     lagwise: Sizes | None = lagwise.SIZE
@@ -33,7 +34,7 @@ class FloatSizes:
     drawn: int = properties.DRAWN
     properties: tuple[Sizes, ...] = properties.SIZES
     settings: int = 2
-    branching: bool = True
+    branching: tuple[str, ...] = ("float64", "float32")
 
 
 FULL = FloatSizes()
@@ -51,9 +52,11 @@ FURTHER = FloatSizes(
     ladder=(),
     properties=(),
     settings=1,
-    branching=False,
+    branching=("float64",),
 )
 """For networks after a rule's first."""
+REPEATED = dataclasses.replace(FURTHER, branching=())
+"""For networks whose activation and head were each judged on networks before."""
 
 
 def kinds(sizes: FloatSizes) -> list[Kind]:
@@ -62,11 +65,11 @@ def kinds(sizes: FloatSizes) -> list[Kind]:
     if sizes.lagwise is not None:
         found.append(lagwise.Lagwise(sizes.lagwise))
     if sizes.float64:
-        found.append(blackbox.BlackBox(sizes=sizes.float64, most_settings=sizes.settings))
+        branching = "float64" in sizes.branching
+        found.append(blackbox.BlackBox(sizes=sizes.float64, most_settings=sizes.settings, branching=branching))
     if sizes.float32:
-        found.append(
-            blackbox.BlackBox(dtype=np.float32, sizes=sizes.float32, most_settings=1, branching=sizes.branching)
-        )
+        branching = "float32" in sizes.branching
+        found.append(blackbox.BlackBox(dtype=np.float32, sizes=sizes.float32, most_settings=1, branching=branching))
     if sizes.ladder:
         found.append(float_ladder.FloatLadder(sizes.ladder))
     if sizes.properties:
