@@ -75,6 +75,56 @@ CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
         """,
         [1, 5], [1, 5, 10], ["3 `n < 9` was never false"],
     ),
+    "a loop of one round": (
+        """
+        def f(n):
+            total = 0
+            for k in range(n):
+                total += k
+            return total
+        """,
+        [1], [1, 2], ["4-5 the loop never came to a second round"],
+    ),
+    "a loop in a loop": (
+        """
+        def f(n):
+            total = 0
+            for k in range(n):
+                for m in range(n - 1):
+                    total += m
+                total += 1
+            return total
+        """,
+        [2], [2, 3], ["5-6 the loop never came to a second round"],
+    ),
+    "a loop that some rounds leave": (
+        """
+        def f(n):
+            for k in range(9):
+                if k == n:
+                    break
+            return k
+        """,
+        [0], [0, 1], ["3-5 the loop never came to a second round", "4 `k == n` was never false"],
+    ),
+    "a comprehension of one part": (
+        """
+        def f(n):
+            return [k for k in range(n)]
+        """,
+        [1], [1, 2], ["3 the loop never came to a second round"],
+    ),
+    "loops of one round whatever comes": (
+        """
+        def f(n):
+            for k in (n,):
+                n += k
+            for k in range(n):
+                return k
+            return [m for m in [n]]
+        """,
+        [1], [1, 0], ["7 never ran"],
+    ),
     "a condition of a comprehension": (
         """
         def f(n):

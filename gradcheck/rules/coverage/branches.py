@@ -2,7 +2,8 @@
 
 A branch is a line, or an outcome of a test: where a conditional jump of the bytecode goes on. Both are needed: a test
 that is always true skips nothing and leaves no line behind. Branches that compute nothing count as run: those that
-lead to an exception whatever happens, and those that only warn, print, log or assert.
+lead to an exception whatever happens, and those that only warn, print, log or assert. The second round of a loop is a
+branch too: blocks of which there is always one show nothing of how they join.
 
 A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
 column, end line, end column, outcome, next line) for a test, by the place of what is tested. A comparison within arrays
@@ -25,6 +26,7 @@ _INERT_FUNCTIONS = {"print", "warn"}
 _LOGGERS = {"warnings", "logging", "logger", "_logger", "LOGGER", "log", "_log"}
 _RAISES = {"RAISE_VARARGS", "RERAISE"}
 _RETURNS = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"}
+_LITERALS = (ast.Tuple, ast.List, ast.Set)
 _MOST_STEPS = 500
 """Instructions looked at to see whether a branch leads to an exception alone."""
 
@@ -38,6 +40,7 @@ class Branches:
         jumps: Offset of each instruction at which a test is decided to its outcomes: offset of the next instruction to
             the branch, None where that counts as run.
         tested: Lines that hold a test.
+        rounds: Offset of each loop's head to the branch of its second round.
         deciding: Offset of each instruction right before a test, whose result decides it.
         inert: Lines that compute nothing, and those with a test that leads to an exception or a message.
         wanted: All branches.
@@ -46,11 +49,14 @@ class Branches:
     lines: set[int] = field(default_factory=set)
     jumps: dict[int, dict[int, Branch | None]] = field(default_factory=dict)
     tested: set[int] = field(default_factory=set)
+    rounds: dict[int, Branch] = field(default_factory=dict)
     deciding: set[int] = field(default_factory=set)
     inert: set[int] = field(default_factory=set)
     wanted: set[Branch] = field(default_factory=set)
 
 
+AGAIN = "again"
+"""Outcome of the head of a loop: there is a second round."""
 HELD, FAILED = "held", "failed"
 """Outcomes of a comparison within arrays: in some entry it held, in some it failed."""
 
@@ -69,6 +75,7 @@ def branches_of(code: CodeType) -> Branches:
     source, found = _source(code.co_filename), Branches()
     instructions = list(dis.get_instructions(code))
     by_offset = {each.offset: number for number, each in enumerate(instructions)}
+    back = {each.argval for each in instructions if "JUMP_BACKWARD" in each.opname}
     for number, each in enumerate(instructions):
         if not _tests(each) or number + 1 == len(instructions):
             continue
@@ -93,7 +100,12 @@ def branches_of(code: CodeType) -> Branches:
         found.deciding.update(each.offset for each in instructions[max(first - 1, 0) : first])
         for before in range(first, number + 1):
             found.jumps[instructions[before].offset] = outcomes
+        offsets = [instructions[before].offset for before in range(first, number + 1)]
+        entered = outcomes[instructions[number + 1].offset]
+        if each.opname == "FOR_ITER" and entered and back.intersection(offsets) and not source.is_single(where):
+            found.rounds.update(dict.fromkeys(offsets, (*where, AGAIN, entered[-1])))
         found.wanted.update(branch for branch in outcomes.values() if branch is not None)
+    found.wanted.update(found.rounds.values())
     own = {line for _, _, line in code.co_lines() if line is not None and line > 0}
     found.lines = {line for line in own if line not in source.inert_lines}
     found.inert |= own - found.lines
@@ -155,6 +167,7 @@ class _Source:
     def __init__(self, tree: ast.Module | None) -> None:
         self.inert_lines: set[int] = set()
         self._inert_tests: list[tuple[int, int, int, int]] = []
+        self._single: set[tuple[Any, ...]] = set()
         if tree is not None:
             self._visit(tree)
 
@@ -162,6 +175,10 @@ class _Source:
         """Return True if neither side of the test at this place computes."""
         line, column, end, end_column = where
         return any((a, b) <= (line, column) and (end, end_column) <= (c, d) for a, b, c, d in self._inert_tests)
+
+    def is_single(self, where: tuple[Any, ...]) -> bool:
+        """Return True if the loop over what stands at this place has one round at most."""
+        return where in self._single
 
     def _visit(self, tree: ast.Module) -> None:
         for block in _blocks(tree):
@@ -177,10 +194,17 @@ class _Source:
                 self._inert_tests.append(
                     (node.lineno, node.col_offset, test.end_lineno or test.lineno, test.end_col_offset or 0)
                 )
+            loops = getattr(node, "generators", [node] if isinstance(node, ast.For) else [])
+            if loops and all(isinstance(each.iter, _LITERALS) and len(each.iter.elts) < 2 for each in loops):
+                self._single |= {_place(node), *(_place(each.iter) for each in loops)}  # by version of Python
             if isinstance(node, ast.Assert):
                 self._inert_tests.append(
                     (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
                 )
+
+
+def _place(node: Any) -> tuple[Any, ...]:
+    return tuple(getattr(node, name, None) for name in ("lineno", "col_offset", "end_lineno", "end_col_offset"))
 
 
 def _blocks(tree: ast.AST) -> Iterator[list[ast.stmt]]:

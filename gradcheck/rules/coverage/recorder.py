@@ -165,16 +165,21 @@ class _Code:
     def trace(self) -> Trace:
         """Return the trace function of one call."""
         jumps, lines, tested, ran = self.branches.jumps, self.branches.lines, self.branches.tested, self.ran
-        last = -1
+        rounds = self.branches.rounds
+        last, came_back = -1, False
 
         def local(frame: FrameType, event: str, argument: Any) -> Any:
-            nonlocal last
+            nonlocal last, came_back
             if event == "line" or event == "opcode":
                 at = frame.f_lasti
                 if last in jumps and at != last:
                     branch = jumps[last].get(at)
                     if branch is not None:
                         ran.add(branch)
+                        if came_back and last in rounds:
+                            ran.add(rounds[last])
+                if at in rounds and rounds.get(last) != rounds[at]:
+                    came_back = last > at
                 last = at
                 if event == "line":
                     line = frame.f_lineno

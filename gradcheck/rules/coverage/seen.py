@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...records import Unseen
-from .branches import FAILED, HELD, Branch
+from .branches import AGAIN, FAILED, HELD, Branch
 
 Key: TypeAlias = tuple[str, str, int]
 """A function: its file, its qualified name, and its first line."""
@@ -118,6 +118,8 @@ def _text(file: str, branch: Branch, ran: set[Branch]) -> str:
     text = text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."
     if outcome == "entered":
         return "the loop was never entered"
+    if outcome == AGAIN:
+        return "the loop never came to a second round"
     if outcome in ("None", "not None"):
         text = text.partition(" is ")[0]
     return f"`{text}` was never {outcome}"
