@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from ..evidence.base import Case, Finding, Kind, Plan, Progress, whole
 from ..evidence.floats import branches
-from ..evidence.floats.branches import Branches, Reach
+from ..evidence.floats.branches import Branches
+from ..evidence.floats.reach import Reach
 from ..evidence.floats.stability import Stability
 from ..evidence.preconditions.purity import Purity
 from ..problems.lively import lively_problem
@@ -36,7 +37,7 @@ def searched(case: Case, progress: Progress = lambda _: None) -> list[Reach]:
     """Return problems at sizes where the rule differs on floats, and those that reach code which did not run."""
     recorder, seen = recorder_of(case), Seen()
     seen.add(recorder.as_data())
-    found = branches.at_sizes(case, recorder, True, progress)
+    found = branches.screened(case, recorder, True, progress)
     return found + branches.explore(case, recorder, seen, progress)
 
 

@@ -7,7 +7,8 @@ import dataclasses
 from ..evidence.base import Finding
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
-from ..evidence.floats.branches import Branches, Reach
+from ..evidence.floats.branches import Branches
+from ..evidence.floats.reach import Reach
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
 from ..judge.plans import ON_OTHERS
 from ..records import Counterexample, Evidence, Status, Strength, Verdict

@@ -15,7 +15,7 @@ from ..evidence.cost import counted
 from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
 from ..evidence.floats import branches
-from ..evidence.floats.branches import Reach
+from ..evidence.floats.reach import Reach
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
@@ -216,7 +216,7 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
     with watching(Tried()) as tried:
-        found = branches.at_sizes(case, recorder, task.inputs["blocks"], progress)
+        found = branches.screened(case, recorder, task.inputs["blocks"], progress)
     found += branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)

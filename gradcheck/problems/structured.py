@@ -1,4 +1,4 @@
-"""Float problems as real data are: repeated rows, constants, zeros, one-hot steps, symmetric and extreme weights.
+"""Float problems as real data are: rows that come again or nearly so, zeros, symmetric and extreme weights.
 
 Each is a change of a lively problem, by a name that describes it.
 """
@@ -93,9 +93,32 @@ def _late_zeros(array: Array) -> Array:
     return changed
 
 
+def _nearly_repeated(array: Array) -> Array:
+    """Repeat the first row with changes of 2^-8, 2^-12, 2^-16 and so on, so that neighbours nearly agree."""
+    changed = _repeated(array)
+    for number in range(1, len(changed) if changed.ndim else 0):
+        changed[number] *= 1 + 2.0 ** (-4 - 4 * number)
+    return changed
+
+
+def _many_magnitudes(array: Array) -> Array:
+    """Make each number in turn a sixteenth as large as the one before, down to 2^-40."""
+    scales = 2.0 ** (-4.0 * (np.arange(array.size) % 11))
+    changed: Array = array * scales.reshape(array.shape)
+    return changed
+
+
+def _dominant_diagonal(array: Array) -> Array:
+    """Make R + R^T positive definite, as of an R near the identity, and no larger than it."""
+    changed: Array = 0.75 * np.eye(len(array)) + array * (0.25 / max(float(np.abs(array).sum(axis=1).max()), 1.0))
+    return changed
+
+
 _SMALL = (2.0**-10, 2.0**-20, 2.0**-30)
 _CHANGES: dict[str, Change] = {
     "repeated": _repeated,
+    "nearly repeated": _nearly_repeated,
+    "of many magnitudes": _many_magnitudes,
     "constant": lambda array: np.full_like(array, 0.5),
     "zero": np.zeros_like,
     "zero in the later half": _late_zeros,
@@ -106,11 +129,14 @@ _CHANGES: dict[str, Change] = {
     "of 1": lambda array: np.full_like(array, 1.0),
     "8 times as large": lambda array: 8 * array,
     "1000 times as large": lambda array: 1000 * array,
+    "an eighth as large": lambda array: array / 8,
     "a millionth as large": lambda array: array * 2.0**-20,
 }
 _SQUARE: dict[str, Change] = {
     "the identity": lambda array: np.eye(len(array)),
     "symmetric": lambda array: (array + array.T) / 2,
+    "nearly symmetric": lambda array: (array + array.T) / 2 + 2.0**-20 * array,
+    "with a dominant diagonal": _dominant_diagonal,
     "nilpotent": lambda array: np.triu(array, 1),
     "a permutation": lambda array: np.roll(np.eye(len(array)), 1, axis=0),
 }

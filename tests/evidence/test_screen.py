@@ -12,8 +12,9 @@ from wrong_rules import as_black_box, made
 
 from gradcheck.algorithms import bptt, truncated_bptt
 from gradcheck.evidence.base import Case, Finding
-from gradcheck.evidence.floats import branches, screen
-from gradcheck.evidence.floats.branches import Branches, Reach
+from gradcheck.evidence.floats import branches
+from gradcheck.evidence.floats.branches import Branches
+from gradcheck.evidence.floats.reach import FULL_BITS, Reach
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.authors import authored_by
@@ -32,7 +33,7 @@ def case_of(rule: Any) -> Case:
 
 def found(rule: Any, *, blocks: bool = False) -> list[Reach]:
     case = case_of(rule)
-    return branches.at_sizes(case, Recorder(authored_by(rule)), blocks, lambda _: None)
+    return branches.screened(case, Recorder(authored_by(rule)), blocks, lambda _: None)
 
 
 def confirmed(rule: Any, reached: list[Reach]) -> Finding:
@@ -67,6 +68,71 @@ def test_blocks_are_tried_where_no_number_names_them() -> None:
     assert found(rule, blocks=True) and not found(rule)
 
 
+def moves_little(problem: Any) -> Any:
+    """Keep an input while the next ones are near it, as event-driven code does."""
+    rows = [problem.inputs[0]]
+    for row in problem.inputs[1:]:
+        rows.append(rows[-1] if np.abs(row - rows[-1]).max() < 1e-3 else row)
+    return bptt(problem.replace(inputs=np.array(rows)))
+
+
+def drops_small_inputs(problem: Any) -> Any:
+    return bptt(problem.replace(inputs=np.where(np.abs(problem.inputs) < 1e-7, 0.0, problem.inputs)))
+
+
+def _with_R(problem: Any, R: Any) -> Any:
+    return bptt(problem.replace(parameters={**problem.parameters, "R": R}))
+
+
+def takes_definite_for_symmetric(problem: Any) -> Any:
+    R = problem.parameters["R"]
+    try:
+        np.linalg.cholesky(R + R.T)
+    except np.linalg.LinAlgError:
+        return bptt(problem)
+    return _with_R(problem, (R + R.T) / 2)
+
+
+def takes_close_for_symmetric(problem: Any) -> Any:
+    R = problem.parameters["R"]
+    return _with_R(problem, (R + R.T) / 2 if np.allclose(R, R.T) else R)
+
+
+def cuts_off_small_weights(problem: Any) -> Any:
+    R = problem.parameters["R"]
+    return _with_R(problem, R * (np.abs(R) > 1e-6 * np.abs(R).max()))
+
+
+def keeps_equal_inputs(problem: Any) -> Any:
+    """Keep an input while the next ones are equal to it, which changes nothing."""
+    rows = [problem.inputs[0]]
+    for row in problem.inputs[1:]:
+        rows.append(rows[-1] if np.array_equal(row, rows[-1]) else row)
+    return bptt(problem.replace(inputs=np.array(rows)))
+
+
+VALUED = [
+    moves_little, drops_small_inputs, takes_definite_for_symmetric, takes_close_for_symmetric, cuts_off_small_weights
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", VALUED)
+def test_a_fault_at_some_values_is_found_where_every_branch_has_run(rule: Any) -> None:
+    reached = found(as_black_box(rule))
+    assert reached and confirmed(as_black_box(rule), reached).evidence.status.name == "REFUTED", reached
+
+
+def test_products_of_the_numbers_in_the_code_are_sizes() -> None:
+    hours, days = 24, 7
+
+    def rule(problem: Any) -> Any:
+        gradient, tail = bptt(problem), problem.T % (hours * days)
+        return {**gradient, "R": gradient["R"] * (1 if tail else 2)}
+
+    reached = found(rule)
+    assert [reach.sizes.T for reach in reached] == [168], reached
+
+
 COARSE = {
     "float32 for many units": (SLOPE, SLOPE + "\n        if I > 16: delta = delta.astype('f4').astype('f8')"),
     "TF32 products for many units": (BACK, "(R @ delta if I < 17 else R @ np.float64(np.ldexp(np.round(np.ldexp("
@@ -94,7 +160,9 @@ def test_numbers_are_read_where_code_holds_them() -> None:
     assert {7, 11, 13, 17} <= set(numbers_in(rule, authored_by(rule))[int])
 
 
-@pytest.mark.parametrize("rule", [bptt, truncated_bptt, right_rules.forward_mode, right_rules.SUMS[5]])
+@pytest.mark.parametrize(
+    "rule", [bptt, truncated_bptt, right_rules.forward_mode, right_rules.SUMS[5], as_black_box(keeps_equal_inputs)]
+)
 def test_a_right_rule_is_close_everywhere(rule: Any) -> None:
     assert found(rule, blocks=True) == []
 
@@ -106,7 +174,7 @@ def test_a_rule_that_computes_in_float32_is_held_to_float32() -> None:
 
 def test_a_problem_found_is_the_same_again() -> None:
     case = case_of(bptt)
-    reach = Reach(Sizes(5, 17, 2, 2), branches.FULL_BITS)
+    reach = Reach(Sizes(5, 17, 2, 2), FULL_BITS)
     again = Reach.from_data(reach.as_data())
-    assert (again.problem(case).inputs == screen.problem_of(case, reach.sizes).inputs).all()
+    assert (again.problem(case).inputs == reach.problem(case).inputs).all()
     assert np.float32(again.problem(case).inputs[0, 0]) != again.problem(case).inputs[0, 0]

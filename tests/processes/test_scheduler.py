@@ -530,7 +530,7 @@ def forgets_late(problem: Any) -> Any:
 
 def without_screening(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the sizes around the numbers in a rule's code."""
-    monkeypatch.setattr("gradcheck.evidence.floats.branches.at_sizes", lambda *_: [])
+    monkeypatch.setattr("gradcheck.evidence.floats.branches.screened", lambda *_: [])
 
 
 def test_time_to_spare_finds_a_fault_beyond_the_sizes_of_an_audit(monkeypatch: pytest.MonkeyPatch) -> None:

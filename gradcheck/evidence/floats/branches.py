@@ -12,7 +12,7 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
@@ -32,9 +32,9 @@ from ..budget import Budget
 from ..sizes import spread
 from . import screen
 from .blackbox import allowance_text, compare_problem, kinks_of, kinks_text, rounding_of
+from .reach import Reach
 
 KIND = "branches"
-FULL_BITS = "numbers of all 53 bits, at a size of its own"
 SECONDS = 20.0
 """Seconds in which branches are searched for."""
 LONGEST, WIDEST, MOST_INPUTS = 300, 130, 260
@@ -51,45 +51,8 @@ _RELATIONS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Reach:
-    """A problem that reaches a branch.
-
-    Attributes:
-        sizes: Its sizes.
-        change: How it differs from the lively problem of these sizes; empty where it does not.
-        values: The numbers of the rule's code that changes were made with.
-    """
-
-    sizes: Sizes
-    change: str = ""
-    values: tuple[float, ...] = ()
-
-    def problem(self, case: Case) -> Problem:
-        """Return the problem."""
-        base = lively_problem(case.network, self.sizes, case.seed, weighted=case.weighted)
-        if self.change == FULL_BITS:
-            return screen.problem_of(case, self.sizes)
-        if not self.change:
-            return base
-        named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
-        return named or next(made for name, made in structured(base, self.values) if name == self.change)
-
-    def as_data(self) -> list[Any]:
-        """Return plain data for `from_data`."""
-        return [list(dataclasses.astuple(self.sizes)), self.change, list(self.values)]
-
-    @classmethod
-    def from_data(cls, data: Sequence[Any]) -> Reach:
-        sizes, change, values = data
-        return cls(Sizes(*sizes), change, tuple(values))
-
-    def __str__(self) -> str:
-        return f"{self.sizes}, {self.change}" if self.change else str(self.sizes)
-
-
-def at_sizes(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -> list[Reach]:
-    """Return problems of sizes at which the rule's result is not close to the claimed one on floats.
+def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -> list[Reach]:
+    """Return problems on which the rule's result is not close to the claimed one on floats: by size, and by value.
 
     Args:
         case: The rule and its claim.
@@ -102,7 +65,8 @@ def at_sizes(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -
     ran, target = recorder.numbers(), case.rule.target
     written = numbers_in(target, authored_by(target))
     numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
-    return [Reach(sizes, FULL_BITS) for sizes in screen.differing(case, numbers, blocks, progress)]
+    found = screen.by_size(case, numbers, blocks, progress)
+    return found or screen.by_value(case, _values(numbers), progress)
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:

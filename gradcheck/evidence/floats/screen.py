@@ -1,18 +1,21 @@
-"""Cheap comparison with floats at many sizes, to find those at which a certified one is worth its time.
+"""Cheap comparison with floats on many problems, to find those on which a certified one is worth its time.
 
-Sizes are those next to the whole numbers in the rule's code, and next to those that kernels are made of. Code without a
-branch can be wrong there too, as `x[:64]` and `range(min(T, 100))` are, and so can compiled code. The problems have
-numbers of all 53 bits, so that an array that passes through a coarser format at some sizes only is noticed.
+Sizes are those next to the whole numbers in the rule's code and next to their products, and next to those that kernels
+are made of. Code without a branch can be wrong there too, as `x[:64]` and `range(min(T, 100))` are, and so can compiled
+code. These problems have numbers of all 53 bits, so that an array that passes through a coarser format at some sizes
+only is noticed. Values are those of `problems.structured`.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from ...problems.lively import full_bits, lively_problem, living_sizes
+from ...problems.lively import lively_problem, living_sizes
+from ...problems.structured import structured
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
@@ -21,9 +24,13 @@ from ...rules.call import run
 from ..base import Case, Progress
 from ..sizes import spread
 from ..target import expected
+from .comparison import compare_on
+from .reach import FULL_BITS, Reach
 
 SECONDS, WALL_SECONDS = 3.0, 10.0
 """Processor time, and wall time, after which no further size is tried."""
+VALUED, VALUE_SECONDS = Sizes(9, 4, 4, 3), 2.0
+"""Size of the problems with structured values, and the processor time after which no further one is tried."""
 _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
@@ -37,11 +44,11 @@ _CLOSE, _EPSILONS = 2.0**-36, 2.0**8
 
 A certified comparison decides what lies beyond.
 """
-_MOST = 3
+_MOST, _MOST_FACTORS = 3, 8
 
 
-def differing(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, progress: Progress) -> list[Sizes]:
-    """Return sizes, at most a few, at which the rule's result is not close to what is claimed, or the rule fails.
+def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, progress: Progress) -> list[Reach]:
+    """Return problems, at most a few, on which the rule's result is not close to what is claimed, or the rule fails.
 
     Args:
         case: The rule and its claim.
@@ -49,26 +56,53 @@ def differing(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool,
         blocks: Try the sizes that kernels are made of too.
         progress: Called with a line of text at each try.
     """
-    found: list[Sizes] = []
+    found: list[Reach] = []
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     widest, took = 0, 0.0
     for each in _sizes(numbers, blocks):
-        begun, sizes = time.process_time(), living_sizes(case.network, each)
+        begun, reach = time.process_time(), Reach(living_sizes(case.network, each), FULL_BITS)
+        sizes = reach.sizes
         if len(found) == _MOST or begun - start > SECONDS or time.monotonic() > deadline:
             break
         if widest > _WIDE and took * (sizes.I / widest) ** 4 > _CALL_SECONDS:
             continue
         progress(str(sizes))
-        if not _close(case, sizes):
-            found.append(sizes)
+        if not _close(case, reach.problem(case), fails=False):
+            found.append(reach)
         if sizes.I >= widest:
             widest, took = sizes.I, time.process_time() - begun
     return found
 
 
-def problem_of(case: Case, sizes: Sizes) -> Problem:
-    """Return the problem that is tried at these sizes."""
-    return full_bits(lively_problem(case.network, sizes, case.seed, weighted=case.weighted), case.seed)
+def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[Reach]:
+    """Return a problem with structured values on which the result is provably not what is claimed, if there is one.
+
+    At extreme values a right rule may fail or lose digits, so a certified comparison follows at once.
+
+    Args:
+        case: The rule and its claim.
+        values: The numbers of the rule's code that problems are made with.
+        progress: Called with a line of text at each try.
+    """
+    start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
+    base = lively_problem(case.network, VALUED, case.seed, weighted=case.weighted)
+    for name, problem in structured(base, values):
+        if time.process_time() - start > VALUE_SECONDS or time.monotonic() > deadline:
+            break
+        progress(f"{VALUED}, {name}")
+        if not _close(case, problem, fails=True) and _outside(case, problem):
+            return [Reach(VALUED, name, values)]
+    return []
+
+
+def _outside(case: Case, problem: Problem) -> bool:
+    """Return whether the result is provably outside its allowance; False where the rule does not run."""
+    settings = spread(case.rule.settings(problem.T), 1, 1)[0]
+    try:
+        seen, *_ = compare_on(case.rule, case.claim.bind(settings), problem, settings)
+    except GradcheckError:
+        return False
+    return seen.outside is not None
 
 
 def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Sizes]:
@@ -76,17 +110,24 @@ def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Si
     named = [*numbers[int], *(n for n in numbers[float] if n == int(n))]
     whole = dict.fromkeys(int(n) for n in named if 1 < n <= LONGEST_NAMED)
     near = [m for n in whole for m in (n - 1, n, n + 1, 2 * n, 2 * n + 1, 3 * n)]
+    products = {m * n for m, n in itertools.combinations(list(whole)[:_MOST_FACTORS], 2)}
     near += [m for n in BLOCKS if blocks for m in (n, n + 1)]
     tried = {Sizes(n, 2, 2, 1) for n in near if 0 < n <= LONGEST}
+    tried |= {Sizes(m, 2, 2, 1) for n in products if n < LONGEST for m in (n, n + 1)}
     tried |= {Sizes(m, 2, 2, 1) for n in whole if n > LONGEST for m in (n, n + 1)}
     tried |= {Sizes(3, n, 2, 2) for n in near if 0 < n <= WIDEST}
     tried |= {Sizes(3, 3, n, n) for n in near if 0 < n <= MOST_INPUTS}
     yield from sorted(tried, key=lambda s: (s.T * (100 + s.I * (s.I + s.D + s.K)), s))
 
 
-def _close(case: Case, sizes: Sizes) -> bool:
-    """Return whether the result is close to the claimed one, both on floats; True where that cannot be said."""
-    problem = problem_of(case, sizes)
+def _close(case: Case, problem: Problem, *, fails: bool) -> bool:
+    """Return whether the result is close to the claimed one, both on floats; True where that cannot be said.
+
+    Args:
+        case: The rule and its claim.
+        problem: The problem.
+        fails: The answer where the rule fails.
+    """
     settings = spread(case.rule.settings(problem.T), 1, 1)[0]
     try:
         with np.errstate(all="ignore"):
@@ -96,7 +137,7 @@ def _close(case: Case, sizes: Sizes) -> bool:
     try:
         return _near(run(case.rule, problem.copy(), settings).gradient, wanted)
     except GradcheckError:
-        return False
+        return fails
 
 
 def _near(result: Gradient, wanted: Gradient) -> bool:

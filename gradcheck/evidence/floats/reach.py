@@ -1,0 +1,54 @@
+"""Problems by name: sizes, and a change of the lively problem of these sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...problems.lively import branching_problems, full_bits, lively_problem
+from ...problems.structured import structured
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ..base import Case
+
+FULL_BITS = "numbers of all 53 bits, at a size of its own"
+"""Name of the change that gives every number all its bits."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A problem by its sizes and its change, as plain data.
+
+    Attributes:
+        sizes: Its sizes.
+        change: How it differs from the lively problem of these sizes; empty where it does not.
+        values: The numbers of the rule's code that changes were made with.
+    """
+
+    sizes: Sizes
+    change: str = ""
+    values: tuple[float, ...] = ()
+
+    def problem(self, case: Case) -> Problem:
+        """Return the problem."""
+        base = lively_problem(case.network, self.sizes, case.seed, weighted=case.weighted)
+        if self.change == FULL_BITS:
+            return full_bits(base, case.seed)
+        if not self.change:
+            return base
+        named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
+        return named or next(made for name, made in structured(base, self.values) if name == self.change)
+
+    def as_data(self) -> list[Any]:
+        """Return plain data for `from_data`."""
+        return [list(dataclasses.astuple(self.sizes)), self.change, list(self.values)]
+
+    @classmethod
+    def from_data(cls, data: Sequence[Any]) -> Reach:
+        sizes, change, values = data
+        return cls(Sizes(*sizes), change, tuple(values))
+
+    def __str__(self) -> str:
+        return f"{self.sizes}, {self.change}" if self.change else str(self.sizes)
