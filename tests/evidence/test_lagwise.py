@@ -9,6 +9,7 @@ import pytest
 from wrong_rules import as_black_box, made, wrong
 
 import gradcheck
+from gradcheck.algorithms import Focused, bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.budget import Budget
 from gradcheck.evidence.floats import lagwise
@@ -65,7 +66,7 @@ def test_missing_and_surplus_lags_are_named(kept: Any, claim: Claim, kind: str, 
 def test_right_rules_hold_under_every_claim(claim: Any) -> None:
     finding = judged(keeping(claim), claim)
     assert finding.evidence.status is Status.HOLDS, finding.evidence
-    assert finding.planted == (1, 1)
+    assert finding.planted == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -152,3 +153,46 @@ def test_lags_that_rounding_hides_are_not_agreed_on() -> None:
     assert some.scope.startswith("lags 0 to 12 of") and "lags 13 to 40" in some.blind
     assert all_.scope.startswith("lags 0 to 40 of")
     assert some.statement != all_.statement
+
+
+def stops_where_nothing_matters(problem: Any) -> Any:
+    """Carry an error back until it is 1e-17 of what it was: exact to rounding, but not in entries that come later."""
+    W, R, V = (problem.parameters[name] for name in "WRV")
+    a = [problem.initial_state]
+    for x in problem.inputs:
+        a.append(np.tanh(W.T @ x + R.T @ a[-1]))
+    dW, dR, dV = np.zeros_like(W), np.zeros_like(R), np.zeros_like(V)
+    for t in range(problem.T, 0, -1):
+        e = V.T @ a[t] - problem.targets[t - 1]
+        dV += np.outer(a[t], e)
+        back = V @ e
+        start = np.abs(back).max()
+        for s in range(t, 0, -1):
+            delta = (1 - a[s] ** 2) * back
+            dW += np.outer(problem.inputs[s - 1], delta)
+            dR += np.outer(a[s - 1], delta)
+            back = R @ delta
+            if np.abs(back).max() < 1e-17 * start:
+                break
+    return {"W": dW, "R": dR, "V": dV}
+
+
+def test_lags_that_a_fading_state_makes_small_are_judged_too() -> None:
+    rule = as_black_box(stops_where_nothing_matters)
+    evidence = lagwise.Lagwise().gather(Case(as_rule(rule, claims=[Exact()]), Exact(), Network())).evidence
+    assert evidence.status is Status.REFUTED, evidence
+    assert "absent beyond" in evidence.statement and "T=12" in evidence.statement
+
+
+ACTIVATIONS = ["identity", "logistic", "relu", "softplus"]
+
+
+@pytest.mark.parametrize(
+    "network",
+    [*map(Network, ACTIVATIONS), Network("tanh", "softmax", "categorical_cross_entropy"), ContextNetwork()],
+    ids=str,
+)
+def test_right_rules_hold_where_the_state_fades(network: Any) -> None:
+    rule = as_rule(Focused if isinstance(network, ContextNetwork) else bptt)
+    evidence = lagwise.Lagwise().gather(Case(rule, Exact(), network)).evidence
+    assert evidence.status is Status.HOLDS, evidence

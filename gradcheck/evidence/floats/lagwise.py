@@ -3,7 +3,8 @@
 The input at time t is the t-th unit vector, and only the loss at T has an error: earlier targets are the network's own
 outputs, or have weight 0. Then row t of dL/dW is g(T, T - t) alone, and each lag is judged relative to its own size,
 even if it is small beside the others. The entries of each lag are found by `lags.by_lag`, for any network that has
-them.
+them. On a second problem the state fades from step to step, so that all but the last lags are far smaller than what
+rounds beside them: a rule that stops where nothing matters any more is right on the whole, and wrong in these entries.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from typing import ClassVar
 import flint
 import numpy as np
 
-from ...problems.lively import lively_problem
+from ...problems.influence import SHARED, read_out
+from ...problems.lively import lively_problem, multiplies
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference import lags
 from ...reference.claims import Claim, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
-from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
 from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
-from ...rules.call import RuleFailed
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
 from ..sizes import LARGEST, describe, place, sizes_text, spans, spread
@@ -35,18 +37,23 @@ from .blackbox import failed, kinks_of, kinks_text, rounding_of
 from .comparison import coarsest, compare_on, midpoints
 
 SIZE = Sizes(41, 5, 41, 2)
+FADING = Sizes(12, 3, 12, 2)
+"""Size of the problem whose state fades."""
+_FADES, _FAR = 2.0**-8, 2.0**60
 KIND = "lagwise"
 
 Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
 """Entries, as (parameter, index), to which the last loss contributes through one lag only, by that lag."""
 
 
-def lagwise_problem(case: Case, size: Sizes = SIZE) -> Problem:
+def lagwise_problem(case: Case, size: Sizes = SIZE, *, fading: bool = False) -> Problem:
     """Return the problem of a case, see `one_hot_problem`."""
-    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted)
+    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted, fading=fading)
 
 
-def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False) -> Problem:
+def one_hot_problem(
+    network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False, fading: bool = False
+) -> Problem:
     """Return a problem with inputs that are one-hot in time and no error before the last step.
 
     Args:
@@ -54,13 +61,32 @@ def one_hot_problem(network: RecurrentNetwork, size: Sizes, seed: int, *, weight
         size: Its sizes, with D = T.
         seed: Seed of the problem.
         weighted: Give earlier losses weight 0 as well.
+        fading: Let the state fade from step to step.
     """
     base = lively_problem(network, size, seed, weighted=weighted, one_hot=True)
+    if fading:
+        base = _fading(base)
     targets = base.targets.copy()
     _, readouts = forward(base)
     targets[:-1] = [network.output(u) for u in readouts[:-1]]
     weights = base.loss_weights * (np.arange(1, size.T + 1) == size.T) if weighted else base.loss_weights
     return base.replace(targets=targets, loss_weights=weights)
+
+
+def _fading(problem: Problem) -> Problem:
+    """Return the problem with a state that fades, and with readouts that round to nothing beside the last error.
+
+    Without that, the rounding of earlier readouts is an error too, larger than what far lags contribute.
+    """
+    network, changed = problem.network, dict(problem.parameters)
+    for name, array in changed.items():
+        if multiplies(network, problem.sizes, name, "state"):
+            changed[name] = array * _FADES
+    if ask(network, Capabilities.target_domain) is not TargetDomain.REAL:
+        return problem.replace(parameters=changed)
+    reads = read_out(problem)
+    smaller = {name: array * np.where(reads[name] == SHARED, 1.0, 1 / _FAR) for name, array in changed.items()}
+    return problem.replace(parameters=smaller, targets=problem.targets * _FAR)
 
 
 def owners(problem: Problem) -> Owners:
@@ -179,21 +205,25 @@ class Lagwise(Kind):
         def piece(size: Sizes) -> Piece:
             return Piece(str(size), lambda before, progress: _compare_size(case, size, progress), size)
 
+        def fading(before: object, progress: Progress) -> PieceData | Finding:
+            return _compare_size(case, FADING, progress, fading=True)
+
         def further(number: int) -> Piece:
             T = min(math.ceil(own.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
             return piece(Sizes(T, own.I, T, own.K))
 
-        return Plan(KIND, (piece(own),), _conclude, further=further)
+        return Plan(KIND, (piece(own), Piece(f"{FADING}, a state that fades", fading)), _conclude, further=further)
 
 
-def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Finding:
-    problem = lagwise_problem(case, size)
+def _compare_size(case: Case, size: Sizes, progress: Progress, *, fading: bool = False) -> PieceData | Finding:
+    problem = lagwise_problem(case, size, fading=fading)
     owned = owners(problem)
-    if sorted(owned) != list(range(size.T)):
+    complete = sorted(owned) == list(range(size.T))
+    if not complete and not fading:
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
     worst, caught, unseen, reach = 0.0, [0, 0], set[int](), -1
     wide, kinks, coarse = False, 0, False
-    for settings in spread(case.rule.settings(size.T), 2):
+    for settings in spread(case.rule.settings(size.T), 2) if complete else ():
         progress(place(size, settings))
         claim = case.claim.bind(settings)
         try:
@@ -220,6 +250,8 @@ def _compare_size(case: Case, size: Sizes, progress: Progress) -> PieceData | Fi
             caught[0] += 1
             caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
         worst = max([worst, *(lag.error for lag in judged if lag.visible)])
+        if fading:
+            continue  # the other problem shows which lags rounding hides
         if not any(lag.visible for lag in judged):
             text = "rounding may exceed every lag of the last loss"
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, text), planted=(caught[0], caught[1]))
