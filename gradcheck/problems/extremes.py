@@ -228,6 +228,7 @@ def families(part: str, network: RecurrentNetwork) -> list[Family]:
     return [
         Family("u", _outputs, LARGE, (several, others)),
         Family("u", _readout, LARGE, tuple((m,) for m in (20.0, 96.0, 728.0, 10000.0)[0 if jointly else -1 :])),
+        Family("u", _confident, LARGE, ((48.0,), (-48.0,), (2000.0,)), "with targets that agree"),
         Family("targets", _targets, LARGE, ((10000.0,),)),
         Family("inputs", _inputs, LARGE, ((10000.0,),)),
         Family("u", _tiny_readout, TINY, alone),
@@ -256,6 +257,18 @@ def _outputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
         return None
     factors = _each(magnitudes, len(u)) / np.where(np.abs(u) < 2.0**-10, 1.0, u)
     return by_owner(problem, read_out(problem), factors, base.readers)
+
+
+def _confident(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    """Make the first output large and all others as negative, with targets that are shares or bounded close to them.
+
+    Every error is so small then that no rounding of a larger one hides it.
+    """
+    problem = _outputs(base, (magnitudes[0], -magnitudes[0]))
+    if problem is None or ask(base.network, Capabilities.target_domain) is TargetDomain.REAL:
+        return problem
+    _, readouts = forward(problem)
+    return problem.replace(targets=np.array([np.round(base.network.output(u)) for u in readouts]))
 
 
 def _each(magnitudes: Magnitudes, number: int) -> Array:

@@ -51,6 +51,10 @@ UNSTABLE = {
     "chain rule through a saturated output": (
         BINARY, ERROR, f"(lambda p: (p - y[t - 1]) / (p * (1 - p)) * p * (1 - p))({LOGISTIC})", "u = "),
     "clipped probability": (BINARY, ERROR, f"np.clip({LOGISTIC}, 1e-7, 1 - 1e-7) - y[t - 1]", "u = "),
+    "clipped logits": (
+        BINARY, ERROR, "(lambda u: 1 / (1 + np.exp(-u)) - y[t - 1])(np.clip(V.T @ a[t], -30, 30))", "from u = 30"),
+    "clipped logits of classes": (
+        CLASSES, ERROR, "net.output(np.clip(V.T @ a[t], -15, 15)) - y[t - 1]", "from u = 15"),
     "clipped gradient": (TANH, RETURN, 'return {"W": np.clip(dW, -1e5, 1e5), "R": dR, "V": dV}', "is -100000"),
     "norm of squares": (TANH, RETURN, "norm = np.sqrt((dV * dV).sum())\n    "
         'return {"W": dW, "R": dR, "V": dV / norm * norm}', "nan"),

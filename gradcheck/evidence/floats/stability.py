@@ -2,8 +2,8 @@
 
 A rule may be right as a formula and wrong as a program: exp overflows, a softmax without a shift becomes inf/inf, a
 clipped logarithm loses what is small. Problems of extreme values are compared with balls, at float64 and at float32. A
-result is wrong where it is not finite, or further off than rounding allows in the coarsest entry, norm-wise: rules that
-mix entries are right too. Where the allowance is infinite, an entry is undecided.
+result is wrong where it is not finite, or further off than rounding allows in the coarsest entry of its parameter,
+norm-wise: rules that mix entries are right too. Where the allowance is infinite, an entry is undecided.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from ...reference.claims import Claim, Equals, Exact, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
+from ...reference.typing import Array
 from ...rules.adapt import declared_claims
-from ...rules.call import RuleFailed, run
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness
 from ..budget import Budget
 from ..sizes import spread
@@ -106,16 +108,13 @@ class Judge:
         exact = given.astype(np.float64)
         try:
             truth, allowed = known(claim, exact, result, self.dtype)
-            bounds = [*allowed.values()]
             with FIELD.working():
                 seen = compare(result, truth, FIELD, allowed)
                 if seen.outside is None:
                     return seen
-                bounds += known_normwise(claim, exact, coarsest(result, self.dtype)).values()
-                most = max(array[np.isfinite(array)].max(initial=0.0) for array in bounds)
-                if tiny:
-                    most = max(most, *(float(np.abs(array).max()) for array in midpoints(truth, FIELD).values()))
-                widest = {name: np.where(np.isfinite(a), most, a) for name, a in allowed.items()}
+                mixed = known_normwise(claim, exact, coarsest(result, self.dtype))
+                size = max(float(np.abs(array).max()) for array in midpoints(truth, FIELD).values()) if tiny else 0.0
+                widest = {name: _widest(array, mixed[name], size) for name, array in allowed.items()}
                 seen = compare(result, truth, FIELD, widest)
             kink = seen.outside is not None and finite and at_a_kink(given)
         except GradcheckError:
@@ -123,6 +122,13 @@ class Judge:
         if kink:
             return None
         return seen if seen.outside is None else Failure(seen.outside)
+
+
+def _widest(entrywise: Array, mixed: Array, least: float) -> Array:
+    """Return the largest of the finite allowances of a parameter for each of its entries; infinity stays infinite."""
+    bounds = np.concatenate([entrywise.reshape(-1), mixed.reshape(-1)])
+    most = max(least, float(bounds[np.isfinite(bounds)].max(initial=0.0)))
+    return np.where(np.isfinite(entrywise), most, entrywise)
 
 
 def kept_claims(case: Case) -> tuple[Claim, ...]:
