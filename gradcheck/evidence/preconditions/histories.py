@@ -35,7 +35,7 @@ SIZE = Sizes(3, 2, 2, 1)
 SMALLEST = Sizes(2, 2, 1, 1)
 FRESH = (Sizes(4, 3, 1, 3), Sizes(4, 2, 3, 2), Sizes(3, 4, 1, 2), Sizes(3, 3, 3, 4))
 """Sizes of which the first call is at float32, each followed by one at which all calls are at float64."""
-MOST_CALLS, SECONDS, WALL_SECONDS, AT_ONCE = 2000, 0.8, 3.0, 50
+MOST_CALLS, SECONDS, WALL_SECONDS, AT_ONCE = 5000, 0.8, 3.0, 50
 """Calls in a row on one small problem, the processor time and the wall time after which they end, and how many of them
 are one call of ours. A busy machine makes as many calls; a rule that waits for another machine ends them."""
 PAUSE = 0.05
