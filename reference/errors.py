@@ -1,4 +1,4 @@
-"""The project's one error type, and the two refusals that the harness tells apart."""
+"""The project's one error type, and those of its kinds that the harness tells apart."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ class UnsupportedOperation(GradcheckError, TypeError):
 
     def __reduce__(self) -> tuple[type, tuple[str, str, str]]:
         return type(self), (self.operation, self.scalar, self.hint)
+
+
+class MixedNumbers(GradcheckError):
+    """Numbers of two number systems met, which no single problem has."""
+
+    def __init__(self, one: str, other: str) -> None:
+        self.one, self.other = one, other
+        super().__init__(f"expected {one}, of this problem; got {other}, of another one")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.one, self.other)
 
 
 class FloatsWanted(UnsupportedOperation):

@@ -25,8 +25,8 @@ from ..reference.claims import Pure, Settings
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
-from ..rules.adapt import Rule, as_rule
-from ..rules.call import RuleFailed, WrongResult
+from ..rules.adapt import Rule, WrongResult, as_rule
+from ..rules.failures import RuleFailed
 from . import sought
 from .peers import PEERS, Peer, as_question
 

@@ -19,6 +19,7 @@ from ..reference.errors import FloatsWanted, GradcheckError, Undecided
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, WrongResult
+from ..rules.failures import KeptNumbers
 from .budget import Budget
 from .target import TargetFailed
 
@@ -204,7 +205,7 @@ def traverse(plan: Plan) -> Traversal:
 
 
 def run_piece(plan: Plan, piece: Piece, before: Sequence[PieceData], progress: Progress) -> Part:
-    """Run a piece in this process. A malformed result, or a target that fails, ends the kind.
+    """Run a piece in this process. A malformed result, numbers of another call, or a failing target ends the kind.
 
     Args:
         plan: The plan of the piece.
@@ -221,6 +222,8 @@ def run_piece(plan: Plan, piece: Piece, before: Sequence[PieceData], progress: P
         shown = piece.run(before, progress)
     except WrongResult as error:
         shown = Finding(Evidence(plan.kind, Status.ERROR, Strength.NONE, str(error), cause=Cause.MALFORMED))
+    except KeptNumbers as error:
+        shown = Finding(Evidence(plan.kind, Status.INCONCLUSIVE, Strength.NONE, str(error), cause=error.cause))
     except TargetFailed as error:
         shown = not_run(plan.kind, str(error))
     seconds = max(plan.budget.clock() - start, 1e-6)

@@ -25,8 +25,8 @@ from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
-from ..rules.adapt import Rule
-from ..rules.call import RuleFailed, WrongResult
+from ..rules.adapt import Rule, WrongResult
+from ..rules.failures import RuleFailed
 from .counterexample import as_fraction
 
 _WIDTH, _COLUMN, _NAMED = 80, 14, 6

@@ -21,7 +21,8 @@ from ..records import Cause
 from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
-from ..rules.call import RuleFailed, WrongResult
+from ..rules.adapt import WrongResult
+from ..rules.failures import RuleFailed
 from .traits import Traits, traits
 
 BITS = 256

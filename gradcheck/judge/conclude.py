@@ -11,7 +11,7 @@ from ..evidence.base import Finding, hidden_lags
 from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
 from ..evidence.sizes import spans
-from ..records import Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
+from ..records import Cause, Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
 from ..reference.claims import Claim, LagClaim
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
@@ -66,6 +66,9 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
     failed = next((e for e in evidence if e.status is Status.ERROR), None)
     if failed:
         return Verdict(str(claim), Status.ERROR, Strength.NONE, failed.statement, evidence)
+    kept = next((e for e in evidence if e.status is Status.INCONCLUSIVE and e.cause is Cause.KEEPS_STATE), None)
+    if kept:
+        return Verdict(str(claim), Status.INCONCLUSIVE, Strength.NONE, kept.statement, evidence)
     for each in gathered:
         if each.best is None:
             unsure = next((f.evidence for f in each.findings if f.evidence.status is Status.INCONCLUSIVE), None)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import numpy_functions as FN
-from ..errors import FloatsWanted, GradcheckError, Undecided, UnsupportedOperation
+from ..errors import FloatsWanted, GradcheckError, MixedNumbers, Undecided, UnsupportedOperation
 from ..typing import Array
 from .scalar import NUMBERS, Scalar
 
@@ -104,7 +104,7 @@ class Field:
         if type(number) is self.scalar:
             return number.value
         if isinstance(number, Scalar):
-            raise GradcheckError(f"expected {self.name} scalars; got {number!r:.60}")
+            raise MixedNumbers(f"{self.name} scalars", f"the {number.field.name} scalar {number!r:.60}")
         if isinstance(number, NUMBERS):
             return self.convert(number)
         raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r:.60}")

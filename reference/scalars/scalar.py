@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from ..errors import FloatsWanted, UnsupportedOperation
+from ..errors import FloatsWanted, MixedNumbers, UnsupportedOperation
 
 NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
 """The plain numbers that every scalar can be combined with."""
@@ -65,6 +65,8 @@ class Scalar:
             value = own.field.convert(other)
         elif isinstance(other, (complex, str)):
             raise UnsupportedOperation(f"arithmetic with the {type(other).__name__} {other!r}", own.field.name)
+        elif isinstance(other, Scalar):
+            raise MixedNumbers(f"{own.field.name} scalars", f"{other.field.name} scalars")
         else:
             return NotImplemented
         try:

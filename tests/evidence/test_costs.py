@@ -23,7 +23,7 @@ from gradcheck.reference.claims import Cost, Online, parse_claim
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import Network
 from gradcheck.rules.adapt import as_rule
-from gradcheck.rules.call import RuleFailed
+from gradcheck.rules.failures import RuleFailed
 
 
 def verdict(target: Any, claim: Any) -> Verdict:

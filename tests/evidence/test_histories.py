@@ -13,11 +13,19 @@ import gradcheck
 from gradcheck.algorithms.bptt import bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.preconditions.purity import Purity
+from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Cause, Status
-from gradcheck.reference.network import DEFAULT_NETWORK
+from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
+from gradcheck.reference.scalars.ball import BallField
+from gradcheck.reference.scalars.formal import FormalField
+from gradcheck.reference.scalars.precise import PreciseField
+from gradcheck.reference.scalars.residues.array import ResidueField
+from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.typing import Gradient
 from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.call import run
+from gradcheck.rules.failures import KeptNumbers
 
 Rule = Callable[[Problem], Gradient]
 
@@ -249,3 +257,85 @@ def test_a_rule_that_waits_is_not_called_for_ever(monkeypatch: pytest.MonkeyPatc
 
     assert judged(counting).status is Status.HOLDS
     assert calls < 150, "the calls in a row go on after their time"
+
+
+# Numbers that a rule keeps from a call on another number system
+
+
+def _adds_the_last_result(kept: dict[Any, Any]) -> Any:
+    def rule(problem: Problem) -> Gradient:
+        found = {}
+        for name, array in bptt(problem).items():
+            found[name] = array + 0 * kept.get((name, array.shape), 0)
+            kept[name, array.shape] = array
+        return found
+
+    return rule
+
+
+def _keeps_the_first_weights(kept: dict[Any, Any]) -> Any:
+    def rule(problem: Problem) -> Gradient:
+        first = kept.setdefault(problem.parameters["R"].shape, problem.parameters["R"])
+        gradient = bptt(problem)
+        return {**gradient, "R": gradient["R"] + (first - first)}
+
+    return rule
+
+
+def _works_in_kept_memory(kept: dict[Any, Any]) -> Any:
+    def rule(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        for name, array in gradient.items():
+            kept.setdefault((name, array.shape), np.empty_like(array))[...] = array
+        return {name: kept[name, array.shape].copy() for name, array in gradient.items()}
+
+    return rule
+
+
+def _keeps_a_result(kept: dict[Any, Any]) -> Any:
+    return lambda problem: kept.setdefault(str(problem.sizes), bptt(problem))
+
+
+@pytest.mark.parametrize(
+    "make", [_adds_the_last_result, _keeps_the_first_weights, _works_in_kept_memory, _keeps_a_result]
+)
+@pytest.mark.parametrize(
+    "before",
+    [FormalField(), BallField(100), ModularField(), ResidueField(), PreciseField(30)],
+    ids=lambda field: type(field).__name__,
+)
+def test_numbers_of_an_earlier_call_are_no_result(make: Any, before: Any) -> None:
+    """In the order of an audit: on numbers of ours, then on floats, or on other numbers of ours."""
+    problem, other = lively_problem(DEFAULT_NETWORK, Sizes(2, 2, 1, 1), 0), BallField(200)
+    for after in (problem, problem.over(other)):
+        rule = as_rule(make({}))
+        with before.working():
+            run(rule, problem.over(before))
+        with other.working(), pytest.raises(KeptNumbers, match="keeps state: it uses numbers that it kept") as raised:
+            run(rule, after)
+        assert "Scalar" not in str(raised.value) and "residue" not in str(raised.value)
+
+
+def test_numbers_that_are_kept_by_their_kind_are_right() -> None:
+    kept: dict[Any, Any] = {}
+
+    def rule(problem: Problem) -> Gradient:
+        gradient = bptt(problem)
+        for name, array in gradient.items():
+            kind = getattr(array, "field", None)
+            kept.setdefault((name, array.shape, id(kind)), (kind, np.empty_like(array)))[1][...] = array
+        return {name: kept[name, a.shape, id(getattr(a, "field", None))][1].copy() for name, a in gradient.items()}
+
+    problem, field = lively_problem(DEFAULT_NETWORK, Sizes(2, 2, 1, 1), 0), BallField(100)
+    for _ in range(2):
+        with field.working():
+            run(as_rule(rule), problem.over(field))
+        run(as_rule(rule), problem.copy())
+
+
+def test_the_verdict_on_a_rule_that_keeps_numbers_is_open_and_says_so(brief: None) -> None:
+    report = gradcheck.audit(_keeps_the_first_weights({}), [gradcheck.Exact()], effort="quick", isolated=False)
+    exact = next(v for v in report.verdicts if v.claim == "exact")
+    assert exact.status is Status.INCONCLUSIVE
+    kept = [e for e in exact.evidence if e.cause is Cause.KEEPS_STATE]
+    assert kept and all(e.status is Status.INCONCLUSIVE for e in kept) and exact.statement == kept[0].statement

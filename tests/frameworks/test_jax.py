@@ -20,8 +20,8 @@ from gradcheck.records import Status
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.scalars.ball import BallField
-from gradcheck.rules.adapt import as_rule
-from gradcheck.rules.call import WrongResult, run
+from gradcheck.rules.adapt import WrongResult, as_rule
+from gradcheck.rules.call import run
 from gradcheck.rules.torch import TorchRNN
 
 if importlib.util.find_spec("jax") is None:

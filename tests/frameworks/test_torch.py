@@ -25,9 +25,9 @@ from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.rounded import RoundedField
-from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.adapt import WrongResult, as_rule
 from gradcheck.rules.authors import authored_by
-from gradcheck.rules.call import WrongResult, run
+from gradcheck.rules.call import run
 from gradcheck.rules.torch import TorchRNN
 
 if importlib.util.find_spec("torch") is None:

@@ -14,7 +14,8 @@ from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.rules.adapt import as_rule
-from gradcheck.rules.call import RuleFailed, run
+from gradcheck.rules.call import run
+from gradcheck.rules.failures import RuleFailed
 
 BESIDE = [Path(errors.__file__).parent.with_name("reference_rules"), Path(np.__file__).parent.with_name("numpy_rules")]
 

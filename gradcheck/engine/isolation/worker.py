@@ -20,7 +20,8 @@ from typing import Any
 
 from ...records import Cause
 from ...reference.errors import GradcheckError
-from ...rules.call import chain, shown_error, watched_by
+from ...rules.call import watched_by
+from ...rules.failures import chain, shown_error
 from ...store import cache
 from ..tasks import Context, Task, perform
 from . import platform

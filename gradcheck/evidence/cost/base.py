@@ -9,7 +9,7 @@ from typing import ClassVar
 from ...records import Cause, Evidence, Status, Strength
 from ...reference.claims import Cost, Online
 from ...reference.errors import GradcheckError, UnsupportedOperation
-from ...rules.call import RuleFailed
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from .counts.fitting import SIZES
 from .counts.polynomial import Polynomial, parse

@@ -15,7 +15,8 @@ from ...reference.claims import Settings
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from ...rules.call import RuleFailed, run
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from ..preconditions.purity import within_rounding
 from ..sizes import place, spread

@@ -22,7 +22,8 @@ from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
-from ...rules.call import RuleFailed, run
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, refused, settled
 from ..budget import Budget
 from ..floats.second_look import at_a_kink

@@ -24,7 +24,9 @@ from ...reference.networks.headed import HeadedNetwork
 from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
-from ...rules.call import RuleFailed, WrongResult, run
+from ...rules.adapt import WrongResult
+from ...rules.call import run
+from ...rules.failures import KeptNumbers, RuleFailed
 from ...store import cache
 from ..base import (
     Case,
@@ -158,7 +160,7 @@ def _compare(
             seen = refused(KIND, "polynomials", error)
         except (RuleFailed, WrongResult) as error:
             seen = not_run(KIND, f"on polynomials {error}")
-        except TargetFailed:
+        except (TargetFailed, KeptNumbers):
             raise
         except GradcheckError as error:
             seen = not_run(KIND, f"no formal reference: {error}")

@@ -19,7 +19,8 @@ from ...reference.networks.base import Sizes
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import NormwiseField, RoundedField
-from ...rules.call import RuleFailed, run
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..floats.allowance import allowance, normwise
 from ..sizes import describe, place, spread, vacuous

@@ -44,7 +44,9 @@ from ...reference.problem import Problem, forward
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.residues.array import ResidueArray, ResidueField
 from ...reference.scalars.residues.modular import ModularField
-from ...rules.call import RuleFailed, WrongResult, run
+from ...rules.adapt import WrongResult
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import (
     Case,
     Finding,

@@ -25,7 +25,7 @@ from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Array
-from ...rules.call import RuleFailed
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, reaching, spread, vacuous

@@ -20,7 +20,7 @@ from ...reference.networks.base import Sizes
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...reference.typing import Array, Gradient
-from ...rules.call import RuleFailed
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..sizes import place, spread
 from ..target import entries

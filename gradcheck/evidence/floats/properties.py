@@ -30,7 +30,8 @@ from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Gradient
-from ...rules.call import RuleFailed, run
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled
 from ..budget import Budget
 from ..sizes import describe, spread

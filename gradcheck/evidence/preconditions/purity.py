@@ -21,7 +21,9 @@ from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from ...rules.call import RuleFailed, Run, WrongResult, run
+from ...rules.adapt import WrongResult
+from ...rules.call import Run, run
+from ...rules.failures import KeptNumbers, RuleFailed
 from ...rules.side_effects import Changes, moved_generators
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, whole
 from ..sizes import place, spread
@@ -80,6 +82,8 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
                 return Finding(
                     Evidence(KIND, Status.ERROR, Strength.NONE, str(error), details=where, cause=Cause.FAILED)
                 )
+            except KeptNumbers as error:
+                return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
             except UnsupportedOperation as error:
                 text = f"{case.rule.name} does not run on floats: {error}"
                 return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, text, cause=Cause.FAILED))
@@ -100,7 +104,7 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
         progress("calls in a row")
         try:
             histories.check(case, claims, _difference)
-        except histories.KeepsState as error:
+        except (histories.KeepsState, KeptNumbers) as error:
             return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
         except WrongResult as error:
             return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))

@@ -30,7 +30,9 @@ from ...reference.scalars.residues.array import ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
-from ...rules.call import RuleFailed, WrongResult, run
+from ...rules.adapt import WrongResult
+from ...rules.call import run
+from ...rules.failures import RuleFailed
 
 Candidate = Callable[[Problem], Gradient]
 """Possible explanation of a result: a function that runs on every scalar, and may raise where it does not apply."""

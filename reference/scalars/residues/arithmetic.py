@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import GradcheckError, UnsupportedOperation
+from ...errors import GradcheckError, MixedNumbers, UnsupportedOperation
 from ...typing import Array
+from ..scalar import Scalar
 
 EXACT = 2**53 - 2**33
 _NAME = "modular"
@@ -241,6 +242,8 @@ class Modulus:
     def _convert_object(self, value: Any) -> float:
         if isinstance(value, (bool, int, float, Fraction, np.integer, np.floating)):
             return self.convert(value)
+        if isinstance(value, Scalar):
+            raise MixedNumbers("residues", f"{value.field.name} scalars")
         raise GradcheckError(f"expected numbers to carry over to residues; got {type(value).__name__} {value!r}")
 
     def einsum(self, subscripts: str, *operands: Array) -> Array:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...errors import FloatsWanted, GradcheckError, Undecided, UnsupportedOperation
+from ...errors import FloatsWanted, GradcheckError, MixedNumbers, Undecided, UnsupportedOperation
 from ...typing import Array
 from ..scalar import Scalar
 from .arithmetic import EXACT, Modulus
@@ -141,7 +141,7 @@ class ResidueField:
         """Return a value as an operand. Raises `GradcheckError` for other kinds of scalars and other fields."""
         if isinstance(value, ResidueArray):
             if value.field is not self and repr(value._field()) != repr(self):
-                raise GradcheckError(f"residues of {value.field} met residues of {self}")
+                raise MixedNumbers(f"residues of {self}", f"residues of {value.field}")
             return Operand(np.ndarray.view(value, np.ndarray), value.cell.degree)
         if isinstance(value, np.ndarray):
             return Operand(self.modulus.convert_array(value.view(np.ndarray)), CONSTANT)
@@ -149,8 +149,9 @@ class ResidueField:
             return Operand(self.modulus.convert(value), CONSTANT)
         if isinstance(value, (list, tuple)):
             return self.operand(np.stack([self.lift(v) for v in value]) if has_residues(value) else np.asarray(value))
-        kind = f"{value!r}" if isinstance(value, Scalar) else f"{type(value).__name__} {value!r}"
-        raise GradcheckError(f"expected modular residues or plain numbers; got {kind}")
+        if isinstance(value, Scalar):
+            raise MixedNumbers("residues", f"{value.field.name} scalars")
+        raise GradcheckError(f"expected modular residues or plain numbers; got {type(value).__name__} {value!r}")
 
     def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
