@@ -15,6 +15,8 @@ from ..base import Case
 
 FULL_BITS = "numbers of all 53 bits, at a size of its own"
 """Name of the change that gives every number all its bits."""
+DRAW = "draw "
+"""Begin of the names of changes that draw all numbers anew; the number of the draw follows."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Reach:
             return full_bits(base, case.seed)
         if not self.change:
             return base
+        if self.change.startswith(DRAW):
+            seed = case.seed + 5000 + int(self.change.removeprefix(DRAW))
+            return lively_problem(case.network, self.sizes, seed, weighted=case.weighted)
         named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
         return named or next(made for name, made in structured(base, self.values) if name == self.change)
 

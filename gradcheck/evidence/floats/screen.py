@@ -25,12 +25,14 @@ from ..base import Case, Progress
 from ..sizes import spread
 from ..target import expected
 from .comparison import compare_on
-from .reach import FULL_BITS, Reach
+from .reach import DRAW, FULL_BITS, Reach
 
 SECONDS, WALL_SECONDS = 3.0, 10.0
 """Processor time, and wall time, after which no further size is tried."""
 VALUED, VALUE_SECONDS = Sizes(9, 4, 4, 3), 2.0
 """Size of the problems with structured values, and the processor time after which no further one is tried."""
+DRAWN, DRAWS = Sizes(2, 2, 1, 1), 150
+"""Size, and number, of the problems that differ in all their values alone."""
 _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
@@ -75,9 +77,11 @@ def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, p
 
 
 def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[Reach]:
-    """Return a problem with structured values on which the result is provably not what is claimed, if there is one.
+    """Return a problem on which the result is provably not what is claimed, if there is one.
 
-    At extreme values a right rule may fail or lose digits, so a certified comparison follows at once.
+    Values are structured, and after that drawn often at one size: a rule that tells problems apart by too little takes
+    one of them for another. A certified comparison follows at once, since at extreme values a right rule may fail or
+    lose digits.
 
     Args:
         case: The rule and its claim.
@@ -86,12 +90,17 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
     """
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     base = lively_problem(case.network, VALUED, case.seed, weighted=case.weighted)
-    for name, problem in structured(base, values):
+    drawn = (Reach(DRAWN, f"{DRAW}{number}") for number in range(DRAWS))
+    tried = itertools.chain(
+        ((Reach(VALUED, name, values), problem) for name, problem in structured(base, values)),
+        ((reach, reach.problem(case)) for reach in drawn),
+    )
+    for reach, problem in tried:
         if time.process_time() - start > VALUE_SECONDS or time.monotonic() > deadline:
             break
-        progress(f"{VALUED}, {name}")
+        progress(str(reach))
         if not _close(case, problem, fails=True) and _outside(case, problem):
-            return [Reach(VALUED, name, values)]
+            return [reach]
     return []
 
 
