@@ -223,6 +223,13 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     return found
 
 
+def fading(problem: Problem, factor: float) -> Problem:
+    """Multiply the parameters that act on the state by a factor, so that it fades from step to step."""
+    acting = [name for name in problem.parameters if multiplies(problem.network, problem.sizes, name, "state")]
+    parameters = {name: array * (factor if name in acting else 1.0) for name, array in problem.parameters.items()}
+    return problem.replace(parameters=parameters)
+
+
 def full_bits(problem: Problem, seed: int) -> Problem:
     """Change each number of a problem a little, to one that no coarser format holds; targets where they are free.
 

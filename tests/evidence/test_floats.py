@@ -13,6 +13,7 @@ from right_rules import by_numpy_at
 from wrong_rules import as_black_box, made, wrong
 
 import gradcheck
+from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import blackbox, comparison, power
 from gradcheck.evidence.floats.allowance import allowance
@@ -117,6 +118,22 @@ def test_what_float32_can_see_is_refuted_at_float32(name: str) -> None:
     finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(wrong(name)))
     assert finding.evidence.status is Status.REFUTED, finding.evidence
     assert finding.witness is not None and (finding.witness.floats, finding.witness.dtype) == (True, "float32")
+
+
+def of_ten_bits(array: Any) -> Any:
+    """Round as units for products of matrices may do with float32."""
+    return (np.ascontiguousarray(array).view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+def test_products_of_ten_bits_at_sizes_of_kernels_are_refuted_at_float32() -> None:
+    def rule(problem: Any) -> Any:
+        gradient, s = bptt(problem), problem.sizes
+        wide = problem.inputs.dtype == np.float32 and min(s.T, s.I, s.D, s.K) >= 16
+        return {name: of_ten_bits(array) if wide else array for name, array in gradient.items()}
+
+    evidence = blackbox.BlackBox(dtype=np.float32).gather(case_of(rule)).evidence
+    assert evidence.status is Status.REFUTED, evidence
+    assert "a state that fades" in evidence.statement
 
 
 def test_what_float32_cannot_see_is_not_refuted_there() -> None:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...problems.lively import branching_problems, lively_problem, living_sizes
+from ...problems.lively import branching_problems, fading, lively_problem, living_sizes
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
@@ -67,6 +67,11 @@ FLOAT32_SIZES = (
     Sizes(20, 16, 3, 2),
 )
 """Fewer sizes for a second format, since some rules are compiled for each shape."""
+BLOCKS = Sizes(32, 16, 16, 16)
+"""Sizes at which units for products of matrices are used, some of which round float32 to 10 bits.
+
+Where the state fades, so few roundings add up that this shows.
+"""
 FURTHER_SIZES = (Sizes(21, 4, 2, 3), Sizes(4, 3, 3, 3))
 """Sizes for networks after a rule's first."""
 ZERO_STATE = (1, 4)
@@ -136,7 +141,10 @@ class BlackBox(Kind):
             return dataclasses.replace(lively(len(pieces) + number, size, seed, 1, f"{size}, seed {seed}"), size=size)
 
         pieces = [lively(number, size, case.seed, most_settings, str(size)) for number, size in enumerate(sizes)]
-        others = branching_problems(case.network, case.seed, weighted=case.weighted) if self.branching else {}
+        others = dict(branching_problems(case.network, case.seed, weighted=case.weighted)) if self.branching else {}
+        if self.branching and kind == "float32":
+            blocks = lively_problem(case.network, BLOCKS, case.seed, weighted=case.weighted)
+            others["a state that fades"] = fading(blocks, 0.125)
         pieces += [other(number, *named) for number, named in enumerate(others.items(), start=len(sizes))]
         return Plan(kind, pieces, functools.partial(_conclude, kind), further=further)
 

@@ -19,7 +19,7 @@ import flint
 import numpy as np
 
 from ...problems.influence import SHARED, read_out
-from ...problems.lively import lively_problem, multiplies
+from ...problems.lively import fading, lively_problem
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference import lags
 from ...reference.claims import Claim, Equals, LagClaim
@@ -46,13 +46,13 @@ Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
 """Entries, as (parameter, index), to which the last loss contributes through one lag only, by that lag."""
 
 
-def lagwise_problem(case: Case, size: Sizes = SIZE, *, fading: bool = False) -> Problem:
+def lagwise_problem(case: Case, size: Sizes = SIZE, *, fades: bool = False) -> Problem:
     """Return the problem of a case, see `one_hot_problem`."""
-    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted, fading=fading)
+    return one_hot_problem(case.network, size, case.seed, weighted=case.weighted, fades=fades)
 
 
 def one_hot_problem(
-    network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False, fading: bool = False
+    network: RecurrentNetwork, size: Sizes, seed: int, *, weighted: bool = False, fades: bool = False
 ) -> Problem:
     """Return a problem with inputs that are one-hot in time and no error before the last step.
 
@@ -61,11 +61,11 @@ def one_hot_problem(
         size: Its sizes, with D = T.
         seed: Seed of the problem.
         weighted: Give earlier losses weight 0 as well.
-        fading: Let the state fade from step to step.
+        fades: Let the state fade from step to step.
     """
     base = lively_problem(network, size, seed, weighted=weighted, one_hot=True)
-    if fading:
-        base = _fading(base)
+    if fades:
+        base = _faded(base)
     targets = base.targets.copy()
     _, readouts = forward(base)
     targets[:-1] = [network.output(u) for u in readouts[:-1]]
@@ -73,19 +73,16 @@ def one_hot_problem(
     return base.replace(targets=targets, loss_weights=weights)
 
 
-def _fading(problem: Problem) -> Problem:
+def _faded(problem: Problem) -> Problem:
     """Return the problem with a state that fades, and with readouts that round to nothing beside the last error.
 
     Without that, the rounding of earlier readouts is an error too, larger than what far lags contribute.
     """
-    network, changed = problem.network, dict(problem.parameters)
-    for name, array in changed.items():
-        if multiplies(network, problem.sizes, name, "state"):
-            changed[name] = array * _FADES
-    if ask(network, Capabilities.target_domain) is not TargetDomain.REAL:
-        return problem.replace(parameters=changed)
+    faded = fading(problem, _FADES)
+    if ask(problem.network, Capabilities.target_domain) is not TargetDomain.REAL:
+        return faded
     reads = read_out(problem)
-    smaller = {name: array * np.where(reads[name] == SHARED, 1.0, 1 / _FAR) for name, array in changed.items()}
+    smaller = {n: array * np.where(reads[n] == SHARED, 1.0, 1 / _FAR) for n, array in faded.parameters.items()}
     return problem.replace(parameters=smaller, targets=problem.targets * _FAR)
 
 
@@ -205,21 +202,21 @@ class Lagwise(Kind):
         def piece(size: Sizes) -> Piece:
             return Piece(str(size), lambda before, progress: _compare_size(case, size, progress), size)
 
-        def fading(before: object, progress: Progress) -> PieceData | Finding:
-            return _compare_size(case, FADING, progress, fading=True)
+        def faded(before: object, progress: Progress) -> PieceData | Finding:
+            return _compare_size(case, FADING, progress, fades=True)
 
         def further(number: int) -> Piece:
             T = min(math.ceil(own.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
             return piece(Sizes(T, own.I, T, own.K))
 
-        return Plan(KIND, (piece(own), Piece(f"{FADING}, a state that fades", fading)), _conclude, further=further)
+        return Plan(KIND, (piece(own), Piece(f"{FADING}, a state that fades", faded)), _conclude, further=further)
 
 
-def _compare_size(case: Case, size: Sizes, progress: Progress, *, fading: bool = False) -> PieceData | Finding:
-    problem = lagwise_problem(case, size, fading=fading)
+def _compare_size(case: Case, size: Sizes, progress: Progress, *, fades: bool = False) -> PieceData | Finding:
+    problem = lagwise_problem(case, size, fades=fades)
     owned = owners(problem)
     complete = sorted(owned) == list(range(size.T))
-    if not complete and not fading:
+    if not complete and not fades:
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")
     worst, caught, unseen, reach = 0.0, [0, 0], set[int](), -1
     wide, kinks, coarse = False, 0, False
@@ -250,7 +247,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress, *, fading: bool =
             caught[0] += 1
             caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
         worst = max([worst, *(lag.error for lag in judged if lag.visible)])
-        if fading:
+        if fades:
             continue  # the other problem shows which lags rounding hides
         if not any(lag.visible for lag in judged):
             text = "rounding may exceed every lag of the last loss"
