@@ -9,7 +9,7 @@ from gradcheck.judge.effort import Effort
 from gradcheck.reference.networks.base import Sizes
 
 BRIEF = Effort(
-    formal_T=2,
+    formal_T=3,
     formal_shapes=((1, 1, 1),),
     modular_sizes=(Sizes(12, 3, 1, 1),),
     enclosure_sizes=enclosure.SMALL_SIZES[:1],

@@ -7,7 +7,7 @@ branch too: blocks of which there is always one show nothing of how they join.
 
 A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
 column, end line, end column, outcome, next line) for a test, by the place of what is tested. A comparison within arrays
-is a test of its line, see `compared`.
+is a test too, see `compared`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import dis
 import functools
+import itertools
 import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,9 +62,18 @@ HELD, FAILED = "held", "failed"
 """Outcomes of a comparison within arrays: in some entry it held, in some it failed."""
 
 
-def compared(line: int, outcome: bool) -> Branch:
-    """Return the branch of a comparison within arrays on a line."""
-    return line, 0, line, 0, HELD if outcome else FAILED, 0
+def compared(code: CodeType, offset: int, line: int, outcome: bool) -> Branch:
+    """Return the branch of a comparison within arrays, by the place of the instruction that asked for it.
+
+    Args:
+        code: The code object.
+        offset: The offset of the instruction.
+        line: The line, for code whose places are not known.
+        outcome: How the comparison came out.
+    """
+    place = next(itertools.islice(code.co_positions(), offset // 2, None), None)
+    first, last, column, end = place or (None,) * 4
+    return first or line, column or 0, last or line, end or 0, HELD if outcome else FAILED, 0
 
 
 def branches_of(code: CodeType) -> Branches:

@@ -4,7 +4,7 @@ The interpreter's own trace function tells of each line, and of each instruction
 of other files are left alone. A function all of whose branches have run is traced no further, and once that is so of
 every function, nothing is traced.
 
-A comparison within arrays, as in `np.where(a > b, ...)`, is a branch of its line: entries take one side or the other.
+A comparison within arrays, as in `np.where(a > b, ...)`, is a branch: entries take one side or the other.
 It is seen on number systems of our own, where each comparison is a call.
 """
 
@@ -93,7 +93,7 @@ class Recorder:
                 while asked is not None and (known := self._codes.get(id(asked.f_code), (None, None))[1]) is None:
                     asked = asked.f_back
                 if asked is not None and known is not None and asked.f_lasti not in known.branches.deciding:
-                    known.compare(asked.f_lineno, set(np.unique(argument).tolist()))
+                    known.compare(asked, set(np.unique(argument).tolist()))
         return self._compared
 
     def _called_codes(self) -> list[_Code]:
@@ -145,6 +145,7 @@ class _Code:
         self.code, self.namespace = code, namespace
         self.branches: Branches = branches_of(code)
         self.ran: set[Branch] = set()
+        self._compared: dict[int, dict[bool, Branch]] = {}
         self.called, self.complete = False, False
 
     @property
@@ -152,11 +153,15 @@ class _Code:
         """True once every branch has run."""
         return len(self.ran) == len(self.branches.wanted)
 
-    def compare(self, line: int, outcomes: set[bool]) -> None:
-        """Add the outcomes of a comparison on a line."""
-        if line not in self.branches.inert:
-            self.branches.wanted.update(compared(line, outcome) for outcome in (True, False))
-            self.ran.update(compared(line, outcome) for outcome in outcomes)
+    def compare(self, frame: FrameType, outcomes: set[bool]) -> None:
+        """Add the outcomes of a comparison that a frame has asked for."""
+        at = frame.f_lasti
+        if at not in self._compared:
+            found = {each: compared(self.code, at, frame.f_lineno, each) for each in (True, False)}
+            self._compared[at] = {} if frame.f_lineno in self.branches.inert else found
+            self.branches.wanted.update(self._compared[at].values())
+        if self._compared[at]:
+            self.ran.update(self._compared[at][each] for each in outcomes)
 
     def reset(self) -> None:
         self.ran.clear()

@@ -112,10 +112,11 @@ def _shown_by_lines(branch: Branch, lines: list[int]) -> bool:
 
 def _text(file: str, branch: Branch, ran: set[Branch]) -> str:
     line, column, end, end_column, outcome, _ = branch
-    if outcome in (HELD, FAILED):
-        return f"a comparison of values was never {'true' if outcome == HELD else 'false'}"
     text = linecache.getline(file, line).encode()[column : end_column if end == line else None].decode().strip()
     text = text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 3]}..."
+    if outcome in (HELD, FAILED):
+        asked = f"`{text}`" if text else "a comparison of values"
+        return f"{asked} was never {'true' if outcome == HELD else 'false'}"
     if outcome == "entered":
         return "the loop was never entered"
     if outcome == AGAIN:
