@@ -51,6 +51,11 @@ UNSTABLE = {
     "chain rule through a saturated output": (
         BINARY, ERROR, f"(lambda p: (p - y[t - 1]) / (p * (1 - p)) * p * (1 - p))({LOGISTIC})", "u = "),
     "clipped probability": (BINARY, ERROR, f"np.clip({LOGISTIC}, 1e-7, 1 - 1e-7) - y[t - 1]", "u = "),
+    "tanh that ends at 15": (TANH, STATE, "np.where(abs(s[t]) > 15, np.sign(s[t]), np.tanh(s[t]))", "s = 15"),
+    "softplus that is a line from 20 on": (
+        Network("softplus"), STATE, "np.where(s[t] > 20, s[t], np.log1p(np.exp(np.minimum(s[t], 20))))", "s = 20"),
+    "logistic function that ends at 30": (
+        Network("logistic"), SLOPE, "slope = net.activation.derivative(s[t]) * (abs(s[t]) < 30)", "s = "),
     "clipped logits": (
         BINARY, ERROR, "(lambda u: 1 / (1 + np.exp(-u)) - y[t - 1])(np.clip(V.T @ a[t], -30, 30))", "from u = 30"),
     "clipped logits of classes": (

@@ -94,13 +94,13 @@ def compare_on(
         UnsupportedOperation, RuleFailed, WrongResult: As for `gradcheck.rules.call.run`.
         TargetFailed: The target of an `Equals` claim does not run.
     """
-    first = _Compared.on(rule, claim, problem.astype(dtype), settings)
+    first = Compared.on(rule, claim, problem.astype(dtype), settings)
     seen, allowed = first.decided()
     return seen, first.result, first.truth, FIELD, allowed
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
     """A result on a problem, compared entry by entry."""
 
     rule: Rule
@@ -113,7 +113,7 @@ class _Compared:
     seen: FloatComparison
 
     @classmethod
-    def on(cls, rule: Rule, claim: Claim, problem: Problem, settings: Settings) -> _Compared:
+    def on(cls, rule: Rule, claim: Claim, problem: Problem, settings: Settings) -> Compared:
         """Run the rule on a problem at the format of this, and compare."""
         result = run(rule, problem.copy(), settings).gradient
         truth, allowed = known(claim, problem.astype(np.float64), result, problem.inputs.dtype)
@@ -121,9 +121,9 @@ class _Compared:
             seen = compare(result, truth, FIELD, allowed)
         return cls(rule, claim, problem, settings, result, truth, allowed, seen)
 
-    def again(self, problem: Problem) -> _Compared:
+    def again(self, problem: Problem) -> Compared:
         """Do the same on another problem."""
-        return _Compared.on(self.rule, self.claim, problem, self.settings)
+        return Compared.on(self.rule, self.claim, problem, self.settings)
 
     def decided(self, *, kinks: bool = True) -> tuple[FloatComparison, dict[str, Array]]:
         """Return the comparison that decides, with its allowances; `kinks` asks whether the problem lies at one."""
@@ -138,9 +138,9 @@ class _Compared:
         wide = known_normwise(self.claim, self.problem.astype(np.float64), dtype)
         with FIELD.working():
             seen = compare(self.result, self.truth, FIELD, wide)
-        at = seen.outside[0] if seen.outside else self._keeps_its_error(dtype)
+        at = seen.outside[0] if seen.outside else self.keeps_its_error(dtype)
         if at:
-            return dataclasses.replace(self.seen, outside=self._entry(at)), self.allowed
+            return dataclasses.replace(self.seen, outside=self.entry(at)), self.allowed
         return dataclasses.replace(seen, rounding=Rounding.NORMWISE), wide
 
     def _beside_the_kink(self) -> tuple[FloatComparison, dict[str, Array]]:
@@ -151,8 +151,12 @@ class _Compared:
         unknown = {name: np.full(array.shape, np.inf) for name, array in self.allowed.items()}
         return FloatComparison(None, 0, 0.0, kink=near), unknown
 
-    def _keeps_its_error(self, dtype: Any) -> str:
-        """Return the name of an entry with an error that is no rounding; empty if there is none."""
+    def keeps_its_error(self, dtype: Any) -> str:
+        """Return the name of an entry with an error that is no rounding; empty if there is none.
+
+        Args:
+            dtype: The coarsest format of problem and result.
+        """
         kept = second_look.keeps_its_error(
             self.problem, self.residual, lambda problem: self.again(problem).residual, dtype
         )
@@ -168,7 +172,7 @@ class _Compared:
                 errors[name][index] = float(gap.mid())
         return second_look.Residual(errors, self.allowed)
 
-    def _entry(self, at: str) -> tuple[str, float, Any, float]:
+    def entry(self, at: str) -> tuple[str, float, Any, float]:
         """Return an entry as in `FloatComparison.outside`."""
         pairs = zip(entries(self.result), entries(self.truth), strict=True)
         name, index, value, ball = next(

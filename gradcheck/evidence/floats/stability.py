@@ -28,7 +28,7 @@ from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness
 from ..budget import Budget
 from ..sizes import spread
-from .comparison import FIELD, FloatComparison, coarsest, compare, known, known_normwise, midpoints
+from .comparison import FIELD, Compared, FloatComparison, coarsest, compare, known, known_normwise, midpoints
 from .second_look import at_a_kink
 
 KIND = "stability"
@@ -110,18 +110,29 @@ class Judge:
             truth, allowed = known(claim, exact, result, self.dtype)
             with FIELD.working():
                 seen = compare(result, truth, FIELD, allowed)
-                if seen.outside is None:
-                    return seen
-                mixed = known_normwise(claim, exact, coarsest(result, self.dtype))
-                size = max(float(np.abs(array).max()) for array in midpoints(truth, FIELD).values()) if tiny else 0.0
-                widest = {name: _widest(array, mixed[name], size) for name, array in allowed.items()}
-                seen = compare(result, truth, FIELD, widest)
+            if seen.outside is None:
+                return seen
+            seen = self._beyond(Compared(self.case.rule, claim, given, settings, result, truth, allowed, seen), tiny)
             kink = seen.outside is not None and finite and at_a_kink(given)
         except GradcheckError:
             return None
         if kink:
             return None
         return seen if seen.outside is None else Failure(seen.outside)
+
+    def _beyond(self, seen: Compared, tiny: bool) -> FloatComparison:
+        """Return a comparison that forgives what rounding does to the coarsest entry, and nothing else."""
+        coarse = coarsest(seen.result, self.dtype)
+        mixed = known_normwise(seen.claim, seen.problem.astype(np.float64), coarse)
+        with FIELD.working():
+            size = max(float(np.abs(array).max()) for array in midpoints(seen.truth, FIELD).values()) if tiny else 0.0
+            widest = {name: _widest(array, mixed[name], size) for name, array in seen.allowed.items()}
+            found = compare(seen.result, seen.truth, FIELD, widest)
+        if found.outside is None and not tiny:
+            largest = {name: _widest(array, array, 0.0) for name, array in seen.allowed.items()}
+            if at := dataclasses.replace(seen, allowed=largest).keeps_its_error(coarse):
+                return dataclasses.replace(found, outside=seen.entry(at))
+        return found
 
 
 def _widest(entrywise: Array, mixed: Array, least: float) -> Array:
