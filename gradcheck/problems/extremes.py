@@ -24,13 +24,17 @@ from .influence import by_owner, driven, read_out
 from .lively import lively_problem, living_sizes, multiplies
 
 SMALLEST = Sizes(1, 1, 1, 1)
-LARGE = (20.0, 48.0, 96.0, 200.0, 360.0, 728.0, 2000.0, 10000.0)
-"""Magnitudes of s and u. exp overflows float32 at 89 and float64 at 710; its square at 44 and 355."""
+LARGE = (15.25, 22.0, 31.0, 48.0, 96.0, 200.0, 360.0, 728.0, 2000.0, 10000.0)
+"""Magnitudes of s and u. exp overflows float32 at 89 and float64 at 710; its square at 44 and 355.
+
+float64 tells the slope of tanh from 0 up to 17, that of the logistic function from 0 and softplus from a line up to 33.
+Shortcuts for large values begin at 15, 20 or 30.
+"""
 TINY = (2.0**-20, 2.0**-126, 2.0**-532, 2.0**-996)
 """The smallest normal number of float32; one whose square float64 loses; 1e-300."""
 MODERATE = 0.5
 STEP, READOUT = "step", "readout"
-SIZES = {STEP: Sizes(2, 8, 2, 2), READOUT: Sizes(2, 3, 2, 6)}
+SIZES = {STEP: Sizes(2, 10, 2, 2), READOUT: Sizes(2, 3, 2, 10)}
 """Sizes of the problems of each part: a magnitude for each unit, and for each output."""
 Magnitudes = Sequence[float]
 
@@ -99,11 +103,20 @@ def reached(problem: Problem) -> tuple[list[Array], list[Array]]:
 
 def in_range(problem: Problem) -> bool:
     """Return True if no pre-activation and no readout that can be seen is larger than the largest magnitude."""
+    return _within(problem, LARGE[-1] * (1 + 2.0**-10))
+
+
+def moderate(problem: Problem) -> bool:
+    """Return True if pre-activations and readouts are no extreme values, which `stable` is about."""
+    return _within(problem, LARGE[0])
+
+
+def _within(problem: Problem, most: float) -> bool:
     try:
         steps, readouts = reached(problem)
     except GradcheckError:
         return True
-    return bool(np.abs(np.concatenate([*steps, *readouts])).max() <= LARGE[-1] * (1 + 2.0**-10))
+    return bool(np.abs(np.concatenate([*steps, *readouts])).max() <= most)
 
 
 _BY_STEP = ("inputs", "targets", "loss_weights")

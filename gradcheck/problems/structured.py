@@ -12,6 +12,7 @@ import numpy as np
 from ..reference.networks.base import Capabilities, TargetDomain, ask
 from ..reference.problem import Problem, map_state
 from ..reference.typing import Array
+from .influence import SHARED, read_out
 
 Change = Callable[[Array], Array]
 
@@ -31,6 +32,11 @@ def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tup
                 yield f"{parameter} {name}", _with(problem, parameter, change)
     for factor in (*_SMALL, *(abs(value) for value in values if 0 < abs(value) < 1)):
         yield f"what enters units {factor:.3g} times as large", _entering(problem, factor)
+    for factor in (2.0**-40, 2.0**40) if _free_targets(problem) else ():
+        yield f"errors {factor:.3g} times as large", _erring(problem, factor)
+    for value in dict.fromkeys((1.0, *(value for value in values if value != int(value)))):
+        for bits in _NEAR:
+            yield from _each_array(problem, f"within 2^-{bits} of {value:g}", _holding(value * (1 + 2.0**-bits)))
     for value in values:
         yield from _each_array(problem, f"with {value:g}", _holding(value))
         yield from _each_array(problem, f"with above {value:g}", _holding(_next(value, 1)))
@@ -44,6 +50,13 @@ def _entering(problem: Problem, factor: float) -> Problem:
         initial_state=map_state(lambda array: array * factor, problem.initial_state),
         parameters={n: array * (factor if array.ndim < 2 else 1) for n, array in problem.parameters.items()},
     )
+
+
+def _erring(problem: Problem, factor: float) -> Problem:
+    """Scale readout and targets, and so the errors, by a power of 2: an absolute tolerance is large or small then."""
+    reads = read_out(problem)
+    scaled = {name: array * np.where(reads[name] == SHARED, 1.0, factor) for name, array in problem.parameters.items()}
+    return problem.replace(parameters=scaled, targets=problem.targets * factor)
 
 
 def _each_array(problem: Problem, name: str, change: Change) -> Iterator[tuple[str, Problem]]:
@@ -114,6 +127,8 @@ def _dominant_diagonal(array: Array) -> Array:
     return changed
 
 
+_NEAR = (20, 32)
+"""Bits to which numbers agree with one that is near them: within a relative 1e-5, as `np.isclose` has it, and 1e-9."""
 _SMALL = (2.0**-10, 2.0**-20, 2.0**-30)
 _CHANGES: dict[str, Change] = {
     "repeated": _repeated,

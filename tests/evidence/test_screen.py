@@ -112,9 +112,25 @@ def keeps_equal_inputs(problem: Any) -> Any:
     return bptt(problem.replace(inputs=np.array(rows)))
 
 
+def sets_what_is_close_to_one(problem: Any) -> Any:
+    return bptt(problem.replace(inputs=np.where(np.isclose(problem.inputs, 1), 1.0, problem.inputs)))
+
+
+def drops_small_errors(problem: Any) -> Any:
+    """Stop where nothing moves by more than 1e-13."""
+    gradient = bptt(problem)
+    return {name: np.where(np.abs(array) < 1e-13, 0.0, array) for name, array in gradient.items()}
+
+
 VALUED = [
-    moves_little, drops_small_inputs, takes_definite_for_symmetric, takes_close_for_symmetric, cuts_off_small_weights
-]  # fmt: skip
+    sets_what_is_close_to_one,
+    drops_small_errors,
+    moves_little,
+    drops_small_inputs,
+    takes_definite_for_symmetric,
+    takes_close_for_symmetric,
+    cuts_off_small_weights,
+]
 
 
 @pytest.mark.parametrize("rule", VALUED)
@@ -131,6 +147,20 @@ def test_problems_that_a_checksum_takes_for_one_another_are_drawn() -> None:
         return kept.setdefault((zlib.crc32(told) % 1024, str(problem.sizes)), bptt(problem))
 
     assert found(as_black_box(rule))
+
+
+def many_units(problem: Any) -> Any:
+    gradient, T = bptt(problem), problem.T
+    R = gradient["R"].copy()
+    R[40:, 40:] *= T <= 40
+    R[:, 256:] = 0
+    return {**gradient, "R": R}
+
+
+def test_sizes_are_large_together_and_as_large_as_a_number_of_the_code() -> None:
+    reached = found(many_units)
+    assert {(reach.sizes.T > 40, reach.sizes.I > 40) for reach in reached} == {(True, True), (False, True)}, reached
+    assert max(reach.sizes.I for reach in reached) == 257
 
 
 def test_products_of_the_numbers_in_the_code_are_sizes() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ...problems.extremes import moderate
 from ...problems.lively import lively_problem, living_sizes
 from ...problems.structured import structured
 from ...reference.errors import GradcheckError
@@ -37,8 +38,12 @@ _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
 """The largest T, I, and D or K that are tried."""
-LONGEST_NAMED = 1040
-"""The largest T that is tried where the rule's code holds that very number."""
+LONGEST_NAMED, WIDEST_NAMED = 1040, 520
+"""The largest T, and I, that are tried where the rule's code holds that very number."""
+LARGEST_JOINT = 70
+"""The largest number of the code for which all sizes are beyond it at once."""
+JOINT = (Sizes(41, 41, 2, 2), Sizes(65, 65, 3, 3), Sizes(129, 65, 2, 2), Sizes(3, 183, 2, 2))
+"""Sizes that are large together; at 183 units an entry of R has a place that 16 bits do not hold."""
 BLOCKS = (32, 64, 128, 256)
 """Sizes of which kernels are made."""
 _CLOSE, _EPSILONS = 2.0**-36, 2.0**8
@@ -60,19 +65,19 @@ def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, p
     """
     found: list[Reach] = []
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
-    widest, took = 0, 0.0
+    widest, pace = 0, 0.0  # of the widest size so far: its units, and its seconds for each step
     for each in _sizes(numbers, blocks):
         begun, reach = time.process_time(), Reach(living_sizes(case.network, each), FULL_BITS)
         sizes = reach.sizes
         if len(found) == _MOST or begun - start > SECONDS or time.monotonic() > deadline:
             break
-        if widest > _WIDE and took * (sizes.I / widest) ** 4 > _CALL_SECONDS:
+        if widest > _WIDE and pace * sizes.T * max(sizes.I / widest, 1) ** 4 > _CALL_SECONDS:
             continue
         progress(str(sizes))
         if not _close(case, reach.problem(case), fails=False):
             found.append(reach)
         if sizes.I >= widest:
-            widest, took = sizes.I, time.process_time() - begun
+            widest, pace = sizes.I, (time.process_time() - begun) / sizes.T
     return found
 
 
@@ -80,8 +85,8 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
     """Return a problem on which the result is provably not what is claimed, if there is one.
 
     Values are structured, and after that drawn often at one size: a rule that tells problems apart by too little takes
-    one of them for another. A certified comparison follows at once, since at extreme values a right rule may fail or
-    lose digits.
+    one of them for another. A certified comparison follows at once, since at some values a right rule may lose digits.
+    Extreme values are left to `stability`.
 
     Args:
         case: The rule and its claim.
@@ -99,7 +104,7 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
         if time.process_time() - start > VALUE_SECONDS or time.monotonic() > deadline:
             break
         progress(str(reach))
-        if not _close(case, problem, fails=True) and _outside(case, problem):
+        if not _close(case, problem, fails=True) and moderate(problem) and _outside(case, problem):
             return [reach]
     return []
 
@@ -125,6 +130,9 @@ def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Si
     tried |= {Sizes(m, 2, 2, 1) for n in products if n < LONGEST for m in (n, n + 1)}
     tried |= {Sizes(m, 2, 2, 1) for n in whole if n > LONGEST for m in (n, n + 1)}
     tried |= {Sizes(3, n, 2, 2) for n in near if 0 < n <= WIDEST}
+    tried |= {Sizes(3, m, 2, 2) for n in whole if WIDEST < n <= WIDEST_NAMED for m in (n, n + 1)}
+    tried |= {Sizes(n + 1, n + 1, n + 1, n + 1) for n in whole if n <= LARGEST_JOINT}
+    tried |= set(JOINT if blocks else ())
     tried |= {Sizes(3, 3, n, n) for n in near if 0 < n <= MOST_INPUTS}
     yield from sorted(tried, key=lambda s: (s.T * (100 + s.I * (s.I + s.D + s.K)), s))
 
