@@ -334,10 +334,14 @@ def opaque(problem: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("high", "status"), [(1.2, Status.HOLDS), (1.6, Status.INCONCLUSIVE)], ids=["within", "perhaps beyond"]
+    ("high", "last", "status"),
+    [(1.2, 1.1, Status.HOLDS), (1.6, 1.1, Status.INCONCLUSIVE), (1.2, 1.6, Status.INCONCLUSIVE)],
+    ids=["within", "perhaps beyond", "beyond at the end"],
 )
-def test_what_cannot_be_counted_is_measured(monkeypatch: pytest.MonkeyPatch, high: float, status: Status) -> None:
-    exponents = {"time": [Exponent("T", 1.0, 0.9, high), Exponent("I", 1.9, 1.8, 2.1)], "storage": []}
+def test_what_cannot_be_counted_is_measured(
+    monkeypatch: pytest.MonkeyPatch, high: float, last: float, status: Status
+) -> None:
+    exponents = {"time": [Exponent("T", 1.0, 0.9, high, last), Exponent("I", 1.9, 1.8, 2.1, 1.9)], "storage": []}
     monkeypatch.setattr(growth, "exponents", lambda case, progress: exponents)
     found = verdict(opaque, Cost(time="T*I*(I + K + D)"))
     assert found.status is status and f"1.00 [0.90, {high:.2f}] in T" in found.statement, found

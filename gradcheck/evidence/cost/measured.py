@@ -4,7 +4,8 @@ A rule that leaves plain NumPy cannot be counted. It is run at sizes that double
 fixed. The sizes are visited in turn, several times, so that other load of the machine affects all of them. The fastest
 run of each size counts, since load only makes a run slower. The exponent is the slope of log time over log size between
 the larger sizes, where the fixed cost of a call weighs least. Its interval comes from resampling the visits. Exponents
-of costs are whole numbers, so an interval below the claimed exponent plus one half supports the claim.
+of costs are whole numbers, so an interval below the claimed exponent plus one half supports the claim, if the last
+doubling is below it too.
 
 The memory of a rule that can be counted is measured too: a buffer that is allocated and never written holds no number.
 """
@@ -71,7 +72,7 @@ class Growth(CostKind):
             for exponent in found[cost]:
                 most = largest(bound, exponent.size)
                 text = f"{cost} grows with exponent {exponent} (claimed {most})"
-                (within if exponent.high < most + 0.5 else above).append(text)
+                (within if max(exponent.high, exponent.last) < most + 0.5 else above).append(text)
         details = {cost: [str(e) for e in measured] for cost, measured in found.items()}
         if above:
             return Finding(Evidence(KIND, Status.INCONCLUSIVE, Strength.NONE, "; ".join(above), details=details))
@@ -103,15 +104,18 @@ class Exponent:
         size: "T" or "I".
         value: The estimate.
         low, high: The ends of the interval.
+        last: The exponent between the two largest sizes, which is larger where a term of higher degree catches up.
     """
 
     size: str
     value: float
     low: float
     high: float
+    last: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] in {self.size}"
+        end = f", {self.last:.2f} at the end" if self.last > self.high + 0.1 else ""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] in {self.size}{end}"
 
 
 def exponents(case: Case, progress: Progress = lambda _: None) -> dict[str, list[Exponent]]:
@@ -218,4 +222,5 @@ def _exponent(name: str, at: Array, measured: Array, rng: np.random.Generator) -
     visits = len(measured)
     resampled = [slope(measured[rng.integers(0, visits, visits)]) for _ in range(RESAMPLED)]
     low, high = np.quantile(resampled, [0.025, 0.975])
-    return Exponent(name, slope(measured), float(low), float(high))
+    last = np.log2(measured.min(axis=0)[-1] / measured.min(axis=0)[-2])
+    return Exponent(name, slope(measured), float(low), float(high), float(last))
