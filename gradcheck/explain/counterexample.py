@@ -29,11 +29,13 @@ from ..reference.scalars.formal import entry_name
 from ..reference.scalars.rational import RationalField
 from ..store.data import claim_as_data, network_as_data
 from .program import snippet
-from .shrink import simplest
+from .shrink import products, simplest
 from .traits import Traits
 from .violation import AnswersChange, Trial, Violation, violation
 
 SMALL = Sizes(4, 3, 2, 2)
+_LARGE = 60_000
+"""Products of one try from which a search is too slow. Fewer units, inputs and outputs are tried one by one."""
 
 
 def find(case: Case, witness: Witness) -> Violation | None:
@@ -155,6 +157,10 @@ def _found(case: Case, witness: Witness, known: Traits | None) -> Violation | No
             return small
     if shortest is None:
         return _search(case, _by_size(case, witness.sizes, 1), 80, witness, known)
+    if products(shortest.problem.sizes) > _LARGE:
+        shortest = _smaller(case, shortest, witness, known)
+        if products(shortest.problem.sizes) > _LARGE:
+            return shortest
     sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness, known) or shortest
     if sized.problem.T > 2 * SMALL.T:  # few elementwise draws carry a signal over so many steps
         return sized
@@ -184,6 +190,21 @@ def _shortest(case: Case, witness: Witness, known: Traits | None) -> Violation |
             found = shorter
         else:
             too_few = half
+    return found
+
+
+def _smaller(case: Case, found: Violation, witness: Witness, known: Traits | None) -> Violation:
+    """Return the violation on a lively problem with fewer units, inputs or outputs, where one of a few shows it."""
+    for letter in ("I", "D", "K"):
+        size = getattr(found.problem.sizes, letter)
+        for fewer in sorted({1, 2, size // 4, size // 2} & set(range(1, size))):
+            sizes = dataclasses.replace(found.problem.sizes, **{letter: fewer})
+            problem = lively_problem(case.network, sizes, case.seed, weighted=case.weighted)
+            trial = Trial(problem, found.settings)
+            again = violation(case, trial, floats=witness.floats, dtype=witness.dtype)
+            if again and _same_fault(known, again):
+                found = again
+                break
     return found
 
 

@@ -53,13 +53,13 @@ def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 
             key = tuple((array.shape, array.tobytes()) for array in candidate.arrays().values())
             if key not in tried and cost(candidate) < cost(problem):
                 tried.add(key)
-                work -= _products(candidate.sizes)
+                work -= products(candidate.sizes)
                 if holds(candidate):
                     problem = candidate
     return problem
 
 
-def _products(sizes: Sizes) -> int:
+def products(sizes: Sizes) -> int:
     """Estimate the work of one try in products: a constant overhead, and a pass through the problem."""
     return 500 + sizes.T * sizes.I * (sizes.I + sizes.D + sizes.K)
 

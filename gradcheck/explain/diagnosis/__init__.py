@@ -20,8 +20,12 @@ from collections.abc import Callable
 from ...evidence.base import Case
 from ...reference.claims import Settings
 from ...reference.problem import Problem
+from ..shrink import products
 from . import decomposition, differences, factors, gallery, horizons, precision, relations, unmatched, where
 from .comparison import Comparison, compare
+
+_LARGE = 60_000
+"""Products of the counterexample from which a comparison with each fault of the gallery takes a minute or more."""
 
 
 def diagnose(
@@ -55,7 +59,7 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
         return [precision.allowed(found), relation.text]
     if quotients := differences.differences(found):
         return [quotients.text]
-    faults = gallery.matches(found)
+    faults = [] if products(found.seen) > _LARGE else gallery.matches(found)
     named, (parts, counted) = gallery.whole(found, faults), _parameters(found)
     facts = [precision.allowed(found), named]
     facts.append("; ".join(parts.values()) + f" ({found.place(parts)})" if parts else None)
