@@ -25,7 +25,7 @@ from . import decomposition, differences, factors, gallery, horizons, precision,
 from .comparison import Comparison, compare
 
 _LARGE = 60_000
-"""Products of the counterexample from which a comparison with each fault of the gallery takes a minute or more."""
+"""Products of the counterexample from which a comparison with every fault, or with differences, takes minutes."""
 
 
 def diagnose(
@@ -57,9 +57,10 @@ def diagnose(
 def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     if relation := relations.relation(found):
         return [precision.allowed(found), relation.text]
-    if quotients := differences.differences(found):
+    small = products(found.seen) <= _LARGE
+    if small and (quotients := differences.differences(found)):
         return [quotients.text]
-    faults = [] if products(found.seen) > _LARGE else gallery.matches(found)
+    faults = gallery.matches(found) if small else []
     named, (parts, counted) = gallery.whole(found, faults), _parameters(found)
     facts = [precision.allowed(found), named]
     facts.append("; ".join(parts.values()) + f" ({found.place(parts)})" if parts else None)
