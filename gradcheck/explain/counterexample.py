@@ -34,6 +34,8 @@ from .traits import Traits
 from .violation import AnswersChange, Trial, Violation, violation
 
 SMALL = Sizes(4, 3, 2, 2)
+_WIDEST = 64
+"""Units, inputs or outputs up to which entries are drawn one by one."""
 _LARGE = 60_000
 """Products of one try from which a search is too slow. Fewer units, inputs and outputs are tried one by one."""
 
@@ -162,7 +164,8 @@ def _found(case: Case, witness: Witness, known: Traits | None) -> Violation | No
         if products(shortest.problem.sizes) > _LARGE:
             return shortest
     sized = _search(case, _by_size(case, shortest.problem.sizes, steps), 20, witness, known) or shortest
-    if sized.problem.T > 2 * SMALL.T:  # few elementwise draws carry a signal over so many steps
+    widest = max(dataclasses.astuple(sized.problem.sizes)[1:])
+    if sized.problem.T > 2 * SMALL.T or widest > _WIDEST:  # few elementwise draws carry a signal over so many steps
         return sized
     return _search(case, _elementwise(case, sized.problem.sizes), 120, witness, known) or sized
 

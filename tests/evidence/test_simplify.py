@@ -10,6 +10,7 @@ import pytest
 from wrong_rules import NAMES, as_black_box, wrong
 
 from gradcheck import Exact, Network, Problem
+from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case, Witness
 from gradcheck.explain import counterexample
 from gradcheck.explain.shrink import simplest
@@ -44,6 +45,18 @@ def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None
     assert statistics.median([*(size.I for size in sizes.values()), *beyond]) <= 2, sizes
     entries = [v for f in found.values() for a in f.problem.arrays().values() for v in a.reshape(-1)]
     assert all(v in (-2, -1, 0, 1, 2) for v in entries), f"not all small integers: {sorted(set(entries))}"
+
+
+def test_a_fault_of_many_units_is_shown_with_many_units() -> None:
+    """No search draws so many entries one by one."""
+
+    def rule(problem: Any) -> Any:
+        gradient = bptt(problem)
+        return {**gradient, "V": gradient["V"] * (1 + (problem.sizes.I > 130))}
+
+    problem = lively_problem(Network(), Sizes(2, 140, 2, 2), 0)
+    found = found_for(as_black_box(rule), Sizes(2, 140, 2, 2), floats=True, seen=problem)
+    assert found.problem.sizes.I > 130 and found.problem.sizes.T == 1
 
 
 def test_a_problem_that_no_search_draws_is_made_simple_too() -> None:

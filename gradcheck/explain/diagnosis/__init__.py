@@ -24,7 +24,7 @@ from ..shrink import products
 from . import decomposition, differences, factors, gallery, horizons, precision, relations, unmatched, where
 from .comparison import Comparison, compare
 
-_LARGE = 60_000
+_LARGE = 20_000
 """Products of the counterexample from which a comparison with every fault, or with differences, takes minutes."""
 
 
