@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,8 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
 from ..reference.networks.headed import HeadedNetwork
 from ..reference.problem import Problem, forward, map_state
-from ..reference.scalars.rounded import RoundedField
-from ..reference.tree import leaves
 from ..reference.typing import Array
+from .arguments import reached
 from .influence import by_owner, driven, read_out
 from .lively import lively_problem, living_sizes, multiplies
 
@@ -58,49 +56,6 @@ def parts(networks: Sequence[RecurrentNetwork], network: RecurrentNetwork) -> tu
     return tuple(found)
 
 
-class _Probe(RoundedField):
-    """Floats that note the arguments of every function that is applied to them."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0)
-        self.seen: list[float] = []
-
-    def function(self, name: str, value: Any) -> Any:
-        self.seen.append(float(value.v))
-        return super().function(name, value)
-
-    def take(self) -> Array:
-        """Return what was noted since the last call."""
-        taken, self.seen = np.array(self.seen), []
-        return taken
-
-
-def reached(problem: Problem) -> tuple[list[Array], list[Array]]:
-    """Return the pre-activations of each step, and its readout.
-
-    Pre-activations are the arguments of functions; of a network that applies none, the states after the step.
-
-    Args:
-        problem: A float problem.
-
-    Raises:
-        GradcheckError: The network does not run on other numbers than floats.
-    """
-    probe = _Probe()
-    lifted, steps, readouts = problem.over(probe), [], []
-    state = lifted.initial_state
-    with np.errstate(all="ignore"):
-        for t in range(problem.T):
-            now = lifted.replace(initial_state=state, **{n: getattr(lifted, n)[t : t + 1] for n in _BY_STEP})
-            probe.take()
-            (_, state), (u,) = forward(now)
-            arguments = probe.take()
-            after = np.array([float(probe.native(x).v) for part in leaves(state) for x in np.asarray(part).reshape(-1)])
-            steps.append(arguments if arguments.size else after)
-            readouts.append(np.array([float(x.v) for x in probe.natives(u)]))
-    return steps, readouts
-
-
 def in_range(problem: Problem) -> bool:
     """Return True if no pre-activation and no readout that can be seen is larger than the largest magnitude."""
     return _within(problem, LARGE[-1] * (1 + 2.0**-10))
@@ -117,9 +72,6 @@ def _within(problem: Problem, most: float) -> bool:
     except GradcheckError:
         return True
     return bool(np.abs(np.concatenate([*steps, *readouts])).max() <= most)
-
-
-_BY_STEP = ("inputs", "targets", "loss_weights")
 
 
 @dataclass(frozen=True)

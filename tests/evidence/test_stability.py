@@ -14,7 +14,8 @@ import gradcheck
 from gradcheck import Exact, Network, Truncated
 from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.floats.stability import Stability
-from gradcheck.problems.extremes import READOUT, STEP, Base, families, parts, reached
+from gradcheck.problems.arguments import reached
+from gradcheck.problems.extremes import READOUT, STEP, Base, families, parts
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Stable, checked_expectations, with_stable
 from gradcheck.reference.networks.base import Sizes
