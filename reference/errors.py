@@ -1,6 +1,8 @@
-"""The project's one error type, and those of its kinds that the harness tells apart."""
+"""The project's error type, and the subclasses that the harness treats differently."""
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class GradcheckError(Exception):
@@ -21,12 +23,13 @@ class UnsupportedOperation(GradcheckError, TypeError):
 class MixedNumbers(GradcheckError):
     """Numbers of two number systems met, which no single problem has."""
 
-    def __init__(self, one: str, other: str) -> None:
-        self.one, self.other = one, other
-        super().__init__(f"expected {one}, of this problem; got {other}, of another one")
+    def __init__(self, *fields: Any) -> None:
+        self.fields = fields
+        names = " and ".join(str(getattr(field, "name", "float")) for field in fields)
+        super().__init__(f"numbers of two problems met: {names} scalars")
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.one, self.other)
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return GradcheckError, (str(self),)  # a number system does not travel
 
 
 class FloatsWanted(UnsupportedOperation):

@@ -84,7 +84,7 @@ def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def few_calls_in_a_row() -> Iterator[None]:
-    """Call each rule 100 times in a row, not 2000, which take half the time of a small audit.
+    """Call each rule 100 times in a row, not 5000, which take half the time of a small audit.
 
     test_histories.py sets the number that it needs.
     """

@@ -223,7 +223,8 @@ def run_piece(plan: Plan, piece: Piece, before: Sequence[PieceData], progress: P
     except WrongResult as error:
         shown = Finding(Evidence(plan.kind, Status.ERROR, Strength.NONE, str(error), cause=Cause.MALFORMED))
     except KeptNumbers as error:
-        shown = Finding(Evidence(plan.kind, Status.INCONCLUSIVE, Strength.NONE, str(error), cause=error.cause))
+        open_ = Evidence(plan.kind, Status.INCONCLUSIVE, Strength.NONE, str(error), cause=error.cause)
+        shown = Finding(open_) if error.on_floats else not_run(plan.kind, str(error))
     except TargetFailed as error:
         shown = not_run(plan.kind, str(error))
     seconds = max(plan.budget.clock() - start, 1e-6)

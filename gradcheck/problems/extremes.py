@@ -229,9 +229,11 @@ def _confident(base: Base, magnitudes: Magnitudes) -> Problem | None:
 
     Every error is so small then that no rounding of a larger one hides it.
     """
+    if ask(base.network, Capabilities.target_domain) is TargetDomain.REAL:
+        return None
     problem = _outputs(base, (magnitudes[0], -magnitudes[0]))
-    if problem is None or ask(base.network, Capabilities.target_domain) is TargetDomain.REAL:
-        return problem
+    if problem is None:
+        return None
     _, readouts = forward(problem)
     return problem.replace(targets=np.array([np.round(base.network.output(u)) for u in readouts]))
 

@@ -30,17 +30,17 @@ def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tup
         if array.ndim == 2 and array.shape[0] == array.shape[1]:
             for name, change in _SQUARE.items():
                 yield f"{parameter} {name}", _with(problem, parameter, change)
-    for factor in (*_SMALL, *(abs(value) for value in values if 0 < abs(value) < 1)):
-        yield f"what enters units {factor:.3g} times as large", _entering(problem, factor)
+    for factor in dict.fromkeys((*_SMALL, *(abs(value) for value in values if 0 < abs(value) < 1))):
+        yield f"what enters units {factor!r} times as large", _entering(problem, factor)
     for factor in (2.0**-40, 2.0**40) if _free_targets(problem) else ():
-        yield f"errors {factor:.3g} times as large", _erring(problem, factor)
-    for value in dict.fromkeys((1.0, *(value for value in values if value != int(value)))):
-        for bits in _NEAR:
-            yield from _each_array(problem, f"within 2^-{bits} of {value:g}", _holding(value * (1 + 2.0**-bits)))
+        yield f"errors {factor!r} times as large", _erring(problem, factor)
+    for value in dict.fromkeys((1.0, *values[:_MOST_NEAR])):
+        for text, share in _NEAR.items():
+            yield from _each_array(problem, f"{text} {value!r}", _holding(value * (1 + share)))
     for value in values:
-        yield from _each_array(problem, f"with {value:g}", _holding(value))
-        yield from _each_array(problem, f"with above {value:g}", _holding(_next(value, 1)))
-        yield from _each_array(problem, f"with below {value:g}", _holding(_next(value, -1)))
+        yield from _each_array(problem, f"with {value!r}", _holding(value))
+        yield from _each_array(problem, f"with above {value!r}", _holding(_next(value, 1)))
+        yield from _each_array(problem, f"with below {value!r}", _holding(_next(value, -1)))
 
 
 def _entering(problem: Problem, factor: float) -> Problem:
@@ -127,8 +127,9 @@ def _dominant_diagonal(array: Array) -> Array:
     return changed
 
 
-_NEAR = (20, 32)
-"""Bits to which numbers agree with one that is near them: within a relative 1e-5, as `np.isclose` has it, and 1e-9."""
+_NEAR = {"just above": 2.0**-20, "just below": -(2.0**-20), "all but": 2.0**-32}
+"""Relative distance of numbers from one that they are near: within 1e-5, as `np.isclose` has it, and within 1e-9."""
+_MOST_NEAR = 6
 _SMALL = (2.0**-10, 2.0**-20, 2.0**-30)
 _CHANGES: dict[str, Change] = {
     "repeated": _repeated,

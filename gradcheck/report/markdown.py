@@ -113,7 +113,7 @@ def _report(report: Report, level: str) -> Iterator[str]:
         yield from ("", f"{level}# Stages, in order")
         stages = [(s.name, s.status.label, s.statement) for s in report.stages]
         yield from _table(["stage", "status", "outcome"], stages)
-    yield from ("", missed(report), "")
+    yield from ("", missed(report), "") if missed(report) else ()
     yield from (f"- {label}: {prose(text)}" for label, text in tried(report.extent))
     yield from ("", ", ".join(filter(None, (f"Seed {report.seed}", took(report.seconds, "judged in")))) + ".", "")
 

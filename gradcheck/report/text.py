@@ -152,8 +152,8 @@ def _report(report: Report, width: int, verbose: bool) -> Lines:
             yield from _entry(stage.status.label, text, width)
         elif stage.name == "discrimination" and stage.status is Status.HOLDS:
             yield from _filled(text, width, style="dim")
-    told = [*tried(report.extent), ("", missed(report)), *(report.provenance.facts if report.provenance else ())]
-    for fact in [f"{label}: {text}" if label else text for label, text in told] if verbose else []:
+    lines = [*tried(report.extent), ("", missed(report)), *(report.provenance.facts if report.provenance else ())]
+    for fact in [f"{label}: {text}" if label else text for label, text in lines] if verbose else []:
         yield from _filled(fact, width, style="dim")
     yield Text(", ".join(filter(None, (f"seed {report.seed}", took(report.seconds)))), style="dim")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -22,6 +23,7 @@ from .failures import (
     SCALARS,
     KeptNumbers,
     RuleFailed,
+    at_line,
     chain,
     class_name,
     cut,
@@ -31,7 +33,7 @@ from .failures import (
     shown_error,
     where,
 )
-from .returned import all_of_one_kind, checked
+from .returned import all_of_one_kind, checked, system_of
 from .side_effects import Changes, SideEffects
 
 
@@ -101,6 +103,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
         WrongResult: The result is no gradient: its keys, shapes or types are wrong, or reading it raised an error.
     """
     around, process = SideEffects(), _process()
+    field = system_of(problem.inputs)
     parameters = dict(problem.parameters)  # the rule may empty its own
     network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
     place = _place(problem, settings)
@@ -126,6 +129,8 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                 raise
             raise RuleFailed(f"{rule.name} left an error behind: {shown_error(error)} ({place})") from None
         around.reraise_outside()
+        if field is not None:
+            _EARLIER[id(field)] = field
         if failure is not None:
             raise failure
         if state_of(problem.network) != network:
@@ -149,10 +154,9 @@ def _failure(rule: Rule, problem: Problem, place: str, error: BaseException) -> 
         if type(error) is WrongResult and raised_by_us(error):
             return WrongResult(f"{error} ({place})", error.shapes)
         if _kept_numbers(problem, error):
-            return KeptNumbers(
-                f"{rule.name} keeps state: it uses numbers that it kept from an earlier call ({place}); let it keep "
-                "nothing from one call to the next, or key what it keeps by its values and their type"
-            )
+            text = f"it uses numbers that it kept from an earlier call ({place}{at_line(error)})"
+            remedy = "let it keep nothing from one call to the next"
+            return KeptNumbers(f"{rule.name} keeps state: {text}; {remedy}", _on_floats(problem))
         refused = None if _on_floats(problem) else refusal(error)
         if refused is not None:
             refused.__cause__ = error if refused is not error else None
@@ -164,12 +168,19 @@ def _failure(rule: Rule, problem: Problem, place: str, error: BaseException) -> 
         return RuleFailed(f"{rule.name} raised {class_name(error)}, which cannot be shown ({place})")
 
 
+_EARLIER: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+"""The number systems of problems that were given to rules in this process, by id."""
+
+
 def _kept_numbers(problem: Problem, error: BaseException) -> bool:
-    """Return True for an error by which numbers of an earlier call met those of this one, of another number system."""
-    if any(isinstance(each, MixedNumbers) and raised_by_us(each) for each in chain(error)):
-        return True
+    """Return True for an error by which numbers met that were made for an earlier call, on another number system."""
+    mine = system_of(problem.inputs)
+    for each in chain(error):
+        if isinstance(each, MixedNumbers) and raised_by_us(each):
+            return any(_EARLIER.get(id(field)) is field for field in each.fields if field is not mine)
     refused = refusal(error) if _on_floats(problem) else None
-    return refused is not None and raised_by_us(refused, (SCALARS,))  # floats meet no scalars that are not kept
+    known = {getattr(field, "name", "") for field in _EARLIER.values()}
+    return refused is not None and raised_by_us(refused, (SCALARS,)) and refused.scalar in known
 
 
 def _on_floats(problem: Problem) -> bool:

@@ -32,9 +32,17 @@ class RuleFailed(GradcheckError):
 
 
 class KeptNumbers(GradcheckError):
-    """Raised where a rule used numbers of an earlier call, of another number system; the message is for its author."""
+    """Error for a rule that used numbers kept from a call on another number system; the message is for its author.
+
+    Attributes:
+        on_floats: True if that was in a call on floats, of which users make all theirs.
+    """
 
     cause = Cause.KEEPS_STATE
+
+    def __init__(self, message: str, on_floats: bool = False) -> None:
+        self.on_floats = on_floats
+        super().__init__(message)
 
 
 def class_name(value: Any) -> str:
@@ -115,9 +123,13 @@ def where(error: BaseException) -> str:
 
 def described(name: str, place: str, error: BaseException) -> str:
     """Return a sentence on an error that the rule of this name raised, with the line of the author's code."""
+    return f"{name} raised {shown_error(error)} ({place}{at_line(error)})"
+
+
+def at_line(error: BaseException) -> str:
+    """Return the line of the author's code behind an error, to follow a place in a sentence; empty if there is none."""
     frame = _frame(error)
-    line = f", {_shown_path(frame.filename)}, line {frame.lineno}: {cut(frame.line or '', 100)}" if frame else ""
-    return f"{name} raised {shown_error(error)} ({place}{line})"
+    return f", {_shown_path(frame.filename)}, line {frame.lineno}: {cut(frame.line or '', 100)}" if frame else ""
 
 
 def _shown_path(name: str) -> str:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..reference import errors as reference_errors
 from ..reference.errors import MixedNumbers, UnsupportedOperation
-from ..reference.scalars.residues.array import ResidueArray
 from ..reference.scalars.scalar import Scalar
 from ..reference.typing import Gradient
 from .adapt import WrongResult
@@ -99,21 +98,16 @@ def _float(number: Any) -> float:
 def all_of_one_kind(gradient: Gradient, parameters: Mapping[str, Any]) -> None:
     """Raise `MixedNumbers` for a result whose numbers are not of the number system of the parameters, nor plain."""
     for name, array in gradient.items():
-        mine, theirs = _system(array), _system(parameters[name])
-        if mine is not None and mine != theirs:
-            raise MixedNumbers(str(mine), str(theirs))
+        returned, wanted = system_of(array), system_of(parameters[name])
+        if returned is not None and returned is not wanted and repr(returned) != repr(wanted):
+            raise MixedNumbers(wanted, returned)
 
 
-def _system(array: Any) -> Any:
-    """Return a key of the number system of an array; None for plain numbers."""
-    if type(array) is np.ndarray:
-        if array.dtype != object:
-            return None
-        return next((id(each.field) for each in array.reshape(-1) if isinstance(each, Scalar)), None)
-    field = getattr(array, "field", None)
-    if field is None:
-        return type(array)
-    return repr(field) if isinstance(array, ResidueArray) else id(field)
+def system_of(array: Any) -> Any:
+    """Return the number system of an array; None for plain numbers, and where it cannot be told."""
+    if isinstance(array, np.ndarray) and type(array) is np.ndarray and array.dtype == object:
+        return next((each.field for each in array.reshape(-1) if isinstance(each, Scalar)), None)
+    return getattr(array, "field", None)
 
 
 _REAL = (float, int, np.floating, np.integer, np.bool_)

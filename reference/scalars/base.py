@@ -104,7 +104,7 @@ class Field:
         if type(number) is self.scalar:
             return number.value
         if isinstance(number, Scalar):
-            raise MixedNumbers(f"{self.name} scalars", f"the {number.field.name} scalar {number!r:.60}")
+            raise MixedNumbers(self, number.field)
         if isinstance(number, NUMBERS):
             return self.convert(number)
         raise GradcheckError(f"expected {self.name} scalars; got {type(number).__name__} {number!r:.60}")

@@ -66,7 +66,7 @@ class Scalar:
         elif isinstance(other, (complex, str)):
             raise UnsupportedOperation(f"arithmetic with the {type(other).__name__} {other!r}", own.field.name)
         elif isinstance(other, Scalar):
-            raise MixedNumbers(f"{own.field.name} scalars", f"{other.field.name} scalars")
+            raise MixedNumbers(own.field, other.field)
         else:
             return NotImplemented
         try:

@@ -30,7 +30,7 @@ from gradcheck.algorithms import bptt as shipped_bptt
 from gradcheck.evidence.base import Case, Kind
 from gradcheck.evidence.exact import enclosure
 from gradcheck.evidence.floats import allowance as module
-from gradcheck.evidence.floats import blackbox, comparison, stability
+from gradcheck.evidence.floats import blackbox, comparison, lagwise, stability
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.evidence.target import expected
 from gradcheck.problems.lively import lively_problem, targets_for
@@ -90,6 +90,7 @@ SEEN_BY: dict[str, Kind] = {
     "float64": blackbox.BlackBox(),
     "float32": blackbox.BlackBox(dtype=np.float32),
     "stable": stability.Stability(),
+    "lagwise": lagwise.Lagwise(),
 }
 """The kinds of evidence that may refute a way to write a function."""
 

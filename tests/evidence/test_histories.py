@@ -15,11 +15,13 @@ from gradcheck.evidence.base import Case
 from gradcheck.evidence.preconditions.purity import Purity
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Cause, Status
+from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import DEFAULT_NETWORK, Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.formal import FormalField
 from gradcheck.reference.scalars.precise import PreciseField
+from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.typing import Gradient
@@ -324,6 +326,27 @@ def test_numbers_of_an_earlier_call_are_no_result(make: Any, before: Any) -> Non
         with other.working(), pytest.raises(KeptNumbers, match="keeps state: it uses numbers that it kept") as raised:
             run(rule, after)
         assert "Scalar" not in str(raised.value) and "residue" not in str(raised.value)
+
+
+def _has_numbers_of_its_own(problem: Problem) -> Gradient:
+    """Raises an error of rational numbers, which are this call's."""
+    np.zeros(3)[:] = problem.over(RationalField()).inputs.reshape(-1)[:3]
+    return bptt(problem)
+
+
+def _compares_with_balls_of_its_own(problem: Problem) -> Gradient:
+    gradient = bptt(problem)
+    return {name: array + BallField(200).lift(np.zeros(array.shape)) for name, array in gradient.items()}
+
+
+def test_numbers_of_a_rules_own_are_not_kept() -> None:
+    problem, field = lively_problem(DEFAULT_NETWORK, Sizes(2, 2, 2, 1), 0), BallField(100)
+    for rule, given in ((_has_numbers_of_its_own, problem), (_compares_with_balls_of_its_own, problem.over(field))):
+        with field.working():
+            run(as_rule(bptt), problem.over(field))
+            with pytest.raises(GradcheckError) as raised:
+                run(as_rule(rule), given)
+        assert not isinstance(raised.value, KeptNumbers), raised.value
 
 
 def test_numbers_that_are_kept_by_their_kind_are_right() -> None:

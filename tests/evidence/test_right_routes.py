@@ -13,7 +13,7 @@ from wrong_rules import as_black_box
 import gradcheck
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.exact.formal import Formal
-from gradcheck.evidence.floats import comparison
+from gradcheck.evidence.floats import comparison, screen
 from gradcheck.evidence.floats.blackbox import BlackBox
 from gradcheck.evidence.floats.lagwise import Lagwise
 from gradcheck.problems.lively import lively_problem
@@ -43,6 +43,7 @@ def assert_right_on_floats(case: Case) -> None:
     for kind in FLOATS:
         found = kind.gather(case).evidence
         assert found.status in (Status.HOLDS, Status.NOT_RUN), f"{found.kind}: {found.statement}"
+    assert screen.by_value(case, (), lambda _: None) == []
         assert found.status is Status.HOLDS or found.kind == "float32", found.statement
 
 

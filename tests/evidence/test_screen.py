@@ -11,11 +11,15 @@ import pytest
 import right_rules
 from wrong_rules import as_black_box, made
 
+import gradcheck
 from gradcheck.algorithms import bptt, truncated_bptt
 from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.floats import branches
 from gradcheck.evidence.floats.branches import Branches
-from gradcheck.evidence.floats.reach import FULL_BITS, Reach
+from gradcheck.evidence.floats.reach import DRAW, FULL_BITS, Reach
+from gradcheck.problems.lively import lively_problem
+from gradcheck.problems.structured import structured
+from gradcheck.reference.claims import Truncated, every
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.authors import authored_by
@@ -211,6 +215,29 @@ def test_a_right_rule_is_close_everywhere(rule: Any) -> None:
 def test_a_rule_that_computes_in_float32_is_held_to_float32() -> None:
     rule = right_rules.by_numpy_at("float64", answers="float32")
     assert found(rule, blocks=True) == []
+
+
+def test_every_problem_has_a_name_of_its_own_by_which_it_is_made_again() -> None:
+    case, values = case_of(bptt), (1.0000001, 64.0, 64.0000001, 0.3, -2.0)
+    sizes = Sizes(5, 3, 2, 2)
+    named = list(structured(lively_problem(case.network, sizes, case.seed, weighted=case.weighted), values))
+    assert len({name for name, _ in named}) == len(named)
+    for name, problem in named[::7]:
+        again = Reach.from_data(Reach(sizes, name, values).as_data()).problem(case)
+        assert all((array == problem.arrays()[key]).all() for key, array in again.arrays().items()), name
+    assert len({Reach(sizes, f"{DRAW}{n}").problem(case).inputs.tobytes() for n in range(9)}) == 9
+
+
+def test_a_fault_at_one_setting_is_confirmed_at_that_setting() -> None:
+    def rule(problem: Any, *, tau: int) -> Any:
+        gradient = truncated_bptt(problem, tau=tau)
+        close = np.isclose(problem.inputs, 1) & (problem.inputs != 1)
+        return {**gradient, "W": gradient["W"] * (1 + (tau == problem.T + 1 and close.any()))}
+
+    given = as_rule(gradcheck.rule(Truncated("tau"), settings=every("tau"))(rule))
+    case = Case(given, given.declaration.claims[0], given.declaration.networks[0])
+    reached = branches.screened(case, Recorder(authored_by(rule)), False, lambda _: None)
+    assert reached and Branches(tuple(reached)).gather(case).evidence.status.name == "REFUTED", reached
 
 
 def test_a_problem_found_is_the_same_again() -> None:

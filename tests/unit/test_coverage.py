@@ -107,6 +107,16 @@ CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
         """,
         [0], [0, 1], ["3-5 the loop never came to a second round", "4 `k == n` was never false"],
     ),
+    "a loop of a generator": (
+        """
+        def parts(n):
+            for k in range(n):
+                yield k
+        def f(n):
+            return sum(parts(n))
+        """,
+        [1], [1, 3], ["3-4 the loop never came to a second round"],
+    ),
     "a comprehension of one part": (
         """
         def f(n):
@@ -121,9 +131,13 @@ CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
                 n += k
             for k in range(n):
                 return k
+            for name in {"n": n}.values():
+                n += name
+            for _ in range(1):
+                n += 1
             return [m for m in [n]]
         """,
-        [1], [1, 0], ["7 never ran"],
+        [1], [1, 0], ["7-11 never ran"],
     ),
     "a condition of a comprehension": (
         """

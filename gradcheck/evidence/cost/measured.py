@@ -114,7 +114,7 @@ class Exponent:
     last: float
 
     def __str__(self) -> str:
-        end = f", {self.last:.2f} at the end" if self.last > self.high + 0.1 else ""
+        end = f", {self.last:.2f} at the end" if self.last > self.high else ""
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] in {self.size}{end}"
 
 

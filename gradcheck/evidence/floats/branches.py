@@ -65,8 +65,7 @@ def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -
     ran, target = recorder.numbers(), case.rule.target
     written = numbers_in(target, authored_by(target))
     numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
-    found = screen.by_size(case, numbers, blocks, progress)
-    return found or screen.by_value(case, _values(numbers), progress)
+    return screen.by_size(case, numbers, blocks, progress) + screen.by_value(case, _values(numbers), progress)
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:
@@ -195,7 +194,11 @@ class Branches(Kind):
                 problem = reach.problem(case)
                 if self.others:
                     _run_compared(case, problem)
-                found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
+                screened = compare_problem(case, "float64", 1, str(reach), problem, 1, False, progress)
+                several = len(case.rule.settings(problem.T)) > 1 and not isinstance(screened, Finding)
+                found = screened
+                if several:
+                    found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
                 if isinstance(found, Finding):
                     return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))
                 return found
@@ -213,7 +216,7 @@ def _conclude(reached: Sequence[Reach], shown: Sequence[PieceData], budget: Budg
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED,
-            "within rounding where branches run that ran nowhere else, every entry within its derived "
+            "within rounding where other code ran, or where results were not close, every entry within its derived "
             f"{allowance_text(rounding)} (at most {worst:.2g} of it){kinks_text(shown)}",
             scope="; ".join(map(str, reached)),
             blind="other values in these branches",

@@ -5,7 +5,7 @@ outputs, or have weight 0. Then row t of dL/dW is g(T, T - t) alone, and each la
 even if it is small beside the others. The entries of each lag are found by `lags.by_lag`, for any network that has
 them. On a second problem the state fades from step to step, so that all but the last lags are far smaller than what
 rounds beside them: a rule that stops where nothing matters any more is right on the whole, and wrong in these entries.
-There, only lags that are absent count.
+There, only lags that are 0 count: an algorithm that mixes entries leaves noise.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ SIZE = Sizes(41, 5, 41, 2)
 FADING = Sizes(12, 3, 12, 2)
 """Size of the problem whose state fades."""
 _FADES, _FAR = 2.0**-8, 2.0**60
+"""Factor on what multiplies a state that fades, and on its last target; readouts get the inverse."""
 KIND = "lagwise"
 
 Owners = dict[int, list[tuple[str, tuple[int, ...]]]]
@@ -111,12 +112,14 @@ class Lag:
     Attributes:
         within: True if all entries are within their allowances of the claim.
         silent: True if all entries are within their allowances of 0.
+        zero: True if all entries are 0.
         visible: True if the promised value of some entry exceeds twice its allowance.
         error: The largest distance relative to the largest of the entries.
     """
 
     within: bool
     silent: bool
+    zero: bool
     visible: bool
     error: float
 
@@ -145,6 +148,7 @@ def by_lag(owned: Owners, result: Gradient, truth: Gradient, field: BallField, a
             Lag(
                 within=not any(gap > flint.arb(allow) for gap, (_, _, allow) in zip(gaps, judged, strict=True)),
                 silent=all(abs(got) <= allow for got, _, allow in judged),
+                zero=not any(got for got, _, _ in judged),
                 visible=any(size > 2 * allow for size, (_, _, allow) in zip(sizes, judged, strict=True)),
                 error=max(float(gap.mid()) for gap in gaps) / largest if largest else 0.0,
             )
@@ -166,6 +170,12 @@ def differing(judged: list[Lag]) -> dict[str, list[int]]:
         if not lag.within:
             kinds["absent" if lag.silent else "wrong" if lag.visible else "surplus"].append(k)
     return {kind: ks for kind, ks in kinds.items() if ks}
+
+
+def _is_noise(judged: list[Lag]) -> bool:
+    """Return True if lags are off as by an algorithm that mixes entries, not left out: few of those are exactly 0."""
+    wrong = [lag for lag in judged if not lag.within]
+    return 2 * sum(lag.zero for lag in wrong) < len(wrong)
 
 
 def sentence(judged: list[Lag]) -> str:
@@ -237,7 +247,7 @@ def _compare_size(case: Case, size: Sizes, progress: Progress, *, fades: bool = 
         coarse = coarse or coarsest(result, np.float64) != np.float64
         with field.working():
             judged = by_lag(owned, result, truth, field, allowed)
-            noisy = fades and list(differing(judged)) != ["absent"]  # an algorithm that mixes entries is norm-wise here
+            noisy = fades and _is_noise(judged)
             if (wrong := sentence(judged)) and not noisy:
                 at = f" ({describe(settings)})" if settings else ""
                 text = f"{wrong}{at}: the result lag by lag, each relative to its own size, for the loss at T={size.T}"
@@ -248,7 +258,8 @@ def _compare_size(case: Case, size: Sizes, progress: Progress, *, fades: bool = 
             missing = planted(claim, problem, midpoints(truth, field))
             caught[0] += 1
             caught[1] += bool(sentence(by_lag(owned, missing, truth, field, allowed)))
-        worst = max([worst, *(lag.error for lag in judged if lag.visible)])
+        wide = wide or noisy
+        worst = max([worst, *(lag.error for lag in judged if lag.visible and not noisy)])
         if fades:
             continue  # the other problem shows which lags rounding hides
         if not any(lag.visible for lag in judged):

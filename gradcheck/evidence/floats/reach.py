@@ -9,14 +9,22 @@ from typing import Any
 
 from ...problems.lively import branching_problems, full_bits, lively_problem
 from ...problems.structured import structured
-from ...reference.networks.base import Sizes
+from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.state import cached
 from ...reference.problem import Problem
 from ..base import Case
 
 FULL_BITS = "numbers of all 53 bits, at a size of its own"
 """Name of the change that gives every number all its bits."""
 DRAW = "draw "
-"""Begin of the names of changes that draw all numbers anew; the number of the draw follows."""
+"""Prefix of the names of changes that draw all numbers anew; the number of the draw follows."""
+
+
+@cached(8)
+def _structured(
+    network: RecurrentNetwork, sizes: Sizes, seed: int, weighted: bool, values: tuple[float, ...]
+) -> dict[str, Problem]:
+    return dict(structured(lively_problem(network, sizes, seed, weighted=weighted), values))
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Reach:
             seed = case.seed + 5000 + int(self.change.removeprefix(DRAW))
             return lively_problem(case.network, self.sizes, seed, weighted=case.weighted)
         named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
-        return named or next(made for name, made in structured(base, self.values) if name == self.change)
+        return named or _structured(case.network, self.sizes, case.seed, case.weighted, self.values)[self.change]
 
     def as_data(self) -> list[Any]:
         """Return plain data for `from_data`."""

@@ -33,7 +33,7 @@ SECONDS, WALL_SECONDS = 3.0, 10.0
 VALUED, VALUE_SECONDS = Sizes(9, 4, 4, 3), 2.0
 """Size of the problems with structured values, and the processor time after which no further one is tried."""
 DRAWN, DRAWS = Sizes(2, 2, 1, 1), 150
-"""Size, and number, of the problems that differ in all their values alone."""
+"""Size and number of problems with unrelated numbers."""
 _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
@@ -95,7 +95,7 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
     """
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     base = lively_problem(case.network, VALUED, case.seed, weighted=case.weighted)
-    drawn = (Reach(DRAWN, f"{DRAW}{number}") for number in range(DRAWS))
+    drawn = (Reach(living_sizes(case.network, DRAWN), f"{DRAW}{number}") for number in range(DRAWS))
     tried = itertools.chain(
         ((Reach(VALUED, name, values), problem) for name, problem in structured(base, values)),
         ((reach, reach.problem(case)) for reach in drawn),
@@ -143,7 +143,7 @@ def _close(case: Case, problem: Problem, *, fails: bool) -> bool:
     Args:
         case: The rule and its claim.
         problem: The problem.
-        fails: The answer where the rule fails.
+        fails: The value to return if the rule raises an error.
     """
     settings = spread(case.rule.settings(problem.T), 1, 1)[0]
     try:

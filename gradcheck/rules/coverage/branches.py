@@ -27,7 +27,6 @@ _INERT_FUNCTIONS = {"print", "warn"}
 _LOGGERS = {"warnings", "logging", "logger", "_logger", "LOGGER", "log", "_log"}
 _RAISES = {"RAISE_VARARGS", "RERAISE"}
 _RETURNS = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE", "RETURN_GENERATOR"}
-_LITERALS = (ast.Tuple, ast.List, ast.Set)
 _MOST_STEPS = 500
 """Instructions looked at to see whether a branch leads to an exception alone."""
 
@@ -205,12 +204,22 @@ class _Source:
                     (node.lineno, node.col_offset, test.end_lineno or test.lineno, test.end_col_offset or 0)
                 )
             loops = getattr(node, "generators", [node] if isinstance(node, ast.For) else [])
-            if loops and all(isinstance(each.iter, _LITERALS) and len(each.iter.elts) < 2 for each in loops):
+            if loops and all(_has_one_part(each.iter) for each in loops):
                 self._single |= {_place(node), *(_place(each.iter) for each in loops)}  # by version of Python
             if isinstance(node, ast.Assert):
                 self._inert_tests.append(
                     (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)
                 )
+
+
+def _has_one_part(over: ast.expr) -> bool:
+    """Return True for an expression of one part at most: a literal, its items, or range(1)."""
+    if isinstance(over, ast.Call):
+        if isinstance(over.func, ast.Attribute) and over.func.attr in ("items", "keys", "values"):
+            return isinstance(over.func.value, ast.Dict) and len(over.func.value.keys) < 2
+        return isinstance(over.func, ast.Name) and over.func.id == "range" and ast.unparse(over) == "range(1)"
+    parts = over.elts if isinstance(over, (ast.Tuple, ast.List, ast.Set)) else None
+    return parts is not None and len(parts) < 2 and not any(isinstance(part, ast.Starred) for part in parts)
 
 
 def _place(node: Any) -> tuple[Any, ...]:

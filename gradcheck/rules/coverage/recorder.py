@@ -83,7 +83,7 @@ class Recorder:
             return None
         if _EVERY_INSTRUCTION:
             frame.f_trace_opcodes = True
-        return known.trace()
+        return known.trace(frame.f_lasti)
 
     def _compared(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Note how a comparison came out, for the line of the author's that asked for it."""
@@ -167,11 +167,15 @@ class _Code:
         self.ran.clear()
         self.called = self.complete = False
 
-    def trace(self) -> Trace:
-        """Return the trace function of one call."""
+    def trace(self, last: int) -> Trace:
+        """Return the trace function of one call, or of the rest of a generator.
+
+        Args:
+            last: The offset of the instruction before.
+        """
         jumps, lines, tested, ran = self.branches.jumps, self.branches.lines, self.branches.tested, self.ran
         rounds = self.branches.rounds
-        last, came_back = -1, False
+        came_back = False
 
         def local(frame: FrameType, event: str, argument: Any) -> Any:
             nonlocal last, came_back

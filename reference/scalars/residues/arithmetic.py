@@ -243,7 +243,7 @@ class Modulus:
         if isinstance(value, (bool, int, float, Fraction, np.integer, np.floating)):
             return self.convert(value)
         if isinstance(value, Scalar):
-            raise MixedNumbers("residues", f"{value.field.name} scalars")
+            raise MixedNumbers(value.field)
         raise GradcheckError(f"expected numbers to carry over to residues; got {type(value).__name__} {value!r}")
 
     def einsum(self, subscripts: str, *operands: Array) -> Array:

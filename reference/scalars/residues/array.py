@@ -141,17 +141,23 @@ class ResidueField:
         """Return a value as an operand. Raises `GradcheckError` for other kinds of scalars and other fields."""
         if isinstance(value, ResidueArray):
             if value.field is not self and repr(value._field()) != repr(self):
-                raise MixedNumbers(f"residues of {self}", f"residues of {value.field}")
+                raise MixedNumbers(self, value.field)
             return Operand(np.ndarray.view(value, np.ndarray), value.cell.degree)
         if isinstance(value, np.ndarray):
-            return Operand(self.modulus.convert_array(value.view(np.ndarray)), CONSTANT)
+            return Operand(self._converted(value.view(np.ndarray)), CONSTANT)
         if isinstance(value, NUMBERS):
             return Operand(self.modulus.convert(value), CONSTANT)
         if isinstance(value, (list, tuple)):
             return self.operand(np.stack([self.lift(v) for v in value]) if has_residues(value) else np.asarray(value))
         if isinstance(value, Scalar):
-            raise MixedNumbers("residues", f"{value.field.name} scalars")
+            raise MixedNumbers(self, value.field)
         raise GradcheckError(f"expected modular residues or plain numbers; got {type(value).__name__} {value!r}")
+
+    def _converted(self, array: Array) -> Array:
+        try:
+            return self.modulus.convert_array(array)
+        except MixedNumbers as error:  # of a modulus, which does not know this field
+            raise MixedNumbers(self, *error.fields) from None
 
     def carry(self, raw: Any, degree: Degree | Cell) -> ResidueArray:
         """View raw residues as an array of this field; what NumPy would return as a scalar is read-only."""
