@@ -203,12 +203,12 @@ def test_lift_passes_residues_through_and_wrap_checks():
 
 def test_other_fields_and_other_scalars_are_refused():
     x, other = BIG.lift(np.ones(2)), ResidueField(2**31 - 1, seed=2).lift(np.ones(2))
-    with pytest.raises(GradcheckError, match="residues of"):
+    with pytest.raises(GradcheckError, match="numbers of two problems met"):
         x + other
     objects = ModularField().lift(np.ones(2))
     for attempt in (lambda: x + objects[0], lambda: x + objects, lambda: BIG.lift(objects), lambda: BIG.lift(["a"]),
                     lambda: x.__setitem__(0, objects[0]), lambda: x * 1j):  # fmt: skip
-        with pytest.raises(GradcheckError, match="expected"):
+        with pytest.raises(GradcheckError, match="expected|numbers of two problems met"):
             attempt()
     assert_residues(BIG, x + ResidueField(2**31 - 1, seed=1).lift(np.ones(2)), [2, 2], "the same field made twice")
 
