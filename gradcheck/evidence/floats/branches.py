@@ -194,11 +194,14 @@ class Branches(Kind):
                 problem = reach.problem(case)
                 if self.others:
                     _run_compared(case, problem)
-                screened = compare_problem(case, "float64", 1, str(reach), problem, 1, False, progress)
-                several = len(case.rule.settings(problem.T)) > 1 and not isinstance(screened, Finding)
-                found = screened
-                if several:
+                # at the settings that the search used, and at others
+                found = compare_problem(case, "float64", 1, str(reach), problem, 1, False, progress)
+                if len(case.rule.settings(problem.T)) > 1 and not isinstance(found, Finding):
+                    first = found
                     found = compare_problem(case, "float64", number + 1, str(reach), problem, 2, False, progress)
+                    if not isinstance(found, Finding):
+                        wide = first["normwise"] or found["normwise"]
+                        found = {**found, "worst": max(first["worst"], found["worst"]), "normwise": wide}
                 if isinstance(found, Finding):
                     return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, kind=KIND))
                 return found
