@@ -249,7 +249,7 @@ def test_the_other_network_is_judged_at_float32() -> None:
 
 
 def test_every_activation_and_every_head_is_judged_at_structured_values() -> None:
-    """Of the 30 networks, 10 have an activation or a head that none before them has."""
+    """Ten of the 30 networks have an activation or a head that none before them has."""
     rule = as_rule(gradcheck.rule(Exact(), networks=gradcheck.ALL_NETWORKS)(lambda p: {}))
     structured = []
     for number, network in enumerate(gradcheck.ALL_NETWORKS):

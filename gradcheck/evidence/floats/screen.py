@@ -41,7 +41,7 @@ LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
 LONGEST_NAMED, WIDEST_NAMED = 1040, 520
 """The largest T, and I, that are tried where the rule's code holds that very number."""
 LARGEST_JOINT = 70
-"""The largest number of the code for which all sizes are beyond it at once."""
+"""The largest number of the code that T, I, D and K exceed at once."""
 JOINT = (Sizes(41, 41, 2, 2), Sizes(65, 65, 3, 3), Sizes(129, 65, 2, 2), Sizes(3, 183, 2, 2))
 """Sizes that are large together; at 183 units an entry of R has a place that 16 bits do not hold."""
 BLOCKS = (32, 64, 128, 256)
@@ -110,7 +110,7 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
 
 
 def _outside(case: Case, problem: Problem) -> bool:
-    """Return whether the result is provably outside its allowance; False where the rule does not run."""
+    """Return True if the result is provably outside its allowance; False where the rule does not run."""
     settings = spread(case.rule.settings(problem.T), 1, 1)[0]
     try:
         seen, *_ = compare_on(case.rule, case.claim.bind(settings), problem, settings)
@@ -138,7 +138,7 @@ def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Si
 
 
 def _close(case: Case, problem: Problem, *, fails: bool) -> bool:
-    """Return whether the result is close to the claimed one, both on floats; True where that cannot be said.
+    """Return True if the result is close to the claimed one, both on floats, or if that cannot be said.
 
     Args:
         case: The rule and its claim.
@@ -158,7 +158,7 @@ def _close(case: Case, problem: Problem, *, fails: bool) -> bool:
 
 
 def _near(result: Gradient, wanted: Gradient) -> bool:
-    """Return whether every entry is near, in units of its parameter's largest and of the result's own format."""
+    """Return True if every entry is near, in units of its parameter's largest and of the result's own format."""
     for name, array in result.items():
         size = float(np.abs(wanted[name]).max(initial=0.0))
         epsilon = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0

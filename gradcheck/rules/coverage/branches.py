@@ -2,8 +2,8 @@
 
 A branch is a line, or an outcome of a test: where a conditional jump of the bytecode goes on. Both are needed: a test
 that is always true skips nothing and leaves no line behind. Branches that compute nothing count as run: those that
-lead to an exception whatever happens, and those that only warn, print, log or assert. The second round of a loop is a
-branch too: blocks of which there is always one show nothing of how they join.
+lead to an exception whatever happens, and those that only warn, print, log or assert. The second round of a `for`
+loop is a branch too: one block alone does not show how blocks join.
 
 A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
 column, end line, end column, outcome, next line) for a test, by the place of what is tested. A comparison within arrays
