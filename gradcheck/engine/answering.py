@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 from ..evidence.base import Finding
 from ..evidence.cost import measured
@@ -55,14 +57,12 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     """
     judged.explored = True
     run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
-    blocks = run.context.requests[judged.audit.number].effort == "full"
-    others = not judged.seen.keys().isdisjoint(ON_OTHERS)
-    inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "blocks": blocks, "others": others}
+    position, others = (0, len(run.plans(judged, 0))), not judged.seen.keys().isdisjoint(ON_OTHERS)
+    reached = list(judged.screened or await screen(run, judged))
+    inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "others": others}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
-    if not isinstance(done, Done):
-        return False
-    reached, position = done.result["reached"], (0, len(run.plans(judged, 0)))
-    judged.see(position, tasks.EXPLORATION, {"tried": done.result["tried"]})
+    if isinstance(done, Done):
+        reached += done.result["reached"]
     if not reached:
         return False
     plan = Branches(tuple(map(Reach.from_data, reached)), others).plan(run.case(judged, 0))
@@ -73,6 +73,20 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     if isinstance(finding, Finding):
         run.found(judged, 0, finding)
     return True
+
+
+async def screen(run: Performer, judged: Judged) -> Sequence[Any]:
+    """Look for sizes and values at which the rule errs by cheap calls, unless a verdict is reached before.
+
+    Returns:
+        The problems found, as plain data.
+    """
+    task = Task(tasks.SCREENING, judged.audit.number, judged.name)
+    done = await run.perform(task, needless=lambda: judged.against is not None)
+    if isinstance(done, Done):
+        judged.see((0, len(run.plans(judged, 0))), tasks.SCREENING, {"tried": done.result["tried"]})
+        judged.screened = done.result["reached"]
+    return judged.screened or ()
 
 
 async def judge_costs(run: Performer, judged: Judged) -> None:

@@ -22,7 +22,7 @@ from ..rules.coverage.sources import sources
 from ..store.ledger import Ledger
 from ..store.provenance import collect
 from . import events, preconditions, tasks
-from .answering import answer, judge_costs, judge_stability
+from .answering import answer, judge_costs, judge_stability, screen
 from .executors import TaskExecutor
 from .further import Deadline, Planned, bought
 from .gathering import gather, part_of
@@ -148,7 +148,7 @@ class Scheduler(Performer):
             if judged not in gathering:
                 await (judge_stability if isinstance(judged.claim, Stable) else judge_costs)(self, judged)
                 return
-            await gather(self, judged)
+            await together([gather(self, judged), screen(self, judged)])
             gathering.remove(judged)
             if not gathering:
                 audit.gathered.set()

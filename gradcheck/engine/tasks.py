@@ -35,7 +35,7 @@ from .wire import finding_to_data, part_to_data, witness_from
 
 PURITY, LIVENESS, ORACLES = "purity", "liveness", "oracles"
 CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS, FUNCTION = "constants", "counterexample", "diagnosis", "function"
-EXPLORATION = "exploration"
+SCREENING, EXPLORATION = "screening", "exploration"
 
 Progress: TypeAlias = Callable[[str], None]
 Data: TypeAlias = Mapping[str, Any]
@@ -46,7 +46,8 @@ class Task:
     """One piece of work, as plain data.
 
     Args:
-        kind: PURITY, LIVENESS, ORACLES, a kind of evidence, CONSTANTS, COUNTEREXAMPLE, DIAGNOSIS or FUNCTION.
+        kind: PURITY, LIVENESS, ORACLES, a kind of evidence, SCREENING, EXPLORATION, CONSTANTS, COUNTEREXAMPLE,
+            DIAGNOSIS or FUNCTION.
         request: number of the audit that it belongs to.
         claim: name of the claim, see `Prepared.claims`.
         network: number of the network.
@@ -211,16 +212,21 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
     return result
 
 
+def _screening(task: Task, context: Context, progress: Progress) -> Data:
+    blocks = context.requests[task.request].effort == "full"
+    with watching(Tried()) as tried:
+        found = branches.screened(context.case(task), context.recorder(task), blocks, progress)
+    return {"reached": [reach.as_data() for reach in found], "tried": tried.as_data()}
+
+
 def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
-    with watching(Tried()) as tried:
-        found = branches.screened(case, recorder, task.inputs["blocks"], progress)
-    found += branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
+    found = branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)
-    return {"reached": [reach.as_data() for reach in found], "tried": tried.as_data()}
+    return {"reached": [reach.as_data() for reach in found]}
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:
@@ -263,6 +269,7 @@ _PERFORM: dict[str, Callable[[Task, Context, Progress], Data]] = {
     LIVENESS: _liveness,
     ORACLES: _oracles,
     CONSTANTS: _constants,
+    SCREENING: _screening,
     EXPLORATION: _exploration,
     COUNTEREXAMPLE: _counterexample,
     DIAGNOSIS: _diagnosis,

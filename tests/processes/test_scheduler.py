@@ -311,7 +311,7 @@ def test_a_wrong_rule_is_refuted_without_evidence_that_costs_more() -> None:
     heard: list[Any] = []
     gradcheck.audit(plain_rules.wrong, **HOW, events=heard.append)
     kinds = [event.kind for event in heard if isinstance(event, events.TaskStarted) and event.claim]
-    assert not {"properties", "float ladder", "lagwise"} & set(kinds), kinds
+    assert not {"properties", "float ladder", "lagwise", "screening"} & set(kinds), kinds
     assert kinds[-2:] == ["counterexample", "diagnosis"], kinds
 
 
