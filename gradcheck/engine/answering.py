@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
 from ..evidence.base import Finding
 from ..evidence.cost import measured
@@ -58,7 +56,11 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     judged.explored = True
     run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
     position, others = (0, len(run.plans(judged, 0))), not judged.seen.keys().isdisjoint(ON_OTHERS)
-    reached = list(judged.screened or await screen(run, judged))
+    if judged.screened is None:
+        await screen(run, judged)
+    assert judged.screened is not None
+    judged.see(position, tasks.SCREENING, judged.screened)
+    reached = list(judged.screened["reached"])
     inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "others": others}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if isinstance(done, Done):
@@ -75,18 +77,12 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     return True
 
 
-async def screen(run: Performer, judged: Judged) -> Sequence[Any]:
-    """Look for sizes and values at which the rule errs by cheap calls, unless a verdict is reached before.
-
-    Returns:
-        The problems found, as plain data.
-    """
+async def screen(run: Performer, judged: Judged) -> None:
+    """Look for sizes and values at which the rule errs by cheap calls, unless a verdict is reached before."""
     task = Task(tasks.SCREENING, judged.audit.number, judged.name)
     done = await run.perform(task, needless=lambda: judged.against is not None)
-    if isinstance(done, Done):
-        judged.see((0, len(run.plans(judged, 0))), tasks.SCREENING, {"tried": done.result["tried"]})
-        judged.screened = done.result["reached"]
-    return judged.screened or ()
+    if done is not None:
+        judged.screened = done.result if isinstance(done, Done) else {"reached": []}
 
 
 async def judge_costs(run: Performer, judged: Judged) -> None:

@@ -28,7 +28,7 @@ from brief import BRIEF
 
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, truncated_bptt
-from gradcheck.engine import events, executors, scheduler, tasks
+from gradcheck.engine import events, executors, queue, scheduler, tasks
 from gradcheck.engine.answering import _gathered
 from gradcheck.engine.executors import bench
 from gradcheck.engine.further import Account, Planned
@@ -229,6 +229,18 @@ def test_a_refutation_on_a_further_network_is_the_same_on_any_executor() -> None
     report = audit(wrong_there_on_floats, Here(), **how)
     assert to_json(report) == to_json(audit(wrong_there_on_floats, jobs=2, **how))
     assert report.verdicts[-1].status is Status.REFUTED, report.verdicts[-1].statement
+
+
+def test_a_screening_that_came_before_the_refutation_changes_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports, ran = [], []
+    for seconds in (-1.0, 100.0):
+        monkeypatch.setitem(queue._FIRST_GUESS, tasks.SCREENING, seconds)
+        heard: list[Any] = []
+        how = {"networks": (DEFAULT_NETWORK, SMALL), "events": heard.append}
+        reports.append(to_json(audit(wrong_there_on_floats, **how)))
+        ran.append(sum(isinstance(e, events.TaskFinished) and e.kind == tasks.SCREENING for e in heard))
+    assert ran == [1, 0]
+    assert reports[0] == reports[1]
 
 
 def alike(factor: float) -> Any:
