@@ -38,3 +38,7 @@ class FloatsWanted(UnsupportedOperation):
 
 class Undecided(UnsupportedOperation):
     """A comparison whose outcome the scalar's value does not settle: refused, never guessed."""
+
+
+class Inadmissible(GradcheckError):
+    """A problem that its network does not admit: a number outside a domain, or a start that the network settles."""

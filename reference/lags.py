@@ -1,12 +1,13 @@
 """The gradient of a problem by (loss time, lag), and sums of the lags that a claim keeps.
 
 g(t, k) is the contribution of the loss at time t through the parameters' use at time t - k, t = 1..T,
-k = 0..t-1. The readout's own use of the parameters at time t belongs to lag 0. The gradient is the sum
-of them all; Werbos 1990, "Backpropagation through time: what it does and how to do it".
+k = 0..t-1. The readout's own use of the parameters at time t belongs to lag 0, and the use that a learned
+initial state makes of them to step 1. The gradient is the sum of them all; Werbos 1990, "Backpropagation
+through time: what it does and how to do it".
 
 The network's equations run once per step under `tape.vjp`, on the problem's own scalars, and inputs are
-constants. dL_t/du comes from `network.output_error`. For a field with a working precision the caller
-enters `field.working()`.
+constants. dL_t/du comes from `network.output_error` where there is one, else from `loss_value`. For a
+field with a working precision the caller enters `field.working()`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from .cotangents import CotangentSum
 from .networks import base as networks
+from .networks import start
 from .problem import Problem
 from .tape import Pullback, vjp
 from .tree import map_nest
@@ -35,7 +37,8 @@ class Unrolled:
     """A problem's forward pass, ready to be pulled back. Entry t - 1 of each list belongs to time t.
 
     states: a(t). readouts: u(t), (K,). errors: w_t dL_t/du(t), (K,). steps pull a cotangent of a(t) back to
-    (parameters, a(t-1)); readout_pulls pull one of u(t) back to (parameters, a(t)).
+    (parameters, a(t-1)); readout_pulls pull one of u(t) back to (parameters, a(t)). start pulls one of a(0) back to
+    the parameters, for a network that makes its initial state of them.
     """
 
     problem: Problem
@@ -44,6 +47,7 @@ class Unrolled:
     errors: list[Array]
     steps: list[Pullback]
     readout_pulls: list[Pullback]
+    start: Pullback | None = None
 
     def enter(self, t: int) -> tuple[Sums, Any]:
         """Pull the loss at time t back to the parameters of its readout and to a(t)."""
@@ -52,11 +56,48 @@ class Unrolled:
 
     def back(self, t: int, cotangent: State) -> tuple[Sums, State]:
         """Pull a cotangent of a(t) back to the parameters of step t and to a(t-1)."""
-        parameters, state = self.steps[t - 1].terms(cotangent)
-        return parameters, map_nest(CotangentSum.array, state)
+        parameters, pulled = self.steps[t - 1].terms(cotangent)
+        state = map_nest(CotangentSum.array, pulled)
+        if t == 1 and self.start:
+            _add(parameters, self.start.terms(state)[0])
+        return parameters, state
 
     def zero(self) -> Sums:
         return {name: CotangentSum(array) for name, array in self.problem.parameters.items()}
+
+
+def output_error(network: networks.RecurrentNetwork, u: Array, y: Array) -> Array:
+    """Return dL_t/du, shape (K,): the network's own `output_error`, or the derivative of its `loss_value`.
+
+    Args:
+        network: Any network.
+        u: The readout, shape (K,).
+        y: The target, shape (K,).
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
+    """
+    if callable(getattr(network, "output_error", None)):
+        return networks.output_error(network, u, y)
+    return derived_output_error(network, u, y)
+
+
+def derived_output_error(network: networks.RecurrentNetwork, u: Array, y: Array) -> Array:
+    """Return dL_t/du, shape (K,), as the derivative of `loss_value`.
+
+    Args:
+        network: Any network.
+        u: The readout, shape (K,).
+        y: The target, shape (K,).
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
+    """
+    value, pull = vjp(lambda at: networks.loss_value(network, at, y), u)
+    (error,) = pull(value * 0 + 1)
+    return error  # type: ignore[no-any-return]
 
 
 def unroll(problem: Problem) -> Unrolled:
@@ -70,14 +111,16 @@ def unroll(problem: Problem) -> Unrolled:
         GradcheckError: The network fails.
     """
     network, K = problem.network, problem.targets.shape[1]
-    unrolled = Unrolled(problem, [], [], [], [], [])
-    state = problem.initial_state
+    state, first = problem.initial_state, None
+    if start.is_learned(network):
+        state, first = vjp(lambda p: start.learned(network, p), problem.parameters)
+    unrolled = Unrolled(problem, [], [], [], [], [], first)
     for x, y, w in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
         state, step = vjp(lambda p, a, x=x: networks.step(network, p, a, x), problem.parameters, state)
         u, pull = vjp(lambda p, a: networks.readout(network, p, a, K), problem.parameters, state)
         unrolled.states.append(state)
         unrolled.readouts.append(u)
-        unrolled.errors.append(w * networks.output_error(network, u, y))
+        unrolled.errors.append(w * output_error(network, u, y))
         unrolled.steps.append(step)
         unrolled.readout_pulls.append(pull)
     return unrolled
@@ -130,14 +173,15 @@ def _whole(problem: Problem) -> Gradient:
     network, K = problem.network, problem.targets.shape[1]
 
     def readouts(parameters: Any) -> list[Any]:
-        state, found = problem.initial_state, []
+        state = start.learned(network, parameters) if start.is_learned(network) else problem.initial_state
+        found = []
         for x in problem.inputs:
             state = networks.step(network, parameters, state, x)
             found.append(networks.readout(network, parameters, state, K))
         return found
 
     us, pull = vjp(readouts, problem.parameters)
-    errors = np.stack([networks.output_error(network, u, y) for u, y in zip(us, problem.targets, strict=True)])
+    errors = np.stack([output_error(network, u, y) for u, y in zip(us, problem.targets, strict=True)])
     (parameters,) = pull(list(problem.loss_weights[:, None] * errors))
     return parameters  # type: ignore[no-any-return]
 

@@ -56,11 +56,10 @@ def difference_quotient(problem: Problem, digits: int) -> Gradient:
 
 
 def _quotient(field: PreciseField, problem: Problem, name: str, index: tuple[int, ...]) -> Any:
-    changed: Array = problem.parameters[name].copy()
-    moved = problem.replace(parameters={**problem.parameters, name: changed})
-
     def loss_at(value: Any) -> Any:
-        moved.parameters[name][index] = field.scalar(value)
+        changed: Array = problem.parameters[name].copy()
+        changed[index] = field.scalar(value)
+        moved = problem.replace(parameters={**problem.parameters, name: changed})  # a learned start moves too
         return field.native(np.asarray(loss(moved)).item())
 
     return mpmath.diff(loss_at, field.native(problem.parameters[name][index]))

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from .errors import GradcheckError
+from .errors import GradcheckError, Inadmissible
 from .network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
 from .networks import base as networks
+from .networks import domains, start
+from .networks.sizes import fitting
 from .scalars.base import FieldArray
 from .scalars.float_ball import FloatBallArray
 from .scalars.scalar import NUMBERS, Scalar
-from .tree import flatten, is_shape, map_nest, path_name
+from .tree import flatten, is_shape, leaves, map_nest, path_name
 from .typing import Array, State
 
 _NUMBERS = (Scalar, *NUMBERS)
@@ -94,9 +96,9 @@ class Problem:
     """Input of a rule: a network, its parameters and one sequence.
 
     parameters: name to array. inputs: (T, D). targets: (T, K). initial_state: the network's state
-    before step 1, zeros if left out. loss_weights: (T,), ones if left out; L = sum_t w_t L_t, so zeros
-    take steps out of the loss. Raises `GradcheckError` for shapes that disagree, unknown or missing
-    parameters, NaN or infinity, and T = 0.
+    before step 1, zeros if left out, or the network's own (see `networks.start`). loss_weights: (T,),
+    ones if left out; L = sum_t w_t L_t, so zeros take steps out of the loss. Raises `GradcheckError`
+    for shapes that disagree, unknown or missing parameters, NaN or infinity, and T = 0.
     """
 
     parameters: dict[str, Array]
@@ -113,7 +115,7 @@ class Problem:
         if refusal := networks.not_a_network(self.network):
             raise GradcheckError(refusal)
         if not isinstance(self.parameters, Mapping):
-            wanted = ", ".join(f"{name!r}: ..." for name in self.network.parameter_shapes(Sizes(1, 1, 1, 1)))
+            wanted = ", ".join(f"{name!r}: ..." for name in self._names())
             raise GradcheckError(
                 f"parameters must be a dict of arrays by name; got {self.parameters!r:.60}, a "
                 f"{type(self.parameters).__name__}; write {{{wanted}}}"
@@ -135,12 +137,18 @@ class Problem:
                 f"inputs have {self.inputs.shape[0]} steps and targets {self.targets.shape[0]}; they must agree"
             )
         self._check_parameters()
+        self._check_domains()
         like = self.inputs
-        if self.initial_state is None:
-            shape = self.network.state_shape(self.sizes)
+        shape = self.network.state_shape(self.sizes)
+        if not start.is_given(self.network):
+            settled = start.settled(self.network, self.parameters, shape, like)
+            if self.initial_state is not None:
+                self._check_start(settled, shape)
+            put("initial_state", settled)
+        elif self.initial_state is None:
             put("initial_state", map_shape(lambda s: _zeros(like, s), shape))
         else:
-            put("initial_state", self._given_state(self.network.state_shape(self.sizes)))
+            put("initial_state", self._given_state(shape))
         if self.loss_weights is None:
             put("loss_weights", _zeros(like, (self.inputs.shape[0],)) + 1)
         else:
@@ -149,11 +157,15 @@ class Problem:
             raise GradcheckError(f"loss_weights must have shape ({self.T},); got {self.loss_weights.shape}")
         networks.ask(self.network, networks.Capabilities.validate_targets, self.targets)
 
+    def _names(self) -> list[str]:
+        """Return the names of the network's parameters."""
+        return list(self.network.parameter_shapes(fitting(self.network, Sizes(1, 1, 1, 1))))
+
     def _check_parameters(self) -> None:
         try:
             shapes = self.network.parameter_shapes(self.sizes)
         except (KeyError, IndexError):
-            wanted = ", ".join(self.network.parameter_shapes(Sizes(1, 1, 1, 1)))
+            wanted = ", ".join(self._names())
             raise GradcheckError(
                 f"the {self.network.name} network has the parameters {wanted}; "
                 f"got {', '.join(f'{k} {v.shape}' for k, v in self.parameters.items()) or 'none'}"
@@ -180,10 +192,23 @@ class Problem:
                 f"{self.sizes}: inputs must be (T, {self.sizes.D}), targets (T, {self.sizes.K})"
             )
 
+    def _check_domains(self) -> None:
+        stated = networks.ask(self.network, networks.Capabilities.domains)
+        for name in stated:
+            if name != domains.INPUTS and name not in self.parameters:
+                raise GradcheckError(
+                    f"domains() of the network {self.network.name} names {name!r}; it can name "
+                    f"{', '.join(self.parameters)} and {domains.INPUTS}"
+                )
+            domains.check(self.network, name, self.inputs if name == domains.INPUTS else self.parameters[name])
+
     def _axes(self, name: str, shape: tuple[int, ...]) -> str:
         """Return the axes of a parameter by the letters of `Sizes`: (I, K)."""
         letters = {1009: "I", 1013: "D", 1019: "K"}
-        marked = self.network.parameter_shapes(Sizes(1, *letters))[name]
+        try:
+            marked = self.network.parameter_shapes(Sizes(1, *letters))[name]
+        except Exception:  # a network that ties its sizes may not have these
+            marked = shape
         spoken = [letters.get(mark, str(n)) for mark, n in zip(marked, shape, strict=True)]
         return f"({', '.join(spoken)}{',' if len(spoken) == 1 else ''})"
 
@@ -201,6 +226,16 @@ class Problem:
         wanted = networks.plain_shapes(shape)
         raise GradcheckError(f"initial_state has shape {came}; with {self.sizes} it needs {wanted}")
 
+    def _check_start(self, settled: State, shape: Any) -> None:
+        """Refuse a given initial state that is not the network's own."""
+        given = self._given_state(shape)
+        same = map_nest(lambda a, b: bool(np.all(np.asarray(a == b))), settled, given)
+        if not all(leaves(same)):
+            raise Inadmissible(
+                f"the {self.network.name} network starts from {start.described(self.network)}; got another "
+                "initial_state; leave it out"
+            )
+
     @property
     def T(self) -> int:
         return int(self.inputs.shape[0])
@@ -215,7 +250,7 @@ class Problem:
             {name: function(array) for name, array in self.parameters.items()},
             function(self.inputs),
             function(self.targets),
-            map_state(function, self.initial_state),
+            map_state(function, self.initial_state) if start.is_given(network or self.network) else None,
             function(self.loss_weights),
             network or self.network,
         )
@@ -252,7 +287,45 @@ class Problem:
             "loss_weights": self.loss_weights,
         }
 
+    def free_arrays(self) -> dict[str, Array]:
+        """Return every array by name but those of an initial state that the network settles."""
+        if start.is_given(self.network):
+            return self.arrays()
+        return {name: array for name, array in self.arrays().items() if not name.startswith("initial_state")}
+
     def replace(self, **changes: Any) -> Problem:
+        """Return the problem with some of its fields changed.
+
+        Args:
+            changes: Field name to value. A network that settles its initial state settles it again.
+
+        Raises:
+            Inadmissible: `initial_state` is among them, and is not the network's own.
+            GradcheckError: As for `Problem`.
+        """
+        if not start.is_given(self.network):
+            changes = {"initial_state": None, **changes}
+        return dataclasses.replace(self, **changes)
+
+    def varied(self, **changes: Any) -> Problem:
+        """Return the problem with some of its fields changed, as far as its network lets them vary.
+
+        Numbers outside a domain become near ones inside, and an initial state that the network settles stays settled.
+
+        Args:
+            changes: As for `replace`.
+
+        Raises:
+            GradcheckError: As for `Problem`.
+        """
+        if not start.is_given(changes.get("network", self.network)):
+            changes["initial_state"] = None
+        if "parameters" in changes:
+            changes["parameters"] = {
+                name: domains.inside(self.network, name, array) for name, array in changes["parameters"].items()
+            }
+        if "inputs" in changes:
+            changes["inputs"] = domains.inside(self.network, domains.INPUTS, changes["inputs"])
         return dataclasses.replace(self, **changes)
 
     def prefix(self, T: int) -> Problem:

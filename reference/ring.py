@@ -19,7 +19,9 @@ import numpy as np
 from . import lags
 from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
+from .networks import start
 from .networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
+from .networks.domains import INPUTS, domain_of
 from .networks.registry import is_shipped
 from .networks.state import cached
 from .problem import Problem, named_state
@@ -61,21 +63,32 @@ class FormalReference:
         self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
         self._instance = network if network != self._source else None
         self._store = store
-        self._targets: dict[str, Any] = {}
+        self._given: dict[str, Any] = {}
+        self._make_discrete()
         if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
             self._make_targets_probabilities()
         self._terms: dict[tuple[int, int], dict[str, Array]] = {}
         self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
 
+    def _make_discrete(self) -> None:
+        """Give parameters and inputs whose numbers lie apart such numbers in place of generators."""
+        rng = np.random.default_rng(0)
+        arrays = {**self.network.parameter_shapes(self.sizes), INPUTS: (self.sizes.T, self.sizes.D)}
+        for name, shape in arrays.items():
+            domain = domain_of(self.network, name)
+            if domain.discrete:
+                for index, value in np.ndenumerate(domain.nearest(3 * rng.normal(size=shape))):
+                    self._given[entry_name(name, index)] = self.field.convert(int(value))
+
     def _make_targets_probabilities(self) -> None:
         """Let the last target of each step be 1 minus the others, as categorical cross-entropy wants."""
         for t in range(self.sizes.T):
             *others, last = (entry_name("targets", (t, k)) for k in range(self.sizes.K))
-            self._targets[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
+            self._given[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
 
     def problem(self, T: int) -> Problem:
         """Return the problem of length T whose entries are generators."""
-        return _generic(self.field, self.network, T, self.sizes, self.weighted, self._targets)
+        return _generic(self.field, self.network, T, self.sizes, self.weighted, self._given)
 
     def term(self, t: int, k: int) -> dict[str, Array]:
         """Return g(t, k), weighted: parameter name to an array of native polynomials."""
@@ -88,7 +101,7 @@ class FormalReference:
 
     def _evaluation(self) -> Evaluation:
         evaluation = Evaluation(self.field, self._instance)
-        for label, value in self._targets.items():
+        for label, value in self._given.items():
             evaluation.assign(label, value)
         return evaluation
 
@@ -167,15 +180,19 @@ def _capacity(network: RecurrentNetwork, sizes: Sizes) -> int:
 
 
 def _generic(
-    field: FormalField, network: RecurrentNetwork, T: int, sizes: Sizes, weighted: bool, targets: dict[str, Any]
+    field: FormalField, network: RecurrentNetwork, T: int, sizes: Sizes, weighted: bool, given: dict[str, Any]
 ) -> Problem:
     sizes = Sizes(T, sizes.I, sizes.D, sizes.K)
-    names = (entry_name("targets", index) for index in np.ndindex(T, sizes.K))
+
+    def array(name: str, shape: tuple[int, ...]) -> Array:
+        names = (entry_name(name, index) for index in np.ndindex(*shape))
+        return field.array((given[n] if n in given else field.symbol(n) for n in names), shape)
+
     return Problem(
-        {name: field.symbols(name, s) for name, s in network.parameter_shapes(sizes).items()},
-        field.symbols("inputs", (T, sizes.D)),
-        field.array((targets[n] if n in targets else field.symbol(n) for n in names), (T, sizes.K)),
-        named_state(field.symbols, network.state_shape(sizes)),
+        {name: array(name, s) for name, s in network.parameter_shapes(sizes).items()},
+        array("inputs", (T, sizes.D)),
+        array("targets", (T, sizes.K)),
+        named_state(field.symbols, network.state_shape(sizes)) if start.is_given(network) else None,
         field.symbols("loss_weights", (T,)) if weighted else field.lift(np.ones(T)),
         network,
     )

@@ -23,6 +23,7 @@ import sympy as sp
 from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
 from .errors import GradcheckError
+from .networks import start
 from .networks.base import RecurrentNetwork, Sizes
 from .networks.state import cached
 from .problem import Problem, named_state
@@ -63,7 +64,7 @@ def symbolic_problem(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool 
         {name: _symbols(name, shape) for name, shape in network.parameter_shapes(sizes).items()},
         _symbols("inputs", (sizes.T, sizes.D)),
         _symbols("targets", (sizes.T, sizes.K)),
-        named_state(_symbols, network.state_shape(sizes)),
+        named_state(_symbols, network.state_shape(sizes)) if start.is_given(network) else None,
         _symbols("loss_weights", (sizes.T,)) if weighted else FIELD.lift(np.ones(sizes.T)),
         network,
     )
@@ -78,6 +79,8 @@ def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False
         parameters = problem.parameters
         if copies:
             parameters = {name: _symbols(name, p.shape, t) for name, p in parameters.items()}
+            if t == 1 and start.is_learned(network):
+                state = start.settled(network, parameters, network.state_shape(sizes), problem.inputs)
         state = network.step(parameters, state, x)
         losses.append(FIELD.native(np.asarray(network.loss_value(network.readout(parameters, state), y)).item()))
     return tuple(losses)
@@ -261,14 +264,14 @@ def numpy_function(
             "network's activation and loss to evaluate it"
         )
     problem = symbolic_problem(network, sizes, weighted=True)
-    symbols = [FIELD.native(s) for array in problem.arrays().values() for s in array.reshape(-1).tolist()]
+    symbols = [FIELD.native(s) for array in problem.free_arrays().values() for s in array.reshape(-1).tolist()]
     modules = [{"heaviside": lambda s: (s > 0) * 1}, module]
     compiled = sp.lambdify(symbols, entries, modules=modules, cse=True)
 
     def evaluate(given: Problem) -> dict[str, Array]:
         if given.sizes != sizes:
             raise GradcheckError(f"this function is for {sizes}; got a problem with {given.sizes}")
-        numbers = (v for array in given.arrays().values() for v in array.reshape(-1).tolist())
+        numbers = (v for array in given.free_arrays().values() for v in array.reshape(-1).tolist())
         values = compiled(*(getattr(v, "value", v) for v in numbers))
         flat = iter(values)
         dtype = object if module == "mpmath" else float
@@ -291,8 +294,8 @@ def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
         for name, shape in network.parameter_shapes(sizes).items()
     }
     values = Lowering(field)
-    symbols = symbolic_problem(network, sizes, weighted=True).arrays()
-    for name, array in problem.arrays().items():
+    symbols = symbolic_problem(network, sizes, weighted=True).free_arrays()
+    for name, array in problem.free_arrays().items():
         for made, value in zip(FIELD.natives(symbols[name]), field.natives(array), strict=True):
             values.assign(made, value)
     return {n: field.array((values(e) for e in array.reshape(-1)), array.shape) for n, array in exact.items()}

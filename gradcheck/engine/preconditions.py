@@ -107,14 +107,7 @@ async def _liveness_and_oracles(run: Performer, audit: Audit, begun: asyncio.Eve
         return None, Stage("oracle agreement", Status.ERROR, problem), problem
     pairs = [each for each in found if not isinstance(each, str)]
     dead = next((f"on {n}, {a['statement']}" for n, (a, _) in zip(networks, pairs, strict=True) if not a["holds"]), "")
-    disagree = next(
-        (
-            f"the oracles disagree on {n}: {o['statement']}"
-            for n, (_, o) in zip(networks, pairs, strict=True)
-            if not o["holds"]
-        ),
-        "",
-    )
+    disagree = next((o["statement"] for _, o in pairs if not o["holds"]), "")
     more = f"; likewise on {len(networks) - 1} more networks" if len(networks) > 1 else ""
     alive = Stage("liveness", Status.INCONCLUSIVE if dead else Status.HOLDS, dead or pairs[0][0]["statement"] + more)
     agree = Stage(

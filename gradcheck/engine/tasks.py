@@ -189,7 +189,8 @@ def _oracles(task: Task, context: Context, progress: Progress) -> Data:
         found = oracles.agreement(network, oracles.SMALL_SIZE, with_sympy=False)
     else:
         found = oracles.agreement(network)
-    return {"holds": found.holds, "statement": found.statement}
+    disagreement = found.blame or f"the oracles disagree on {network}: {found.statement}"
+    return {"holds": found.holds, "statement": found.statement if found.holds else disagreement}
 
 
 def _evidence(task: Task, context: Context, progress: Progress) -> Data:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..reference.claims import Claim, Exact, LagClaim, Settings
-from ..reference.networks.base import Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..reference.networks.sizes import fitting
 from ..rules.adapt import Rule
 
 LONGEST = 1000
@@ -48,6 +49,16 @@ def grown(largest: Sizes, number: int) -> Sizes:
         if (T, I) == (LARGEST.T, LARGEST.I):
             break
     return Sizes(T, I, 1 + number % LARGEST.D, 1 + (number // 2) % LARGEST.K)
+
+
+def possible(network: RecurrentNetwork, sizes: Iterable[Sizes]) -> list[Sizes]:
+    """Return the sizes that the network can have which are nearest to those asked for, each once.
+
+    Args:
+        network: The rule's network.
+        sizes: The sizes that are asked for.
+    """
+    return list(dict.fromkeys(fitting(network, size) for size in sizes))
 
 
 def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:

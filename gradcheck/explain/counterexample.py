@@ -180,7 +180,7 @@ def _shortest(case: Case, witness: Witness, known: Traits | None) -> Violation |
         last = {name: getattr(problem, name)[-steps:] for name in ("inputs", "targets", "loss_weights")}
         allowed = case.rule.settings(steps)
         for settings in (witness.settings, *allowed) if witness.settings in allowed else allowed:
-            trial = Trial(problem.replace(**last), settings)
+            trial = Trial(problem.varied(**last), settings)
             found = violation(case, trial, floats=witness.floats, dtype=witness.dtype)
             if found and _same_fault(known, found):
                 return found

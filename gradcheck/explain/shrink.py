@@ -15,14 +15,12 @@ import numpy as np
 
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
+from ..reference.networks.sizes import fewer
 from ..reference.problem import Problem, map_state, state_names
 from ..reference.tree import flatten, is_shape
 from ..reference.typing import Array
 
 Move: TypeAlias = Callable[[Problem], Problem]
-
-_MARKS = {"I": 1009, "D": 1013, "K": 1019}
-"""Distinct sizes, by which the axes of a network's arrays are recognised."""
 
 
 def simplest(problem: Problem, holds: Callable[[Problem], bool], *, work: int = 100_000) -> Problem:
@@ -93,13 +91,13 @@ def _digits(value: float) -> float:
 
 def _moves(problem: Problem) -> Iterator[Move]:
     """Yield moves for problems up to this one's size: runs of zeros, then smaller sizes, then single numbers."""
-    arrays = problem.arrays()
+    arrays = problem.free_arrays()
     for name, array in arrays.items():
         for part in _parts(array.size):
             yield functools.partial(_with, name=name, part=part, value=1.0 if name == "loss_weights" else 0.0)
     for t in reversed(range(problem.T)):
         yield functools.partial(_without_step, t=t)
-    for letter in _MARKS:
+    for letter in "IDK":
         for index in reversed(range(getattr(problem.sizes, letter))):
             yield functools.partial(_without, letter=letter, index=index)
     for name, array in arrays.items():
@@ -120,29 +118,39 @@ def _without_step(problem: Problem, t: int) -> Problem:
     def cut(array: Array) -> Array:
         return np.delete(array, t, axis=0)
 
-    return problem.replace(
+    return problem.varied(
         inputs=cut(problem.inputs), targets=cut(problem.targets), loss_weights=cut(problem.loss_weights)
     )
 
 
 def _without(problem: Problem, letter: str, index: int) -> Problem:
-    """Return the problem without one of its units, inputs or outputs."""
-    network, marks = problem.network, Sizes(1, **_MARKS)
+    """Return the problem without one of its units, inputs or outputs, and without what its network ties to that.
+
+    An axis may run over the units several times, as those of stacked gates do; the unit goes from each run.
+    """
+    network, sizes = problem.network, problem.sizes
+    left = fewer(network, sizes, letter)
+    if left is None:
+        return problem
+    many, few = getattr(sizes, letter), getattr(left, letter)
 
     def cut(array: Array, shape: tuple[int, ...]) -> Array:
-        for axis, mark in enumerate(shape):
-            if mark == _MARKS[letter]:
-                array = np.delete(array, index, axis=axis)
+        for axis, (old, new) in enumerate(zip(array.shape, shape, strict=True)):
+            if old == new:
+                continue
+            runs = old // many if old % many == 0 and new * many == old * few else 1
+            each = new // runs
+            kept = [i for i in range(old // runs) if i != index][:each]
+            array = np.take(array, [run * (old // runs) + i for run in range(runs) for i in kept], axis)
         return array
 
-    shapes = network.parameter_shapes(marks)
-    marked = iter(shape for _, shape in flatten(network.state_shape(marks), is_shape))
-    state = map_state(lambda array: cut(array, next(marked)), problem.initial_state)
-    return problem.replace(
+    shapes = network.parameter_shapes(left)
+    wanted = iter(shape for _, shape in flatten(network.state_shape(left), is_shape))
+    return problem.varied(
         parameters={name: cut(array, shapes[name]) for name, array in problem.parameters.items()},
-        inputs=cut(problem.inputs, (1, marks.D)),
-        targets=cut(problem.targets, (1, marks.K)),
-        initial_state=state,
+        inputs=cut(problem.inputs, (problem.T, left.D)),
+        targets=cut(problem.targets, (problem.T, left.K)),
+        initial_state=map_state(lambda array: cut(array, next(wanted)), problem.initial_state),
     )
 
 
@@ -155,9 +163,9 @@ def _with(problem: Problem, name: str, part: slice, value: float) -> Problem:
         return flat.reshape(array.shape)
 
     if name in problem.parameters:
-        return problem.replace(parameters={**problem.parameters, name: put(problem.parameters[name])})
+        return problem.varied(parameters={**problem.parameters, name: put(problem.parameters[name])})
     if name.startswith("initial_state"):
         names = state_names(problem.network.state_shape(problem.sizes))
         state = map_state(lambda array: put(array) if next(names) == name else array, problem.initial_state)
-        return problem.replace(initial_state=state)
-    return problem.replace(**{name: put(getattr(problem, name))})
+        return problem.varied(initial_state=state)
+    return problem.varied(**{name: put(getattr(problem, name))})

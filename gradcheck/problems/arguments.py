@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..reference.problem import Problem, forward
+from ..reference.networks import base as networks
+from ..reference.problem import Problem
 from ..reference.scalars.rounded import RoundedField
 from ..reference.tree import leaves
 from ..reference.typing import Array
-
-_BY_STEP = ("inputs", "targets", "loss_weights")
 
 
 class _Probe(RoundedField):
@@ -42,14 +41,14 @@ def reached(problem: Problem) -> tuple[list[Array], list[Array]]:
     Raises:
         GradcheckError: The network does not run on other numbers than floats.
     """
-    probe = _Probe()
+    probe, network = _Probe(), problem.network
     lifted, steps, readouts = problem.over(probe), [], []
     state = lifted.initial_state
     with np.errstate(all="ignore"):
-        for t in range(problem.T):
-            now = lifted.replace(initial_state=state, **{n: getattr(lifted, n)[t : t + 1] for n in _BY_STEP})
+        for x in lifted.inputs:
             probe.take()
-            (_, state), (u,) = forward(now)
+            state = networks.step(network, lifted.parameters, state, x)
+            u = networks.readout(network, lifted.parameters, state, problem.targets.shape[1])
             arguments = probe.take()
             after = np.array([float(probe.native(x).v) for part in leaves(state) for x in np.asarray(part).reshape(-1)])
             steps.append(arguments if arguments.size else after)

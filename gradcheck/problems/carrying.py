@@ -61,7 +61,7 @@ def best_factor(problem: Problem, carrying: Sequence[str]) -> float:
 
     def grown(by: float) -> float:
         scaled = {name: problem.parameters[name] * by for name in carrying}
-        found = growth(problem.replace(parameters={**problem.parameters, **scaled}))
+        found = growth(problem.varied(parameters={**problem.parameters, **scaled}))
         return found if found <= _LARGEST else 0.0
 
     return max((1.0, *_FACTORS), key=grown)

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..reference.errors import GradcheckError
+from ..reference.networks import start
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
 from ..reference.networks.headed import HeadedNetwork
+from ..reference.networks.sizes import fitting
 from ..reference.problem import Problem, forward, map_state
 from ..reference.typing import Array
 from .arguments import reached
 from .influence import by_owner, driven, read_out
-from .lively import lively_problem, living_sizes, multiplies
+from .lively import lively_problem, multiplies
 
 SMALLEST = Sizes(1, 1, 1, 1)
 LARGE = (15.25, 22.0, 31.0, 48.0, 96.0, 200.0, 360.0, 728.0, 2000.0, 10000.0)
@@ -93,10 +95,12 @@ class Base:
     @functools.cached_property
     def problem(self) -> Problem:
         """The problem, with the same inputs at each step."""
-        made = lively_problem(self.network, living_sizes(self.network, self.sizes), self.seed, weighted=self.weighted)
+        made = lively_problem(
+            self.network, fitting(self.network, self.sizes, alive=True), self.seed, weighted=self.weighted
+        )
         row = 1 / (1 + np.arange(made.inputs.shape[1]))
         weights = np.resize([1.25, -0.75], made.T) if self.weighted else made.loss_weights
-        return made.replace(inputs=np.tile(row, (made.T, 1)), loss_weights=weights)
+        return made.varied(inputs=np.tile(row, (made.T, 1)), loss_weights=weights)
 
     def names(self, what: str) -> list[str]:
         """Return the parameters that act on the state, or on the input (`what`)."""
@@ -203,7 +207,7 @@ def families(part: str, network: RecurrentNetwork) -> list[Family]:
 def _units(base: Base, magnitudes: Magnitudes, *, steps: slice) -> Problem | None:
     """Scale what acts on the input, unit by unit, so that each unit's pre-activation has its magnitude."""
     problem, names = base.problem, base.names("input")
-    still = reached(problem.replace(inputs=np.zeros_like(problem.inputs)))[0][0]
+    still = reached(problem.varied(inputs=np.zeros_like(problem.inputs)))[0][0]
     moved, units = base.arguments[0], problem.sizes.I
     if not names or moved.shape != still.shape or moved.size % units:
         return None
@@ -211,7 +215,7 @@ def _units(base: Base, magnitudes: Magnitudes, *, steps: slice) -> Problem | Non
     factors = (_each(magnitudes, units) - rest) / np.where(np.abs(part) < 2.0**-10, 1.0, part)
     inputs = problem.inputs * 2.0**-10
     inputs[steps] = problem.inputs[steps]
-    return by_owner(problem, driven(problem), factors, names).replace(inputs=inputs)
+    return by_owner(problem, driven(problem), factors, names).varied(inputs=inputs)
 
 
 def _outputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
@@ -235,7 +239,7 @@ def _confident(base: Base, magnitudes: Magnitudes) -> Problem | None:
     if problem is None:
         return None
     _, readouts = forward(problem)
-    return problem.replace(targets=np.array([np.round(base.network.output(u)) for u in readouts]))
+    return problem.varied(targets=np.array([np.round(ask(base.network, Capabilities.output, u)) for u in readouts]))
 
 
 def _each(magnitudes: Magnitudes, number: int) -> Array:
@@ -245,7 +249,7 @@ def _each(magnitudes: Magnitudes, number: int) -> Array:
 
 
 def _scaled(problem: Problem, names: Sequence[str], factor: float) -> Problem:
-    return problem.replace(parameters={n: a * factor if n in names else a for n, a in problem.parameters.items()})
+    return problem.varied(parameters={n: a * factor if n in names else a for n, a in problem.parameters.items()})
 
 
 def _largest(values: Array) -> float:
@@ -253,8 +257,10 @@ def _largest(values: Array) -> float:
 
 
 def _state(base: Base, magnitudes: Magnitudes) -> Problem | None:
+    if not start.is_given(base.network):
+        return None
     factor = magnitudes[0] / _largest(base.arguments[0])
-    return base.problem.replace(initial_state=map_state(lambda a: a * factor, base.problem.initial_state))
+    return base.problem.varied(initial_state=map_state(lambda a: a * factor, base.problem.initial_state))
 
 
 def _recurrence(base: Base, magnitudes: Magnitudes) -> Problem | None:
@@ -265,7 +271,7 @@ def _recurrence(base: Base, magnitudes: Magnitudes) -> Problem | None:
 def _tiny_units(base: Base, magnitudes: Magnitudes) -> Problem | None:
     problem, factor = base.problem, magnitudes[0]
     state = map_state(lambda a: a * factor, problem.initial_state)
-    return problem.replace(inputs=problem.inputs * factor, initial_state=state)
+    return problem.varied(inputs=problem.inputs * factor, initial_state=state)
 
 
 def _readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
@@ -276,13 +282,13 @@ def _readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
 def _targets(base: Base, magnitudes: Magnitudes) -> Problem | None:
     if ask(base.network, Capabilities.target_domain) is not TargetDomain.REAL:
         return None
-    return base.problem.replace(targets=base.problem.targets * magnitudes[0])
+    return base.problem.varied(targets=base.problem.targets * magnitudes[0])
 
 
 def _inputs(base: Base, magnitudes: Magnitudes) -> Problem | None:
     """Scale the inputs, and what acts on them the other way, so that s stays and the gradient grows."""
     scaled = _scaled(base.problem, base.names("input"), 1 / magnitudes[0])
-    return scaled.replace(inputs=scaled.inputs * magnitudes[0])
+    return scaled.varied(inputs=scaled.inputs * magnitudes[0])
 
 
 def _tiny_readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
@@ -290,7 +296,7 @@ def _tiny_readout(base: Base, magnitudes: Magnitudes) -> Problem | None:
         return None
     problem = _scaled(base.problem, base.readers, magnitudes[0])
     free = ask(base.network, Capabilities.target_domain) is TargetDomain.REAL
-    return problem.replace(targets=problem.targets * magnitudes[0]) if free else problem
+    return problem.varied(targets=problem.targets * magnitudes[0]) if free else problem
 
 
 def _short(array: Array) -> Array:

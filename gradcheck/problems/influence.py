@@ -92,7 +92,7 @@ def by_owner(problem: Problem, owners: dict[str, Array], factors: Array, names: 
     changed = dict(problem.parameters)
     for name in names:
         changed[name] = changed[name] * np.where(owners[name] == SHARED, 1.0, factors[owners[name]])
-    return problem.replace(parameters=changed)
+    return problem.varied(parameters=changed)
 
 
 def _owners(problem: Problem, number: int, pull: Callable[[lags.Unrolled, int], lags.Sums]) -> dict[str, Array]:

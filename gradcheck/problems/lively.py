@@ -8,7 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..reference.errors import GradcheckError
+from ..reference.networks import start
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask, step
+from ..reference.networks.domains import INPUTS, domain_of, inside
+from ..reference.networks.sizes import fitting
 from ..reference.networks.state import cached
 from ..reference.problem import Problem, map_shape, map_state
 from ..reference.tree import leaves
@@ -63,31 +66,34 @@ def lively_problem(
 
     Args:
         network: The problem's network.
-        sizes: Its sizes.
+        sizes: Its sizes, or the nearest that the network can have.
         seed: Seed of the draws, which depend on the sizes too.
         weighted: Draw loss weights, some of them 0. Otherwise they are ones.
         zero_state: Start from a zero state.
         one_hot: Take the unit vectors, one after the other, as inputs. Needs D = T.
     """
+    sizes = fitting(network, sizes)
     drawn = _draw(network, sizes, seed, weighted, zero_state, one_hot, factor=_factor(network))
     return waking(network, _probe)(drawn)
 
 
 def _probe(network: RecurrentNetwork, sizes: Sizes) -> Problem:
-    return _draw(network, living_sizes(network, sizes), 0)
+    return _draw(network, fitting(network, sizes, alive=True), 0)
 
 
 @cached(64)
 def _factor(network: RecurrentNetwork) -> float:
-    """Return the factor on square matrices that multiply the state; 1 for a network that does not forget."""
+    """Return the factor on what multiplies the state (see `_carries`); 1 for a network that does not forget."""
     problem = waking(network, _probe)(_probe(network, _LENGTHS))
     shapes = network.parameter_shapes(problem.sizes)
     return best_factor(problem, [n for n, shape in shapes.items() if _carries(network, problem.sizes, n, shape)])
 
 
 def _carries(network: RecurrentNetwork, sizes: Sizes, name: str, shape: tuple[int, ...]) -> bool:
-    """Return True for a square matrix that multiplies the state, such as R."""
-    return len(shape) == 2 and shape[0] == shape[1] == sizes.I > 1 and multiplies(network, sizes, name, "state")
+    """Return True for what multiplies the state and may be large: a square matrix, or positive time constants."""
+    large = domain_of(network, name)
+    square = len(shape) == 2 and shape[0] == shape[1] == sizes.I > 1
+    return (square or large.above and len(shape) < 2) and multiplies(network, sizes, name, "state")
 
 
 def _draw(
@@ -96,31 +102,32 @@ def _draw(
 ) -> Problem:  # fmt: skip
     """Draw a lively problem for a network that small numbers do not silence.
 
-    Square matrices that multiply the state are `factor` times as large.
+    What multiplies the state, see `_carries`, is `factor` times as large.
     """
     rng = np.random.default_rng([seed, sizes.T, sizes.I, sizes.D, sizes.K])
     parameters, shapes = {}, network.parameter_shapes(sizes)
     for name, shape in shapes.items():
         carries = multiplies(network, sizes, name, "state")
-        if _carries(network, sizes, name, shape):
+        grows = _carries(network, sizes, name, shape)
+        if grows and len(shape) == 2:
             matrix = factor * _length_keeping(sizes.I, rng)
         elif len(shape) == 2:
             matrix = rng.normal(size=shape) / np.sqrt(shape[0])
         else:
             size = rng.uniform(0.8, 0.97, shape) if carries else rng.uniform(0.02, 0.1, shape)
-            matrix = size * rng.choice([-1, 1], shape)
-        parameters[name] = _dyadic(matrix)
+            matrix = size * rng.choice([-1, 1], shape) * (factor if grows else 1.0)
+        parameters[name] = inside(network, name, _dyadic(matrix))
 
-    def start(shape: tuple[int, ...]) -> Array:
+    def drawn_state(shape: tuple[int, ...]) -> Array:
         return np.zeros(shape) if zero_state else _dyadic(rng.normal(size=shape) * 0.3)
 
-    state = map_shape(start, network.state_shape(sizes))
-    inputs = _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1)
+    state = map_shape(drawn_state, network.state_shape(sizes)) if start.is_given(network) else None
+    inputs = inside(network, INPUTS, _dyadic(rng.normal(size=(sizes.T, sizes.D)) * 0.1))
     if one_hot:
-        inputs = np.eye(sizes.T)
+        inputs = inside(network, INPUTS, np.eye(sizes.T))
     if ask(network, Capabilities.has_kinks):
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
-        state, inputs = map_state(np.abs, state), np.abs(inputs)
+        state, inputs = state if state is None else map_state(np.abs, state), np.abs(inputs)
     rest = ask(network, Capabilities.resting_point)
     if rest and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (sizes.D, sizes.I):
         s, a, slope = rest
@@ -137,14 +144,6 @@ def _draw(
         weights[rng.random(sizes.T) < 0.3] = 0
         weights[-1] = 1.25
     return Problem(parameters, inputs, targets_for(network, sizes.T, sizes.K, rng), state, weights, network)
-
-
-def living_sizes(network: RecurrentNetwork, sizes: Sizes) -> Sizes:
-    """Return the sizes with enough outputs for a nonzero gradient.
-
-    The softmax of a single number is 1, and its gradient 0, so such a network needs two.
-    """
-    return Sizes(sizes.T, sizes.I, sizes.D, max(sizes.K, ask(network, Capabilities.least_outputs)))
 
 
 @cached(64)
@@ -169,34 +168,38 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     found: dict[str, Problem] = {}
 
     base = lively(6, 4, 3, 2, zero_state=True)
-    found["one-hot inputs and steps without input"] = base.replace(inputs=np.eye(4)[[3, 0, 2, 3, 1, 0]][:, :3])
+    D = base.sizes.D  # a network that ties its sizes has others than were asked for
+    found["one-hot inputs and steps without input"] = base.varied(
+        inputs=np.eye(D + 1)[[D, 0, 2 % D, D, 1 % D, 0]][:, :D]
+    )
 
     base = lively(5, 3, 4, 2)
     inputs, targets = base.inputs.copy(), base.targets.copy()
-    inputs[[0, 1, 3, 4], [1, 0, 2, 2]] = 0
+    inputs[[0, 1, 3, 4], np.array([1, 0, 2, 2]) % base.sizes.D] = 0
     if _free_targets(network):
         targets[2], targets[4, 0] = 0, 0
-    found["inputs and targets with zeros"] = base.replace(inputs=inputs, targets=targets)
+    found["inputs and targets with zeros"] = base.varied(inputs=inputs, targets=targets)
 
     base, rows = lively(6, 3, 2, 2), [0, 1, 0, 0, 1, 1]
     steps = {"inputs": base.inputs[rows], "targets": base.targets[[0, 0, 1, 0, 1, 1]]}
-    found["inputs and targets that come again"] = base.replace(**steps)
+    found["inputs and targets that come again"] = base.varied(**steps)
 
     base = lively(5, 5, 2, 2)
-    found["weights with zeros"] = base.replace(
+    found["weights with zeros"] = base.varied(
         parameters={name: _thinned(array) for name, array in base.parameters.items()}
     )
     base = lively(4, 3, 2, 2)
-    found["a unit without weights"] = by_owner(base, driven(base), np.array([1.0, 0.0, 1.0]), base.parameters)
-    found["a unit that nobody reads"] = by_owner(base, reading(base), np.array([1.0, 0.0, 1.0]), base.parameters)
+    second = np.where(np.arange(base.sizes.I) == 1, 0.0, 1.0)
+    found["a unit without weights"] = by_owner(base, driven(base), second, base.parameters)
+    found["a unit that nobody reads"] = by_owner(base, reading(base), second, base.parameters)
     base = lively(4, 3, 2, 3, zero_state=True)
-    found["no input at all"] = base.replace(inputs=np.zeros_like(base.inputs))
+    found["no input at all"] = base.varied(inputs=np.zeros_like(base.inputs))
 
     found["numbers of all 53 bits"] = full_bits(lively(7, 4, 3, 3), seed)
 
     base = lively(5, 4, 2, 2)
     on_inputs = [n for n in base.parameters if multiplies(network, base.sizes, n, "input")]
-    saturated = by_owner(base, driven(base), np.array([1.0, -64.0, 96.0, -192.0]), on_inputs)
+    saturated = by_owner(base, driven(base), np.resize([1.0, -64.0, 96.0, -192.0], base.sizes.I), on_inputs)
     rests = ask(network, Capabilities.resting_point) and network.parameter_shapes(base.sizes).get("W") == (2, 4)
     if rests:  # the first input's weights keep the other units there
         saturated.parameters["W"][0] = base.parameters["W"][0]
@@ -204,10 +207,10 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     if weighted:
         for where, step in (("last", 4), ("first", 0)):
             base = lively(5, 3, 2, 2)
-            found[f"a loss at the {where} step only"] = base.replace(loss_weights=np.eye(5)[step] * 1.25)
+            found[f"a loss at the {where} step only"] = base.varied(loss_weights=np.eye(5)[step] * 1.25)
     # s stays as it was, but dW grows with the inputs, and all of it with the targets.
     base = lively(5, 3, 2, 2)
-    found["a large gradient"] = base.replace(
+    found["a large gradient"] = base.varied(
         parameters={
             n: a * 2.0**-8 if multiplies(network, base.sizes, n, "input") else a for n, a in base.parameters.items()
         },
@@ -216,7 +219,7 @@ def branching_problems(network: RecurrentNetwork, seed: int, *, weighted: bool =
     )
     base = lively(4, 3, 2, 2)
     reads = read_out(base)
-    found["a small gradient"] = base.replace(
+    found["a small gradient"] = base.varied(
         parameters={n: a * np.where(reads[n] == SHARED, 1.0, 2.0**-20) for n, a in base.parameters.items()},
         targets=base.targets * 2.0**-20 if _free_targets(network) else base.targets,
     )
@@ -227,7 +230,7 @@ def fading(problem: Problem, factor: float) -> Problem:
     """Multiply the parameters that act on the state by a factor, so that it fades from step to step."""
     acting = [name for name in problem.parameters if multiplies(problem.network, problem.sizes, name, "state")]
     parameters = {name: array * (factor if name in acting else 1.0) for name, array in problem.parameters.items()}
-    return problem.replace(parameters=parameters)
+    return problem.varied(parameters=parameters)
 
 
 def full_bits(problem: Problem, seed: int) -> Problem:
@@ -238,7 +241,7 @@ def full_bits(problem: Problem, seed: int) -> Problem:
         seed: Seed of the changes.
     """
     rng = np.random.default_rng([seed, 53])
-    return problem.replace(
+    return problem.varied(
         parameters={name: _all_bits(array, rng) for name, array in problem.parameters.items()},
         inputs=_all_bits(problem.inputs, rng),
         targets=_all_bits(problem.targets, rng) if _free_targets(problem.network) else problem.targets,
@@ -272,8 +275,8 @@ def multiplies(network: RecurrentNetwork, sizes: Sizes, name: str, what: str) ->
 
     def after(parameter: float, value: float) -> Array:
         values = {n: np.full(s, parameter if n == name else 0.0) for n, s in network.parameter_shapes(sizes).items()}
-        start = map_shape(lambda s: np.full(s, value if what == "state" else 0.0), network.state_shape(sizes))
-        reached = step(network, values, start, np.full(sizes.D, value if what == "input" else 0.0))
+        before = map_shape(lambda s: np.full(s, value if what == "state" else 0.0), network.state_shape(sizes))
+        reached = step(network, values, before, np.full(sizes.D, value if what == "input" else 0.0))
         return np.concatenate([np.asarray(part).reshape(-1) for part in leaves(reached)])
 
     try:

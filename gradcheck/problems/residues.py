@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..reference.networks import start
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
+from ..reference.networks.domains import INPUTS, domain_of
+from ..reference.networks.sizes import fitting
 from ..reference.problem import Problem, map_shape
+from ..reference.scalars.residues.modular import ModularField
 from ..reference.typing import Array
 
 
@@ -18,8 +22,8 @@ def residue_problem(
 
     Args:
         network: The problem's network.
-        sizes: Its sizes.
-        field: The residue field to draw from.
+        sizes: Its sizes, or the nearest that the network can have.
+        field: The field to draw from, of arrays of residues or of single ones.
         rng: The generator that is drawn from.
         weighted: Draw loss weights too. Otherwise they are ones.
 
@@ -28,16 +32,25 @@ def residue_problem(
     """
 
     def random(shape: tuple[int, ...]) -> Any:
-        return field.random(shape, rng)
+        if not isinstance(field, ModularField):
+            return field.random(shape, rng)
+        values = rng.integers(0, field.prime, int(np.prod(shape)))
+        return field.array((field.convert(int(v)) for v in values), shape)
 
+    sizes = fitting(network, sizes)
     targets = random((sizes.T, sizes.K))
     if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
         targets = _summing_to_one(targets)
+
+    def drawn(name: str, shape: tuple[int, ...]) -> Any:
+        domain = domain_of(network, name)
+        return field.lift(domain.nearest(3 * rng.normal(size=shape))) if domain.discrete else random(shape)
+
     return Problem(
-        {name: random(s) for name, s in network.parameter_shapes(sizes).items()},
-        random((sizes.T, sizes.D)),
+        {name: drawn(name, s) for name, s in network.parameter_shapes(sizes).items()},
+        drawn(INPUTS, (sizes.T, sizes.D)),
         targets,
-        map_shape(random, network.state_shape(sizes)),
+        map_shape(random, network.state_shape(sizes)) if start.is_given(network) else None,
         random((sizes.T,)) if weighted else field.lift(np.ones(sizes.T)),
         network,
     )

@@ -12,7 +12,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ..reference.network import DEFAULT_NETWORK, RecurrentNetwork, Sizes
+from ..reference.networks import start
 from ..reference.networks.base import Capabilities, TargetDomain, ask
+from ..reference.networks.domains import INPUTS, inside
+from ..reference.networks.sizes import fitting
 from ..reference.problem import Problem, map_shape
 from ..reference.typing import Array
 from .lively import lively_problem
@@ -63,14 +66,17 @@ def problems(
         network: The problems' network.
         most: The largest sizes.
         weighted: Draw loss weights too. Otherwise they are ones.
-        exact: The sizes of every problem, in place of `most`.
+        exact: The sizes of every problem, in place of `most`. The nearest are taken that the network can have.
     """
     if exact is None:
         exact = draw(sizes(most))
-    state = map_shape(lambda shape: draw(arrays(shape)), network.state_shape(exact))
+    exact = fitting(network, exact)
+    state = None
+    if start.is_given(network):
+        state = map_shape(lambda shape: draw(arrays(shape)), network.state_shape(exact))
     return Problem(
-        {name: draw(arrays(s)) for name, s in network.parameter_shapes(exact).items()},
-        draw(arrays((exact.T, exact.D))),
+        {name: inside(network, name, draw(arrays(s))) for name, s in network.parameter_shapes(exact).items()},
+        inside(network, INPUTS, draw(arrays((exact.T, exact.D)))),
         draw(_targets(network, exact.T, exact.K)),
         state,
         draw(arrays((exact.T,), st.sampled_from([1.0, 0.0, 2.0, 0.5]))) if weighted else None,  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ..reference.networks import start
 from ..reference.networks.base import Capabilities, TargetDomain, ask
 from ..reference.problem import Problem, map_state
 from ..reference.typing import Array
@@ -45,7 +46,7 @@ def structured(problem: Problem, values: tuple[float, ...] = ()) -> Iterator[tup
 
 def _entering(problem: Problem, factor: float) -> Problem:
     """Scale inputs, state and biases, so that what enters a unit is small, and the weights are not."""
-    return problem.replace(
+    return problem.varied(
         inputs=problem.inputs * factor,
         initial_state=map_state(lambda array: array * factor, problem.initial_state),
         parameters={n: array * (factor if array.ndim < 2 else 1) for n, array in problem.parameters.items()},
@@ -56,21 +57,22 @@ def _erring(problem: Problem, factor: float) -> Problem:
     """Scale readout and targets, and so the errors, by a power of 2: an absolute tolerance is large or small then."""
     reads = read_out(problem)
     scaled = {name: array * np.where(reads[name] == SHARED, 1.0, factor) for name, array in problem.parameters.items()}
-    return problem.replace(parameters=scaled, targets=problem.targets * factor)
+    return problem.varied(parameters=scaled, targets=problem.targets * factor)
 
 
 def _each_array(problem: Problem, name: str, change: Change) -> Iterator[tuple[str, Problem]]:
     """Yield a problem for each array that the change is made to."""
-    yield f"inputs {name}", problem.replace(inputs=change(problem.inputs))
+    yield f"inputs {name}", problem.varied(inputs=change(problem.inputs))
     if _free_targets(problem):
-        yield f"targets {name}", problem.replace(targets=change(problem.targets))
-    yield f"state {name}", problem.replace(initial_state=map_state(change, problem.initial_state))
+        yield f"targets {name}", problem.varied(targets=change(problem.targets))
+    if start.is_given(problem.network):
+        yield f"state {name}", problem.varied(initial_state=map_state(change, problem.initial_state))
     for parameter in problem.parameters:
         yield f"{parameter} {name}", _with(problem, parameter, change)
 
 
 def _with(problem: Problem, name: str, change: Change) -> Problem:
-    return problem.replace(parameters={**problem.parameters, name: change(problem.parameters[name])})
+    return problem.varied(parameters={**problem.parameters, name: change(problem.parameters[name])})
 
 
 def _free_targets(problem: Problem) -> bool:

@@ -32,12 +32,12 @@ class Waking:
     def __call__(self, problem: Problem) -> Problem:
         """Return the changed problem."""
         if self.positive:
-            problem = problem.replace(
+            problem = problem.varied(
                 parameters={name: np.abs(array) for name, array in problem.parameters.items()},
                 inputs=np.abs(problem.inputs),
                 initial_state=map_state(np.abs, problem.initial_state),
             )
-        return problem.replace(inputs=problem.inputs * self.gain) if self.gain != 1 else problem
+        return problem.varied(inputs=problem.inputs * self.gain) if self.gain != 1 else problem
 
 
 CHANGES = tuple(Waking(gain, positive) for gain in GAINS for positive in (False, True))

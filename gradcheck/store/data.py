@@ -19,6 +19,7 @@ from ..reference.claims import CLAIMS, NORMWISE, Claim, Equals, GradientClaim, L
 from ..reference.errors import GradcheckError
 from ..reference.networks import registry
 from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..reference.networks.start import GIVEN
 from ..reference.problem import Problem, named_state
 from ..reference.typing import Array
 from ..rules.adapt import as_rule
@@ -59,8 +60,9 @@ class EqualsData(msgspec.Struct, tag="equals", **_STRICT):
 
 NETWORKS = tuple(
     msgspec.defstruct(
-        kind, [("activation", Name), ("output", Name), ("loss", Name)], tag=kind,
-        namespace=_documented("A shipped network, by the names of its functions."), **_STRICT,
+        kind, [("activation", Name), ("output", Name), ("loss", Name), ("initial_state", Name, GIVEN)], tag=kind,
+        namespace=_documented("A shipped network: the names of its functions, and where its sequences start."),
+        **_STRICT,
     )
     for kind in registry.SHIPPED
 )  # fmt: skip

@@ -60,14 +60,8 @@ class RecurrentNetwork(Protocol):
     def readout(self, parameters: Parameters, state: State) -> Array:
         """Return u, shape (K,), from the state."""
 
-    def output(self, u: Array) -> Array:
-        """Return yhat = g(u), shape (K,)."""
-
     def loss_value(self, u: Array, y: Array) -> Any:
         """Return L_t = L(y, g(u)), one number."""
-
-    def output_error(self, u: Array, y: Array) -> Array:
-        """Return dL_t/du, shape (K,)."""
 
 
 class TargetDomain(Enum):
@@ -93,6 +87,12 @@ class Capabilities:
     these methods too, and has the defaults of the others. Ask by `ask(network, Capabilities.has_kinks)`.
     """
 
+    # `output_error(u, y)`, which returns dL_t/du, is optional too: `lags.output_error` derives it from `loss_value`.
+
+    def output(self, u: Array) -> Array:
+        """Return yhat = g(u), shape (K,); u itself where the loss is all that a network says."""
+        return u
+
     def undefined(self, *, head: bool = True) -> Any:
         """Return this network with f left undefined, and with `head` output and loss too; None where it cannot."""
         return None
@@ -100,6 +100,10 @@ class Capabilities:
     def target_domain(self) -> TargetDomain:
         """Return the targets that the loss is defined on."""
         return TargetDomain.REAL
+
+    def domains(self) -> Mapping[str, Any]:
+        """Return the domains of parameters by name, and of "inputs", as `domains.Domain.read` takes them."""
+        return {}
 
     def validate_targets(self, targets: Array) -> None:
         """Raise `GradcheckError` for float targets (T, K) that the loss is not defined on."""
@@ -180,10 +184,9 @@ _METHODS = {
     "sizes_of": "sizes_of(parameters, T)",
     "step": "step(parameters, state, x)",
     "readout": "readout(parameters, state)",
-    "output": "output(u)",
     "loss_value": "loss_value(u, y)",
-    "output_error": "output_error(u, y)",
 }
+_SPOKEN = {**_METHODS, "output_error": "output_error(u, y)"}
 
 
 def not_a_network(network: Any) -> str:
@@ -236,7 +239,7 @@ def readout(network: RecurrentNetwork, parameters: Parameters, state: State, K: 
 
 
 def output_error(network: RecurrentNetwork, u: Array, y: Array) -> Array:
-    """Return `network.output_error(u, y)`.
+    """Return `network.output_error(u, y)` of a network that has it; see `lags.output_error` for any network.
 
     Args:
         network: Any network.
@@ -246,7 +249,8 @@ def output_error(network: RecurrentNetwork, u: Array, y: Array) -> Array:
     Raises:
         GradcheckError: It fails, or returns anything but an array of the shape of u.
     """
-    error = _called(network, "output_error", network.output_error, u, y)
+    own: Any = network
+    error = _called(network, "output_error", own.output_error, u, y)
     _check_shape(network, "output_error", shapes(error), shapes(u))
     return error  # type: ignore[no-any-return]
 
@@ -277,7 +281,7 @@ def _called(network: RecurrentNetwork, method: str, function: Callable[..., Any]
                 raise
             cause = cause.__cause__ or cause.__context__
         raise GradcheckError(
-            f"{_METHODS[method]} of the network {network.name} raised {type(error).__name__}: {error}; mend its "
+            f"{_SPOKEN[method]} of the network {network.name} raised {type(error).__name__}: {error}; mend its "
             f"{method}, or check that it fits its parameter_shapes and state_shape"
         ) from error
 
@@ -300,4 +304,4 @@ def plain_shapes(shape: Any) -> Any:
 def _check_shape(network: RecurrentNetwork, method: str, returned: Any, wanted: Any) -> None:
     if returned != wanted:
         what = returned if isinstance(returned, str) else f"shape {returned}"
-        raise GradcheckError(f"{_METHODS[method]} of the network {network.name} returned {what}; wanted shape {wanted}")
+        raise GradcheckError(f"{_SPOKEN[method]} of the network {network.name} returned {what}; wanted shape {wanted}")

@@ -6,10 +6,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import GradcheckError
 from ..typing import Array
 from .activations import ACTIVATIONS, UNDEFINED_ACTIVATION, Activation, activation_named
 from .base import Capabilities, Rest, TargetDomain
 from .losses import UNDEFINED_LOSS, UNDEFINED_OUTPUT, Head, Loss, Output
+from .start import GIVEN, ZEROS
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class HeadedNetwork(Capabilities):
         output: identity, tanh, logistic or softmax, or an `Output`.
         loss: squared_error (with its factor 1/2), binary_cross_entropy (logistic output) or
             categorical_cross_entropy (softmax output), or a `Loss`.
+        initial_state: "given" by the problem, or "zeros".
 
     Raises:
         GradcheckError: A name is unknown, or a cross-entropy has an output that is no probability.
@@ -30,15 +33,24 @@ class HeadedNetwork(Capabilities):
 
     activation: Activation = ACTIVATIONS["tanh"]
     head: Head = Head.named("identity", "squared_error")
+    initial_state: str = GIVEN
 
     def __init__(
         self,
         activation: str | Activation = "tanh",
         output: str | Output = "identity",
         loss: str | Loss = "squared_error",
+        *,
+        initial_state: str = GIVEN,
     ) -> None:
         object.__setattr__(self, "activation", activation_named(activation))
         object.__setattr__(self, "head", Head.named(output, loss))
+        if initial_state not in (GIVEN, ZEROS):
+            raise GradcheckError(
+                f"initial_state={initial_state!r:.60} is neither {GIVEN!r} nor {ZEROS!r}; a network of another start "
+                "is a subclass, or gradcheck.network(...)"
+            )
+        object.__setattr__(self, "initial_state", initial_state)
 
     @property
     def loss(self) -> Loss:
@@ -89,4 +101,5 @@ class HeadedNetwork(Capabilities):
         return self.head.output.name != "softmax"
 
     def __str__(self) -> str:
-        return f"{self.activation.name}, {self.head.output.name} output, {self.head.loss.name.replace('_', ' ')}"
+        parts = [self.activation.name, f"{self.head.output.name} output", self.head.loss.name.replace("_", " ")]
+        return ", ".join([*parts, "from zeros"] if self.initial_state == ZEROS else parts)

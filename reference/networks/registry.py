@@ -14,6 +14,7 @@ from .context import ContextNetwork
 from .elman import Network
 from .headed import HeadedNetwork
 from .losses import HEADS
+from .start import GIVEN
 
 SHIPPED: dict[str, type[HeadedNetwork]] = {"Network": Network, "ContextNetwork": ContextNetwork}
 """Kind to class. A network that is new is added here."""
@@ -22,6 +23,8 @@ DEFAULT_NETWORK = Network()
 ALL_NETWORKS = tuple(Network(a, g, loss) for g, loss in HEADS for a in ACTIVATIONS)
 """Every activation with every output and loss that go together."""
 ALL_CONTEXT_NETWORKS = tuple(ContextNetwork(a, g, loss) for g, loss in HEADS for a in ACTIVATIONS)
+
+_NAMES = ("activation", "output", "loss", "initial_state")
 
 
 def is_shipped(network: Any) -> bool:
@@ -35,6 +38,8 @@ def to_data(network: Any) -> dict[str, str] | None:
         if type(network) is made:
             head = network.head
             names = {"activation": network.activation.name, "output": head.output.name, "loss": head.loss.name}
+            if network.initial_state != GIVEN:
+                names["initial_state"] = network.initial_state
             try:
                 return {"kind": kind, **names} if made(**names) == network else None
             except GradcheckError:  # a function of the user's own, or an undefined one
@@ -46,7 +51,7 @@ def from_data(data: Mapping[str, Any]) -> HeadedNetwork:
     """Return the shipped network that `to_data` wrote.
 
     Args:
-        data: kind, and optionally the names of activation, output and loss.
+        data: kind, and optionally the names of activation, output and loss, and where sequences start.
 
     Raises:
         GradcheckError: The kind or a name is unknown, or there is something else in `data`.
@@ -55,8 +60,8 @@ def from_data(data: Mapping[str, Any]) -> HeadedNetwork:
     kind = names.pop("kind", None)
     if not isinstance(kind, str) or kind not in SHIPPED:
         raise GradcheckError(f"there is no shipped network {kind!r:.60}; choose one of {', '.join(SHIPPED)}")
-    if strange := [name for name in names if name not in ("activation", "output", "loss")]:
-        raise GradcheckError(f"a network has no {strange[0]!r:.60}; wanted activation, output and loss")
+    if strange := [name for name in names if name not in _NAMES]:
+        raise GradcheckError(f"a network has no {strange[0]!r:.60}; wanted {', '.join(_NAMES)}")
     if odd := [name for name, value in names.items() if not isinstance(value, str)]:
         raise GradcheckError(f"the network's {odd[0]} must be a name; got {names[odd[0]]!r:.60}")
     return SHIPPED[kind](**names)

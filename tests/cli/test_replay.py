@@ -23,10 +23,11 @@ from gradcheck.algorithms import Focused, bptt, run_rule, truncated_bptt
 from gradcheck.engine.events import Fold
 from gradcheck.evidence.base import Case
 from gradcheck.explain import counterexample
-from gradcheck.problems.lively import lively_problem, living_sizes
+from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Counterexample, Report, Status, Strength, Verdict
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ContextNetwork, Sizes
+from gradcheck.reference.networks.sizes import fitting
 from gradcheck.report import from_json
 from gradcheck.rules.adapt import as_rule
 from gradcheck.store import case as cases
@@ -39,7 +40,7 @@ def example_of(function: Any, claim: Any = None, network: Any = None, problem: P
     """The counterexample to a rule's claim on one small problem, not searched for."""
     claim = claim or Exact()
     case = Case(as_rule(function, claims=[claim]), claim, network or Network())
-    problem = problem or lively_problem(case.network, living_sizes(case.network, Sizes(2, 1, 1, 1)), 0)
+    problem = problem or lively_problem(case.network, fitting(case.network, Sizes(2, 1, 1, 1), alive=True), 0)
     chosen = case.rule.settings(problem.T)[0]
     found = counterexample.violation(case, counterexample.Trial(problem, chosen), floats=True)
     assert found is not None

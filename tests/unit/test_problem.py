@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcheck.problems.lively import branching_problems, lively_problem, living_sizes
+from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, Network, Sizes
+from gradcheck.reference.networks.sizes import fitting
 from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.rational import RationalField
 
@@ -81,7 +82,7 @@ class Half:
         ({"network": Network}, "is not a network (write it with parentheses); use gradcheck.Network("),
         (
             {"network": Half()},
-            "it lacks state_shape(sizes), sizes_of(parameters, T), readout(parameters, state), output",
+            "it lacks state_shape(sizes), sizes_of(parameters, T), readout(parameters, state), loss_value",
         ),
         ({"inputs": np.array([[None] * D] * T)}, "inputs holds None, a NoneType; wanted real numbers"),
         ({"inputs": None}, "inputs holds None, a NoneType; wanted real numbers"),
@@ -172,7 +173,7 @@ def test_prefix() -> None:
 def test_lively_problems_are_alive(network: Any) -> None:
     """Every entry and the longest lag contributes, for relu too, whose units may all be off."""
     for sizes in (Sizes(41, 6, 2, 2), Sizes(9, 5, 2, 2), Sizes(5, 8, 1, 3), Sizes(1, 1, 1, 1), Sizes(4, 9, 3, 1)):
-        problem = lively_problem(network, living_sizes(network, sizes), 0)
+        problem = lively_problem(network, fitting(network, sizes, alive=True), 0)
         dead = [name for name, array in lags.gradient(problem).items() if (array == 0).any()]
         assert not dead, f"{dead} has entries that do not contribute at {sizes}"
         longest = lags.gradient(problem, lambda t, k, T: t == T and k == T - 1)

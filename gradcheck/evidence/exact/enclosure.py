@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ...problems.lively import INACTIVE, branching_problems, lively_problem, living_sizes
+from ...problems.lively import INACTIVE, branching_problems, lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.enclosure import FIRST_BITS, LAST_BITS, RELATIVE_BITS, relative_radius_bits
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Capabilities, Sizes, ask
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
@@ -142,9 +143,9 @@ class Enclosure(Kind):
             return compare_problem(case, problem, 0, 1, self.bits, progress, lively=False)
 
         def further(number: int) -> Piece:
-            return piece(len(sizes) + number, living_sizes(case.network, grown(sizes[-1], number)), 1)
+            return piece(len(sizes) + number, fitting(case.network, grown(sizes[-1], number), alive=True), 1)
 
-        sizes = [living_sizes(case.network, size) for size in reaching(case.claim, self.sizes)]
+        sizes = [fitting(case.network, size, alive=True) for size in reaching(case.claim, self.sizes)]
         pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
         if ask(case.network, Capabilities.has_kinks):
             pieces.append(Piece(INACTIVE, around_kinks))

@@ -19,8 +19,10 @@ import numpy as np
 from ...records import Covers, Evidence, Status, Strength
 from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
+from ...reference.networks import start
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
 from ...reference.networks.headed import HeadedNetwork
+from ...reference.networks.sizes import fitting
 from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
@@ -43,7 +45,7 @@ from ..base import (
     total,
 )
 from ..budget import FORMAL_SECONDS, Budget
-from ..sizes import place, sizes_text, vacuous
+from ..sizes import place, possible, sizes_text, vacuous
 from ..target import TargetFailed, expected, longest_kept
 
 KIND = "formal"
@@ -118,14 +120,15 @@ class Formal(Kind):
     budget: Budget | None = None
 
     def plan(self, case: Case) -> Plan:
-        largest_T, shapes = self.largest_T, list(self.shapes)
+        largest_T = self.largest_T
+        shapes = [(s.I, s.D, s.K) for s in possible(case.network, (Sizes(1, *shape) for shape in self.shapes))]
         if not isinstance(case.claim, (LagClaim, Equals)):
             return settled(KIND, not_run(KIND, f"the claim {case.claim} is no identity"))
         if nothing := vacuous(case.claim, [Sizes(largest_T, 1, 1, 1)]):
             return settled(KIND, not_run(KIND, nothing))
 
         def piece(T: int, shape: tuple[int, int, int], most: int) -> Piece:
-            size = Sizes(T, *shape)
+            size = fitting(case.network, Sizes(T, *shape))
             return Piece(str(size), lambda before, progress: _compare(case, size, most, before, progress), size)
 
         def further(number: int) -> Piece:
@@ -190,13 +193,14 @@ def _conclude(
             more.append(Sizes(T, I, D, K))
     every = " and every setting there" if case.rule.declaration.settings else ""
     weights = ", loss weights" if case.weighted else ""
+    states = " and initial state" if start.is_given(case.network) else ""
     text = _reached_text(reached, shapes, largest_T)
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.PROVED,
-            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights} and initial state, "
+            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights}{states}, "
             f"for {holds_for}",
             scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
             blind="code that takes another path at larger sizes",

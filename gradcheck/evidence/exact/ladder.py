@@ -16,6 +16,7 @@ from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import NORMWISE, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import NormwiseField, RoundedField
@@ -59,7 +60,7 @@ class Ladder(Kind):
     digits: Sequence[int] = DIGITS
 
     def plan(self, case: Case) -> Plan:
-        return whole(KIND, lambda progress: _climb(case, self.size, self.digits, progress))
+        return whole(KIND, lambda progress: _climb(case, fitting(case.network, self.size), self.digits, progress))
 
 
 def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -> Finding:

@@ -40,7 +40,8 @@ from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, Sizes, ask
-from ...reference.problem import Problem, forward
+from ...reference.networks.sizes import fitting
+from ...reference.problem import forward
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.residues.array import ResidueArray, ResidueField
 from ...reference.scalars.residues.modular import ModularField
@@ -62,7 +63,7 @@ from ..base import (
     total,
 )
 from ..budget import Budget
-from ..sizes import grown, place, reaching, scope, spread, vacuous
+from ..sizes import grown, place, possible, reaching, scope, spread, vacuous
 from ..target import expected, planted
 
 KIND = "modular"
@@ -155,10 +156,10 @@ class Modular(Kind):
             """Return a piece: a larger size in turn with all sizes again, at other points and modulo other primes."""
             again, turn = divmod(number, len(sizes) + 1)
             if turn == 0:
-                return piece(len(sizes) + again + 1, grown(sizes[-1], again), 1)
+                return piece(len(sizes) + again + 1, fitting(case.network, grown(sizes[-1], again)), 1)
             return piece(turn - 1, sizes[turn - 1], self.most_settings, again=again + 1)
 
-        sizes = reaching(case.claim, self.sizes)
+        sizes = possible(case.network, reaching(case.claim, self.sizes))
         pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
         return Plan(KIND, pieces, functools.partial(_conclude, case), self.budget or Budget(), further=further)
 
@@ -226,12 +227,10 @@ def _casts(case: Case) -> Finding | None:
     Raises:
         TargetFailed: The target of the claim does not run on single scalars.
     """
-    size = Sizes(3, 2, 2, 2)
     field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
-    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
-    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    problem = residue_problem(case.network, Sizes(3, 2, 2, 2), field, rng, weighted=case.weighted)
     try:
-        run(case.rule, problem.copy(), spread(case.rule.settings(size.T), 1)[0])
+        run(case.rule, problem.copy(), spread(case.rule.settings(problem.T), 1)[0])
     except (UnsupportedOperation, RuleFailed) as error:
         return refused(KIND, "residues", error)
     if isinstance(case.claim, Equals):
@@ -281,7 +280,7 @@ def _compare_point(case: Case, claim: Claim, size: Sizes, settings: Settings, dr
         problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
         field.recording = True
         for u in forward(problem)[1]:
-            case.network.output(u)
+            ask(case.network, Capabilities.output, u)
         evaluated = {name: sum(len(p) for n, p in field.calls if n == name) for name in field.queries}
         points = field.queries
         if all(len(points[name]) == evaluated[name] for name in points):
@@ -331,20 +330,11 @@ def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
     return None
 
 
-def _object_problem(problem: Problem, field: ModularField, rng: np.random.Generator, weighted: bool) -> Problem:
-    draw = lambda array: field.array(  # noqa: E731
-        (field.convert(int(v)) for v in rng.integers(0, field.prime, array.size)), array.shape
-    )
-    drawn = problem.map(draw)
-    return drawn if weighted else drawn.replace(loss_weights=field.lift(np.ones(problem.T)))
-
-
 def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str) -> Finding:
     """Repeat a comparison on scalars that a rule can take out of their array."""
     rng = np.random.default_rng([case.seed, size.T, size.I, 99])
     field = ModularField(seed=case.seed)
-    shape = residue_problem(case.network, size, ResidueField(), rng, weighted=case.weighted)
-    problem = _object_problem(shape.map(lambda a: np.zeros(a.shape, dtype=object)), field, rng, case.weighted)
+    problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
     try:
         result = run(case.rule, problem.copy(), settings).gradient
     except (UnsupportedOperation, RuleFailed, WrongResult) as error:

@@ -18,17 +18,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...problems.lively import branching_problems, fading, lively_problem, living_sizes
+from ...problems.lively import branching_problems, fading, lively_problem
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.typing import Array
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
-from ..sizes import describe, grown, reaching, spread, vacuous
+from ..sizes import describe, grown, possible, reaching, spread, vacuous
 from ..target import longest_kept, planted
 from .comparison import casts_up, coarsest, compare, compare_on, midpoints, outside_text
 from .power import Power, reaches
@@ -114,7 +115,7 @@ class BlackBox(Kind):
         kind, most_settings = self.kind, self.most_settings
         if not isinstance(case.claim, (LagClaim, Equals)):
             return settled(kind, not_run(kind, f"the claim {case.claim} promises no particular result"))
-        sizes = reaching(case.claim, self.sizes)
+        sizes = possible(case.network, reaching(case.claim, self.sizes))
         if nothing := vacuous(case.claim, sizes):
             return settled(kind, not_run(kind, nothing))
 
@@ -193,7 +194,7 @@ def compare_problem(
         power.add(midpoints(truth, field), allowed)
         if number == 0:
             power.add_lags(problem, allowed)
-        if not lively or living_sizes(case.network, size) != size:
+        if not lively or fitting(case.network, size, alive=True) != size:
             continue  # the longest lag may be 0 there
         fine = coarsest(result, dtype) == np.float64  # a coarser format hides long lags of a right rule too
         lag = longest_kept(claim, size.T) if fine else _visible(claim, problem, allowed)

@@ -12,11 +12,12 @@ from typing import ClassVar
 import flint
 import numpy as np
 
-from ...problems.lively import lively_problem, living_sizes
+from ...problems.lively import lively_problem
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...reference.typing import Array, Gradient
@@ -81,7 +82,7 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     count = rejected = 0
     rounding = Rounding.ENTRYWISE
     for size in sizes:
-        size = living_sizes(case.network, size)
+        size = fitting(case.network, size, alive=True)
         problem = lively_problem(case.network, size, case.seed + 3, weighted=case.weighted)
         for settings in spread(case.rule.settings(size.T), 1):
             at = place(size, settings)

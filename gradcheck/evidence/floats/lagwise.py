@@ -26,6 +26,7 @@ from ...reference import lags
 from ...reference.claims import Claim, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
@@ -70,7 +71,7 @@ def one_hot_problem(
         base = _faded(base)
     targets = base.targets.copy()
     _, readouts = forward(base)
-    targets[:-1] = [network.output(u) for u in readouts[:-1]]
+    targets[:-1] = [ask(network, Capabilities.output, u) for u in readouts[:-1]]
     weights = base.loss_weights * (np.arange(1, size.T + 1) == size.T) if weighted else base.loss_weights
     return base.replace(targets=targets, loss_weights=weights)
 
@@ -85,7 +86,7 @@ def _faded(problem: Problem) -> Problem:
         return faded
     reads = read_out(problem)
     smaller = {n: array * np.where(reads[n] == SHARED, 1.0, 1 / _FAR) for n, array in faded.parameters.items()}
-    return problem.replace(parameters=smaller, targets=problem.targets * _FAR)
+    return problem.varied(parameters=smaller, targets=problem.targets * _FAR)
 
 
 def owners(problem: Problem) -> Owners:
@@ -208,7 +209,9 @@ class Lagwise(Kind):
     def plan(self, case: Case) -> Plan:
         if not isinstance(case.claim, (LagClaim, Equals)):
             return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
-        own = self.size
+        own = fitting(case.network, self.size)
+        if own.D != own.T:
+            return settled(KIND, not_run(KIND, f"{case.network.name} cannot have as many inputs as steps, {own}"))
 
         def piece(size: Sizes) -> Piece:
             return Piece(str(size), lambda before, progress: _compare_size(case, size, progress), size)
@@ -218,7 +221,7 @@ class Lagwise(Kind):
 
         def further(number: int) -> Piece:
             T = min(math.ceil(own.T * 1.25 ** min(number + 1, 60)), LARGEST.T)
-            return piece(Sizes(T, own.I, T, own.K))
+            return piece(fitting(case.network, Sizes(T, own.I, T, own.K)))
 
         return Plan(KIND, (piece(own), Piece(f"{FADING}, a state that fades", faded)), _conclude, further=further)
 

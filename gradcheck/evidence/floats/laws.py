@@ -13,7 +13,9 @@ import numpy as np
 
 from ...reference import lags
 from ...reference.claims import Claim, LagClaim
-from ...reference.networks.base import Capabilities, ask
+from ...reference.errors import Inadmissible
+from ...reference.networks import start
+from ...reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 
@@ -70,6 +72,11 @@ class Property:
     laws: Callable[[Claim, Problem, bool], Iterator[Law]]
 
 
+def _units_alike(network: RecurrentNetwork) -> bool:
+    """Return True if units may be permuted: their own start, where the network settles it, is zeros."""
+    return bool(ask(network, Capabilities.unit_axes)) and (start.is_given(network) or start.is_zeros(network))
+
+
 def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move]:
     """Return the problem with its units in another order and with other signs, and the move of its gradient."""
     axes = ask(problem.network, Capabilities.unit_axes)
@@ -81,7 +88,7 @@ def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move
                 array = array * np.expand_dims(signs, [i for i in range(array.ndim) if i != axis])
         return array
 
-    turned = problem.replace(
+    turned = problem.varied(
         parameters={name: move(name, array) for name, array in problem.parameters.items()},
         initial_state=problem.initial_state[order] * signs,
     )
@@ -90,7 +97,7 @@ def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move
 
 def _permutation(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     I = problem.sizes.I
-    if ask(problem.network, Capabilities.unit_axes) and I > 1:
+    if _units_alike(problem.network) and I > 1:
         turned, move = _turned(problem, np.roll(np.arange(I), 1), np.ones(I))
         yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
 
@@ -98,7 +105,7 @@ def _permutation(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law
 def _sign_flip(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     I = problem.sizes.I
     odd = ask(problem.network, Capabilities.odd_activation)
-    if odd and ask(problem.network, Capabilities.unit_axes):
+    if odd and _units_alike(problem.network):
         for signs in (-np.ones(I), np.where(np.arange(I) % 2, 1.0, -1.0)):
             turned, move = _turned(problem, np.arange(I), signs)
             yield Law((Term(turned), Term(problem, lambda name: -1.0, move)))
@@ -125,7 +132,7 @@ def _loss_subsets(claim: Claim, problem: Problem, weighted: bool) -> Iterator[La
 
 def _sequences(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     network = problem.network
-    if not ask(network, Capabilities.unit_axes) or not ask(network, Capabilities.acts_by_component):
+    if not _units_alike(network) or not ask(network, Capabilities.acts_by_component):
         return
     other = problem.replace(inputs=problem.inputs[::-1] * 0.5, targets=problem.targets[::-1].copy())
     both = Problem(
@@ -156,7 +163,7 @@ def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     if T == 1 or not all(_keeps(claim, t, k, T) == _keeps(claim, t, k, T - 1) for t in range(1, T) for k in range(t)):
         return
     targets = problem.targets.copy()
-    targets[-1] = problem.network.output(forward(problem)[1][-1])
+    targets[-1] = ask(problem.network, Capabilities.output, forward(problem)[1][-1])
     whole = problem.replace(targets=targets)
     if not lags.error_signals(whole)[-1].any():
         yield Law((Term(whole), Term(whole.prefix(T - 1), lambda name: -1.0)), rounded=True)
@@ -164,12 +171,17 @@ def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
 
 def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     T = problem.T
+    if not start.is_given(problem.network):
+        return
     if not all(_keeps(claim, t, 0, T) and _keeps(claim, 1, 0, 1) for t in range(1, T + 1)):
         return
     for name in problem.parameters:
-        cut = problem.replace(
-            parameters={n: np.zeros_like(a) if n == name else a for n, a in problem.parameters.items()}
-        )
+        try:
+            cut = problem.replace(
+                parameters={n: np.zeros_like(a) if n == name else a for n, a in problem.parameters.items()}
+            )
+        except Inadmissible:
+            continue
         if _forgets(cut):
             states, _ = forward(cut)
             steps = [

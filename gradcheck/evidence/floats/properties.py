@@ -20,12 +20,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...problems import strategies
-from ...problems.lively import lively_problem, living_sizes
+from ...problems.lively import lively_problem
 from ...problems.search import search
 from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import LagClaim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import RoundedField
@@ -143,7 +144,7 @@ def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
 
 
 def _lively(case: Case, properties: Sequence[Property], number: int, size: Sizes) -> Iterator[Trial]:
-    living, zero_state = living_sizes(case.network, size), number == 1
+    living, zero_state = fitting(case.network, size, alive=True), number == 1
     problem = lively_problem(case.network, living, case.seed + 11, weighted=case.weighted, zero_state=zero_state)
     for settings in spread(case.rule.settings(size.T), 1):
         yield Trial(tuple(properties), problem, settings)
@@ -151,7 +152,7 @@ def _lively(case: Case, properties: Sequence[Property], number: int, size: Sizes
 
 def _trials(case: Case, properties: Sequence[Property]) -> st.SearchStrategy[Trial]:
     def problems(size: Sizes) -> st.SearchStrategy[Problem]:
-        return strategies.problems(case.network, weighted=case.weighted, exact=living_sizes(case.network, size))
+        return strategies.problems(case.network, weighted=case.weighted, exact=fitting(case.network, size, alive=True))
 
     drawn = st.tuples(st.sampled_from(properties), st.sampled_from(DRAWN_SIZES).flatmap(problems))
     return drawn.flatmap(

@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from ...problems.extremes import moderate
-from ...problems.lively import lively_problem, living_sizes
+from ...problems.lively import lively_problem
 from ...problems.structured import structured
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.call import run
@@ -67,7 +68,7 @@ def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, p
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     widest, pace = 0, 0.0  # of the widest size so far: its units, and its seconds for each step
     for each in _sizes(numbers, blocks):
-        begun, reach = time.process_time(), Reach(living_sizes(case.network, each), FULL_BITS)
+        begun, reach = time.process_time(), Reach(fitting(case.network, each, alive=True), FULL_BITS)
         sizes = reach.sizes
         if len(found) == _MOST or begun - start > SECONDS or time.monotonic() > deadline:
             break
@@ -95,7 +96,7 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
     """
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     base = lively_problem(case.network, VALUED, case.seed, weighted=case.weighted)
-    drawn = (Reach(living_sizes(case.network, DRAWN), f"{DRAW}{number}") for number in range(DRAWS))
+    drawn = (Reach(fitting(case.network, DRAWN, alive=True), f"{DRAW}{number}") for number in range(DRAWS))
     tried = itertools.chain(
         ((Reach(VALUED, name, values), problem) for name, problem in structured(base, values)),
         ((reach, reach.problem(case)) for reach in drawn),

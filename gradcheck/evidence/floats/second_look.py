@@ -128,7 +128,7 @@ def _loss_along(problem: Problem, field: BallField, line: int, step: int) -> Any
 def _changed(problem: Problem, change: Callable[[Array], Array]) -> Problem:
     """Return the problem with its numbers changed: targets where the loss takes any, and no loss weights."""
     free = ask(problem.network, Capabilities.target_domain) is TargetDomain.REAL
-    return problem.replace(
+    return problem.varied(
         parameters={name: change(array) for name, array in problem.parameters.items()},
         inputs=change(problem.inputs),
         targets=change(problem.targets) if free else problem.targets,

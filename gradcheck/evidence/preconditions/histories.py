@@ -173,7 +173,7 @@ class _Pair:
 def _pairs() -> Iterator[_Pair]:
     yield _Pair("other inputs", lambda a, b: a.replace(inputs=b.inputs))
     yield _Pair("other targets", lambda a, b: a.replace(targets=b.targets))
-    yield _Pair("another initial state", lambda a, b: a.replace(initial_state=b.initial_state))
+    yield _Pair("another initial state", lambda a, b: a.varied(initial_state=b.initial_state))
     yield _Pair("other parameters", lambda a, b: a.replace(parameters=b.parameters))
     yield _Pair("another last input", lambda a, b: a.replace(inputs=np.concatenate([a.inputs[:-1], b.inputs[-1:]])))
     yield _Pair("other values in the same memory", lambda a, b: b, in_place=True)

@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...problems.lively import lively_problem, living_sizes
+from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference import lags
 from ...reference.enclosure import RELATIVE_BITS
 from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.networks.state import cached
 from ..base import Case, Finding, Kind, Plan, whole
 
@@ -65,7 +66,7 @@ class Liveness(Kind):
 @cached(256)
 def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Visibility:
     """Measure the visibility of every entry and lag on the lively problem of a size and seed."""
-    size = living_sizes(network, size)
+    size = fitting(network, size, alive=True)
     problem = lively_problem(network, size, seed, weighted=weighted)
     whole = lags.gradient(problem)
     dead = tuple(f"{n}{list(map(int, i)) or ''}" for n, a in whole.items() for i in np.argwhere(a == 0))

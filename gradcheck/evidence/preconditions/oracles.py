@@ -14,12 +14,12 @@ import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
-from ...reference import precise
+from ...reference import lags, precise
 from ...reference.enclosure import enclose
 from ...reference.errors import UnsupportedOperation
 from ...reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
 from ...reference.networks.state import cached
-from ...reference.problem import Problem, loss
+from ...reference.problem import Problem, forward, loss
 from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField
 from ...reference.typing import Gradient
@@ -41,11 +41,13 @@ class Agreement:
         digits: Decimal digits of each oracle that agree with SymPy's value, or with the reverse pass without SymPy.
         working: Decimal digits of the working precision.
         holds: True if all agree to the working precision less `SPARE`.
+        blame: The method of the network at fault, and where it shows; empty where that is not known.
     """
 
     digits: dict[str, float]
     working: int
     holds: bool
+    blame: str = ""
 
     @property
     def statement(self) -> str:
@@ -145,7 +147,30 @@ def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> A
                 pass  # SymPy may lack operations of a user's network; the other oracles remain
         found = {name: precise.digits_of_agreement(base, g) for name, g in others.items()}
         found["balls"] = _digits_in_balls(base, problem, digits)
-    return Agreement(found, digits, min(found.values()) >= digits - SPARE)
+        holds = min(found.values()) >= digits - SPARE
+        return Agreement(found, digits, holds, "" if holds else _blamed(problem.over(high)))
+
+
+def _blamed(problem: Problem) -> str:
+    """Return how the network's `output_error` differs from the derivative of its `loss_value`; empty if it does not."""
+    network, (_, readouts) = problem.network, forward(problem)
+    if not callable(getattr(network, "output_error", None)):
+        return ""
+    for u, y in zip(readouts, problem.targets, strict=True):
+        given, derived = lags.output_error(network, u, y), lags.derived_output_error(network, u, y)
+        for k, (one, other) in enumerate(zip(given.tolist(), derived.tolist(), strict=True)):
+            if precise.digits_of_agreement({"": np.array([one])}, {"": np.array([other])}) < SPARE:
+                at = f"u = {_short(u)}, y = {_short(y)}"
+                return (
+                    f"output_error(u, y) of the network {network.name} is not the derivative of its loss_value: entry "
+                    f"{k} is {float(one.value):.6g} at {at}, and should be {float(other.value):.6g}; mend it, or leave "
+                    "output_error out, and it is derived"
+                )
+    return ""
+
+
+def _short(values: Any) -> str:
+    return "[" + ", ".join(f"{float(value.value):.6g}" for value in values.tolist()) + "]"
 
 
 def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:

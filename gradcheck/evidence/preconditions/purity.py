@@ -26,7 +26,7 @@ from ...rules.call import Run, run
 from ...rules.failures import KeptNumbers, RuleFailed
 from ...rules.side_effects import Changes, moved_generators
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, whole
-from ..sizes import place, spread
+from ..sizes import place, possible, spread
 from . import histories
 
 KIND = "purity"
@@ -71,7 +71,7 @@ class Purity(Kind):
 def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress: Progress) -> Finding:
     printed, formats, runs, notes = "", set[str](), 0, dict[str, None]()
     earlier: list[Problem] = []
-    for size in sizes:
+    for size in possible(case.network, sizes):
         for settings in spread(case.rule.settings(size.T), 4):
             progress(place(size, settings))
             problem = lively_problem(case.network, size, case.seed, weighted=case.weighted)

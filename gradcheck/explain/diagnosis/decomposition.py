@@ -20,6 +20,7 @@ from ...reference import lags
 from ...reference.claims import LagClaim
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from .comparison import Comparison
@@ -94,7 +95,8 @@ def place(comparison: Comparison) -> str:
 
 
 def _shape(comparison: Comparison, name: str, sizes: Sizes) -> tuple[int, ...]:
-    return comparison.points[0].problem.network.parameter_shapes(sizes)[name]
+    network = comparison.points[0].problem.network
+    return network.parameter_shapes(fitting(network, sizes))[name]
 
 
 def _solve(points: Sequence[Point], name: str) -> Coefficients | None:

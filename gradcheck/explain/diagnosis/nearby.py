@@ -36,7 +36,7 @@ def changes(comparison: Comparison, size: float) -> float:
             return 0.0
         near = point.floats.map(_moved(np.random.default_rng(number), size))
         try:
-            moved = comparison.on_floats(near.replace(loss_weights=point.floats.loss_weights))
+            moved = comparison.on_floats(near.varied(loss_weights=point.floats.loss_weights))
         except GradcheckError:
             return 0.0
         before, after = (_errors(each, comparison.wrong) for each in (point, moved))

@@ -23,10 +23,9 @@ from ...problems.residues import residue_problem
 from ...reference import lags
 from ...reference.claims import Claim, Settings
 from ...reference.errors import UnsupportedOperation
-from ...reference.networks.base import Sizes
-from ...reference.problem import Problem
+from ...reference.networks.base import Capabilities, Sizes, ask
+from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
-from ...reference.scalars.residues.array import ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
@@ -77,9 +76,17 @@ class Point(Protocol):
 
 
 @cache
-def _shapes() -> ResidueField:
-    """Return a cached field to draw problems in; only their shapes are used."""
-    return ResidueField()
+class _Watched(ModularField):
+    """Residues that note where their random functions of one argument were evaluated."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed)
+        self.drawn: set[tuple[Any, ...]] = set()
+
+    def random(self, *key: Any) -> Any:
+        if key[0] not in ("g", "e", "L"):
+            self.drawn.add(key)
+        return super().random(*key)
 
 
 class ResiduePoint:
@@ -97,18 +104,18 @@ class ResiduePoint:
     """
 
     exact = True
+    foreign: bool
+    """True if the rule evaluates functions where the network does not, so that residues know too few of their laws."""
 
     def __init__(self, case: Case, claim: Claim, sizes: Sizes, settings: Settings, seed: int) -> None:
         rng, self.claim = np.random.default_rng([seed, sizes.T, sizes.I]), claim
-        self.field = ModularField(seed=seed)
-        shape = residue_problem(case.network, sizes, _shapes(), rng, weighted=case.weighted)
-        drawn = shape.map(
-            lambda a: self.field.array(
-                (self.field.convert(int(v)) for v in rng.integers(0, self.field.prime, a.size)), a.shape
-            )
-        )
-        self.problem = drawn if case.weighted else drawn.replace(loss_weights=self.field.lift(np.ones(sizes.T)))
+        self.field = _Watched(seed=seed)
+        self.problem = residue_problem(case.network, sizes, self.field, rng, weighted=case.weighted)
+        for u in forward(self.problem)[1]:
+            ask(case.network, Capabilities.output, u)
+        own = set(self.field.drawn)
         result = run(case.rule, self.problem.copy(), settings).gradient
+        self.foreign = bool(self.field.drawn - own)
         self.result: Gradient = {name: self.field.lift(array) for name, array in result.items()}
 
     @cached_property

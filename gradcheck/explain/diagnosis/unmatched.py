@@ -13,7 +13,7 @@ import numpy as np
 from ...evidence.floats import lagwise
 from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
-from ...reference.networks.base import RecurrentNetwork, Sizes
+from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
 from ...reference.problem import forward
 from .comparison import Comparison
 from .points import FloatPoint
@@ -82,7 +82,7 @@ def _by_loss(comparison: Comparison, network: RecurrentNetwork, names: Sequence[
     """Describe the losses for which the rule is wrong, each alone: the other targets are the network's outputs."""
     T = 4
     base = lively_problem(network, Sizes(T, 3, 2, 2), 0)
-    outputs, steps = np.array([network.output(u) for u in forward(base)[1]]), np.arange(1, T + 1)
+    outputs, steps = np.array([ask(network, Capabilities.output, u) for u in forward(base)[1]]), np.arange(1, T + 1)
     wrong = [
         t
         for t in steps.tolist()

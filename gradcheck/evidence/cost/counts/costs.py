@@ -14,6 +14,7 @@ import numpy as np
 
 from ....problems.lively import lively_problem
 from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.networks.sizes import fitting
 from ....reference.networks.state import state_of
 from ....reference.scalars.counted import CountedField, Tally
 from ....rules.adapt import Rule, as_rule
@@ -189,7 +190,7 @@ class Costs:
         """The number of the network's parameters."""
 
         def measure(at: Values) -> Mapping[str, int]:
-            sizes = Sizes(*(at[letter] for letter in SIZES))
+            sizes = fitting(self.network, Sizes(*(at[letter] for letter in SIZES)))
             return {"weights": sum(math.prod(shape) for shape in self.network.parameter_shapes(sizes).values())}
 
         fitted = fit(measure, list(regions(())), "weights")
