@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from .reference.network import ALL_NETWORKS as ALL_NETWORKS
     from .reference.network import ContextNetwork as ContextNetwork
     from .reference.network import Network as Network
+    from .reference.network import Sizes as Sizes
+    from .reference.network import network as network
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
     from .rules import torch as torch
@@ -74,7 +76,9 @@ _HOME = {
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),
-    **dict.fromkeys(("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network"), "reference.network"),
+    **dict.fromkeys(
+        ("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network", "Sizes", "network"), "reference.network"
+    ),
     "Problem": "reference.problem",
     **dict.fromkeys(("Outcome", "Replay"), "explain.replay"),
     "replay": "engine.replay",

@@ -10,4 +10,5 @@ from .networks.elman import Network as Network
 from .networks.registry import ALL_CONTEXT_NETWORKS as ALL_CONTEXT_NETWORKS
 from .networks.registry import ALL_NETWORKS as ALL_NETWORKS
 from .networks.registry import DEFAULT_NETWORK as DEFAULT_NETWORK
+from .networks.written import network as network
 from .typing import State as State

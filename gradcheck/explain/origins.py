@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 from ..reference.network import ContextNetwork, Network, RecurrentNetwork
+from ..reference.networks import start
 from ..reference.networks.activations import ACTIVATIONS
 from .source import FUNCTIONS, LOSSES, OUTPUTS
 
@@ -55,9 +57,10 @@ def parts(network: Any) -> str:
         network: The network.
 
     Returns:
-        The names of f, g and L, quoted and separated by commas.
+        The names of f, g and L, quoted and separated by commas, and the initial state unless the problem gives it.
     """
-    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
+    names = ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
+    return names if start.is_given(network) else f"{names}, initial_state={network.initial_state!r}"
 
 
 def importable(module_name: str) -> str | None:
@@ -73,6 +76,19 @@ def importable(module_name: str) -> str | None:
     if name == "__main__" or (name != module_name and name in {*sys.stdlib_module_names, "numpy", "gradcheck"}):
         return None
     return name
+
+
+def importing_instance(network: Any) -> tuple[list[str], str] | None:
+    """Return the import lines of a network that a module holds by name, and that name; None if no module does.
+
+    Args:
+        network: The network. Its class, or the function that is its `step`, says in which module to look.
+    """
+    for home in dict.fromkeys((getattr(network.step, "__module__", None), type(network).__module__)):
+        for name, value in list(vars(sys.modules.get(home or "", types.SimpleNamespace())).items()):
+            if value is network and (lines := importing(str(home), name, network)):
+                return lines, name
+    return None
 
 
 def importing(module_name: str, qualname: str, wanted: Any) -> list[str] | None:

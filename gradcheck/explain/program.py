@@ -20,9 +20,10 @@ import numpy as np
 from ..evidence.base import Case
 from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
 from ..reference.network import ContextNetwork, RecurrentNetwork
+from ..reference.networks import start
 from ..reference.problem import Problem
 from ..reference.tree import children
-from .origins import constructor, importable, importing, parts, shipped
+from .origins import constructor, importable, importing, importing_instance, parts, shipped
 from .source import FUNCTIONS, LOSSES, OUTPUTS, array_lines, assignments, comment, function, nest_lines, statement, text
 
 _STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
@@ -161,6 +162,7 @@ def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
         "            p = {n: value.astype(complex) for n, value in parameters.items()}",
         "            if keeps(t, t - s):",
         "                p[name][index] += 1e-30j",
+        *(["            a = network.initial_state(p) if s == 1 else a"] if start.is_learned(problem.network) else []),
         "            a = step(p, a, inputs[s - 1])",
         "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
         "    return total",
@@ -174,10 +176,12 @@ def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
 
     Each way is a pair: the lines at the program's top, and the lines that make `network`.
     """
-    kind, made = type(network), constructor(network)
+    kind, made, ways = type(network), constructor(network), []
+    if named := importing_instance(network):
+        lines, name = named
+        ways.append(([*lines, "import numpy as np"], [f"network = {name}"]))
     if made is None:
-        return []
-    ways = []
+        return ways
     with contextlib.suppress(OSError, TypeError):
         source = inspect.cleandoc("\n" + inspect.getsource(kind)).split("\n")
         first = [
@@ -226,6 +230,9 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
     ):
         imports += [line for line in own if line not in imports]
         given = made
+    elif named := importing_instance(network):
+        lines, given = named
+        imports += [line for line in lines if line not in imports]
     else:
         given = "network"
         where += f"; network is {network!r}"
