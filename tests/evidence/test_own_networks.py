@@ -57,9 +57,13 @@ def test_a_wrong_rule_is_refuted_by_a_program_that_runs(pair: Pair, brief: None)
     exec(compile(verdict.counterexample.snippet, "snippet", "exec"), {})
 
 
-def test_a_rule_for_zeros_is_not_exact_where_the_problem_gives_the_start(brief: None) -> None:
+def test_a_rule_for_zeros_is_told_how_to_say_so(brief: None) -> None:
     network = gradcheck.network(plain, read, MATRICES)
-    assert _exact(lambda p: bptt(p, start=0 * p.initial_state)[0], network).status is Status.REFUTED
+    verdict = _exact(lambda p: bptt(p, start=0 * p.initial_state)[0], network)
+    assert verdict.status is Status.REFUTED
+    assert "right from a zero initial state" in str(verdict.diagnosis)
+    off = _exact(lambda p: bptt(p, start=0 * p.initial_state, recurrent=0.9)[0], network)
+    assert off.status is Status.REFUTED and "zero initial state" not in str(off.diagnosis)
 
 
 def test_a_learned_start_without_a_gradient_is_named(brief: None) -> None:

@@ -5,6 +5,7 @@ The steps, in order:
 - `relations`: the whole result fulfils another claim.
 - `differences`: the error is that of difference quotients.
 - `gallery`: a fault of the gallery gives the same result in every entry of every point.
+- `starts`: the result is right from a zero initial state.
 - `factors`: a wrong parameter is the right one, transformed.
 - `horizons`: a wrong parameter fulfils another claim.
 - `decomposition`: a wrong parameter is a sum of other paths than the claim counts.
@@ -21,7 +22,7 @@ from ...evidence.base import Case
 from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ..shrink import products
-from . import decomposition, differences, factors, gallery, horizons, precision, relations, unmatched, where
+from . import decomposition, differences, factors, gallery, horizons, precision, relations, starts, unmatched, where
 from .comparison import Comparison, compare
 
 _LARGE = 20_000
@@ -61,8 +62,11 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     if small and (quotients := differences.differences(found)):
         return [quotients.text]
     faults = gallery.matches(found) if small else []
-    named, (parts, counted) = gallery.whole(found, faults), _parameters(found)
-    facts = [precision.allowed(found), named]
+    named, zeros = gallery.whole(found, faults), starts.from_zeros(found) if small else None
+    if zeros and not named:
+        return [precision.allowed(found), zeros]
+    parts, counted = _parameters(found)
+    facts = [precision.allowed(found), named, zeros]
     facts.append("; ".join(parts.values()) + f" ({found.place(parts)})" if parts else None)
     facts.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
     rounded = None if parts or counted else precision.sentence(found)
