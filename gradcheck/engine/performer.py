@@ -36,6 +36,8 @@ class Performer:
         self.context, self.executor, self.ledger, self.emit = context, executor, ledger, emit
         self.costs, self.queue = Costs(), Queue(executor.width, executor.fit)
         self._noted: set[tuple[int, str]] = set()
+        self.made: dict[int, set[str]] = {}
+        """Places in a rule's code, by audit, at which arrays were made of other numbers than floats."""
 
     async def perform(
         self, task: Task, needless: Callable[[], bool] = lambda: False, begun: asyncio.Event | None = None
@@ -44,6 +46,7 @@ class Performer:
         names = (task.request, task.claim, task.network, task.kind, task.piece)
         known = self.ledger.get(task.key) if task.request >= 0 else None
         if known is not None:
+            self.made.setdefault(task.request, set()).update(known.get("made", ()))
             return Done(known)
         if task.request >= 0 and not self.context.runs_the_rule(task):
             return self._in_this_process(task)
@@ -66,6 +69,8 @@ class Performer:
             self._noted.add((task.request, outcome.note))
             self.emit(events.NoteAdded(task.request, outcome.note))
         if isinstance(outcome, Done):
+            if task.request >= 0:
+                self.made.setdefault(task.request, set()).update(outcome.result.get("made", ()))
             self.costs.record(task, outcome.result["seconds"])
             self.emit(events.TaskFinished(*names, outcome.result["seconds"]))
             if task.request >= 0:

@@ -128,6 +128,12 @@ class Scheduler(Performer):
                 "numbers, as np.zeros(...) does. Make arrays by np.zeros_like(problem.inputs, shape=...) for a proof."
             )
             self.emit(events.NoteAdded(audit.number, note))
+        if places := sorted(self.made.get(audit.number, ())):
+            note = (
+                f"On other numbers than floats, arrays that the rule makes from nothing were made of those numbers "
+                f"({', '.join(places)})."
+            )
+            self.emit(events.NoteAdded(audit.number, note))
         if not audit.claims:
             note = "no claim about its result was judged; give one with --claim or @gradcheck.rule"
             self.emit(events.NoteAdded(audit.number, note))

@@ -23,6 +23,8 @@ from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
 from ..reference.claims import Equals, LagClaim, Pure, Stable
 from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..reference.networks.written import WrittenNetwork
+from ..rules import fresh
 from ..rules.authors import OURS, authored_by, source_file
 from ..rules.call import watching
 from ..rules.coverage.extent import Tried
@@ -156,7 +158,8 @@ class Context:
         if task.kind not in (LIVENESS, ORACLES):
             return task.kind != FUNCTION or task.request >= 0
         network = self.prepared(task.request).networks[task.network]
-        return not type(network).__module__.startswith(RecurrentNetwork.__module__.rpartition(".")[0])
+        ours = type(network).__module__.startswith(RecurrentNetwork.__module__.rpartition(".")[0])
+        return not ours or isinstance(network, WrittenNetwork)
 
 
 def perform(task: Task, context: Context, progress: Progress) -> Data:
@@ -166,8 +169,10 @@ def perform(task: Task, context: Context, progress: Progress) -> Data:
         GradcheckError: the rule, or its claim, does not let the task be performed.
     """
     start = time.monotonic()
+    fresh.taken()
     result = _PERFORM.get(task.kind, _evidence)(task, context, progress)
-    return {"seconds": time.monotonic() - start, **result}
+    made = {"made": places} if (places := fresh.taken()) else {}
+    return {"seconds": time.monotonic() - start, **result, **made}
 
 
 def _purity(task: Task, context: Context, progress: Progress) -> Data:

@@ -33,6 +33,7 @@ from .failures import (
     shown_error,
     where,
 )
+from .fresh import called
 from .returned import all_of_one_kind, checked, system_of
 from .side_effects import Changes, SideEffects
 
@@ -114,7 +115,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                 try:
                     try:
                         around.begin()
-                        raw = rule(problem, settings)
+                        raw = called(rule, problem, settings)
                     finally:
                         if _process() != process:  # a fork that the rule made, and let go on
                             _exit(0)

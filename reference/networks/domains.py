@@ -150,6 +150,11 @@ def domain_of(network: RecurrentNetwork, name: str) -> Domain:
     return Domain.read(stated[name], f"{name} of the network {network.name}") if name in stated else Domain()
 
 
+def lying_apart(network: RecurrentNetwork) -> list[str]:
+    """Return the names of what has a discrete domain: no identity of polynomials covers all of its values."""
+    return [name for name in ask(network, Capabilities.domains) if domain_of(network, name).discrete]
+
+
 def inside(network: RecurrentNetwork, name: str, array: Array) -> Array:
     """Return the nearest float array in the domain of a parameter or of the inputs; other scalars as they are.
 

@@ -21,6 +21,7 @@ from ...reference.claims import Equals, Exact, LagClaim
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks import start
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
+from ...reference.networks.domains import INPUTS, lying_apart
 from ...reference.networks.headed import HeadedNetwork
 from ...reference.networks.sizes import fitting
 from ...reference.networks.state import state_of
@@ -192,16 +193,22 @@ def _conclude(
         else:
             more.append(Sizes(T, I, D, K))
     every = " and every setting there" if case.rule.declaration.settings else ""
-    weights = ", loss weights" if case.weighted else ""
-    states = " and initial state" if start.is_given(case.network) else ""
+    apart = lying_apart(case.network)
+    free = [
+        "parameters",
+        *([] if INPUTS in apart else ["inputs"]),
+        "targets",
+        *(["loss weights"] if case.weighted else []),
+        *(["initial state"] if start.is_given(case.network) else []),
+    ]
+    at = f", at one choice of {' and '.join(apart)}" if apart else ""
     text = _reached_text(reached, shapes, largest_T)
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
-            Strength.PROVED,
-            f"equal as polynomials, hence for all values of parameters, inputs, targets{weights}{states}, "
-            f"for {holds_for}",
+            Strength.SUPPORTED if apart else Strength.PROVED,
+            f"equal as polynomials, hence for all values of {', '.join(free[:-1])} and {free[-1]}, for {holds_for}{at}",
             scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
             blind="code that takes another path at larger sizes",
             details={"identities": sum(each["identities"] for each in shown)},

@@ -40,6 +40,7 @@ from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Capabilities, Sizes, ask
+from ...reference.networks.domains import lying_apart
 from ...reference.networks.sizes import fitting
 from ...reference.problem import forward
 from ...reference.scalars.formal import entry_name
@@ -202,16 +203,17 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
     for size, each in zip(reached, shown, strict=True):
         bits[size] = bits.get(size, 0.0) + each["bits"]  # points of the same size are drawn independently
     least = min(bits.values())
-    relu = ask(case.network, Capabilities.has_kinks)
+    drawn = [*lying_apart(case.network), *(["active units"] if ask(case.network, Capabilities.has_kinks) else [])]
+    patterns = f"patterns of {' and of '.join(drawn)}"
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.EXACT,
             f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
-            f"2^-{int(least)}" + (", if it is wrong for the patterns of active units drawn" if relu else ""),
+            f"2^-{int(least)}" + (f", if it is wrong for the {patterns} drawn" if drawn else ""),
             scope=scope(case.rule, list(bits)) + budget.remark,
-            blind="code that takes another path on floats" + ("; patterns of active units not drawn" if relu else ""),
+            blind="code that takes another path on floats" + (f"; {patterns} not drawn" if drawn else ""),
             details={"points": points, "failure_bits": round(least, 1)},
         ),
         planted=total(each["planted"] for each in shown),
