@@ -20,6 +20,8 @@ def is_shape(value: Any) -> bool:
 
 def children(nest: Any) -> list[tuple[Any, Any]] | None:
     """Return the key and part of each child of a nest in order, or None for a leaf."""
+    if isinstance(nest, np.ndarray):  # most are, and the next question is slow
+        return None
     if isinstance(nest, Mapping):
         return list(nest.items())
     if isinstance(nest, (tuple, list)):
@@ -37,7 +39,7 @@ def rebuilt(nest: Any, parts: list[Any]) -> Any:
 
 
 def map_nest(
-    function: Callable[..., Any], nest: Any, *others: Any, is_leaf: Callable[[Any], bool] = lambda value: False
+    function: Callable[..., Any], nest: Any, *others: Any, is_leaf: Callable[[Any], bool] | None = None
 ) -> Any:
     """Apply `function` to each leaf of a nest.
 
@@ -53,7 +55,7 @@ def map_nest(
     Raises:
         ValueError, KeyError: The structures differ.
     """
-    if is_leaf(nest) or (found := children(nest)) is None:
+    if (is_leaf is not None and is_leaf(nest)) or (found := children(nest)) is None:
         return function(nest, *others)
     for other in others:
         if not isinstance(other, (Mapping, tuple, list)) or len(other) != len(found):

@@ -15,7 +15,7 @@ from wrong_rules import as_black_box, made, wrong
 import gradcheck
 from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.floats import blackbox, comparison, power
+from gradcheck.evidence.floats import blackbox, comparison, kept, power
 from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.explain import counterexample
 from gradcheck.judge.effort import FULL
@@ -208,7 +208,7 @@ def test_of_a_parameter_that_rounding_hides_altogether_nothing_is_concluded(monk
         return {**bounds, "R": np.full_like(bounds["R"], 1e6)}
 
     monkeypatch.setattr(comparison, "allowance", hidden)
-    monkeypatch.setattr(comparison, "_KNOWN", OrderedDict())  # what other tests have asked before
+    monkeypatch.setattr(kept, "_KEPT", OrderedDict())  # what other tests have asked before
     evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(RIGHT)).evidence
     assert evidence.status is Status.INCONCLUSIVE, evidence
     assert "may exceed every entry of R, on every problem" in evidence.statement
@@ -220,7 +220,7 @@ def test_entries_that_rounding_hides_are_no_reason_to_conclude_nothing(monkeypat
         return {name: np.where(np.arange(a.size).reshape(a.shape) == 1, np.inf, a) for name, a in bounds.items()}
 
     monkeypatch.setattr(comparison, "allowance", overflowing)
-    monkeypatch.setattr(comparison, "_KNOWN", OrderedDict())  # what other tests have asked before
+    monkeypatch.setattr(kept, "_KEPT", OrderedDict())  # what other tests have asked before
     evidence = blackbox.BlackBox(sizes=FEW).gather(case_of(RIGHT)).evidence
     assert evidence.status is Status.HOLDS, evidence
     assert evidence.details["undecided_entries"]

@@ -20,6 +20,7 @@ so each of these entries is allowed sqrt(P) times the largest bound.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...reference.tree import map_nest
 from ...reference.typing import Array, Gradient
 from ..target import expected
+from .kept import kept
 
 SLACK = 4.0
 
@@ -103,7 +105,7 @@ def underflow(problem: Problem, field: RoundedField) -> float:
     if not field.eta:
         return 0.0
     with np.errstate(all="ignore"):
-        reach = _reach(problem)
+        reach = kept(problem, _reach, functools.partial(_reach, problem))
     products = problem.T * sum(size for size in (problem.sizes.I, problem.sizes.D, problem.sizes.K))
     return float(field.eta * reach * products**2) if reach < field.largest else float("inf")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ import numpy as np
 
 from ...records import Rounding
 from ...reference.claims import ENTRYWISE, NORMWISE, Claim, Equals, Settings
-from ...reference.networks.state import state_of
 from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
@@ -28,6 +26,7 @@ from ...rules.call import run
 from ..target import entries, expected
 from . import second_look
 from .allowance import allowance, normwise
+from .kept import kept
 
 
 @dataclass(frozen=True)
@@ -182,8 +181,6 @@ class Compared:
 
 
 FIELD = BallField(320)
-_KNOWN: OrderedDict[Any, Gradient] = OrderedDict()
-_MOST_KNOWN = 4096
 
 
 def known(claim: Claim, problem: Problem, result: Gradient, dtype: Any) -> tuple[Gradient, dict[str, Array]]:
@@ -203,11 +200,14 @@ def known(claim: Claim, problem: Problem, result: Gradient, dtype: Any) -> tuple
             return expected(claim, problem.over(FIELD))
 
     formats = {name: np.dtype(coarsest({name: array}, dtype)).name for name, array in result.items()}
-    bounds = {
-        kind: _kept(claim, problem, kind, functools.partial(allowance, claim, problem, RoundedField.for_dtype(kind)))
-        for kind in sorted(set(formats.values()))
-    }
+    bounds = {kind: known_allowance(claim, problem, kind) for kind in sorted(set(formats.values()))}
     return _kept(claim, problem, "", true), {name: bounds[formats[name]][name] for name in formats}
+
+
+def known_allowance(claim: Claim, problem: Problem, dtype: Any) -> dict[str, Array]:
+    """Return the entry-wise allowances of a problem on float64, at a format."""
+    derive = functools.partial(allowance, claim, problem, RoundedField.for_dtype(dtype))
+    return _kept(claim, problem, np.dtype(dtype).name, derive)
 
 
 def known_normwise(claim: Claim, problem: Problem, dtype: Any) -> dict[str, Array]:
@@ -218,19 +218,13 @@ def known_normwise(claim: Claim, problem: Problem, dtype: Any) -> dict[str, Arra
 
 
 def _kept(claim: Claim, problem: Problem, kind: str, derive: Callable[[], Gradient]) -> Gradient:
-    """Return what was derived before for an equal problem, since all rules get the same ones.
+    """Return what was derived before for an equal problem.
 
     The result of a claim's own target is not kept, since that may be impure.
     """
     if isinstance(claim, Equals):
         return derive()
-    arrays = tuple((name, array.shape, array.tobytes()) for name, array in problem.arrays().items())
-    key = (claim, state_of(problem.network), kind, arrays)
-    if key not in _KNOWN:
-        _KNOWN[key] = derive()
-        while len(_KNOWN) > _MOST_KNOWN:
-            _KNOWN.popitem(last=False)
-    return _KNOWN[key]
+    return kept(problem, (claim, kind), derive)
 
 
 def coarsest(result: Gradient, dtype: Any) -> Any:

@@ -29,15 +29,13 @@ from ...reference.networks.base import Sizes
 from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
-from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Gradient
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled
 from ..budget import Budget
 from ..sizes import describe, spread
-from .allowance import allowance
-from .comparison import coarsest, compare_on
+from .comparison import coarsest, compare_on, known_allowance
 from .laws import PROPERTIES, Law, Property
 
 KIND = "properties"
@@ -119,8 +117,7 @@ def _excused(case: Case, trial: Trial, law: Law) -> bool:
 
 def _result(case: Case, problem: Problem, settings: Settings) -> Result:
     gradient = run(case.rule, problem.copy(), settings).gradient
-    field = RoundedField.for_dtype(coarsest(gradient, np.float64))
-    allowed = allowance(case.claim.bind(settings), problem, field)
+    allowed = known_allowance(case.claim.bind(settings), problem, coarsest(gradient, np.float64))
     return {name: array.astype(np.float64) for name, array in gradient.items()}, allowed
 
 
