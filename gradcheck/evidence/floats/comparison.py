@@ -217,6 +217,15 @@ def known_normwise(claim: Claim, problem: Problem, dtype: Any) -> dict[str, Arra
     return _kept(claim, problem, f"norm-wise {kind}", derive)
 
 
+def known_on_floats(claim: Claim, problem: Problem) -> Gradient:
+    """Return the promised gradient of a float problem, computed on its floats; for small problems, of which many fit.
+
+    Raises:
+        TargetFailed, GradcheckError: As for `expected`.
+    """
+    return _kept(claim, problem, "floats", functools.partial(expected, claim, problem))
+
+
 def _kept(claim: Claim, problem: Problem, kind: str, derive: Callable[[], Gradient]) -> Gradient:
     """Return what was derived before for an equal problem.
 

@@ -27,6 +27,11 @@ def _structured(
     return dict(structured(lively_problem(network, sizes, seed, weighted=weighted), values))
 
 
+@cached(512)
+def _drawn(network: RecurrentNetwork, sizes: Sizes, seed: int, weighted: bool) -> Problem:
+    return lively_problem(network, sizes, seed, weighted=weighted)
+
+
 @dataclass(frozen=True)
 class Reach:
     """A problem by its sizes and its change, as plain data.
@@ -43,14 +48,14 @@ class Reach:
 
     def problem(self, case: Case) -> Problem:
         """Return the problem."""
+        if self.change.startswith(DRAW):
+            seed = case.seed + 5000 + int(self.change.removeprefix(DRAW))
+            return _drawn(case.network, self.sizes, seed, case.weighted)
         base = lively_problem(case.network, self.sizes, case.seed, weighted=case.weighted)
         if self.change == FULL_BITS:
             return full_bits(base, case.seed)
         if not self.change:
             return base
-        if self.change.startswith(DRAW):
-            seed = case.seed + 5000 + int(self.change.removeprefix(DRAW))
-            return lively_problem(case.network, self.sizes, seed, weighted=case.weighted)
         named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
         return named or _structured(case.network, self.sizes, case.seed, case.weighted, self.values)[self.change]
 

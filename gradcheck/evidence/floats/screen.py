@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ...problems.extremes import moderate
 from ...problems.lively import lively_problem
 from ...problems.structured import structured
+from ...reference.claims import Claim
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.networks.sizes import fitting
@@ -26,7 +27,7 @@ from ...rules.call import run
 from ..base import Case, Progress
 from ..sizes import spread
 from ..target import expected
-from .comparison import compare_on
+from .comparison import compare_on, known_on_floats
 from .reach import DRAW, FULL_BITS, Reach
 
 SECONDS, WALL_SECONDS = 3.0, 10.0
@@ -75,7 +76,7 @@ def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, p
         if widest > _WIDE and pace * sizes.T * max(sizes.I / widest, 1) ** 4 > _CALL_SECONDS:
             continue
         progress(str(sizes))
-        if not _close(case, reach.problem(case), fails=False):
+        if not _close(case, reach.problem(case), expected, fails=False):
             found.append(reach)
         if sizes.I >= widest:
             widest, pace = sizes.I, (time.process_time() - begun) / sizes.T
@@ -105,7 +106,7 @@ def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[
         if time.process_time() - start > VALUE_SECONDS or time.monotonic() > deadline:
             break
         progress(str(reach))
-        if not _close(case, problem, fails=True) and moderate(problem) and _outside(case, problem):
+        if not _close(case, problem, known_on_floats, fails=True) and moderate(problem) and _outside(case, problem):
             return [reach]
     return []
 
@@ -138,18 +139,19 @@ def _sizes(numbers: Mapping[type, Sequence[float]], blocks: bool) -> Iterator[Si
     yield from sorted(tried, key=lambda s: (s.T * (100 + s.I * (s.I + s.D + s.K)), s))
 
 
-def _close(case: Case, problem: Problem, *, fails: bool) -> bool:
+def _close(case: Case, problem: Problem, promised: Callable[[Claim, Problem], Gradient], *, fails: bool) -> bool:
     """Return True if the result is close to the claimed one, both on floats, or if that cannot be said.
 
     Args:
         case: The rule and its claim.
         problem: The problem.
+        promised: Returns the gradient that a claim promises for a problem.
         fails: The value to return if the rule raises an error.
     """
     settings = spread(case.rule.settings(problem.T), 1, 1)[0]
     try:
         with np.errstate(all="ignore"):
-            wanted = expected(case.claim.bind(settings), problem)
+            wanted = promised(case.claim.bind(settings), problem)
     except GradcheckError:
         return True
     try:
