@@ -47,16 +47,16 @@ def test_the_median_counterexample_has_at_most_two_steps_and_two_units() -> None
     assert all(v in (-2, -1, 0, 1, 2) for v in entries), f"not all small integers: {sorted(set(entries))}"
 
 
-def test_a_fault_of_many_units_is_shown_with_many_units() -> None:
+def test_a_fault_of_many_units_is_shown_with_many_units(short_search: None) -> None:
     """No search draws so many entries one by one."""
 
     def rule(problem: Any) -> Any:
         gradient = bptt(problem)
-        return {**gradient, "V": gradient["V"] * (1 + (problem.sizes.I > 130))}
+        return {**gradient, "V": gradient["V"] * (1 + (problem.sizes.I > 92))}
 
-    problem = lively_problem(Network(), Sizes(2, 140, 2, 2), 0)
-    found = found_for(as_black_box(rule), Sizes(2, 140, 2, 2), floats=True, seen=problem)
-    assert found.problem.sizes.I > 130 and found.problem.sizes.T == 1
+    problem = lively_problem(Network(), Sizes(2, 96, 2, 2), 0)
+    found = found_for(as_black_box(rule), Sizes(2, 96, 2, 2), floats=True, seen=problem)
+    assert found.problem.sizes.I > 92 and found.problem.sizes.T == 1
 
 
 def test_a_problem_that_no_search_draws_is_made_simple_too() -> None:
