@@ -111,11 +111,16 @@ def brief(claims_alone: None, short_search: None, monkeypatch: pytest.MonkeyPatc
     """Quick audits of the fewest sizes, for tests of what happens around them; not in processes that a test starts."""
     from brief import BRIEF
 
-    from gradcheck.evidence.floats import branches
+    from gradcheck.evidence.floats import branches, properties, screen
+    from gradcheck.evidence.preconditions import histories
     from gradcheck.judge.effort import EFFORTS
 
-    candidates = branches.candidates
+    candidates, structured = branches.candidates, screen.structured
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
+    monkeypatch.setattr(screen, "structured", lambda *arguments: itertools.islice(structured(*arguments), 4))
+    monkeypatch.setattr(screen, "DRAWS", 4)
+    monkeypatch.setattr(properties, "DRAWN", 1)
+    monkeypatch.setattr(histories, "MOST_CALLS", histories.AT_ONCE)
     monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
     monkeypatch.setattr(branches, "candidates", lambda *arguments: itertools.islice(candidates(*arguments), 12))
 
