@@ -47,7 +47,7 @@ from gradcheck.records import Cause, Covers, Evidence, Report, Status, Strength,
 from gradcheck.reference.network import DEFAULT_NETWORK, ContextNetwork, Network
 from gradcheck.report import to_json as written
 
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("brief", "not_shrunk")
 HOW: dict[str, Any] = {"effort": "quick", "networks": (DEFAULT_NETWORK,), "claims": (gradcheck.Exact(),)}
 SMALL = Network("logistic")
 
@@ -106,27 +106,42 @@ def kinds_in(path: Path) -> set[str]:
 
 
 CASES: list[tuple[Any, dict[str, Any]]] = [
+    (bptt, {"networks": (DEFAULT_NETWORK, SMALL)}),
+    (plain_rules.wrong, {}),
     (bptt, {"networks": (DEFAULT_NETWORK, ContextNetwork())}),
     (bptt, {"claims": (gradcheck.Equals(plain_rules.good),)}),
     (truncated_bptt, {"claims": (gradcheck.Truncated("tau"),)}),
-    (plain_rules.wrong, {}),
     (plain_rules.raises, {}),
     (plain_rules.raises_on_long, {}),
     (plain_rules.keeps_state, {}),
     (plain_rules.mutates, {}),
 ]
+NETWORKS, REFUTED = 0, 1
+"""The cases of several networks, and of a wrong rule."""
 
 
-@pytest.mark.parametrize(("rule", "how"), CASES, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_report_is_the_same_on_any_executor(rule: Any, how: dict[str, Any]) -> None:
-    report = to_json(audit(rule, **how))
-    assert to_json(audit(rule, Here(), **how)) == report, f"{rule.__name__} is judged otherwise on an executor"
-    assert to_json(audit(rule, jobs=2, **how)) == report, f"{rule.__name__} is judged otherwise by two workers"
-    assert to_json(audit(rule, isolated=False, **how)) == report, f"{rule.__name__} is judged otherwise here"
+@functools.cache
+def as_judged_here(number: int) -> str:
+    """The report on a case by this process."""
+    rule, how = CASES[number]
+    return to_json(audit(rule, isolated=False, **how))
 
 
-@pytest.mark.parametrize("rule", [bptt, plain_rules.wrong], ids=lambda rule: rule.__name__)
-def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[rule.__name__ for rule, _ in CASES])
+def test_a_report_is_the_same_here_and_on_an_executor(number: int) -> None:
+    rule, how = CASES[number]
+    assert to_json(audit(rule, Here(), **how)) == as_judged_here(number), f"{rule.__name__} is judged otherwise there"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("number", [NETWORKS, REFUTED], ids=["networks", "refuted"])
+def test_a_report_is_the_same_by_one_worker_and_by_two(number: int, jobs: int) -> None:
+    rule, how = CASES[number]
+    assert to_json(audit(rule, jobs=jobs, **how)) == as_judged_here(number), f"{rule.__name__} is judged otherwise"
+
+
+@pytest.mark.parametrize("number", [NETWORKS, REFUTED], ids=["networks", "refuted"])
+def test_the_order_in_which_tasks_end_changes_nothing(number: int) -> None:
     class Delayed(executors.Here):
         """Performs the strongest evidence last."""
 
@@ -136,11 +151,9 @@ def test_the_order_in_which_tasks_end_changes_nothing(rule: Any) -> None:
             await asyncio.sleep(0.01 if task.kind in ("formal", "modular") else 0)
             return await super().perform(task, progress)
 
-    def judged(executor: Any) -> Report:
-        (report,) = run([AuditRequest(rule, limits=None, **HOW)], executor)
-        return report
-
-    assert to_json(judged(Delayed())) == to_json(judged(executors.Here()))
+    rule, how = CASES[number]
+    (report,) = run([AuditRequest(rule, limits=None, **{**HOW, **how})], Delayed())
+    assert to_json(report) == as_judged_here(number)
 
 
 @pytest.mark.parametrize("stop", [None, 3], ids=["to its end", "cut short"])
@@ -224,23 +237,24 @@ def wrong_there_on_floats(problem: Any) -> Any:
     return result
 
 
-def test_a_refutation_on_a_further_network_is_the_same_on_any_executor() -> None:
-    how = {"networks": (DEFAULT_NETWORK, SMALL)}
-    report = audit(wrong_there_on_floats, Here(), **how)
-    assert to_json(report) == to_json(audit(wrong_there_on_floats, jobs=2, **how))
+def refuted_there(executor: Executor | None = None, **more: Any) -> tuple[Report, int]:
+    """The report, and the number of screenings that ran."""
+    heard: list[Any] = []
+    report = audit(wrong_there_on_floats, executor, networks=(DEFAULT_NETWORK, SMALL), events=heard.append, **more)
+    return report, sum(isinstance(e, events.TaskFinished) and e.kind == tasks.SCREENING for e in heard)
+
+
+def test_a_refutation_on_a_further_network_is_the_same_on_any_executor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(queue._FIRST_GUESS, tasks.SCREENING, 100.0)
+    report, screenings = refuted_there(Here())
     assert report.verdicts[-1].status is Status.REFUTED, report.verdicts[-1].statement
-
-
-def test_a_screening_that_came_before_the_refutation_changes_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    reports, ran = [], []
-    for seconds in (-1.0, 100.0):
-        monkeypatch.setitem(queue._FIRST_GUESS, tasks.SCREENING, seconds)
-        heard: list[Any] = []
-        how = {"networks": (DEFAULT_NETWORK, SMALL), "events": heard.append}
-        reports.append(to_json(audit(wrong_there_on_floats, **how)))
-        ran.append(sum(isinstance(e, events.TaskFinished) and e.kind == tasks.SCREENING for e in heard))
-    assert ran == [1, 0]
-    assert reports[0] == reports[1]
+    assert screenings == 0
+    assert to_json(refuted_there(jobs=2)[0]) == to_json(report)
+    # A screening that comes before the refutation changes no report.
+    monkeypatch.setitem(queue._FIRST_GUESS, tasks.SCREENING, -1.0)
+    again, screenings = refuted_there()
+    assert screenings == 1
+    assert to_json(again) == to_json(report)
 
 
 def alike(factor: float) -> Any:
