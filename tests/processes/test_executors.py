@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -57,23 +58,25 @@ def fewest_sizes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@functools.cache
 def good() -> str:
-    """The report on a rule that is right, of an audit here."""
-    return to_json(audit(plain_rules.good))
+    """The report on a rule that is right, of a brief audit here."""
+    return to_json(audit(plain_rules.good, isolated=False))
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
-def test_the_report_is_the_same_in_any_number_of_processes(jobs: int, good: str) -> None:
-    assert to_json(audit(plain_rules.good, jobs=jobs)) == good
+def test_the_report_is_the_same_in_any_number_of_processes(jobs: int, brief: None) -> None:
+    assert to_json(audit(plain_rules.good, jobs=jobs)) == good()
 
 
-def test_any_executor_will_do(good: str) -> None:
+def test_any_executor_will_do() -> None:
+    """What is brief beside the sizes is not so in processes that it starts."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        assert to_json(audit(plain_rules.good, executor=executor)) == good
+        assert to_json(audit(plain_rules.good, executor=executor)) == to_json(audit(plain_rules.good))
         assert executor.submit(int, "3").result() == 3, "the caller's executor was ended"
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_rule_that_crashes_is_judged_as_without_jobs() -> None:
     assert to_json(audit(plain_rules.crashes, jobs=2)) == to_json(audit(plain_rules.crashes))
 
@@ -86,6 +89,7 @@ def crashes_on_floats_there(problem: Any) -> Any:
     return bptt(problem)
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_kind_that_is_lost_is_lost_on_its_network_alone() -> None:
     how = {"networks": (DEFAULT_NETWORK, SMALL)}
     report = audit(crashes_on_floats_there, jobs=2, **how)
@@ -106,10 +110,11 @@ def kills_its_parent(problem: Any) -> Any:
     return plain_rules.good(problem)
 
 
-def test_a_rule_that_kills_its_parent_stops_no_other(good: str) -> None:
+@pytest.mark.usefixtures("brief")
+def test_a_rule_that_kills_its_parent_stops_no_other() -> None:
     requests = [AuditRequest(rule, **HOW) for rule in (kills_its_parent, plain_rules.good)]
     killer, other = run(requests, Workers(2))
-    assert to_json(other) == good, "a rule was judged otherwise for what another did"
+    assert to_json(other) == good(), "a rule was judged otherwise for what another did"
     assert killer.verdicts[-1].status is Status.ERROR, killer.verdicts[-1]
 
 
@@ -134,10 +139,20 @@ def mine(problem):
 _NETWORKS = [part for name in ("tanh", "tanh,softmax,categorical_cross_entropy") for part in ("--network", name)]
 
 
-def begun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+_HURRIED = """
+from gradcheck.engine.executors import futures
+
+futures.DASK_SECONDS = 3.0
+from gradcheck.cli import main
+
+main()
+"""
+
+
+def begun(folder: Path, *arguments: str, program: Sequence[str] = ("-m", "gradcheck")) -> subprocess.Popen[str]:
     """An audit of a file of its own, in a group of processes of its own, which heeds interrupts."""
     (folder / "rules.py").write_text(_RULE, "utf-8")
-    command = [sys.executable, "-m", "gradcheck", "audit", "rules.py:mine", "--effort", "quick", *_NETWORKS]
+    command = [sys.executable, *program, "audit", "rules.py:mine", "--effort", "quick", *_NETWORKS]
     return subprocess.Popen(
         [*command, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -207,6 +222,7 @@ def crashes_there_sooner_or_later(problem: Any) -> Any:
     return bptt(problem)
 
 
+@pytest.mark.usefixtures("brief")
 def test_what_is_given_up_does_not_depend_on_what_ended_first() -> None:
     how = {"networks": NETWORKS, "jobs": 1}
     report = audit(crashes_there_sooner_or_later, **how)
@@ -291,13 +307,13 @@ def test_a_dask_cluster_whose_worker_is_killed_comes_to_the_same_report(
 
 @pytest.mark.parametrize("cluster", [0], indirect=True)
 def test_a_cluster_without_workers_is_said_to_have_none(cluster: Cluster, tmp_path: Path) -> None:
-    status, _, err = ended(begun(tmp_path, "--dask", cluster.address))
+    status, _, err = ended(begun(tmp_path, "--dask", cluster.address, program=("-c", _HURRIED)))
     assert status == 2 and "has no workers; start some with dask worker" in err, err
 
 
 def test_a_scheduler_that_does_not_answer_is_said_to_be_missing(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    status, _, err = ended(begun(tmp_path, "--dask", "tcp://127.0.0.1:9"))
+    status, _, err = ended(begun(tmp_path, "--dask", "tcp://127.0.0.1:9", program=("-c", _HURRIED)))
     assert status == 2
     assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in err, err
     assert "Traceback" not in err

@@ -41,7 +41,7 @@ HOLDS, REFUTED, ERROR, NOT_RUN = Status.HOLDS, Status.REFUTED, Status.ERROR, Sta
 
 pytestmark = [
     pytest.mark.processes,
-    pytest.mark.usefixtures("brief"),
+    pytest.mark.usefixtures("brief", "not_shrunk"),
     pytest.mark.skipif(not hasattr(os, "fork"), reason="rules are isolated where processes fork"),
 ]
 

@@ -20,6 +20,8 @@ from . import bench
 
 FOREIGN = 64
 """Tasks sent at once to an executor that does not say how many it can perform."""
+DASK_SECONDS = 10.0
+"""Seconds in which a Dask scheduler answers, and in which it has a worker."""
 
 
 class Futures:
@@ -109,14 +111,14 @@ def dask(address: str) -> Iterator[Futures]:
     except ImportError as error:
         raise GradcheckError("--dask needs: pip install 'rnn-gradcheck[distributed]'") from error
     try:
-        client: Any = distributed.Client(address, timeout=10)
+        client: Any = distributed.Client(address, timeout=DASK_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise GradcheckError(
             f"no Dask scheduler answers at {address!r} ({error}); start one with dask scheduler"
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=10)
+            client.wait_for_workers(1, timeout=DASK_SECONDS)
         except TimeoutError:
             raise GradcheckError(
                 f"the Dask scheduler at {address!r} has no workers; start some with dask worker {address}"
