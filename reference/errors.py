@@ -42,3 +42,19 @@ class Undecided(UnsupportedOperation):
 
 class Inadmissible(GradcheckError):
     """A problem that its network does not admit: a number outside a domain, or a start that the network settles."""
+
+
+class NoRoot(UnsupportedOperation):
+    """A residue that is the square of no other, whose root was asked for: the point is to be drawn again.
+
+    Args:
+        scalar: The name of the number system.
+        before: The number of distinct residues whose roots were found before it.
+    """
+
+    def __init__(self, scalar: str, before: int = 0) -> None:
+        self.before = before
+        super().__init__("the square root of this residue", scalar, "half of all residues have none")
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:  # type: ignore[override]
+        return type(self), (self.scalar, self.before)

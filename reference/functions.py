@@ -2,14 +2,20 @@
 
 `apply("tanh", s)` is `np.tanh(s)` on floats; on arrays of other scalars the scalar's own
 number system answers. A few functions have no NumPy name (logistic, softplus, relu, the step
-that is relu's derivative, and the undefined functions f and f'), which is why they go through here.
+that is relu's derivative, erf and bell, which is its derivative 2/sqrt(pi) exp(-s^2), and the undefined functions f and
+f'), which is why they go through here.
 
 `DERIVATIVES` states each function's derivative once, in terms of these same functions;
 dual numbers, the reverse pass and the activations read it.
+
+NumPy's and SciPy's functions are sorted here too: `name_of` says by which of these names a ufunc goes, `COMPOSED`
+states others in terms of these, and both hold for every kind of array.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +40,15 @@ def _float_heaviside(s: Any) -> Any:
     return (s > 0).astype(s.dtype if s.dtype.kind == "f" else float)
 
 
+def _float_erf(s: Any) -> Any:
+    s = np.asarray(s)
+    return np.frompyfunc(math.erf, 1, 1)(s).astype(s.dtype if s.dtype.kind == "f" else float)[()]
+
+
+def _float_bell(s: Any) -> Any:
+    return np.exp(-np.square(s)) * (2 / math.sqrt(math.pi))
+
+
 _FLOAT: dict[str, Callable[[Any], Any]] = {
     "tanh": np.tanh,
     "exp": np.exp,
@@ -41,6 +56,9 @@ _FLOAT: dict[str, Callable[[Any], Any]] = {
     "sqrt": np.sqrt,
     "sin": np.sin,
     "cos": np.cos,
+    "arctan": np.arctan,
+    "erf": _float_erf,
+    "bell": _float_bell,
     "logistic": _float_logistic,
     "softplus": _float_softplus,
     "relu": lambda s: np.maximum(s, 0),
@@ -90,6 +108,9 @@ DERIVATIVES: dict[str, Callable[[Any], Any]] = {
     "sqrt": lambda s: 0.5 / apply("sqrt", s),
     "sin": lambda s: apply("cos", s),
     "cos": lambda s: -apply("sin", s),
+    "arctan": lambda s: 1 / (1 + s * s),
+    "erf": lambda s: apply("bell", s),
+    "bell": lambda s: -2 * s * apply("bell", s),
     "logistic": lambda s: apply("logistic", s) * (1 - apply("logistic", s)),
     "softplus": lambda s: apply("logistic", s),
     "relu": lambda s: apply("heaviside", s),
@@ -98,3 +119,34 @@ DERIVATIVES: dict[str, Callable[[Any], Any]] = {
     "f'": _undefined_second_derivative,
 }
 """Function name to its derivative, as a function of the same argument."""
+
+
+def _logaddexp(x: Any, y: Any) -> Any:
+    return x + apply("softplus", y - x)
+
+
+COMPOSED: dict[np.ufunc, Callable[..., Any]] = {
+    np.log1p: lambda x: apply("log", 1 + x),
+    np.expm1: lambda x: apply("exp", x) - 1,
+    np.sinh: lambda x: (apply("exp", x) - apply("exp", -x)) / 2,
+    np.cosh: lambda x: (apply("exp", x) + apply("exp", -x)) / 2,
+    np.tan: lambda x: apply("sin", x) / apply("cos", x),
+    np.logaddexp: _logaddexp,
+    np.hypot: lambda x, y: apply("sqrt", x * x + y * y),
+}
+"""NumPy functions in terms of the named ones, for arrays that are not floats."""
+
+_NUMPY = {
+    np.tanh: "tanh", np.exp: "exp", np.log: "log", np.sqrt: "sqrt", np.sin: "sin", np.cos: "cos", np.arctan: "arctan",
+}  # fmt: skip
+_SCIPY = {"expit": "logistic", "erf": "erf"}
+
+
+def name_of(ufunc: np.ufunc) -> str | None:
+    """Return the name by which a ufunc of NumPy or of `scipy.special` goes here; None where it has none."""
+    if ufunc in _NUMPY:
+        return _NUMPY[ufunc]
+    name = _SCIPY.get(ufunc.__name__)
+    # A ufunc of SciPy is known by its name, so SciPy is not needed; another of that name is another function.
+    special = sys.modules.get("scipy.special")
+    return name if name and getattr(special, ufunc.__name__, None) is ufunc else None

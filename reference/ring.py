@@ -59,7 +59,7 @@ class FormalReference:
         self, network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False, store: Store | None = None
     ) -> None:
         self.network, self.sizes, self.weighted = network, sizes, weighted
-        self.field = FormalField(_capacity(network, sizes))
+        self.field = _field(network, sizes)
         self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
         self._instance = network if network != self._source else None
         self._store = store
@@ -143,7 +143,7 @@ def _derived(network: RecurrentNetwork, sizes: Sizes) -> LagCircuit:
 
 def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes) -> bool:
     """Return whether each lag term of the last loss is, as a polynomial, that of the reverse pass."""
-    field = FormalField(_capacity(network, sizes))
+    field = _field(network, sizes)
     pulled = lags.of_last_loss(_generic(field, network, sizes.T, sizes, False, {}))
     terms = _evaluated(circuit, network, sizes, Evaluation(field), field.convert(1))
     return len(terms) == sizes.T and all(
@@ -172,11 +172,17 @@ def _array(values: list[Any], shape: tuple[int, ...]) -> Array:
     return out.reshape(shape)
 
 
-def _capacity(network: RecurrentNetwork, sizes: Sizes) -> int:
-    """Return a number of generators that suffices for the network, with some to spare for the rule's functions."""
+def _field(network: RecurrentNetwork, sizes: Sizes) -> FormalField:
+    """Return a ring with enough generators for the network, and some to spare for the rule's functions."""
     parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
-    states = sizes.T * (4 * sizes.I + 4 * sizes.K + sizes.D + 2)
-    return parameters + states + 3 * sizes.I + 16
+    functions = 4 if is_shipped(network) else 8
+    states = sizes.T * (functions * sizes.I + 4 * sizes.K + sizes.D + 2)
+    laws = _FEW_LAWS if is_shipped(network) else _FEW_LAWS + sizes.T * (4 * sizes.I + 2 * sizes.K)
+    return FormalField(parameters + states + 3 * sizes.I + 16, laws)
+
+
+_FEW_LAWS = 16
+"""Number of roots and inverses that a rule may take where the network takes none."""
 
 
 def _generic(

@@ -22,7 +22,7 @@ import sympy as sp
 
 from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
-from .errors import GradcheckError
+from .errors import GradcheckError, UnsupportedOperation
 from .networks import start
 from .networks.base import RecurrentNetwork, Sizes
 from .networks.state import cached
@@ -135,7 +135,7 @@ class _Writer:
         self._of_gate: dict[Gate, int] = {}
 
     def __call__(self, expression: Any) -> int:
-        """Return the gate number of `expression`. Raises `GradcheckError` for a function that circuits lack."""
+        """Return the gate number of `expression`. Raises `UnsupportedOperation` for what circuits lack."""
         known = self._of_expression
         if expression not in known:
             gate = self._gate(expression)
@@ -163,11 +163,11 @@ class _Writer:
             return "jointly", name[0], int(name[1:]) - 1, *arguments
         if name == "L":
             return "jointly", "L", 0, *arguments
-        raise GradcheckError(f"SymPy's {name} has no counterpart among formal scalars, in {str(e):.200}")
+        raise UnsupportedOperation(f"SymPy's {name}", "formal", f"it stands in {str(e):.200}")
 
 
-_SAME = ("tanh", "exp", "log", "logistic", "softplus", "heaviside", "sin", "cos")
-_FUNCTIONS = {"f": "f", "f_prime": "f'", **{name: name for name in _SAME}}
+_SAME = ("tanh", "exp", "log", "logistic", "softplus", "heaviside", "sin", "cos", "erf", "bell")
+_FUNCTIONS = {"f": "f", "f_prime": "f'", "root": "sqrt", "atan": "arctan", **{name: name for name in _SAME}}
 
 
 class Lowering:
@@ -185,7 +185,7 @@ class Lowering:
         self._evaluation.assign(_LABELS[made], value)
 
     def __call__(self, expression: Any) -> Any:
-        """Return the polynomial equal to `expression`. Raises `GradcheckError` for a function the ring lacks."""
+        """Return the polynomial equal to `expression`. Raises `UnsupportedOperation` for what the ring lacks."""
         number, values = self._write(expression), self._evaluation.values
         for gate in self._write.gates[len(values) :]:
             self._evaluation.add(gate)
@@ -302,4 +302,4 @@ def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
 
 
 def _has_own(e: Any) -> bool:
-    return bool(e.atoms(ex.logistic, ex.softplus))
+    return bool(e.atoms(ex.logistic, ex.softplus, ex.root, ex.bell, ex.erf))

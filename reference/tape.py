@@ -28,6 +28,7 @@ from . import numpy_functions as FN
 from . import tape_rules as rules
 from .cotangents import CotangentSum, as_array
 from .errors import GradcheckError, UnsupportedOperation
+from .functions import name_of
 from .tape_composites import COMPOSITES
 from .tree import map_nest
 from .typing import Array
@@ -76,6 +77,9 @@ class Traced(NDArrayOperatorsMixin):
             return ufunc(*map(_payload, inputs))
         if ufunc is np.power and isinstance(inputs[1], Traced):
             raise UnsupportedOperation("np.power with a traced exponent", "traced", "np.exp(n * np.log(x)) may do")
+        named = name_of(ufunc)
+        if named is not None:
+            return inputs[0].apply_function(named)
         return _record(name, _rule_of(ufunc), *inputs)
 
     # Operators between arrays, of which a network takes some at each step, without NumPy's way around.
@@ -147,6 +151,12 @@ class Traced(NDArrayOperatorsMixin):
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         return np.mean(self, axis=axis, keepdims=keepdims)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        return np.var(self, *args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        return np.std(self, *args, **kwargs)
 
     def dot(self, other: Any) -> Any:
         return np.dot(self, other)
@@ -266,10 +276,16 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return _record("np.where", rules.choose, x, y, condition=condition)
 
 
+def _own(x: Any) -> Any:
+    return x if isinstance(x, Traced) else np.asarray(x)
+
+
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.transpose: _transpose,
     np.sum: _sum,
     np.where: _where,
+    np.linalg.solve: lambda a, b: _record("np.linalg.solve", rules.solve, *map(_own, (a, b))),
+    np.linalg.inv: lambda a: _record("np.linalg.solve", rules.solve, a, np.eye(len(a))),
     **COMPOSITES,
 }
 _signature = cache(inspect.signature)

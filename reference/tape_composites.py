@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .compositions import COMPOSITIONS
 from .errors import UnsupportedOperation
 
 
@@ -121,4 +122,5 @@ COMPOSITES: dict[Any, Callable[..., Any]] = {
     np.min: _entry_at(np.argmin),
     np.clip: lambda a, a_min, a_max: np.minimum(np.maximum(a, a_min), a_max),
     np.copy: lambda a: +a,
+    **COMPOSITIONS,
 }

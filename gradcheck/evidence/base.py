@@ -268,20 +268,21 @@ def not_run(kind: str, reason: str, **details: Any) -> Finding:
     return Finding(Evidence(kind, Status.NOT_RUN, Strength.NONE, reason, details=details))
 
 
-def refused(kind: str, on: str, error: GradcheckError) -> Finding:
-    """Return the finding that the rule's code does not run on other numbers than floats.
+def refused(kind: str, on: str, error: GradcheckError, *, who: str = "the rule") -> Finding:
+    """Return the finding that code does not run on other numbers than floats.
 
     Args:
         kind: The kind of evidence.
         on: Name of the numbers, such as "residues".
-        error: What running the rule on them raised.
+        error: What running the code on them raised.
+        who: Whose code it is.
     """
     cause = None
     if isinstance(error, FloatsWanted):
         cause = Cause.FLOATS_ONLY
     elif isinstance(error, Undecided):
         cause = Cause.COMPARES
-    evidence = not_run(kind, f"the rule does not run on {on}: {error}").evidence
+    evidence = not_run(kind, f"{who} does not run on {on}: {error}").evidence
     return Finding(dataclasses.replace(evidence, cause=cause))
 
 

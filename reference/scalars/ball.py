@@ -52,6 +52,12 @@ class BallField(Field):
             return _logistic(value)
         if name == "softplus":
             return _softplus(value)
+        if name == "arctan":
+            return value.atan()
+        if name == "erf":
+            return value.erf()
+        if name == "bell":
+            return 2 * (-value * value).exp() / flint.arb.pi().sqrt()
         if name == "heaviside":
             return flint.arb(int(self.compare(">", value, flint.arb(0))))
         if name == "relu":
@@ -81,6 +87,17 @@ class BallField(Field):
     def equal(self, a: Any, b: Any) -> bool:
         """Return whether the balls overlap: both enclose the true value unless the two differ."""
         return bool(a.overlaps(b))
+
+    def size(self, a: Any) -> float:
+        return float(abs(a.mid())) if a.is_finite() else 0.0
+
+    def solve(self, a: Array, b: Array) -> Array:
+        left = flint.arb_mat(a.shape[0], a.shape[1], self.natives(a))
+        try:
+            entries = left.solve(flint.arb_mat(b.shape[0], b.shape[1], self.natives(b))).entries()
+        except ZeroDivisionError:
+            raise Undecided("the solution of a system", self.name, "it may be singular at this precision") from None
+        return self.array(entries, b.shape)
 
     def matmul(self, a: Array, b: Array) -> Array:
         left = flint.arb_mat(a.shape[0], a.shape[1], self.natives(a))

@@ -20,7 +20,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import numpy_functions as FN
+from ..compositions import COMPOSITIONS, solve_arguments
 from ..errors import FloatsWanted, GradcheckError, MixedNumbers, Undecided, UnsupportedOperation
+from ..functions import COMPOSED, name_of
 from ..typing import Array
 from .scalar import NUMBERS, Scalar
 
@@ -87,6 +89,39 @@ class Field:
         """Return the product of two matrices by the library's own routine, or None where there is none."""
         return None
 
+    def size(self, a: Any) -> float:
+        """Return a float near |a|, by which pivots are chosen; 1 for a value that is not known to be 0."""
+        return 0.0 if self.equal(a, self.convert(0)) else 1.0
+
+    def solve(self, a: Array, b: Array) -> Array:
+        """Solve a linear system by Gauss-Jordan elimination with partial pivoting.
+
+        Source: Golub and Van Loan 2013, "Matrix Computations", 4th ed., section 3.4.
+
+        Args:
+            a: Matrix of scalars, shape (n, n).
+            b: Right sides, shape (n, k).
+
+        Returns:
+            The solution, shape (n, k).
+
+        Raises:
+            UnsupportedOperation: Every pivot of a column is 0.
+        """
+        n = len(a)
+        rows = np.concatenate([a, b], axis=1).view(np.ndarray)
+        for i in range(n):
+            sizes = [self.size(self.native(x)) for x in rows[i:, i].tolist()]
+            place = i + int(np.argmax(sizes))
+            if not sizes[place - i]:
+                raise UnsupportedOperation("the solution of a singular system", self.name)
+            rows[[i, place]] = rows[[place, i]]
+            rows[i, i + 1 :] = rows[i, i + 1 :] / rows[i, i]
+            for j in range(n):
+                if j != i:
+                    rows[j, i + 1 :] = rows[j, i + 1 :] - rows[j, i] * rows[i, i + 1 :]
+        return rows[:, n:]
+
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
         """Return component `index` of an undefined function of several native values."""
         raise UnsupportedOperation(f"the undefined function {name}", self.name)
@@ -129,11 +164,6 @@ class Field:
         """Return the native values of an array in C order."""
         own = self.scalar
         return [x.value if type(x) is own else self.native(x) for x in np.asarray(array).reshape(-1).tolist()]
-
-
-_CALLED = {
-    np.tanh: "tanh", np.exp: "exp", np.log: "log", np.sqrt: "sqrt", np.sin: "sin", np.cos: "cos",
-}  # fmt: skip
 
 
 def _plain(value: Any) -> Any:
@@ -214,10 +244,13 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         return self._rewrap(_lifted(result, field), field)
 
     def _special(self, field: Field, ufunc: np.ufunc, inputs: tuple[Any, ...]) -> Any:
-        if ufunc in _CALLED:
-            return self.apply_function(_CALLED[ufunc])
+        name = name_of(ufunc)
+        if name is not None:
+            return self.apply_function(name)
         if ufunc is np.matmul:
             return _matmul(field, *inputs)
+        if ufunc in COMPOSED:
+            return COMPOSED[ufunc](*(x if isinstance(x, FieldArray) else field.lift(x) for x in inputs))
         if ufunc in FN.COMPARES:
             a, b = np.broadcast_arrays(*(np.asarray(_plain(x)) for x in inputs))
             symbol = FN.COMPARES[ufunc]
@@ -236,6 +269,10 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         field = self._field()
+        if func in COMPOSITIONS:
+            return COMPOSITIONS[func](*args, **kwargs)
+        if func in (np.linalg.solve, np.linalg.inv):
+            return _solve(field, *args, **kwargs)
         if getattr(func, "__module__", "").startswith("numpy.linalg") and func not in (np.linalg.matrix_power,):
             if func.__name__ not in ("multi_dot", "matmul", "outer", "trace", "diagonal", "matrix_transpose", "vecdot"):
                 raise UnsupportedOperation(f"np.linalg.{func.__name__}", field.name)
@@ -278,8 +315,22 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
     def dot(self, other: Any, out: Any = None) -> Any:
         return np.dot(self, other) if out is None else np.dot(self, other, out=out)
 
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        return np.var(self, *args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        return np.std(self, *args, **kwargs)
+
     def __matmul__(self, other: Any) -> Any:
         return np.matmul(self, other)
+
+
+def _solve(field: Field, a: Any, b: Any = None) -> FieldArray:
+    b = np.eye(len(a)) if b is None else b
+    n, vector = solve_arguments(a, b)
+    left, right = field.lift(a), field.lift(b).reshape(n, -1)
+    solution = field.wrap(np.asarray(field.solve(left, right)))
+    return solution.reshape(n) if vector else solution
 
 
 def _dot(field: Field, func: Any, a: Any, b: Any, out: Any = None) -> Any:

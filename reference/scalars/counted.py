@@ -95,6 +95,9 @@ class CountedField(Field):
         self.tally.moves += 1
         return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol])
 
+    def size(self, a: float) -> float:
+        return abs(a)
+
     def is_finite(self, a: float) -> bool:
         return math.isfinite(a)
 

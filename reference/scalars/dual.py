@@ -87,6 +87,9 @@ class DualField(Field):
     def compare(self, symbol: str, a: _Pair, b: _Pair) -> bool:
         return self.inner.compare(symbol, a.primal.value, b.primal.value)
 
+    def size(self, a: _Pair) -> float:
+        return self.inner.size(a.primal.value)
+
     def divide(self, a: _Pair, b: _Pair) -> _Pair:
         return a / b
 

@@ -63,6 +63,55 @@ class softplus(sp.Function):  # noqa: N801
         return self._eval_rewrite_as_exp(self.args[0])._eval_evalf(prec)
 
 
+class root(sp.Function):  # noqa: N801
+    """The square root of s > 0, which SymPy would rewrite where s is a square or a product."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return 1 / (2 * self)
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return sp.sqrt(s)
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.sqrt(self.args[0])._eval_evalf(prec)
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        text = rf"\sqrt{{{printer.doprint(self.args[0])}}}"
+        return text if exp is None else rf"{{{text}}}^{{{exp}}}"
+
+
+class bell(sp.Function):  # noqa: N801
+    """2/sqrt(pi) exp(-s^2), the derivative of erf."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return -2 * self.args[0] * self
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return 2 * sp.exp(-(s**2)) / sp.sqrt(sp.pi)
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return self._eval_rewrite_as_exp(self.args[0])._eval_evalf(prec)
+
+
+class erf(sp.Function):  # noqa: N801
+    """The error function, whose derivative stays `bell`."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return bell(self.args[0])
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return sp.erf(s)
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.erf(self.args[0])._eval_evalf(prec)
+
+
 class heaviside(sp.Function):  # noqa: N801
     """1 for s > 0, else 0: relu's derivative with the value 0 at the kink."""
 
@@ -97,8 +146,9 @@ class L(sp.Function):
         return error_function(argindex - 1)(*self.args)
 
 
-_SYMPY = {"tanh": sp.tanh, "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "f": f,
-          "f'": f_prime, "logistic": logistic, "softplus": softplus, "heaviside": heaviside}  # fmt: skip
+_SYMPY = {"tanh": sp.tanh, "exp": sp.exp, "log": sp.log, "sqrt": root, "sin": sp.sin, "cos": sp.cos,
+          "arctan": sp.atan, "erf": erf, "bell": bell, "f": f, "f'": f_prime, "logistic": logistic,
+          "softplus": softplus, "heaviside": heaviside}  # fmt: skip
 
 
 class ExpressionField(Field):

@@ -2,13 +2,15 @@
 
 Each parameter, input and target is a generator. Each distinct pre-activation polynomial s gets one
 generator for f(s) and one for f'(s), so equality of two results is decidable and means: equal for
-every value and every differentiable activation f. tanh and the logistic function get a generator of
-their own and keep the law of their derivative (1 - t^2, l (1 - l)) and of their sign. Comparisons
-raise: an undetermined value has no order.
+every value and every differentiable activation f. Functions get a generator of their own and keep the laws of their
+derivative (1 - t^2, l (1 - l)) and of their sign. tanh(v), logistic(2v) and exp(2v) share one generator, whichever
+is met first. Square roots, inverses and cosines get generators with laws (`laws`), which are applied when two
+polynomials are compared. Comparisons raise: an undetermined value has no order.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
@@ -20,6 +22,7 @@ from flint.utils.flint_exceptions import DomainError
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
 from .base import Field, FieldArray
+from .laws import Bound, Law, Laws
 
 
 class GeneratorsExhausted(GradcheckError):
@@ -27,18 +30,28 @@ class GeneratorsExhausted(GradcheckError):
 
 
 class FormalField(Field):
-    """The ring Q[g1, ..., gn], whose generators are named when first used; `capacity` is n."""
+    """The ring Q[g1, ..., gn], whose generators are named when first used.
+
+    Args:
+        capacity: The number of generators without laws.
+        laws: The number of generators with laws: square roots, inverses and cosines.
+    """
 
     name = "formal"
 
-    def __init__(self, capacity: int = 160) -> None:
+    def __init__(self, capacity: int = 160, laws: int = 40) -> None:
         super().__init__()
         self.capacity = capacity
-        self.context = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(capacity)], "lex")
-        self._unused = iter(self.context.gens())
+        self.context = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(laws + capacity)], "lex")
+        every = self.context.gens()
+        self._bindable = list(enumerate(every[:laws]))
+        self._unused = iter(enumerate(every[laws:], start=laws))
         self._named: dict[str, Any] = {}
         self._applied: dict[Any, list[tuple[tuple[Any, ...], Any]]] = {}
-        self._labels: list[str | Callable[[], str]] = []
+        self._sigmoids: list[tuple[Any, tuple[Any, Any]]] = []
+        self._labels: dict[int, str | Callable[[], str]] = {}
+        self._laws = Laws()
+        self.functions = 0
 
     @property
     def used(self) -> int:
@@ -46,9 +59,14 @@ class FormalField(Field):
         return len(self._labels)
 
     @property
+    def partial(self) -> bool:
+        """Whether roots or inverses are in use, which have no value everywhere."""
+        return bool(self._laws.bound)
+
+    @property
     def labels(self) -> list[str]:
         """Printed form of each generator in use."""
-        return [self._label(i) for i in range(self.used)]
+        return [self._label(i) for i in self._labels]
 
     def _label(self, i: int) -> str:
         label = self._labels[i]
@@ -58,10 +76,19 @@ class FormalField(Field):
 
     def _generator(self, label: str | Callable[[], str]) -> Any:
         try:
-            made = next(self._unused)
+            place, made = next(self._unused)
         except StopIteration:
             raise GeneratorsExhausted(f"the ring's {self.capacity} generators are used up") from None
-        self._labels.append(label)  # most are never printed, and that of a long polynomial takes long to make
+        self._labels[place] = label  # most are never printed, and that of a long polynomial takes long to make
+        return made
+
+    def _bound(self, law: Law, argument: Any, label: Callable[[], str]) -> Any:
+        """Return a new generator that keeps a law. Raises `GeneratorsExhausted`."""
+        if not self._bindable:
+            raise GeneratorsExhausted("the ring's generators for roots and inverses are used up")
+        place, made = self._bindable.pop()
+        self._labels[place] = label
+        self._laws.add(Bound(place, made, law, argument))
         return made
 
     def symbol(self, name: str) -> Any:
@@ -70,16 +97,30 @@ class FormalField(Field):
             self._named[name] = self._generator(name)
         return self._named[name]
 
+    def _known(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Return what was made for a function of equal arguments, or None."""
+        if not self.partial:
+            alike = self._applied.get((name, *map(len, arguments)), ())  # polynomials are compared fast, but not hashed
+            return next((made for known, made in alike if known == arguments), None)
+        for key, alike in self._applied.items():
+            if key[0] == name and len(key) == len(arguments) + 1:
+                for known, made in alike:
+                    if all(self.equal(p, q) for p, q in zip(known, arguments, strict=True)):
+                        return made
+        return None
+
+    def _keep(self, name: str, arguments: tuple[Any, ...], made: Any) -> Any:
+        self._applied.setdefault((name, *map(len, arguments)), []).append((arguments, made))
+        return made
+
     def application(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return the generator that stands for a function of these polynomials. Raises `GeneratorsExhausted`."""
-        # Polynomials have no hash, but are compared fast.
-        alike = self._applied.setdefault((name, *map(len, arguments)), [])
-        for known, generator in alike:
-            if known == arguments:
-                return generator
+        known = self._known(name, arguments)
+        if known is not None:
+            return known
+        self.functions += 1
         made = self._generator(lambda: f"{name}({', '.join(map(self.show, arguments))})")
-        alike.append((arguments, made))
-        return made
+        return self._keep(name, arguments, made)
 
     def symbols(self, name: str, shape: tuple[int, ...]) -> FieldArray:
         """Return an array of generators name[i,j], shape as given."""
@@ -88,25 +129,129 @@ class FormalField(Field):
     def from_ratio(self, numerator: int, denominator: int) -> Any:
         return self.context.constant(flint.fmpq(numerator, denominator))
 
+    def equal(self, a: Any, b: Any) -> bool:
+        """Return whether two polynomials are equal by the laws of their generators, wherever both are defined."""
+        return bool(a == b) if not self.partial else self._laws.vanishes(a - b)
+
+    def simplified(self, value: Any) -> Any:
+        """Return an equal polynomial in which squares of roots are replaced by what they are the roots of."""
+        return self._laws.simplified(value)
+
     def function(self, name: str, value: Any) -> Any:
         if name in ("f", "f'"):
             return self.application(name, (value,))
-        if name in ("tanh", "logistic", "sin", "cos"):
-            if value == 0:
-                return self.convert({"tanh": 0, "sin": 0, "cos": 1}.get(name, Fraction(1, 2)))
-            if value.leading_coefficient() < 0:
-                mirrored = self.function(name, -value)
-                return {"logistic": 1 - mirrored, "cos": mirrored}.get(name, -mirrored)
-            return self.application(name, (value,))
-        if name == "softplus":
-            return self.application(name, (value,))
+        if name in _LAWFUL:
+            value = self._laws.simplified(value)
+            if value == 0 and name in _AT_ZERO:
+                return self.convert(_AT_ZERO[name])
+            if name in _MIRRORED and value != 0 and value.leading_coefficient() < 0:
+                return _MIRRORED[name](self, value, self.function(name, -value))
+            known = self._known(name, (value,))
+            return known if known is not None else self._made(name, value)
         if name == "heaviside":
             if value.is_constant():
                 return self.convert(int(self.compare(">", value, self.convert(0))))
             return self.application(name, (value,))
         if name == "relu":
             return value * self.function("heaviside", value)
-        raise UnsupportedOperation(name, self.name, "its values are no polynomials; modular scalars may have it")
+        raise UnsupportedOperation(name, self.name, "its derivative has no algebraic law that polynomials could keep")
+
+    def _made(self, name: str, value: Any) -> Any:
+        """Return a function of a polynomial at which it was not met before."""
+        own = {"tanh": self._tanh, "logistic": self._logistic, "exp": self._exp, "log": self._log, "sqrt": self._sqrt,
+               "cos": self._cos}.get(name)  # fmt: skip
+        return own(value) if own else self.application(name, (value,))
+
+    def _sigmoid(self, value: Any) -> tuple[Any, Any] | None:
+        """Return polynomials n, d with exp(value) = n/d, if a function of exp(value) is known."""
+        return next((pair for known, pair in self._sigmoids if self.equal(known, value)), None)
+
+    def _tanh(self, value: Any) -> Any:
+        pair = self._sigmoid(2 * value)
+        if pair is not None:
+            return self.divide(pair[0] - pair[1], pair[0] + pair[1])
+        made = self.application("tanh", (value,))
+        self._sigmoids.append((2 * value, (1 + made, 1 - made)))
+        return made
+
+    def _logistic(self, value: Any) -> Any:
+        pair = self._sigmoid(value)
+        if pair is not None:
+            return self.divide(pair[0], pair[0] + pair[1])
+        made = self.application("logistic", (value,))
+        self._sigmoids.append((value, (made, 1 - made)))
+        return made
+
+    def _exp(self, value: Any) -> Any:
+        pair = self._sigmoid(value)
+        if pair is not None:
+            return self.divide(*pair)
+        made = self.application("exp", (value,))
+        self._sigmoids.append((value, (made, self.convert(1))))
+        return made
+
+    def _log(self, value: Any) -> Any:
+        """Return log; of exp(v), 1 + exp(v), logistic(v) and their inverses by v and softplus(v)."""
+        if value == 0:
+            raise UnsupportedOperation("the logarithm of 0", self.name)
+        if self.equal(value, self.convert(1)):
+            return self.convert(0)
+        for v, (n, d) in self._sigmoids:
+            for power, numerator, denominator in ((v, n, d), (-v, d, n)):
+                if self.equal(value * denominator, numerator):
+                    return power
+                if self.equal(value * denominator, denominator + numerator):
+                    return self.function("softplus", power)
+                if self.equal(value * (denominator + numerator), denominator):
+                    return -self.function("softplus", power)
+        return self.application("log", (value,))
+
+    def _sqrt(self, value: Any) -> Any:
+        """Return the root r with r^2 = value. Square factors of the coefficients are taken out."""
+        content, rational = _content(value)
+        if value.is_constant() and value.leading_coefficient() < 0:
+            raise UnsupportedOperation(f"the square root of {value}", self.name)
+        value = value * (1 / content)
+        if value == 1:
+            return self.convert(1) * rational
+        made = self._known("sqrt", (value,))
+        if made is None:
+            argument = value
+            self.functions += 1
+            made = self._bound(Law.ROOT, argument, lambda: f"sqrt({self.show(argument)})")
+            self._keep("sqrt", (argument,), made)
+        return made * rational
+
+    def _cos(self, value: Any) -> Any:
+        """Return the generator c with c^2 = 1 - sin^2."""
+        sine = self.application("sin", (value,))
+        return self._keep("cos", (value,), self._bound(Law.ROOT, 1 - sine**2, lambda: f"cos({self.show(value)})"))
+
+    def inverse(self, value: Any) -> Any:
+        """Return a polynomial i with i * value = 1. Raises `UnsupportedOperation` for 0."""
+        value = self._laws.simplified(value)
+        if self.equal(value, self.convert(0)):
+            raise UnsupportedOperation("division by zero", self.name)
+        if value.is_constant():
+            return self.convert(1) * (1 / value.leading_coefficient())
+        constant, factors = value.factor() if len(value) <= _FACTORED else (1, [(value, 1)])
+        result = self.convert(1) * (1 / flint.fmpq(constant))
+        for factor, power in factors:
+            result = result * self._inverse_of(factor) ** int(power)
+        return result
+
+    def _inverse_of(self, value: Any) -> Any:
+        """Return the inverse of a polynomial that is no product."""
+        for each in self._laws.bound:
+            if value == each.generator:
+                if each.law is Law.INVERSE:
+                    return each.argument
+                return value * self.inverse(each.argument)
+        known = self._known("inverse", (value,))
+        if known is not None:
+            return known
+        made = self._bound(Law.INVERSE, value, lambda: f"1/({self.show(value)})")
+        return self._keep("inverse", (value,), made)
 
     def matmul(self, a: Array, b: Array) -> Array:
         product = np.matmul(*(natives(self, array) for array in (a, b)))
@@ -130,12 +275,10 @@ class FormalField(Field):
         try:
             return a / b
         except DomainError:
-            raise UnsupportedOperation(
-                "division by an expression", self.name, "quotients are judged on modular scalars instead"
-            ) from None
+            return a * self.inverse(b)
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
-        difference = a - b
+        difference = a - b if not self.equal(a, b) else self.convert(0)
         if not difference.is_constant():
             raise Undecided(
                 f"the comparison {symbol}", self.name, f"{self.show(a)} {symbol} {self.show(b)} depends on the values"
@@ -164,6 +307,49 @@ class FormalField(Field):
             return "0"
         more = len(value) - limit
         return " + ".join(terms).replace("+ -", "- ") + (f" + ... ({more} more terms)" if more > 0 else "")
+
+
+def _content(value: Any) -> tuple[Any, Any]:
+    """Return the largest square of a rational that divides a polynomial's coefficients, and its root."""
+    numerators, denominators = zip(*((int(c.p), int(c.q)) for c in value.coeffs()), strict=True)
+    divisor, multiple = math.gcd(*numerators), math.lcm(*denominators)
+    root = flint.fmpq(_square_root(divisor), _square_root(multiple * _odd_part(multiple)))
+    return root * root, root
+
+
+def _odd_part(n: int) -> int:
+    """Return the least number by which n is to be multiplied to become a square."""
+    result = 1
+    for prime, power in flint.fmpz(n).factor():
+        result *= int(prime) ** (int(power) % 2)
+    return result
+
+
+def _square_root(n: int) -> int:
+    """Return the largest number whose square divides n."""
+    result = 1
+    for prime, power in flint.fmpz(n).factor():
+        result *= int(prime) ** (int(power) // 2)
+    return result
+
+
+_AT_ZERO = {
+    "tanh": 0, "sin": 0, "cos": 1, "logistic": Fraction(1, 2), "exp": 1, "arctan": 0, "sqrt": 0,
+}  # fmt: skip
+_MIRRORED: dict[str, Callable[[FormalField, Any, Any], Any]] = {
+    "tanh": lambda field, value, mirrored: -mirrored,
+    "sin": lambda field, value, mirrored: -mirrored,
+    "arctan": lambda field, value, mirrored: -mirrored,
+    "cos": lambda field, value, mirrored: mirrored,
+    "logistic": lambda field, value, mirrored: 1 - mirrored,
+    "exp": lambda field, value, mirrored: field.inverse(mirrored),
+    "softplus": lambda field, value, mirrored: mirrored + value,
+}
+"""How a function at s is made of its value at -s: from field, s and that value."""
+_LAWFUL = {*_AT_ZERO, *_MIRRORED, "log"}
+"""The functions that keep laws in this ring."""
+_FACTORED = 60
+"""Number of terms up to which a divisor is factored."""
 
 
 def natives(field: Field, array: Any) -> Array:

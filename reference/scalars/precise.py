@@ -39,6 +39,12 @@ class PreciseField(Field):
             return 1 / (1 + mpmath.exp(-value))
         if name == "softplus":
             return mpmath.log1p(mpmath.exp(value))
+        if name == "arctan":
+            return mpmath.atan(value)
+        if name == "erf":
+            return mpmath.erf(value)
+        if name == "bell":
+            return 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-value * value)
         if name == "heaviside":
             return mpmath.mpf(int(value > 0))
         if name == "relu":
@@ -47,6 +53,9 @@ class PreciseField(Field):
 
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
         return bool({"<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b, "==": a == b, "!=": a != b}[symbol])
+
+    def size(self, a: Any) -> float:
+        return float(abs(a))
 
     def is_finite(self, a: Any) -> bool:
         return bool(mpmath.isfinite(a))

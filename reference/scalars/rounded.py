@@ -32,16 +32,29 @@ from ..typing import Array
 from .base import Field, FieldArray
 
 _UP = 1 + 2.0**-20
-_RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0}
+_RANGES = {"tanh": 2.0, "logistic": 1.0, "sin": 2.0, "cos": 2.0, "arctan": 3.2, "erf": 2.0, "bell": 1.2}
 """Largest distance between two values of a bounded function."""
 _REWRITTEN = ("tanh", "softplus", "logistic", "exp")
 """Functions whose usual other forms subtract numbers near 1, so that what is left of them carries an error of u."""
 
 
+_SLOPES = {
+    "sin": 1.0,
+    "cos": 1.0,
+    "tanh": 1.0,
+    "logistic": 1.0,
+    "softplus": 1.0,
+    "arctan": 1.0,
+    "erf": 1.2,
+    "bell": 1.0,
+}
+"""Bounds on |f'| anywhere."""
+
+
 def _steepest(name: str, low: float, high: float) -> float:
-    """Return max |f'| between low and high: these derivatives are monotone on either side of 0, or at most 1."""
-    if name in ("sin", "cos") or not (np.isfinite(low) and np.isfinite(high)):
-        return 1.0 if name in ("sin", "cos", "tanh", "logistic", "softplus") else np.inf
+    """Return max |f'| between low and high: these derivatives are monotone on either side of 0, or bounded."""
+    if name in ("sin", "cos", "bell") or not (np.isfinite(low) and np.isfinite(high)):
+        return _SLOPES.get(name, np.inf)
     if name in ("log", "sqrt") and low <= 0:
         return float(np.inf)
     points = (low, high, 0.0) if low < 0 < high else (low, high)
@@ -84,7 +97,8 @@ class RoundedField(Field):
 
     def function(self, name: str, value: _Rounded) -> _Rounded:
         v, e = value.v, value.e
-        result = float(apply(name, np.float64(v)))
+        with np.errstate(all="ignore"):
+            result = float(apply(name, np.float64(v)))
         if name in ("relu", "heaviside"):
             straddles = e > 0 and abs(v) <= e
             self.tied = self.tied or abs(v) <= e
@@ -128,6 +142,30 @@ class RoundedField(Field):
             value.shape,
         )
 
+    def size(self, a: _Rounded) -> float:
+        return abs(a.v)
+
+    def solve(self, a: Array, b: Array) -> Array:
+        """Return the solution with a bound that holds for any elimination with partial pivoting.
+
+        The computed x solves (A + E) x = b + e with |E| <= gamma_3n |L| |U| and the errors that A and b carry (Higham,
+        chapter 9, theorem 9.4), so |x - true x| <= |A^-1| (E |x| + e) / (1 - norm(|A^-1| E)).
+        """
+        (av, ae), (bv, be), n = _split(self.natives(a), a.shape), _split(self.natives(b), b.shape), a.shape[0]
+        x, error = np.zeros(b.shape), np.full(b.shape, np.inf)
+        with np.errstate(all="ignore"):
+            try:
+                inverse, x = np.abs(np.linalg.inv(av)), np.linalg.solve(av, bv)
+            except np.linalg.LinAlgError:
+                inverse = np.full(av.shape, np.inf)
+            E = 4 * n * self.u * _growth(av) + ae
+            contraction = float((inverse @ E).sum(axis=1).max(initial=0.0))
+            if contraction < 0.5:
+                charged = E @ np.abs(x) + be + 2 * n * self.eta
+                error = inverse @ charged / (1 - contraction) * (1 + 2.0**-10) + self.eta
+        pairs = zip(x.reshape(-1).tolist(), error.reshape(-1).tolist(), strict=True)
+        return self.array((self.made(v, e) for v, e in pairs), b.shape)
+
     def errors(self, array: Any) -> Array:
         """Return the error bounds of an array of these scalars, as float64."""
         return np.array([x.e for x in self.natives(array)]).reshape(np.shape(array))
@@ -150,6 +188,20 @@ class NormwiseField(RoundedField):
         for index, x in zip(np.ndindex(*objects.shape), values, strict=True):
             objects[index] = self.scalar(self.made(x.v, error))
         return super().wrap(objects)
+
+
+def _growth(a: Array) -> Array:
+    """Return |L| |U| of the elimination with partial pivoting, in the order of the rows of `a`."""
+    n, upper, lower, order = len(a), a.astype(float), np.eye(len(a)), np.arange(len(a))
+    for i in range(n):
+        place = i + int(np.argmax(np.abs(upper[i:, i])))
+        upper[[i, place]], order[[i, place]] = upper[[place, i]], order[[place, i]]
+        lower[[i, place], :i] = lower[[place, i], :i]
+        lower[i + 1 :, i] = upper[i + 1 :, i] / upper[i, i]
+        upper[i + 1 :] -= np.outer(lower[i + 1 :, i], upper[i])
+    product = np.empty_like(upper)
+    product[order] = np.abs(lower) @ np.abs(np.triu(upper))
+    return product
 
 
 def _split(values: list[_Rounded], shape: tuple[int, ...]) -> tuple[Array, Array]:

@@ -13,9 +13,16 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from ..errors import FloatsWanted, MixedNumbers, UnsupportedOperation
+from ..functions import COMPOSED
 
 NUMBERS = (int, float, Fraction, np.integer, np.floating, np.bool_)
 """The plain numbers that every scalar can be combined with."""
+
+
+def as_halves(exponent: Any) -> int | None:
+    """Return twice an exponent that is a multiple of 1/2; None for another number."""
+    halves = 2 * float(exponent)
+    return int(halves) if halves.is_integer() else None
 
 
 class NumberSystem(Protocol):
@@ -106,14 +113,16 @@ class Scalar:
 
     def __pow__(self, exponent: Any) -> Any:
         if isinstance(exponent, NUMBERS):
-            if exponent == 0.5:
-                return self.apply_function("sqrt")
-            if exponent == int(exponent):
-                n = int(exponent)
-                power = type(self)(self.field.power(self.value, abs(n)))
-                return power if n >= 0 else 1 / power
+            halves = as_halves(exponent)
+            if halves is not None:
+                base = self.apply_function("sqrt") if halves % 2 else self
+                n = abs(halves) if halves % 2 else abs(halves) // 2
+                power = base if n == 1 else type(self)(self.field.power(base.value, n))
+                return power if halves >= 0 else 1 / power
+            if np.isfinite(float(exponent)):
+                return (exponent * self.apply_function("log")).apply_function("exp")
         raise UnsupportedOperation(
-            f"the power {exponent!r}", self.field.name, "whole powers and 0.5 are; x ** 2 or np.sqrt(x) may do"
+            f"the power {exponent!r}", self.field.name, "plain numbers are; np.exp(n * np.log(x)) may do"
         )
 
     def __rpow__(self, base: Any) -> Any:
@@ -219,17 +228,29 @@ class Scalar:
     def cos(self) -> Any:
         return self.apply_function("cos")
 
+    def arctan(self) -> Any:
+        return self.apply_function("arctan")
+
     def log1p(self) -> Any:
-        return (1 + self).log()
+        return COMPOSED[np.log1p](self)
 
     def expm1(self) -> Any:
-        return self.exp() - 1
+        return COMPOSED[np.expm1](self)
 
     def sinh(self) -> Any:
-        return (self.exp() - (-self).exp()) / 2
+        return COMPOSED[np.sinh](self)
 
     def cosh(self) -> Any:
-        return (self.exp() + (-self).exp()) / 2
+        return COMPOSED[np.cosh](self)
+
+    def tan(self) -> Any:
+        return COMPOSED[np.tan](self)
+
+    def logaddexp(self, other: Any) -> Any:
+        return COMPOSED[np.logaddexp](self, other)
+
+    def hypot(self, other: Any) -> Any:
+        return COMPOSED[np.hypot](self, other)
 
     def conjugate(self) -> Any:
         return self

@@ -159,6 +159,13 @@ def _compare(
         progress(f"{size}{smaller}")  # deriving may take a while
         try:
             ref = reference(network, largest, case.weighted)
+        except UnsupportedOperation as error:
+            seen = refused(KIND, "polynomials", error, who="the network")
+            continue
+        except GradcheckError as error:
+            seen = not_run(KIND, f"no formal reference: {error}")
+            continue
+        try:
             seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + smaller))
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error)
@@ -170,7 +177,7 @@ def _compare(
             seen = not_run(KIND, f"no formal reference: {error}")
         if seen is None:
             planted = [tally.planted, tally.rejected]
-            shown = {"size": dataclasses.astuple(size), "family": number}
+            shown = {"size": dataclasses.astuple(size), "family": number, "partial": ref.field.partial}
             return {**shown, "identities": tally.identities, "planted": planted}
     assert seen is not None  # only the network itself may refute the rule: the claim promises no wider family
     return seen
@@ -202,13 +209,15 @@ def _conclude(
         *(["initial state"] if start.is_given(case.network) else []),
     ]
     at = f", at one choice of {' and '.join(apart)}" if apart else ""
+    where = ", wherever the roots and quotients are defined" if any(each["partial"] for each in shown) else ""
     text = _reached_text(reached, shapes, largest_T)
     return Finding(
         Evidence(
             KIND,
             Status.HOLDS,
             Strength.SUPPORTED if apart else Strength.PROVED,
-            f"equal as polynomials, hence for all values of {', '.join(free[:-1])} and {free[-1]}, for {holds_for}{at}",
+            f"equal as polynomials, hence for all values of {', '.join(free[:-1])} and {free[-1]}, for "
+            f"{holds_for}{where}{at}",
             scope="; ".join([text, *([sizes_text(more)] if more else [])]) + every,
             blind="code that takes another path at larger sizes",
             details={"identities": sum(each["identities"] for each in shown)},
@@ -229,7 +238,7 @@ class _Tally:
 
 def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progress: Progress) -> Finding | None:
     """Compare at this T for every setting. Return a finding if the polynomials differ, else None."""
-    problem, known = ref.problem(T), ref.field.used
+    problem, known = ref.problem(T), ref.field.functions
     for settings in case.rule.settings(T):
         progress(place(problem.sizes, settings))
         claim = case.claim.bind(settings)
@@ -239,7 +248,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
             promised = {n: natives(ref.field, a) for n, a in expected(claim, problem).items()}
         result = run(case.rule, problem.copy(), settings).gradient
         off = _first_difference(ref, promised, {n: natives(ref.field, a) for n, a in result.items()})
-        if off is not None and ref.field.used > known:
+        if off is not None and ref.field.functions > known:
             return not_run(
                 KIND,
                 "the rule evaluates functions where the network does not, and polynomials do not know all their laws",
@@ -285,6 +294,6 @@ def _first_difference(ref: FormalReference, promised: dict[str, Any], result: di
     for name, array in promised.items():
         promises, results = array.reshape(-1).tolist(), result[name].reshape(-1).tolist()
         for at, (want, got) in enumerate(zip(promises, results, strict=True)):
-            if want != got:
-                return entry_name(name, map(int, np.unravel_index(at, array.shape))), got - want
+            if want != got and not ref.field.equal(want, got):
+                return entry_name(name, map(int, np.unravel_index(at, array.shape))), ref.field.simplified(got - want)
     return None

@@ -18,6 +18,13 @@ activation. The degrees that the arrays carry bound the probability that a wrong
 * If the rule evaluates at other residues too, any pair among all n evaluations may coincide: n^2 d/p + d'/p. A
   difference then shows nothing, because the drawn functions lack laws of the real ones, such as
   exp(a + b) = exp(a) exp(b). Equality does.
+* Square roots are random functions first, without their law r^2 = x: equality then shows more than is asked. A rule
+  that uses the law differs, and is compared again at points where every root exists, which are drawn until there is one
+  (half of all residues have a root), with the roots that are squares themselves. A wrong rule's difference is then an
+  algebraic function of degree 2^n at most over the rational ones for n distinct roots, and the product of its conjugates
+  a polynomial of degree 2^n d': the roots are independent, since for each of them a point was drawn where it alone was
+  missing after all before it existed. The points where all roots exist are about 2^-n of all, so the bound is that of a
+  rational difference times 4^n. This is affordable where the network has few roots, so at smaller sizes for some.
 * The derivative of relu is drawn as a bit per argument. The bounds hold for the patterns of bits that were drawn.
 
 Points are repeated, over several primes, until the product of the bounds is below 2^-60. A mismatch is repeated on
@@ -38,7 +45,7 @@ import numpy as np
 from ...problems.residues import residue_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Claim, Equals, LagClaim, Settings
-from ...reference.errors import GradcheckError, UnsupportedOperation
+from ...reference.errors import GradcheckError, NoRoot, UnsupportedOperation
 from ...reference.networks.base import Capabilities, Sizes, ask
 from ...reference.networks.domains import lying_apart
 from ...reference.networks.sizes import fitting
@@ -65,17 +72,26 @@ from ..base import (
 )
 from ..budget import Budget
 from ..sizes import grown, place, possible, reaching, scope, spread, vacuous
-from ..target import expected, planted
+from ..target import TargetFailed, expected, planted
 
 KIND = "modular"
 SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
 SMALL_SIZES = (Sizes(9, 5, 2, 3),)
 PRIMES = (2147483647, 2147483629, 2147483587, 2147483579, 2147483563, 2147483549, 2147483543, 2147483497)
+ROOT_PRIMES = (2147481311, 2147467871, 2147424551, 2147414519, 2147395631, 2147366399)
+"""Primes that are 7 modulo 8, of which 2, 3, 5, ..., 23 are squares, so that roots of small squares are positive."""
+OBJECT_ROOT_PRIME = 2305843009213682039
 WANTED_BITS = 60
 MOST_POINTS = 64
 _REDRAWS = 20
 _SMALL, _ALL = 64, 24
 """Up to the first T I, up to the second number of settings are judged, unless `most_settings` is 1."""
+
+
+MOST_ROOTS = 6
+"""Number of distinct square roots up to which points are drawn where all of them exist."""
+_ROOT_SIZES = (Sizes(9, 5, 2, 3), Sizes(5, 3, 2, 2), Sizes(4, 2, 2, 2), Sizes(3, 1, 1, 1))
+"""Sizes at which a rule that uses the law of square roots is compared, where a larger one has too many of them."""
 
 
 class Refused(GradcheckError):
@@ -91,12 +107,29 @@ class Point:
         failure_bits: -log2 of the probability that a wrong rule passes.
         planted_rejected: True if the planted fault was rejected, None if none was planted.
         foreign: True if the rule evaluated an activation at other arguments than the network.
+        roots: The number of distinct arguments of square roots.
     """
 
     difference: str | None
     failure_bits: float
     planted_rejected: bool | None
     foreign: bool
+    roots: int = 0
+
+
+@dataclass(frozen=True)
+class _Rooted:
+    """A point at which square roots are taken by their law.
+
+    Attributes:
+        attempt: The number of points drawn before it, for want of a root.
+        roots: The number of distinct roots.
+        instead: The size for which it is taken; the points of each are independent.
+    """
+
+    attempt: int
+    roots: int
+    instead: Sizes
 
 
 class _Tally:
@@ -105,11 +138,13 @@ class _Tally:
     Attributes:
         points, planted, rejected: The numbers of points, and of planted faults given and rejected.
         least: -log2 of the largest failure probability of any setting.
+        size: The size, where a smaller one was taken for want of roots.
     """
 
     def __init__(self) -> None:
         self.points = self.planted = self.rejected = 0
         self.least = math.inf
+        self.size: Sizes | None = None
 
     def add(self, point: Point) -> None:
         self.points += 1
@@ -118,7 +153,12 @@ class _Tally:
 
     def shown(self, size: Sizes) -> PieceData:
         planted = [self.planted, self.rejected]
-        return {"size": dataclasses.astuple(size), "points": self.points, "bits": self.least, "planted": planted}
+        return {
+            "size": dataclasses.astuple(self.size or size),
+            "points": self.points,
+            "bits": self.least,
+            "planted": planted,
+        }
 
 
 @dataclass(frozen=True)
@@ -221,7 +261,7 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
 
 
 def _casts(case: Case) -> Finding | None:
-    """Return the finding that residues cannot judge the rule, or None.
+    """Return the finding that residues cannot judge the rule, or that its network does not run on them, or None.
 
     NumPy lets a rule copy residues into floats unnoticed (`np.asarray(x, dtype=float)`), where they lose their degree.
     Single scalars refuse that, so the rule and its target must run on those first.
@@ -231,6 +271,11 @@ def _casts(case: Case) -> Finding | None:
     """
     field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
     problem = residue_problem(case.network, Sizes(3, 2, 2, 2), field, rng, weighted=case.weighted)
+    try:
+        for u in forward(problem)[1]:
+            ask(case.network, Capabilities.output, u)
+    except UnsupportedOperation as error:
+        return refused(KIND, "residues", error, who="the network")
     try:
         run(case.rule, problem.copy(), spread(case.rule.settings(problem.T), 1)[0])
     except (UnsupportedOperation, RuleFailed) as error:
@@ -262,11 +307,10 @@ def _compare_settings(
             raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {size}")
         progress(f"{place(size, settings)}, point {draw + 1}")
         point = _compare_point(case, claim, size, settings, draw)
+        if point.difference is not None and point.roots:
+            return _compare_by_law(case, claim, size, settings, tally, progress, first)
         if point.difference is not None and point.foreign:
-            return not_run(
-                KIND,
-                "the rule evaluates functions where the network does not, and residues do not keep all their laws",
-            )
+            return not_run(KIND, _FOREIGN)
         if point.difference is not None:
             return _repeat_on_objects(case, claim, size, settings, point.difference)
         draw, bits = draw + 1, bits + point.failure_bits
@@ -275,10 +319,83 @@ def _compare_settings(
     return None
 
 
-def _compare_point(case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int) -> Point:
+def _compare_by_law(
+    case: Case, claim: Claim, size: Sizes, settings: Settings, tally: _Tally, progress: Progress, first: int
+) -> Finding | None:
+    """Add points at which every square root exists, at the size or a smaller one, as `_compare_settings` does."""
+    smaller = [s for s in _ROOT_SIZES if s.T * s.I < size.T * size.I and settings in case.rule.settings(s.T)]
+    for tried in (size, *smaller):
+        roots = _compare_point(case, claim, tried, settings, first).roots
+        if roots <= MOST_ROOTS:
+            break
+    else:
+        raise Refused(f"the law of {roots} square roots at {tried} is used, and too few points have all of them")
+    bits, draw, missing = 0.0, first, set[int]()
+    while bits < WANTED_BITS or len(missing) < roots:
+        if draw - first >= MOST_POINTS:
+            raise Refused(
+                f"after {draw - first} points at {tried} a wrong rule could still pass with 2^-{bits:.1f}"
+                if bits < WANTED_BITS
+                else "the arguments of square roots may depend on each other, as those of sqrt(w) and sqrt(w**3) do"
+            )
+        progress(f"{place(tried, settings)}, point {draw + 1} with square roots")
+        point = _compare_rooted(case, claim, tried, settings, draw, roots, size, missing)
+        if point.difference is not None and point.foreign:
+            return not_run(KIND, _FOREIGN)
+        if point.difference is not None:
+            return _repeat_on_objects(case, claim, tried, settings, point.difference, by_law=True)
+        draw, bits = draw + 1, bits + point.failure_bits
+        tally.add(point)
+    tally.least = min(tally.least, bits)
+    if tried != size:
+        tally.size = tried
+    return None
+
+
+def _compare_rooted(
+    case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int, roots: int, instead: Sizes, missing: set[int]
+) -> Point:
+    """Compare at a point where every square root exists; enter in `missing` the first root that others lack."""
+    for attempt in range(_TRIES << roots):
+        try:
+            return _compare_point(case, claim, size, settings, draw, _Rooted(attempt, roots, instead))
+        except NoRoot as error:
+            missing.add(error.before)
+        except TargetFailed as error:
+            if not isinstance(error.__cause__, NoRoot):
+                raise
+            missing.add(error.__cause__.before)
+    raise Refused(f"none of {_TRIES << roots} points at {size} has all {roots} square roots")
+
+
+_FOREIGN = "the rule evaluates functions where the network does not, and residues do not keep all their laws"
+_TRIES = 40
+
+
+def _compare_point(
+    case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int, rooted: _Rooted | None = None
+) -> Point:
+    """Compare at one random point.
+
+    Args:
+        case: The rule and its claim.
+        claim: The claim, bound to the settings.
+        size: The size.
+        settings: The rule's keyword arguments.
+        draw: The number of the point.
+        rooted: Take square roots by their law; if None, they are random functions.
+
+    Raises:
+        NoRoot: A square root does not exist.
+    """
+    by_law = rooted is not None
+    primes = ROOT_PRIMES if by_law else PRIMES
     for redraw in range(_REDRAWS):
-        rng = np.random.default_rng([case.seed, draw, redraw, size.T, size.I])
-        field = ResidueField(PRIMES[draw % len(PRIMES)], seed=int(rng.integers(2**62)))
+        key = [case.seed, draw, redraw, size.T, size.I] + (
+            [rooted.attempt, rooted.instead.T, rooted.instead.I] if rooted else []
+        )
+        rng = np.random.default_rng(key)
+        field = ResidueField(primes[draw % len(primes)], seed=int(rng.integers(2**62)), roots=by_law)
         problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
         field.recording = True
         for u in forward(problem)[1]:
@@ -303,21 +420,23 @@ def _compare_point(case: Case, claim: Claim, size: Sizes, settings: Settings, dr
     numerator, denominator = max(numerator, field.functions.numerator), max(denominator, field.functions.denominator)
     m, degree = max(1, sum(evaluated.values())), max(1, numerator + denominator)
     heads = {"g", "e", "L"}
+    roots = np.union1d(points.get("sqrt", []), field.queries.get("sqrt", [])).size
     foreign = any(not np.isin(p, visited).all() for n, p in field.queries.items() if n not in heads)
     calls = m + sum(len(p) for _, p in field.calls)
     gap = max(_degree(promised[n], result[n]) for n in result)
-    bound = gap / field.prime
-    clear = 1 - m * m * degree / field.prime
+    points_over_degree = field.prime / 4**rooted.roots if rooted else field.prime
+    bound = gap / points_over_degree
+    clear = 1 - m * m * degree / points_over_degree
     if foreign or met or clear <= 0.5:
-        bound += calls * calls * degree / field.prime
+        bound += calls * calls * degree / points_over_degree
     else:
-        bound = max((2 * m + 1) * degree / field.prime, bound)
+        bound = max((2 * m + 1) * degree / points_over_degree, bound)
     bound /= max(clear, 0.5)
     if bound >= 1:
         raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
     # One planted fault for each size and setting: its gradient costs as much as the reference's.
-    caught = None if draw else _difference(field, promised, planted(claim, problem, promised)) is not None
-    return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign)
+    caught = None if draw or by_law else _difference(field, promised, planted(claim, problem, promised)) is not None
+    return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign, int(roots))
 
 
 def _degree(a: Any, b: Any) -> int:
@@ -332,16 +451,28 @@ def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
     return None
 
 
-def _repeat_on_objects(case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str) -> Finding:
+def _repeat_on_objects(
+    case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str, *, by_law: bool = False
+) -> Finding:
     """Repeat a comparison on scalars that a rule can take out of their array."""
-    rng = np.random.default_rng([case.seed, size.T, size.I, 99])
-    field = ModularField(seed=case.seed)
-    problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
-    try:
-        result = run(case.rule, problem.copy(), settings).gradient
-    except (UnsupportedOperation, RuleFailed, WrongResult) as error:
-        return refused(KIND, "residues", error)
-    promised = expected(claim, problem)
+    for attempt in range(_TRIES << MOST_ROOTS if by_law else 1):
+        rng = np.random.default_rng([case.seed, size.T, size.I, 99, *([attempt] if attempt else [])])
+        field = ModularField(OBJECT_ROOT_PRIME, case.seed, roots=True) if by_law else ModularField(seed=case.seed)
+        problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
+        try:
+            promised = expected(claim, problem)
+            result = run(case.rule, problem.copy(), settings).gradient
+            break
+        except NoRoot:
+            continue
+        except TargetFailed as error:
+            if isinstance(error.__cause__, NoRoot):
+                continue
+            raise
+        except (UnsupportedOperation, RuleFailed, WrongResult) as error:
+            return refused(KIND, "residues", error)
+    else:
+        raise Refused(f"no point was found at {size} where every square root exists")
     for name in promised:
         for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
             if p != q:

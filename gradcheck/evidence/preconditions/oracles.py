@@ -7,6 +7,8 @@ audit.
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +18,7 @@ from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference import lags, precise
 from ...reference.enclosure import enclose
-from ...reference.errors import UnsupportedOperation
+from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
 from ...reference.networks.state import cached
 from ...reference.problem import Problem, forward, loss
@@ -42,17 +44,20 @@ class Agreement:
         working: Decimal digits of the working precision.
         holds: True if all agree to the working precision less `SPARE`.
         blame: The method of the network at fault, and where it shows; empty where that is not known.
+        lacking: Why an oracle cannot differentiate this network, by its name.
     """
 
     digits: dict[str, float]
     working: int
     holds: bool
     blame: str = ""
+    lacking: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def statement(self) -> str:
         shown = ", ".join(f"{name} {min(d, self.working + 30):.0f}" for name, d in self.digits.items())
-        return f"digits of agreement at {self.working}: {shown}"
+        without = "".join(f"; without {name}: {reason}" for name, reason in self.lacking.items())
+        return f"digits of agreement at {self.working}: {shown}{without}"
 
 
 @dataclass(frozen=True)
@@ -130,25 +135,39 @@ def agreement(
 def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> Agreement:
     """Compare the oracles on a given float problem; see `agreement`."""
     high = PreciseField(digits)
-    with high.working():
-        reverse = precise.recursion(problem, digits)
-        others: dict[str, Any] = {
-            "difference quotient": precise.difference_quotient(problem, digits),
-            "dual numbers": dual_gradient(problem, digits),
-        }
-        base: Any = reverse
-        if with_sympy:
-            from ...reference import symbolic  # SymPy is not needed before
+    others: dict[str, Any] = {"reverse pass": lambda: precise.recursion(problem, digits)}
+    if with_sympy:
+        others = {_SYMPY: lambda: _by_sympy(problem, high), **others}
+    others["difference quotient"] = lambda: precise.difference_quotient(problem, digits)
+    others["dual numbers"] = lambda: dual_gradient(problem, digits)
+    gradients: dict[str, Any] = {}
+    lacking: dict[str, str] = {}
 
-            try:
-                base = symbolic.evaluated(problem.over(high), high)
-                others = {"reverse pass": reverse, **others}
-            except UnsupportedOperation:
-                pass  # SymPy may lack operations of a user's network; the other oracles remain
-        found = {name: precise.digits_of_agreement(base, g) for name, g in others.items()}
-        found["balls"] = _digits_in_balls(base, problem, digits)
-        holds = min(found.values()) >= digits - SPARE
-        return Agreement(found, digits, holds, "" if holds else _blamed(problem.over(high)))
+    def add(name: str, compute: Any) -> None:
+        """Enter what an oracle finds, or why it cannot judge this network: the others still can."""
+        try:
+            gradients[name] = compute()
+        except UnsupportedOperation as error:
+            lacking[name] = str(error)
+
+    found: dict[str, float] = {}
+    with high.working():
+        for name, compute in others.items():
+            add(name, compute)
+        if gradients:
+            (_, base), *rest = gradients.items()
+            found = {name: precise.digits_of_agreement(base, g) for name, g in rest}
+            add("balls", lambda: _digits_in_balls(base, problem, digits))
+            if "balls" in gradients:
+                found["balls"] = gradients["balls"]
+    if not found:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in lacking.items())
+        raise GradcheckError(f"fewer than two oracles can differentiate the network {problem.network.name} ({reasons})")
+    holds = min(found.values()) >= digits - SPARE
+    if holds:
+        return Agreement(found, digits, holds, lacking=lacking)
+    with high.working():
+        return Agreement(found, digits, holds, _blamed(problem.over(high)), lacking)
 
 
 def _blamed(problem: Problem) -> str:
@@ -171,6 +190,15 @@ def _blamed(problem: Problem) -> str:
 
 def _short(values: Any) -> str:
     return "[" + ", ".join(f"{float(value.value):.6g}" for value in values.tolist()) + "]"
+
+
+_SYMPY = "SymPy"
+
+
+def _by_sympy(problem: Problem, field: PreciseField) -> Any:
+    from ...reference import symbolic  # SymPy is not needed before
+
+    return symbolic.evaluated(problem.over(field), field)
 
 
 def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:

@@ -186,6 +186,31 @@ class Modulus:
         out[0::2][odd.size :] = inverses[odd.size :]
         return out
 
+    def solve(self, a: Array, b: Array) -> Array:
+        """Solve a linear system by Gauss-Jordan elimination.
+
+        Args:
+            a: Residues, shape (n, n).
+            b: Right sides, shape (n, k).
+
+        Returns:
+            The solution, shape (n, k).
+
+        Raises:
+            UnsupportedOperation: The matrix is singular.
+        """
+        n, rows = len(a), np.concatenate([a, b], axis=1)
+        for i in range(n):
+            there = np.flatnonzero(self.canonical(rows[i:, i]))
+            if not there.size:
+                raise UnsupportedOperation("the solution of a singular system", _NAME)
+            rows[[i, i + there[0]]] = rows[[i + there[0], i]]
+            rows[i] = self.multiply(rows[i], self.inverse(rows[i : i + 1, i]))
+            column = rows[:, i : i + 1].copy()
+            column[i] = 0
+            rows = self.subtract(rows, self.multiply(column, rows[i : i + 1]))
+        return rows[:, n:]
+
     def canonical(self, x: Any) -> Array:
         """Return the representatives in [0, p), int64."""
         return np.mod(np.asarray(x).astype(np.int64), self._whole)

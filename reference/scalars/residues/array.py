@@ -47,19 +47,22 @@ class Operand(NamedTuple):
 class ResidueField:
     """The integers modulo `prime`, an odd prime below 2^31; `seed` chooses the random functions.
 
+    With `roots`, square roots are taken by their law (see `functions`), for which the prime must be 3 modulo 4.
+
     Primes below 2^23 need one BLAS product where larger ones need two (up to 512 terms). Raises
     `GradcheckError` for any other number. `recording` switches on `queries` and `query_degree`.
     """
 
     name = "modular"
 
-    def __init__(self, prime: int = PRIME, seed: int = 0) -> None:
+    def __init__(self, prime: int = PRIME, seed: int = 0, *, roots: bool = False) -> None:
         self.modulus = Modulus(prime)
         self.prime, self.seed = prime, seed
-        self.functions = RandomFunctions(self.modulus, seed)
+        self.functions = RandomFunctions(self.modulus, seed, roots=roots)
 
     def __repr__(self) -> str:
-        return f"ResidueField(prime={self.prime}, seed={self.seed})"
+        roots = ", roots=True" if self.functions.roots else ""
+        return f"ResidueField(prime={self.prime}, seed={self.seed}{roots})"
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -270,6 +273,12 @@ class ResidueArray(np.ndarray[Any, np.dtype[np.float64]]):
     def mean(self, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:  # type: ignore[override]
         total = self.sum(axis, dtype, None, keepdims)
         return np.divide(total, self.size // max(1, total.size), out=out)
+
+    def var(self, *args: Any, **kwargs: Any) -> Any:
+        return np.var(self, *args, **kwargs)
+
+    def std(self, *args: Any, **kwargs: Any) -> Any:
+        return np.std(self, *args, **kwargs)
 
     def cumsum(self, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         flat = self.reshape(-1) if axis is None else self

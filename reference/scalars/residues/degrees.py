@@ -68,6 +68,12 @@ class Degree:
         numerator = self.denominator + max(0, entries - 1) * self.numerator
         return Degree(numerator, {Divisor(entries * self.numerator): 1} if self.numerator else {})
 
+    def solution(self, right: Degree, n: int) -> Degree:
+        """Bound the solution of a system with this n x n matrix: adj(N) b D / det N for the matrix N/D."""
+        numerator = (n - 1) * self.numerator + self.denominator + right.numerator
+        divisors = {Divisor(n * self.numerator): 1} if self.numerator else {}
+        return Degree(numerator, {**right.divisors, **divisors})
+
     def equality(self, other: Degree) -> int:
         """Return the degree of the polynomial that vanishes where an entry of one equals an entry of the other."""
         return self.join(other).numerator

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from ... import numpy_functions as FN
+from ...compositions import COMPOSITIONS, solve_arguments
 from ...errors import FloatsWanted, Undecided, UnsupportedOperation
+from ...functions import COMPOSED, name_of
 from ...private import NO_VALUE
+from ..scalar import as_halves
 from .array import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 from .degrees import CONSTANT, Cell
 
@@ -74,15 +77,6 @@ for _name, _operation in (("vecdot", _vecdot), ("matvec", _matvec), ("vecmat", _
     if hasattr(np, _name):  # numpy 2.0 has the first, 2.2 all three
         _ARITHMETIC[getattr(np, _name)] = _operation
 
-_FUNCTIONS: dict[np.ufunc, Callable[[ResidueArray], Any]] = {
-    np.tanh: lambda x: x.apply_function("tanh"),
-    np.exp: lambda x: x.apply_function("exp"),
-    np.log: lambda x: x.apply_function("log"),
-    np.log1p: lambda x: np.log(1 + x),
-    np.expm1: lambda x: x.apply_function("exp") - 1,
-    np.sinh: lambda x: (x.apply_function("exp") - np.exp(-x)) / 2,
-    np.cosh: lambda x: (x.apply_function("exp") + np.exp(-x)) / 2,
-}
 _FINITE = {np.isfinite: True, np.isnan: False, np.isinf: False}
 _ORDERING = {
     np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal, np.maximum, np.minimum, np.fmax,
@@ -104,11 +98,14 @@ def _is_zero(x: Any) -> bool:
 def _power(field: ResidueField, base: Any, exponent: Any) -> Any:
     if type(exponent) is np.ndarray and exponent.ndim == 0:
         exponent = exponent.item()
-    if not isinstance(exponent, NUMBERS) or not float(exponent).is_integer():
-        hint = "whole numbers are; x ** 2 may do, or np.exp"
+    if not isinstance(exponent, NUMBERS) or not np.isfinite(float(exponent)):
+        hint = "plain numbers are; np.exp(n * np.log(x)) may do"
         raise UnsupportedOperation(f"the power {exponent!r}", field.name, hint)
-    n = int(exponent)
-    x = field.operand(base)
+    halves = as_halves(exponent)
+    if halves is None:
+        return np.exp(exponent * np.log(field.lift(base)))
+    n = halves if halves % 2 else halves // 2
+    x = field.operand(np.sqrt(field.lift(base)) if halves % 2 else base)
     power = Operand(field.modulus.power(x.raw, abs(n)), x.degree.power(abs(n)))
     return field.carry(*(power if n >= 0 else _reciprocal(field, power)))
 
@@ -152,8 +149,11 @@ def call_ufunc(
 def _call(field: ResidueField, ufunc: np.ufunc, name: str, inputs: tuple[Any, ...]) -> Any:
     if ufunc in _ARITHMETIC:
         return field.carry(*_ARITHMETIC[ufunc](field, *(field.operand(x) for x in inputs)))
-    if ufunc in _FUNCTIONS:
-        return _FUNCTIONS[ufunc](inputs[0])
+    function = name_of(ufunc)
+    if function is not None:
+        return inputs[0].apply_function(function)
+    if ufunc in COMPOSED:
+        return COMPOSED[ufunc](*(field.lift(x) for x in inputs))
     if ufunc in _FINITE:
         return np.full(inputs[0].shape, _FINITE[ufunc])[()]
     if ufunc in (np.power, np.float_power):
@@ -299,6 +299,17 @@ def _kron(field: ResidueField, a: Any, b: Any) -> Any:
     return field.carry(np.reshape(product.raw, shape), product.degree)
 
 
+def _solve(field: ResidueField, a: Any, b: Any = None) -> Any:
+    n, vector = solve_arguments(a, b := np.eye(len(a)) if b is None else b)
+    x, y = field.operand(a), field.operand(b)
+    solution = field.modulus.solve(np.asarray(x.raw), np.reshape(y.raw, (n, -1)))
+    return field.carry(solution.reshape(n) if vector else solution, x.degree.solution(y.degree, n))
+
+
+def _composed(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda field, a, *args, **kwargs: function(field.lift(a), *args, **kwargs)
+
+
 def _method(name: str) -> Callable[..., Any]:
     return lambda field, a, *args, **kwargs: getattr(field.lift(a), name)(*args, **kwargs)
 
@@ -353,6 +364,8 @@ _HANDLERS: dict[Any, Callable[..., Any]] = {
     np.kron: _kron, np.sum: _method("sum"), np.mean: _method("mean"), np.cumsum: _method("cumsum"),
     np.trace: _method("trace"), np.copy: _method("copy"), np.real: _method("__pos__"), np.copyto: _copyto,
     np.fill_diagonal: _fill_diagonal, np.diff: _diff, np.pad: _pad,
+    **{func: _composed(function) for func, function in COMPOSITIONS.items()}, np.linalg.solve: _solve,
+    np.linalg.inv: _solve,
     np.array_repr: lambda field, a, *rest, **kwargs: repr(a), np.array_str: lambda field, a, *rest, **kwargs: str(a),
     np.array2string: lambda field, a, *rest, **kwargs: str(a),
     **{func: _made_like(func) for func in (np.zeros, np.ones, np.empty, np.full, np.eye, np.identity)},

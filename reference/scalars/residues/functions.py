@@ -2,7 +2,8 @@
 
 As in `reference.scalars.modular`, but on whole float64 arrays: sigma(-v) = 1 - sigma(v) stands for the
 logistic function, tanh(v) = 2 sigma(2v) - 1, exp = sigma / (1 - sigma), softplus(v) = log(1 + exp(v)), and log,
-f and f' are random and independent. relu is a random bit times its argument.
+f and f' are random and independent. sin, cos and arctan are as there, square roots random or by their law. relu is a
+random bit times its argument.
 
 The values come from a keyed mixer of 64 bits (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
 generators": SplitMix64), taken modulo the prime: uniform to within p / 2^64 < 2^-33 each, if the mixer is
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import UnsupportedOperation
+from ...errors import GradcheckError, NoRoot, UnsupportedOperation
 from ...typing import Array
 from .arithmetic import Modulus
 from .degrees import CONSTANT, GENERATOR, Degree, Divisor
@@ -39,13 +40,21 @@ def _mix(z: Array) -> Array:
 class RandomFunctions:
     """The functions chosen by `seed`, and while `recording` the points at which each was evaluated.
 
-    The degrees that they report: sigma, log, f, f' and the undefined g, e and L give fresh generators (degree
-    1, hence tanh, logistic and softplus too); exp is a quotient of two polynomials of degree 1 per entry;
-    relu keeps the degree of its argument and heaviside is constant, both for the pattern of bits at hand.
+    The degrees that they report: sigma, log, arctan, f, f', random roots and the undefined g, e and L give fresh
+    generators (degree 1, hence tanh, logistic and softplus too); exp is a quotient of two polynomials of degree 1 per
+    entry, sin and cos of degree 2; relu keeps the degree of its argument and heaviside is constant, both for the pattern
+    of bits at hand. A root by its law is no rational function: it counts as its argument times its denominator, whose
+    degree is no less, and `modular` evidence knows how many of them there are.
+
+    With `roots`, square roots are taken by their law, `NoRoot` is raised where there is none, and `rooted` holds the
+    arguments met so far, in order.
     """
 
-    def __init__(self, modulus: Modulus, seed: int) -> None:
-        self.modulus, self.seed = modulus, seed
+    def __init__(self, modulus: Modulus, seed: int, *, roots: bool = False) -> None:
+        if roots and modulus.prime % 4 != 3:
+            raise GradcheckError(f"square roots by their law want a prime that is 3 modulo 4; got {modulus.prime}")
+        self.modulus, self.seed, self.roots = modulus, seed, roots
+        self.rooted: dict[int, None] = {}
         self._keys: dict[str, Array] = {}
         self._half, self._prime = modulus.convert(0.5), np.array(modulus.prime, dtype=np.uint64)
         self.recording = False
@@ -87,6 +96,27 @@ class RandomFunctions:
         value = np.where(v < 0, self.modulus.subtract(1.0, value), value)
         return np.where(v == 0, self._half, value)
 
+    def _odd(self, name: str, x: Array, degree: Degree) -> Array:
+        """Return a random function with f(-v) = -f(v)."""
+        v = self.modulus.signed(self.modulus.canonical(x))
+        points = np.abs(v)
+        self._record(name, points, degree)
+        value: Array = self._random(name, points) * np.sign(v)
+        return value
+
+    def _root(self, x: Array, degree: Degree) -> tuple[Array, Degree]:
+        modulus, points = self.modulus, self.modulus.canonical(x)
+        if not self.roots:
+            self._record("sqrt", points, degree)
+            return np.where(points == 0, 0.0, self._random("sqrt", points)), GENERATOR
+        root = modulus.power(x, (modulus.prime + 1) // 4)
+        found = modulus.canonical(modulus.multiply(root, root)) == points
+        for point, exists in zip(points.reshape(-1).tolist(), found.reshape(-1).tolist(), strict=True):
+            if not exists:
+                raise NoRoot("modular", len(self.rooted))
+            self.rooted[point] = None
+        return root, Degree(degree.numerator + degree.denominator, degree.divisors)
+
     def apply(self, name: str, x: Array, degree: Degree) -> tuple[Array, Degree]:
         """Return the function `name` of residues. Raises `UnsupportedOperation` for one that is lacking."""
         modulus = self.modulus
@@ -96,6 +126,16 @@ class RandomFunctions:
             return self._random(name, points), GENERATOR
         if name == "logistic":
             return self._sigma(x, degree), GENERATOR
+        if name == "sqrt":
+            return self._root(x, degree)
+        if name == "arctan":
+            return self._odd(name, x, degree), GENERATOR
+        if name in ("sin", "cos"):
+            t = self._odd("angle", x, degree)
+            square, entries = modulus.multiply(t, t), int(np.size(x))
+            above = t * _TWO if name == "sin" else modulus.subtract(1.0, square)
+            value = modulus.multiply(modulus.reduce(above), modulus.inverse(modulus.add(1.0, square)))
+            return value, Degree(2 * entries, {Divisor(2 * entries): 1})
         if name == "tanh":
             # 2 sigma(2x) - 1, an odd function as sigma(-v) = 1 - sigma(v).
             v = modulus.signed(modulus.canonical(x * _TWO))

@@ -4,8 +4,11 @@ In a finite field nothing vanishes, explodes or rounds, so equality is decided w
 One random function sigma with sigma(-v) = 1 - sigma(v) stands for the logistic function, and the
 others are made from it the way the real ones are: exp = sigma/(1 - sigma), tanh(v) = 2 sigma(2v) - 1.
 So tanh' = 1 - tanh^2, exp(-v) = 1/exp(v), tanh odd, and 1/(1+exp(-v)) is the logistic function,
-exactly as a rule that hard-codes them expects. relu is a random bit times its argument.
-Order means nothing here: comparisons raise.
+exactly as a rule that hard-codes them expects. sin and cos are made from one odd random function t as
+2t/(1 + t^2) and (1 - t^2)/(1 + t^2), arctan is odd, and relu is a random bit times its argument. A square root is
+random, or by its law: the root that is itself a square, which exists for half of all residues modulo a prime that is 3
+modulo 4, and is a multiplicative function, as the positive root is (Ireland & Rosen, "A Classical Introduction to Modern
+Number Theory", 2nd ed., chapter 5). Order means nothing here: comparisons raise.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from typing import Any
 
 import flint
 
-from ...errors import Undecided, UnsupportedOperation
+from ...errors import GradcheckError, NoRoot, Undecided, UnsupportedOperation
 from ...typing import Array
 from ..base import Field
 
@@ -24,13 +27,21 @@ PRIME = 2**61 - 1
 
 
 class ModularField(Field):
-    """Integers modulo `prime` (below 2^64); `seed` chooses the random functions."""
+    """Integers modulo a prime, with random functions.
+
+    Args:
+        prime: Below 2^64.
+        seed: Chooses the random functions.
+        roots: Take square roots by their law, and raise `NoRoot` where there is none; else they are random.
+    """
 
     name = "modular"
 
-    def __init__(self, prime: int = PRIME, seed: int = 0) -> None:
+    def __init__(self, prime: int = PRIME, seed: int = 0, *, roots: bool = False) -> None:
         super().__init__()
-        self.prime, self.seed = prime, seed
+        if roots and prime % 4 != 3:
+            raise GradcheckError(f"square roots by their law want a prime that is 3 modulo 4; got {prime}")
+        self.prime, self.seed, self.roots = prime, seed, roots
 
     def from_ratio(self, numerator: int, denominator: int) -> Any:
         if denominator % self.prime == 0:
@@ -51,9 +62,34 @@ class ModularField(Field):
             return self.random("sigma", v)
         return 1 - self.random("sigma", self.prime - v)
 
+    def _odd(self, name: str, value: Any) -> Any:
+        """Return a random function with f(-v) = -f(v)."""
+        v = int(value)
+        if v == 0:
+            return value
+        return self.random(name, v) if 2 * v < self.prime else -self.random(name, self.prime - v)
+
+    def _root(self, value: Any) -> Any:
+        if int(value) == 0:
+            return value
+        if not self.roots:
+            return self.random("sqrt", int(value))
+        root = value ** ((self.prime + 1) // 4)
+        if root * root != value:
+            raise NoRoot(self.name)
+        return root
+
     def function(self, name: str, value: Any) -> Any:
         if name in ("f", "f'", "log"):
             return self.random(name, int(value))
+        if name == "sqrt":
+            return self._root(value)
+        if name == "arctan":
+            return self._odd(name, value)
+        if name in ("sin", "cos"):
+            t = self._odd("angle", value)
+            square = t * t
+            return (2 * t if name == "sin" else 1 - square) / (1 + square)
         if name == "logistic":
             return self._sigma(value)
         if name == "exp":
