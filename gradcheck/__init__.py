@@ -47,9 +47,19 @@ if TYPE_CHECKING:
     from .reference.errors import UnsupportedOperation as UnsupportedOperation
     from .reference.network import ALL_CONTEXT_NETWORKS as ALL_CONTEXT_NETWORKS
     from .reference.network import ALL_NETWORKS as ALL_NETWORKS
+    from .reference.network import GRU as GRU
+    from .reference.network import IRNN as IRNN
+    from .reference.network import LRU as LRU
+    from .reference.network import LSTM as LSTM
+    from .reference.network import MGU as MGU
     from .reference.network import ContextNetwork as ContextNetwork
+    from .reference.network import ContinuousTime as ContinuousTime
+    from .reference.network import Elman as Elman
+    from .reference.network import Jordan as Jordan
+    from .reference.network import Leaky as Leaky
     from .reference.network import Network as Network
     from .reference.network import Sizes as Sizes
+    from .reference.network import Stacked as Stacked
     from .reference.network import network as network
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
@@ -70,15 +80,31 @@ _CLAIMS = (
     "Unbiased",
     "Windowed",
 )
+_NETWORKS = (
+    "ALL_CONTEXT_NETWORKS",
+    "ALL_NETWORKS",
+    "ContextNetwork",
+    "ContinuousTime",
+    "Elman",
+    "GRU",
+    "IRNN",
+    "Jordan",
+    "LRU",
+    "LSTM",
+    "Leaky",
+    "MGU",
+    "Network",
+    "Sizes",
+    "Stacked",
+    "network",
+)
 _HOME = {
     "audit": "engine.audit",
     "Limits": "engine.request",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),
-    **dict.fromkeys(
-        ("ALL_CONTEXT_NETWORKS", "ALL_NETWORKS", "ContextNetwork", "Network", "Sizes", "network"), "reference.network"
-    ),
+    **dict.fromkeys(_NETWORKS, "reference.network"),
     "Problem": "reference.problem",
     **dict.fromkeys(("Outcome", "Replay"), "explain.replay"),
     "replay": "engine.replay",

@@ -250,26 +250,54 @@ def problems(path: Path | None) -> Any:
 
 
 def networks(texts: Sequence[str] | None) -> list[Any] | None:
-    """Return networks from text: tanh; relu,softmax; logistic,logistic,binary_cross_entropy; context:tanh; all.
+    """Return networks from text: tanh; logistic,logistic,binary_cross_entropy; context:tanh; lstm,peepholes=true; all.
 
     Raises:
         GradcheckError: A text names no network.
     """
     from ..reference.errors import GradcheckError
-    from ..reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS, ContextNetwork, Network
+    from ..reference.network import ALL_CONTEXT_NETWORKS, ALL_NETWORKS
+    from ..reference.networks import registry
 
     networks: list[Any] = []
     for text in texts or ():
-        kind, _, rest = text.rpartition(":")
-        if kind not in ("", "context"):
-            raise GradcheckError(f"there is no kind of network {kind!r}; write {rest} or context:{rest}")
-        parts = [part.strip().replace(" ", "_") for part in rest.split(",")]
-        if parts == ["all"]:
+        before, colon, rest = text.partition(":")
+        kind, *options = (part.strip() for part in before.split(","))
+        if not colon and kind not in registry.SHORT:
+            kind, options, rest = "", [], text
+        if kind and kind not in registry.SHORT:
+            raise GradcheckError(
+                f"there is no kind of network {kind!r}; write {rest}, or a kind before it, as in context:{rest}; "
+                f"kinds are {', '.join(registry.SHORT)}"
+            )
+        parts = [part.strip().replace(" ", "_") for part in rest.split(",")] if rest.strip() or not kind else []
+        if parts == ["all"] and kind in ("", "context") and not options:
             networks += ALL_CONTEXT_NETWORKS if kind else ALL_NETWORKS
         elif len(parts) > 3 or not all(parts):
             raise GradcheckError(
                 f"cannot read the network {text!r}; write activation, or activation,output,loss, or all"
             )
         else:
-            networks.append((ContextNetwork if kind else Network)(*parts))
+            made = registry.SHORT[kind] if kind else registry.SHIPPED["Network"]
+            networks.append(made(*parts, **dict(_option(made, option) for option in options)))
     return networks or None
+
+
+def _option(made: Any, text: str) -> tuple[str, Any]:
+    """Return an option of a network: peepholes=true, reset=after, biases=2."""
+    from ..reference.errors import GradcheckError
+    from ..reference.networks import registry
+
+    known = registry.OPTIONS[made.__name__]
+    name, _, value = (part.strip() for part in text.partition("="))
+    if name not in known:
+        listed = f"its options are {', '.join(known)}" if known else "it has none"
+        raise GradcheckError(f"{made.__name__} has no option {name!r}; {listed}, each written as name=value")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            pass
+    return name, value

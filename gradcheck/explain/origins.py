@@ -8,9 +8,10 @@ import types
 from pathlib import Path
 from typing import Any
 
-from ..reference.network import ContextNetwork, Network, RecurrentNetwork
-from ..reference.networks import start
+from ..reference.network import RecurrentNetwork, Stacked
 from ..reference.networks.activations import ACTIVATIONS
+from ..reference.networks.headed import HeadedNetwork
+from ..reference.networks.registry import is_shipped
 from .source import FUNCTIONS, LOSSES, OUTPUTS
 
 
@@ -21,12 +22,24 @@ def shipped(network: RecurrentNetwork) -> bool:
         network: The network.
 
     Returns:
-        True for `Network` and `ContextNetwork` of known functions; False for subclasses, which may step otherwise.
+        True for the networks of gradcheck of known functions; False for subclasses, which may step otherwise.
     """
-    if not isinstance(network, (Network, ContextNetwork)) or type(network) not in (Network, ContextNetwork):
+    if not isinstance(network, HeadedNetwork) or not is_shipped(network):
         return False
     f, g, loss = network.activation, network.head.output.name, network.head.loss.name
-    return f == ACTIVATIONS.get(f.name) and f.name in FUNCTIONS and g in OUTPUTS and loss in LOSSES
+    known = f == ACTIVATIONS.get(f.name) and f.name in FUNCTIONS and g in OUTPUTS and loss in LOSSES
+    return known and all(map(shipped, getattr(network, "layers", ())))
+
+
+def expression(network: Any) -> str:
+    """Return an expression that makes a shipped network, such as gradcheck.LSTM('tanh', ..., peepholes=True)."""
+    if isinstance(network, Stacked):
+        given = [*map(expression, network.layers)]
+        given += [f"output={network.head.output.name!r}", f"loss={network.head.loss.name!r}"]
+    else:
+        given = [parts(network)]
+    given += [f"{name}={value!r}" for name, value in network.chosen().items()]
+    return f"gradcheck.{type(network).__name__}({', '.join(given)})"
 
 
 def constructor(network: Any) -> str | None:
@@ -57,10 +70,9 @@ def parts(network: Any) -> str:
         network: The network.
 
     Returns:
-        The names of f, g and L, quoted and separated by commas, and the initial state unless the problem gives it.
+        The names of f, g and L, quoted and separated by commas.
     """
-    names = ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
-    return names if start.is_given(network) else f"{names}, initial_state={network.initial_state!r}"
+    return ", ".join(map(repr, (network.activation.name, network.head.output.name, network.head.loss.name)))
 
 
 def importable(module_name: str) -> str | None:

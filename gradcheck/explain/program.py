@@ -19,14 +19,13 @@ import numpy as np
 
 from ..evidence.base import Case
 from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
-from ..reference.network import ContextNetwork, RecurrentNetwork
+from ..reference.network import RecurrentNetwork
 from ..reference.networks import start
 from ..reference.problem import Problem
 from ..reference.tree import children
-from .origins import constructor, importable, importing, importing_instance, parts, shipped
+from .equations import forward_lines
+from .origins import constructor, expression, importable, importing, importing_instance, shipped
 from .source import FUNCTIONS, LOSSES, OUTPUTS, array_lines, assignments, comment, function, nest_lines, statement, text
-
-_STEP, _CONTEXT_STEP = "f(p['W'].T @ x + p['R'].T @ a)", "p['w'] * a + f(p['W'].T @ x)"
 
 
 def _keeps(claim: Claim) -> str | None:
@@ -106,9 +105,9 @@ def _numbers(problem: Problem) -> list[str]:
     arrays = problem.arrays()
     parameters = {key: arrays.pop(key) for key in problem.parameters}
     lines: list[str] = []
-    if shipped(problem.network):
+    if shipped(problem.network) and all(key.isidentifier() for key in parameters):
         lines += assignments(parameters)
-        lines += [f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}"]
+        lines += statement(f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}")
     else:  # a user's parameters may have any name
         lines.append("parameters = {")
         for key, value in parameters.items():
@@ -125,8 +124,7 @@ def _forward(network: Any) -> list[str]:
         function(FUNCTIONS[network.activation.name], "f", "s"),
         function(OUTPUTS[network.head.output.name], "g", "u"),
         "def loss(y, yhat): return " + LOSSES[network.head.loss.name],
-        "def step(p, a, x): return " + (_CONTEXT_STEP if isinstance(network, ContextNetwork) else _STEP),
-        "def loss_at(t, p, a): return loss(targets[t - 1], g(p['V'].T @ a))",
+        *forward_lines(network),
     ]
 
 
@@ -141,7 +139,9 @@ _AS_COMPLEX = [
     "def as_complex(a):",
     "    if isinstance(a, dict):",
     "        return {key: as_complex(part) for key, part in a.items()}",
-    "    return type(a)(map(as_complex, a)) if isinstance(a, (tuple, list)) else a.astype(complex)",
+    "    if isinstance(a, (tuple, list)):",
+    "        return type(a)(map(as_complex, a))",
+    "    return a.astype(complex)",
     "",
 ]
 
@@ -224,7 +224,7 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
     where = "" if imports else f", with {qualname} as the audited rule, which cannot be imported by name"
     imports = list(imports or [])
     if shipped(network):
-        given = f"gradcheck.{type(network).__name__}({parts(network)})"
+        given = expression(network)
     elif (made := constructor(network)) and (
         own := importing(type(network).__module__, type(network).__qualname__, type(network))
     ):

@@ -49,7 +49,13 @@ def parts(networks: Sequence[RecurrentNetwork], network: RecurrentNetwork) -> tu
     earlier = networks[: list(networks).index(network)]
     if not isinstance(network, HeadedNetwork):
         return (STEP, READOUT)
-    alike = [each for each in earlier if type(each) is type(network) and isinstance(each, HeadedNetwork)]
+    alike = [
+        each
+        for each in earlier
+        if isinstance(each, HeadedNetwork)
+        and type(each) is type(network)
+        and (each.options(), getattr(each, "layers", ())) == (network.options(), getattr(network, "layers", ()))
+    ]
     found = []
     if all(each.activation != network.activation for each in alike):
         found.append(STEP)

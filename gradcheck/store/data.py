@@ -30,6 +30,7 @@ MOST_WORK = 10_000_000
 MOST_AXES = 8
 
 Name = Annotated[str, msgspec.Meta(max_length=1000)]
+Layers = Annotated[list[dict[str, Name | bool | int | float | None]], msgspec.Meta(max_length=100)]
 Length = Annotated[int, msgspec.Meta(ge=1, le=MOST_STEPS)]
 _NUMBER = re.compile(r"-?([0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?|0x[0-9a-fA-F]+(\.[0-9a-fA-F]*)?(p[-+]?[0-9]+)?)")
 _GIVEN = ("inputs", "targets", "loss_weights")
@@ -58,11 +59,17 @@ class EqualsData(msgspec.Struct, tag="equals", **_STRICT):
     rounding: Literal["normwise", "entrywise"] = NORMWISE
 
 
+def _functions(kind: str) -> list[tuple[str, Any]]:
+    """Return the fields of a shipped network that a file must have."""
+    names: list[tuple[str, Any]] = [("activation", Name), ("output", Name), ("loss", Name)]
+    return [("layers", Layers), *names[1:]] if kind == "Stacked" else names
+
+
 NETWORKS = tuple(
     msgspec.defstruct(
-        kind, [("activation", Name), ("output", Name), ("loss", Name), ("initial_state", Name, GIVEN)], tag=kind,
-        namespace=_documented("A shipped network: the names of its functions, and where its sequences start."),
-        **_STRICT,
+        kind, [*_functions(kind), *((name, *option) for name, option in registry.OPTIONS[kind].items())], tag=kind,
+        namespace=_documented("A shipped network, by the names of its functions, and its options."), **_STRICT,
+        omit_defaults=True,
     )
     for kind in registry.SHIPPED
 )  # fmt: skip

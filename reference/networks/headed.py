@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import GradcheckError
 from ..typing import Array
@@ -30,6 +31,9 @@ class HeadedNetwork(Capabilities):
     Raises:
         GradcheckError: A name is unknown, or a cross-entropy has an output that is no probability.
     """
+
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Options of a base class that a subclass does not let its user choose."""
 
     activation: Activation = ACTIVATIONS["tanh"]
     head: Head = Head.named("identity", "squared_error")
@@ -100,6 +104,29 @@ class HeadedNetwork(Capabilities):
     def acts_by_component(self) -> bool:
         return self.head.output.name != "softmax"
 
+    def options(self) -> dict[str, Any]:
+        """Return what a subclass lets its user choose beside activation, output and loss, by name."""
+        functions = ("activation", "head", *self.fixed)
+        fields = (field.name for field in dataclasses.fields(self) if field.name not in functions)
+        return {name: getattr(self, name) for name in fields}
+
+    def chosen(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, by name."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in self.options().items() if value != defaults[name]}
+
+    def head_text(self) -> str:
+        """Return output and loss in words."""
+        return f"{self.head.output.name} output, {self.head.loss.name.replace('_', ' ')}"
+
     def __str__(self) -> str:
-        parts = [self.activation.name, f"{self.head.output.name} output", self.head.loss.name.replace("_", " ")]
-        return ", ".join([*parts, "from zeros"] if self.initial_state == ZEROS else parts)
+        chosen = (_option_text(name, value) for name, value in self.chosen().items())
+        return ", ".join([self.activation.name, *chosen, self.head_text()])
+
+
+def _option_text(option: str, value: Any) -> str:
+    """Return an option in words: peepholes, no forget gate, reset after."""
+    if option == "initial_state":
+        return f"from {value}"
+    words = option.replace("_", " ")
+    return {True: words, False: f"no {words}"}[value] if isinstance(value, bool) else f"{words} {value}"

@@ -64,15 +64,16 @@ def cached(most: int) -> Callable[[F], F]:
 
 def _shipped(network: Any) -> Hashable:
     """Return a key of a network of ours whose parts are ours; None for others."""
-    own = getattr(network, "__dict__", {})
-    parts = (
-        network,
-        *own.values(),
-        *(each for part in own.values() for each in getattr(part, "__dict__", {}).values()),
-    )
-    if all(type(each).__module__.startswith(_PACKAGE) or type(each) is str for each in parts):
-        return type(network), tuple(own.items())
-    return None
+    return (type(network), tuple(vars(network).items())) if _ours(network) and hasattr(network, "__dict__") else None
+
+
+def _ours(value: Any) -> bool:
+    """Return whether a value is an atom, or an object of ours whose parts are."""
+    if type(value) in _ATOMS:
+        return True
+    if type(value) is tuple:
+        return all(map(_ours, value))
+    return type(value).__module__.startswith(_PACKAGE) and all(map(_ours, getattr(value, "__dict__", {}).values()))
 
 
 class _Same:
