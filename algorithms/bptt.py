@@ -3,6 +3,7 @@
     delta(T) = d(T),  delta(t) = d(t) + f'(s(t)) * R delta(t+1)
     dL/dW = sum_t x(t) delta(t)^T,  dL/dR = sum_t a(t-1) delta(t)^T,  dL/dV = sum_t a(t) e(t)^T
 with e(t) and d(t) as in `unfolding`.
+On other networks, see `on_cells`.
 
 Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
 Cost: O(I (I+K+D)) per step. Storage: O(T (I+K)), every activation of the sequence.
@@ -16,6 +17,8 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
 
+from . import on_cells
+from .cells import or_on_any_cell
 from .unfolding import unfold
 
 
@@ -25,6 +28,7 @@ from .unfolding import unfold
     networks=ALL_NETWORKS,
     weighted=True,
 )
+@or_on_any_cell(on_cells.bptt)
 def bptt(problem: Problem) -> Gradient:
     """Return the gradient by backpropagation through time (Werbos 1990), a backward pass over the stored sequence."""
     net = unfold(problem)

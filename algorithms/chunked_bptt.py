@@ -4,6 +4,7 @@
     delta(t) = d(t) + f'(s(t)) * R delta(t+1) elsewhere
 and the sums of BPTT: BPTT on each piece of C steps, the state that enters it taken as a constant.
 This is what `hidden.detach()` every C steps does in PyTorch while the parameters stay fixed.
+On other networks, see `on_cells`.
 
 Source: BPTT(h; h') of Williams & Peng 1990, "An efficient gradient-based algorithm for on-line
 training of recurrent network trajectories", at h = h' = C, where C divides T.
@@ -21,7 +22,9 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
+from . import on_cells
 from .bptt import backpropagate
+from .cells import or_on_any_cell
 from .settings import require_steps
 from .unfolding import unfold
 
@@ -33,6 +36,7 @@ from .unfolding import unfold
     weighted=True,
     settings=every("length"),
 )
+@or_on_any_cell(on_cells.chunked_bptt)
 def chunked_bptt(problem: Problem, *, length: int) -> Gradient:
     """Return the gradient with the graph cut every `length` steps and the state carried over.
 

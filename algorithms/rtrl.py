@@ -6,6 +6,7 @@ influence matrix M(t)[n, (m, j)] = ds_n(t)/dTheta_mj:
     M(0) = 0,  M(t)[n, (m, j)] = (J(t) M(t-1))[n, (m, j)] + [n = j] u_m(t)
     contribution of step t: d(t)^T M(t) for Theta, a(t) e(t)^T for V
 with e(t) and d(t) as in `unfolding`.
+On other networks, see `on_cells`.
 
 Source: Williams & Zipser 1989, "A learning algorithm for continually running fully recurrent neural
 networks". Cost: O(I^2 P) per step with P = (D+I) I. Storage: O(I P), whatever T is.
@@ -22,6 +23,9 @@ import numpy as np
 from gradcheck.reference.claims import Cost, Exact, Online, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
+
+from . import on_cells
+from .cells import or_on_any_cell
 
 
 class Influence(NamedTuple):
@@ -41,6 +45,7 @@ class Influence(NamedTuple):
     networks=ALL_NETWORKS,
     weighted=True,
 )
+@or_on_any_cell(on_cells.RTRL)
 class RTRL:
     """Real-time recurrent learning (Williams & Zipser 1989): the influence matrix, carried forward.
 

@@ -17,3 +17,13 @@ def require_steps(value: Any, name: str) -> int:
     if steps < 1:
         raise GradcheckError(f"{name} must be a whole number of steps, at least 1; got {value!r}")
     return steps
+
+
+def require_window(horizon: Any, stride: Any) -> tuple[int, int]:
+    """Return both as ints. Raises `GradcheckError` unless 1 <= stride <= horizon, both whole numbers."""
+    horizon, stride = require_steps(horizon, "horizon"), require_steps(stride, "stride")
+    if stride > horizon:
+        raise GradcheckError(
+            f"stride must not exceed horizon, or losses between passes are lost; got {stride} and {horizon}"
+        )
+    return horizon, stride

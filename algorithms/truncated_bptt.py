@@ -4,6 +4,7 @@
     delta(t) = delta_0(t) + ... + delta_(tau-1)(t)
 and the sums of BPTT. The recursion runs over the lag k, for all t at once: each lag is one product
 of a (T-k, I) matrix with R^T, and the outer products are taken once, of the sum.
+On other networks, see `on_cells`.
 
 Source: Williams & Peng 1990, "An efficient gradient-based algorithm for on-line training of
 recurrent network trajectories", there BPTT(h) with h = tau.
@@ -19,6 +20,8 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
+from . import on_cells
+from .cells import or_on_any_cell
 from .settings import require_steps
 from .unfolding import unfold
 
@@ -30,6 +33,7 @@ from .unfolding import unfold
     weighted=True,
     settings=every("tau"),
 )
+@or_on_any_cell(on_cells.truncated_bptt)
 def truncated_bptt(problem: Problem, *, tau: int) -> Gradient:
     """Return the gradient truncated at `tau` steps: each loss goes back through `tau` steps.
 

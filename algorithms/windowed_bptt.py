@@ -5,6 +5,7 @@ A pass after step p, the one before it after step q (q = 0 at first), for t = p,
     delta(t) = sum over passes of delta_p(t)
 and the sums of BPTT. [t > q] injects each loss in one pass only; without it, losses in the overlap
 of two passes would be counted twice.
+On other networks, see `on_cells`.
 
 Source: Williams & Peng 1990, "An efficient gradient-based algorithm for on-line training of
 recurrent network trajectories".
@@ -18,12 +19,13 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Windowed, rule
-from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-from .settings import require_steps
+from . import on_cells
+from .cells import or_on_any_cell
+from .settings import require_window
 from .unfolding import unfold
 
 
@@ -38,16 +40,13 @@ def _settings(T: int) -> list[dict[str, int]]:
     weighted=True,
     settings=_settings,
 )
+@or_on_any_cell(on_cells.windowed_bptt)
 def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
     """Return BPTT(h; h') (Williams & Peng 1990): every `stride` steps, a backward pass through the last `horizon`.
 
     Raises `GradcheckError` unless 1 <= stride <= horizon, both whole numbers.
     """
-    horizon, stride = require_steps(horizon, "horizon"), require_steps(stride, "stride")
-    if stride > horizon:
-        raise GradcheckError(
-            f"stride must not exceed horizon, or losses between passes are lost; got {stride} and {horizon}"
-        )
+    horizon, stride = require_window(horizon, stride)
     R, net = problem.parameters["R"], unfold(problem)
     delta = np.zeros_like(net.d)
     done = 0

@@ -33,6 +33,8 @@ def source_file(target: Any) -> Path | None:
 
 def _file_names(target: Any) -> list[str]:
     """Return the names of the files that hold a rule's code, whether or not there are such files."""
+    if parts := getattr(target, "__implementations__", ()):
+        return [name for part in parts for name in _file_names(part)]
     while isinstance(target, functools.partial):
         target = target.func
     target = inspect.unwrap(target)

@@ -1,0 +1,144 @@
+"""Any cell unrolled in time: its steps, and their vector-Jacobian products from the forward equations.
+
+    state(t) = step(parameters, state(t-1), x(t)),  u(t) = readout(parameters, state(t))
+    e(t) = w_t dL_t/du(t)                         the error at the output, loss weight w_t included
+    enter(t): e(t) to dL_t/dstate(t), and to the parameters of the readout at time t
+    back(t):  dL/dstate(t) to dL/dstate(t-1), and to the parameters of step t
+
+No derivative is written here: `reference.tape` runs `step` and `readout` once and transposes each operation, on any
+number system. A state is an array or a nest of arrays; so is its cotangent.
+
+Source: Werbos 1990, "Backpropagation through time: what it does and how to do it"; Griewank and Walther 2008,
+"Evaluating Derivatives", chapter 3, for the vector-Jacobian products.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from gradcheck.reference.cotangents import CotangentSum
+from gradcheck.reference.network import Network
+from gradcheck.reference.problem import Problem, map_state
+from gradcheck.reference.tape import Pullback, vjp
+from gradcheck.reference.typing import Array, Gradient, Parameters, State
+
+R = TypeVar("R")
+
+
+class Total:
+    """The gradient of the parameters, a sum of contributions."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._sums = {name: CotangentSum(array) for name, array in parameters.items()}
+
+    def add(self, contribution: dict[str, CotangentSum]) -> None:
+        """Add what a step or a readout contributes."""
+        for name, part in contribution.items():
+            self._sums[name].add(*part.terms)
+
+    def gradient(self) -> Gradient:
+        """Return the sum, parameter name to array."""
+        return {name: part.array() for name, part in self._sums.items()}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step and its readout.
+
+    Attributes:
+        state: The state after it.
+        e: The error at the output, (K,).
+        step: Takes a cotangent of the state to those of the parameters and of the state before.
+        readout: Takes one of u to those of the parameters and of the state.
+    """
+
+    state: State
+    e: Array
+    step: Pullback
+    readout: Pullback
+
+    def enter(self, total: Total) -> State:
+        """Return the cotangent of this step's state from its own loss; add what the readout contributes."""
+        parameters, state = self.readout.terms(self.e)
+        total.add(parameters)
+        return map_state(CotangentSum.array, state)
+
+    def back(self, cotangent: State, total: Total) -> State:
+        """Return the cotangent of the state before; add what the step contributes."""
+        parameters, state = self.step.terms(cotangent)
+        total.add(parameters)
+        return map_state(CotangentSum.array, state)
+
+
+def taken(network: Any, parameters: Parameters, state: State, x: Array, y: Array, weight: Any) -> Step:
+    """Return the step from `state` with the input x, (D,), and the loss against y, (K,), times `weight`."""
+    state, step = vjp(lambda p, a: network.step(p, a, x), parameters, state)
+    u, readout = vjp(network.readout, parameters, state)
+    return Step(state, weight * network.output_error(u, y), step, readout)
+
+
+def steps(problem: Problem) -> list[Step]:
+    """Return the steps of a problem, in order."""
+    made: list[Step] = []
+    state = problem.initial_state
+    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        made.append(taken(problem.network, problem.parameters, state, x, y, weight))
+        state = made[-1].state
+    return made
+
+
+def nothing(state: State) -> State:
+    """Return a cotangent of zeros."""
+    return map_state(np.zeros_like, state)
+
+
+def added(a: State, b: State) -> State:
+    """Return the sum of two cotangents."""
+    return map_state(lambda one, other: one + other, a, b)
+
+
+def or_on_any_cell(general: Any) -> Callable[[R], R]:
+    """Return a decorator of a rule for the fully recurrent network; `general` is run on all other networks.
+
+    Args:
+        general: A function of a problem, or a class of an online rule, whose state is of the class `general.carried`.
+    """
+
+    def decorate(special: Any) -> Any:
+        made = _class_of_both(special, general) if isinstance(special, type) else _function_of_both(special, general)
+        made.__implementations__ = (special, general)
+        return made
+
+    return decorate
+
+
+def _is_fully_recurrent(network: Any) -> bool:
+    """Return whether a network is the lecture's; a subclass may step otherwise."""
+    return type(network) is Network
+
+
+def _function_of_both(special: Any, general: Any) -> Any:
+    @functools.wraps(special)
+    def rule(problem: Problem, **settings: Any) -> Gradient:
+        chosen = special if _is_fully_recurrent(problem.network) else general
+        return chosen(problem, **settings)  # type: ignore[no-any-return]
+
+    return rule
+
+
+def _class_of_both(special: Any, general: Any) -> Any:
+    class Both:
+        def start(self, network: Any, parameters: Parameters, initial_state: State) -> Any:
+            chosen = special if _is_fully_recurrent(network) else general
+            return chosen().start(network, parameters, initial_state)
+
+        def step(self, state: Any, x: Array, y: Array, weight: Any) -> Any:
+            chosen = general if isinstance(state, general.carried) else special
+            return chosen().step(state, x, y, weight)
+
+    return functools.update_wrapper(Both, special, updated=())

@@ -1,0 +1,120 @@
+"""Rules on any cell, whatever its state and parameters: each is the rule of its name with the products of `cells`.
+
+With delta(t) = dL/dstate(t), d(t) the part of it from the loss at t, J(t) = dstate(t)/dstate(t-1):
+    delta(T) = d(T),  delta(t) = d(t) + J(t+1)^T delta(t+1),  dL/dTheta = sum_t (dstate(t)/dTheta)^T delta(t)
+and the readouts' own share of dL/dTheta. Truncation leaves out what its rule leaves out. RTRL carries
+    M(0) = 0,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
+forward, and contributes d(t)^T M(t) and the readout's share at each step.
+
+Source: those of `bptt`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt` and `rtrl`.
+Cost: that of T steps back, or windows of them; for RTRL one step back for each entry of the state. Storage: every
+operation of T steps; for RTRL N P, with N entries in the state and P in the parameters, whatever T is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcheck.reference.problem import Problem
+from gradcheck.reference.tree import leaves
+from gradcheck.reference.typing import Array, Gradient, Parameters, State
+
+from .cells import Step, Total, added, nothing, steps, taken
+from .settings import require_steps, require_window
+
+
+def bptt(problem: Problem) -> Gradient:
+    """Return the gradient by one pass back through all steps."""
+    total = Total(problem.parameters)
+    _send_back(steps(problem), total)
+    return total.gradient()
+
+
+def chunked_bptt(problem: Problem, *, length: int) -> Gradient:
+    """Return the gradient with the graph cut every `length` steps and the state carried over."""
+    length = require_steps(length, "length")
+    total, made = Total(problem.parameters), steps(problem)
+    for first in range(0, problem.T, length):
+        _send_back(made[first : first + length], total)
+    return total.gradient()
+
+
+def _send_back(chunk: list[Step], total: Total) -> None:
+    """Send the losses of successive steps back through them; nothing comes from after the last."""
+    cotangent = nothing(chunk[-1].state)
+    for each in reversed(chunk):
+        cotangent = each.back(added(each.enter(total), cotangent), total)
+
+
+def truncated_bptt(problem: Problem, *, tau: int) -> Gradient:
+    """Return the gradient truncated at `tau` steps: each loss goes back through `tau` steps."""
+    tau = require_steps(tau, "tau")
+    total, made = Total(problem.parameters), steps(problem)
+    for t, last in enumerate(made):
+        cotangent = last.enter(total)
+        for each in reversed(made[max(t + 1 - tau, 0) : t + 1]):
+            cotangent = each.back(cotangent, total)
+    return total.gradient()
+
+
+def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
+    """Return BPTT(h; h'): every `stride` steps, a backward pass through the last `horizon`."""
+    horizon, stride = require_window(horizon, stride)
+    total, made, done = Total(problem.parameters), steps(problem), 0
+    for end in (*range(stride, problem.T, stride), problem.T):
+        cotangent = nothing(problem.initial_state)
+        for t in reversed(range(max(end - horizon, 0), end)):
+            if t >= done:
+                cotangent = added(made[t].enter(total), cotangent)
+            cotangent = made[t].back(cotangent, total)
+        done = end
+    return total.gradient()
+
+
+class Influence(NamedTuple):
+    """State of RTRL: the network, its parameters and its state, N entries in all, and M (N, P)."""
+
+    network: Any
+    parameters: Parameters
+    state: State
+    M: Array
+
+
+class RTRL:
+    """Real-time recurrent learning: the influence matrix of all parameters on the state, carried forward."""
+
+    carried = Influence
+
+    def start(self, network: Any, parameters: Parameters, initial_state: State) -> Influence:
+        N, P = (sum(array.size for array in leaves(nest)) for nest in (initial_state, parameters))
+        return Influence(network, parameters, initial_state, np.zeros_like(leaves(initial_state)[0], shape=(N, P)))
+
+    def step(self, state: Influence, x: Array, y: Array, weight: Any) -> tuple[Influence, Gradient]:
+        net, parameters, before, M = state
+        now = taken(net, parameters, before, x, y, weight)
+        rows = [now.step(unit) for unit in _units(now.state)]
+        M = np.stack([_flat(J) for _, J in rows]) @ M + np.stack([_flat(own) for own, _ in rows])
+        total = Total(parameters)
+        shared, at = _flat(now.enter(total)) @ M, 0
+        contribution = total.gradient()
+        for name, array in parameters.items():
+            contribution[name] = contribution[name] + shared[at : at + array.size].reshape(array.shape)
+            at += array.size
+        return Influence(net, parameters, now.state, M), contribution
+
+
+def _flat(nest: Any) -> Array:
+    return np.concatenate([array.reshape(-1) for array in leaves(nest)])
+
+
+def _units(state: State) -> Iterator[State]:
+    """Yield the unit vectors of a state's entries, nested as it is."""
+    for place, array in enumerate(leaves(state)):
+        for index in np.ndindex(*array.shape):
+            unit = nothing(state)
+            part = leaves(unit)[place]
+            part[index] = part[index] + 1
+            yield unit
