@@ -99,6 +99,12 @@ class FormalReference:
                 self._terms[t, lag] = term
         return self._terms[t, k]
 
+    @property
+    def monomials(self) -> int:
+        """The monomials of all lag terms that were derived."""
+        terms = (p for term in self._terms.values() for array in term.values() for p in array.reshape(-1).tolist())
+        return sum(map(len, terms))
+
     def _evaluation(self) -> Evaluation:
         evaluation = Evaluation(self.field, self._instance)
         for label, value in self._given.items():
@@ -176,13 +182,27 @@ def _field(network: RecurrentNetwork, sizes: Sizes) -> FormalField:
     """Return a ring with enough generators for the network, and some to spare for the rule's functions."""
     parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
     functions = 4 if is_shipped(network) else 8
-    states = sizes.T * (functions * sizes.I + 4 * sizes.K + sizes.D + 2)
+    taken = max(functions * sizes.I, _functions_of_a_step(network, sizes.I, sizes.D, sizes.K) + sizes.I)
+    states = sizes.T * (taken + 4 * sizes.K + sizes.D + 2)
     laws = _FEW_LAWS if is_shipped(network) else _FEW_LAWS + sizes.T * (4 * sizes.I + 2 * sizes.K)
     return FormalField(parameters + states + 3 * sizes.I + 16, laws)
 
 
 _FEW_LAWS = 16
 """Number of roots and inverses that a rule may take where the network takes none."""
+
+
+@cached(64)
+def _functions_of_a_step(network: RecurrentNetwork, I: int, D: int, K: int) -> int:
+    """Return the number of generators for functions that a step takes, those of their derivatives included."""
+    field = FormalField(4096)
+    try:
+        problem = _generic(field, network, 1, Sizes(1, I, D, K), False, {})
+        known = field.used
+        network.step(problem.parameters, problem.initial_state, problem.inputs[0])
+    except Exception:  # what a network cannot do is for its derivation to say
+        return 0
+    return 2 * (field.used - known)
 
 
 def _generic(

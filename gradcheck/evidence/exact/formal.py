@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,10 @@ KIND = "formal"
 LARGEST_T = 4
 SHAPES = tuple((units, inputs, outputs) for units in (1, 2, 3) for inputs in (1, 2) for outputs in (1, 2))
 """The shapes (I, D, K) of every proof."""
+MOST_TERMS = 1_000_000
+"""Monomials of a gradient, above which a size is left out: they take about a gigabyte, and the rule's as much."""
+MOST_KEPT = 100_000
+"""Monomials of a ring, above which it is not kept beside others."""
 FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 """The shapes (I, D, K) of proofs beyond `LARGEST_T`."""
 
@@ -60,8 +65,8 @@ FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 _REFERENCES: dict[tuple[Hashable, Sizes, bool], tuple[FormalReference, int]] = {}
 
 
-def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> FormalReference:
-    """Return SymPy's side of the proofs at these sizes, derived once per process.
+def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | None = None) -> FormalReference:
+    """Return SymPy's side of the proofs at these sizes, each length derived once per process.
 
     A rule that evaluates f where the network does not leaves generators of its own in the ring. Such a ring is not
     used again, so that a rule does not use up the generators of the next one.
@@ -70,14 +75,17 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool) -> Formal
         network: The network, or one that stands for a family.
         sizes: Sizes of the longest problem.
         weighted: Include loss weights among the generators.
+        T: The longest problem that is derived now; that of `sizes` if None.
     """
     key = (state_of(network), sizes, weighted)
     made, generators = _REFERENCES.get(key, (None, 0))
     if made is None or made.field.used > generators:
+        for other in [key for key, (kept, _) in _REFERENCES.items() if kept.monomials > MOST_KEPT]:
+            del _REFERENCES[other]
         made = FormalReference(network, sizes, weighted=weighted, store=cache.store())
-        made.gradient(sizes.T, Exact())
-        made.problem(sizes.T)
-        _REFERENCES[key] = made, made.field.used
+    made.gradient(T or sizes.T, Exact())
+    made.problem(T or sizes.T)
+    _REFERENCES[key] = made, made.field.used
     return made
 
 
@@ -153,12 +161,15 @@ def _compare(
     # One ring serves every T, unless the budget may end before the largest.
     shared = ask(case.network, Capabilities.undefined) is not None
     largest = Sizes(largest_T if shared else size.T, size.I, size.D, size.K)
+    if _terms_predicted(size, before) > MOST_TERMS:
+        return {"size": dataclasses.astuple(size), "left_out": True}
+    before = [each for each in before if not each.get("left_out")]
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
         tally = _Tally()
         progress(f"{size}{smaller}")  # deriving may take a while
         try:
-            ref = reference(network, largest, case.weighted)
+            ref = reference(network, largest, case.weighted, size.T)
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error, who="the network")
             continue
@@ -178,16 +189,30 @@ def _compare(
         if seen is None:
             planted = [tally.planted, tally.rejected]
             shown = {"size": dataclasses.astuple(size), "family": number, "partial": ref.field.partial}
-            return {**shown, "identities": tally.identities, "planted": planted}
+            return {**shown, "identities": tally.identities, "planted": planted, "terms": tally.terms}
     assert seen is not None  # only the network itself may refute the rule: the claim promises no wider family
     return seen
+
+
+def _terms_predicted(size: Sizes, before: Sequence[PieceData]) -> float:
+    """Predict the monomials of the gradient from shorter sequences of the same shape, which grow geometrically."""
+    alike = {each["size"][0]: each for each in before if tuple(each["size"][1:]) == dataclasses.astuple(size)[1:]}
+    last, earlier = alike.get(size.T - 1), alike.get(size.T - 2)
+    if last is None or earlier is None:
+        return 0.0
+    if last.get("left_out"):
+        return math.inf
+    return 1.3 * float(last["terms"]) ** 2 / max(1.0, float(earlier["terms"]))
 
 
 def _conclude(
     case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[PieceData], budget: Budget
 ) -> Finding:
+    shown = [each for each in shown if not each.get("left_out")]
     if not shown:
         return not_run(KIND, "SymPy's derivative takes too long here")
+    if nothing := vacuous(case.claim, [Sizes(*each["size"]) for each in shown]):
+        return not_run(KIND, nothing)
     family = max(each["family"] for each in shown)
     holds_for = families(case.network)[family][0]
     general = family == 0 and ask(case.network, Capabilities.undefined) is not None
@@ -229,9 +254,10 @@ def _conclude(
 
 @dataclass
 class _Tally:
-    """Numbers of entries that are equal, and of planted faults given and rejected."""
+    """Numbers of entries that are equal, of their monomials, and of planted faults given and rejected."""
 
     identities: int = 0
+    terms: int = 0
     planted: int = 0
     rejected: int = 0
 
@@ -265,6 +291,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
                 Witness(case.network, problem.sizes, settings, wrong),
             )
         tally.identities += sum(a.size for a in result.values())
+        tally.terms = max(tally.terms, sum(len(p) for a in promised.values() for p in a.reshape(-1).tolist()))
         if isinstance(claim, LagClaim):
             tally.planted += 1
             term = ref.term(T, longest_kept(claim, T))

@@ -92,10 +92,16 @@ MOST_ROOTS = 6
 """Number of distinct square roots up to which points are drawn where all of them exist."""
 _ROOT_SIZES = (Sizes(9, 5, 2, 3), Sizes(5, 3, 2, 2), Sizes(4, 2, 2, 2), Sizes(3, 1, 1, 1))
 """Sizes at which a rule that uses the law of square roots is compared, where a larger one has too many of them."""
+SHORTEST = 8
+"""Steps down to which a sequence is shortened where its many evaluations leave no bound."""
 
 
 class Refused(GradcheckError):
     """Raised where there is no bound on the failure probability."""
+
+
+class TooMany(Refused):
+    """Raised where the network evaluates its functions so often that coincidences leave no bound."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +235,8 @@ def _compare_size(
         except UnsupportedOperation as error:
             return refused(KIND, "residues", error)
         except (RuleFailed, WrongResult, Refused) as error:
+            if isinstance(error, TooMany) and size.T >= 2 * SHORTEST:
+                return _compare_size(case, dataclasses.replace(size, T=size.T // 2), turn, most, again, False, progress)
             return not_run(KIND, f"on residues {error}")
         if against is not None:
             return against
@@ -433,7 +441,9 @@ def _compare_point(
         bound = max((2 * m + 1) * degree / points_over_degree, bound)
     bound /= max(clear, 0.5)
     if bound >= 1:
-        raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
+        raise (TooMany if clear <= 0.5 else Refused)(
+            f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability"
+        )
     # One planted fault for each size and setting: its gradient costs as much as the reference's.
     caught = None if draw or by_law else _difference(field, promised, planted(claim, problem, promised)) is not None
     return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign, int(roots))
