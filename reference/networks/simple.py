@@ -161,5 +161,8 @@ class Jordan(CellNetwork):
     def readout(self, parameters: Parameters, state: State) -> Array:
         return +state  # type: ignore[no-any-return]
 
+    def undefined(self, *, head: bool = True) -> Any:
+        return None  # a step takes the derivative of g, of which an undefined one has none
+
     def scales_with_readout(self) -> bool:
         return False
