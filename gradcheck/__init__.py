@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from .reference.network import Network as Network
     from .reference.network import Sizes as Sizes
     from .reference.network import Stacked as Stacked
+    from .reference.network import from_flax as from_flax
+    from .reference.network import from_torch as from_torch
+    from .reference.network import to_flax as to_flax
+    from .reference.network import to_torch as to_torch
     from .reference.network import network as network
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
@@ -96,6 +100,10 @@ _NETWORKS = (
     "Network",
     "Sizes",
     "Stacked",
+    "from_flax",
+    "from_torch",
+    "to_flax",
+    "to_torch",
     "network",
 )
 _HOME = {

@@ -9,6 +9,10 @@ from .networks.context import ContextNetwork as ContextNetwork
 from .networks.elman import Network as Network
 from .networks.gated import GRU as GRU
 from .networks.gated import MGU as MGU
+from .networks.layouts import from_flax as from_flax
+from .networks.layouts import from_torch as from_torch
+from .networks.layouts import to_flax as to_flax
+from .networks.layouts import to_torch as to_torch
 from .networks.leaky import ContinuousTime as ContinuousTime
 from .networks.leaky import Leaky as Leaky
 from .networks.linear import LRU as LRU

@@ -96,7 +96,7 @@ class _Writer:
         text = self._expression(node)
         if self._uses[id(node)] > 1:
             name = self._known[id(node)] = f"v{len(self._known)}"
-            self.lines.append(f"{name} = {text}")
+            self.lines.append(f"{name} = {text}" if len(text) < WIDTH - 12 else f"{name} = ({text})")
             return name
         return f"({text})" if node.binds < within or (right and node.binds == within) else text
 
