@@ -62,9 +62,9 @@ if TYPE_CHECKING:
     from .reference.network import Stacked as Stacked
     from .reference.network import from_flax as from_flax
     from .reference.network import from_torch as from_torch
+    from .reference.network import network as network
     from .reference.network import to_flax as to_flax
     from .reference.network import to_torch as to_torch
-    from .reference.network import network as network
     from .reference.problem import Problem as Problem
     from .rules import jax as jax
     from .rules import torch as torch

@@ -40,7 +40,8 @@ CELLS: tuple[Any, ...] = (
     gradcheck.LRU(eigenvalues="cartesian", readout_bias=True),
     gradcheck.Stacked(LSTM(), LSTM()),
     gradcheck.Stacked(GRU(), Elman("logistic"), residual=True, readout_bias=True),
-    gradcheck.Stacked(gradcheck.LRU(eigenvalues="cartesian"), LSTM(projection=1), Elman("relu")),
+    gradcheck.Stacked(gradcheck.LRU(eigenvalues="cartesian"), Elman("relu")),
+    gradcheck.Stacked(LSTM(projection=1), Leaky("relu", leak=0.5)),
 )
 GATED = tuple(cell for cell in CELLS if isinstance(cell, (GRU, gradcheck.MGU, LSTM)))
 

@@ -19,7 +19,6 @@ from ..reference.claims import CLAIMS, NORMWISE, Claim, Equals, GradientClaim, L
 from ..reference.errors import GradcheckError
 from ..reference.networks import registry
 from ..reference.networks.base import RecurrentNetwork, Sizes
-from ..reference.networks.start import GIVEN
 from ..reference.problem import Problem, named_state
 from ..reference.typing import Array
 from ..rules.adapt import as_rule

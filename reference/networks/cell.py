@@ -17,6 +17,7 @@ from .activations import ACTIVATIONS, Activation
 from .base import Sizes
 from .headed import HeadedNetwork
 from .losses import Loss, Output
+from .start import GIVEN
 
 GATE = ACTIVATIONS["logistic"]
 """The function of every gate."""
@@ -32,6 +33,7 @@ class CellNetwork(HeadedNetwork):
 
     Attributes:
         readout_bias: True if the readout has the bias b_y (K,).
+        initial_state: As for `Network`.
     """
 
     readout_bias: bool = False
@@ -47,8 +49,9 @@ class CellNetwork(HeadedNetwork):
         loss: str | Loss = "squared_error",
         *,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss)
+        super().__init__(activation, output, loss, initial_state=initial_state)
         self._choose(readout_bias=readout_bias)
 
     def _choose(self, among: Sequence[Any] = (False, True), /, **options: Any) -> None:

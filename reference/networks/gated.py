@@ -8,6 +8,7 @@ from ..typing import Array, Parameters, State
 from .activations import Activation
 from .cell import GATE, CellNetwork, Shapes, affine, affine_weights
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class GRU(CellNetwork):
         reset: "before" or "after", where r multiplies.
         biases: The number of biases of each gate, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -52,8 +54,9 @@ class GRU(CellNetwork):
         reset: str = "before",
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose(("before", "after"), reset=reset)
         self._choose((0, 1, 2), biases=biases)
 
@@ -94,6 +97,7 @@ class MGU(CellNetwork):
         loss: As for `Network`.
         biases: The number of biases of each gate, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -110,8 +114,9 @@ class MGU(CellNetwork):
         *,
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose((0, 1, 2), biases=biases)
 
     def weights(self, I: int, D: int) -> Shapes:

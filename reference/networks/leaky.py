@@ -10,6 +10,7 @@ from ..typing import Array, Parameters, State
 from .activations import Activation
 from .cell import CellNetwork, Shapes, affine, affine_weights
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Leaky(CellNetwork):
         state: "rate" or "potential".
         biases: The number of biases, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -54,8 +56,9 @@ class Leaky(CellNetwork):
         state: str = "rate",
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose((0, 1, 2), biases=biases)
         self._choose(("rate", "potential"), state=state)
         if leak is not None and not (isinstance(leak, (int, float)) and 0 < leak <= 1):
@@ -101,6 +104,7 @@ class ContinuousTime(Leaky):
         state: "rate" or "potential".
         biases: The number of biases, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Leaky`.
@@ -121,8 +125,11 @@ class ContinuousTime(Leaky):
         state: str = "potential",
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, state=state, biases=biases, readout_bias=readout_bias)
+        super().__init__(
+            activation, output, loss, state=state, biases=biases, readout_bias=readout_bias, initial_state=initial_state
+        )
         if not (isinstance(dt, (int, float)) and 0 < dt < float("inf")):
             raise GradcheckError(f"ContinuousTime has no dt={dt!r:.60}; wanted a number above 0")
         object.__setattr__(self, "dt", float(dt))

@@ -13,6 +13,7 @@ from .activations import Activation
 from .base import Sizes
 from .cell import CellNetwork, Shapes
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class LRU(CellNetwork):
         loss: As for `Network`.
         eigenvalues: "polar" or "cartesian".
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -53,8 +55,9 @@ class LRU(CellNetwork):
         *,
         eigenvalues: str = "polar",
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose(("polar", "cartesian"), eigenvalues=eigenvalues)
 
     def weights(self, I: int, D: int) -> Shapes:

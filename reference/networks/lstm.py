@@ -10,6 +10,7 @@ from ..typing import Array, Parameters, State
 from .activations import Activation
 from .cell import GATE, CellNetwork, Shapes, affine, affine_weights
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class LSTM(CellNetwork):
         projection: The number n of entries of h, or 0 for no projection.
         biases: The number of biases of each gate, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -65,8 +67,9 @@ class LSTM(CellNetwork):
         projection: int = 0,
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose(("gate", "coupled", "none"), forget=forget)
         self._choose(peepholes=peepholes)
         self._choose((0, 1, 2), biases=biases)

@@ -13,6 +13,7 @@ from .activations import Activation
 from .base import Sizes
 from .cell import CellNetwork, Shapes, affine, affine_weights
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Elman(CellNetwork):
         loss: As for `Network`.
         biases: The number of biases, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -49,8 +51,9 @@ class Elman(CellNetwork):
         *,
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose((0, 1, 2), biases=biases)
 
     def weights(self, I: int, D: int) -> Shapes:
@@ -81,6 +84,7 @@ class IRNN(Elman):
         loss: As for `Network`.
         biases: The number of biases, 0, 1 or 2.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Elman`.
@@ -96,8 +100,11 @@ class IRNN(Elman):
         *,
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, biases=biases, readout_bias=readout_bias)
+        super().__init__(
+            activation, output, loss, biases=biases, readout_bias=readout_bias, initial_state=initial_state
+        )
 
     def initialised(self, parameters: Parameters) -> dict[str, Array]:
         """Return float parameters with R = identity and biases of 0, where training starts; W and V as given."""
@@ -122,6 +129,7 @@ class Jordan(CellNetwork):
         loss: As for `Network`.
         biases: The number of biases of h, 0 or 1.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: As for `Network`, or an option has another value.
@@ -139,8 +147,9 @@ class Jordan(CellNetwork):
         *,
         biases: int = 1,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
-        super().__init__(activation, output, loss, readout_bias=readout_bias)
+        super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose((0, 1), biases=biases)
 
     def parameter_shapes(self, sizes: Sizes) -> Shapes:

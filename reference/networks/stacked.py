@@ -9,6 +9,7 @@ from ..errors import GradcheckError
 from ..typing import Array, Parameters, State
 from .cell import CellNetwork, Shapes
 from .losses import Loss, Output
+from .start import GIVEN
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Stacked(CellNetwork):
         loss: As for `Network`.
         residual: Whether each layer but the first adds what the layer below shows.
         readout_bias: Whether the readout has a bias.
+        initial_state: As for `Network`.
 
     Raises:
         GradcheckError: There is no layer, one is no cell, or residual layers differ in width.
@@ -49,6 +51,7 @@ class Stacked(CellNetwork):
         loss: str | Loss = "squared_error",
         residual: bool = False,
         readout_bias: bool = False,
+        initial_state: str = GIVEN,
     ) -> None:
         if not layers:
             raise GradcheckError("Stacked has no layers; give it cells, such as Stacked(LSTM(), LSTM())")
@@ -57,7 +60,9 @@ class Stacked(CellNetwork):
                 raise GradcheckError(f"{layer!r:.60} is no layer; use cells such as LSTM(), GRU() and Elman()")
             if layer.readout_bias:
                 raise GradcheckError(f"the layer {layer.name} has a readout bias; give readout_bias to Stacked")
-        super().__init__(layers[0].activation, output, loss, readout_bias=readout_bias)
+            if layer.initial_state != GIVEN:
+                raise GradcheckError(f"the layer {layer.name} says where it starts; give initial_state to Stacked")
+        super().__init__(layers[0].activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose(residual=residual)
         object.__setattr__(self, "layers", layers)
         if residual and len({layer.width(1) * 1000 + layer.width(2) for layer in layers}) > 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 from cells import CELLS, GATED, gates_taken_for_constants, named, path_dropped
 from made_up import GatedLeaky
@@ -12,7 +11,7 @@ from made_up import GatedLeaky
 import gradcheck
 from gradcheck.algorithms import RTRL, bptt, chunked_bptt, run_rule, truncated_bptt, windowed_bptt
 from gradcheck.evidence.base import Case
-from gradcheck.evidence.exact import formal
+from gradcheck.evidence.exact import formal, modular
 from gradcheck.evidence.exact.enclosure import Enclosure
 from gradcheck.evidence.exact.modular import Modular
 from gradcheck.problems.lively import lively_problem
@@ -112,7 +111,8 @@ def test_a_proof_leaves_out_what_has_too_many_monomials(monkeypatch: pytest.Monk
     assert truncated.evidence.status is Status.NOT_RUN, "up to T = 2 it would be the claim exact"
 
 
-def test_modular_points_are_shorter_where_a_cell_evaluates_much() -> None:
+def test_modular_points_are_shorter_where_a_cell_evaluates_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modular, "WANTED_BITS", 10)  # one point
     shown = evidence(Modular(sizes=(Sizes(130, 7, 2, 2),)), bptt, LSTM())
     assert shown.strength is Strength.EXACT and shown.scope == "T=65, I=7, D=2, K=2"
-    assert np.isclose(shown.details["failure_bits"], 60, atol=25)
+    assert 10 < shown.details["failure_bits"] < 31
