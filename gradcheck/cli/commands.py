@@ -85,8 +85,8 @@ def audit(
         list[str] | None,
         typer.Option(
             metavar="NET",
-            help="Judge on this network: tanh, or relu,softmax (activation,output,loss), or lstm,biases=2:tanh, or all. "
-            "Repeatable.",
+            help="Judge on this network: tanh, or relu,softmax (activation,output,loss), or lstm,biases=2:tanh, or "
+            "all. Repeatable.",
         ),
     ] = None,
     problems: ProblemsOption = None,
