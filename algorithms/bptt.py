@@ -17,8 +17,8 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
 
-from . import on_cells
 from .cells import or_on_any_cell
+from .on_cells import bptt as on_any_cell
 from .unfolding import unfold
 
 
@@ -28,7 +28,7 @@ from .unfolding import unfold
     networks=ALL_NETWORKS,
     weighted=True,
 )
-@or_on_any_cell(on_cells.bptt)
+@or_on_any_cell(on_any_cell)
 def bptt(problem: Problem) -> Gradient:
     """Return the gradient by backpropagation through time (Werbos 1990), a backward pass over the stored sequence."""
     net = unfold(problem)

@@ -22,9 +22,9 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-from . import on_cells
 from .bptt import backpropagate
 from .cells import or_on_any_cell
+from .on_cells import chunked_bptt as on_any_cell
 from .settings import require_steps
 from .unfolding import unfold
 
@@ -36,7 +36,7 @@ from .unfolding import unfold
     weighted=True,
     settings=every("length"),
 )
-@or_on_any_cell(on_cells.chunked_bptt)
+@or_on_any_cell(on_any_cell)
 def chunked_bptt(problem: Problem, *, length: int) -> Gradient:
     """Return the gradient with the graph cut every `length` steps and the state carried over.
 

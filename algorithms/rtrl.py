@@ -24,8 +24,8 @@ from gradcheck.reference.claims import Cost, Exact, Online, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
-from . import on_cells
 from .cells import or_on_any_cell
+from .on_cells import RTRL as OnAnyCell
 
 
 class Influence(NamedTuple):
@@ -45,7 +45,7 @@ class Influence(NamedTuple):
     networks=ALL_NETWORKS,
     weighted=True,
 )
-@or_on_any_cell(on_cells.RTRL)
+@or_on_any_cell(OnAnyCell)
 class RTRL:
     """Real-time recurrent learning (Williams & Zipser 1989): the influence matrix, carried forward.
 

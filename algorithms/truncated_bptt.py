@@ -20,8 +20,8 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-from . import on_cells
 from .cells import or_on_any_cell
+from .on_cells import truncated_bptt as on_any_cell
 from .settings import require_steps
 from .unfolding import unfold
 
@@ -33,7 +33,7 @@ from .unfolding import unfold
     weighted=True,
     settings=every("tau"),
 )
-@or_on_any_cell(on_cells.truncated_bptt)
+@or_on_any_cell(on_any_cell)
 def truncated_bptt(problem: Problem, *, tau: int) -> Gradient:
     """Return the gradient truncated at `tau` steps: each loss goes back through `tau` steps.
 

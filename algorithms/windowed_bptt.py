@@ -23,8 +23,8 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-from . import on_cells
 from .cells import or_on_any_cell
+from .on_cells import windowed_bptt as on_any_cell
 from .settings import require_window
 from .unfolding import unfold
 
@@ -40,7 +40,7 @@ def _settings(T: int) -> list[dict[str, int]]:
     weighted=True,
     settings=_settings,
 )
-@or_on_any_cell(on_cells.windowed_bptt)
+@or_on_any_cell(on_any_cell)
 def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
     """Return BPTT(h; h') (Williams & Peng 1990): every `stride` steps, a backward pass through the last `horizon`.
 
