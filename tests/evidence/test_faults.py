@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import pickle
 import re
 from typing import Any
@@ -295,9 +296,9 @@ def test_a_change_reaches_what_is_imported_and_leaves_the_shipped_rules_alone() 
     from gradcheck.algorithms import bptt
     from gradcheck.algorithms.unfolding import unfold
 
-    assert bptt.__globals__["unfold"] is unfold
+    assert inspect.unwrap(bptt).__globals__["unfold"] is unfold
     wrong = build("chunked_bptt", fault_named("scale-2").changes)
-    copied = wrong.__globals__["unfold"]
+    copied = inspect.unwrap(wrong).__globals__["unfold"]
     assert copied is not unfold and copied.__code__.co_filename == "<chunked_bptt: algorithms/unfolding.py>"
 
 
