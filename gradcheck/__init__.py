@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .reference.network import LRU as LRU
     from .reference.network import LSTM as LSTM
     from .reference.network import MGU as MGU
+    from .reference.network import RTU as RTU
     from .reference.network import ContextNetwork as ContextNetwork
     from .reference.network import ContinuousTime as ContinuousTime
     from .reference.network import Elman as Elman
@@ -98,13 +99,14 @@ _NETWORKS = (
     "Leaky",
     "MGU",
     "Network",
+    "RTU",
     "Sizes",
     "Stacked",
     "from_flax",
     "from_torch",
+    "network",
     "to_flax",
     "to_torch",
-    "network",
 )
 _HOME = {
     "audit": "engine.audit",

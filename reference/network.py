@@ -16,6 +16,7 @@ from .networks.layouts import to_torch as to_torch
 from .networks.leaky import ContinuousTime as ContinuousTime
 from .networks.leaky import Leaky as Leaky
 from .networks.linear import LRU as LRU
+from .networks.linear import RTU as RTU
 from .networks.lstm import LSTM as LSTM
 from .networks.registry import ALL_CONTEXT_NETWORKS as ALL_CONTEXT_NETWORKS
 from .networks.registry import ALL_NETWORKS as ALL_NETWORKS

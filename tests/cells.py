@@ -38,6 +38,7 @@ CELLS: tuple[Any, ...] = (
     LSTM("softplus", "softmax", "categorical_cross_entropy", readout_bias=True),
     gradcheck.LRU(),
     gradcheck.LRU(eigenvalues="cartesian", readout_bias=True),
+    gradcheck.RTU(),
     gradcheck.Stacked(LSTM(), LSTM()),
     gradcheck.Stacked(GRU(), Elman("logistic"), residual=True, readout_bias=True),
     gradcheck.Stacked(gradcheck.LRU(eigenvalues="cartesian"), Elman("relu")),

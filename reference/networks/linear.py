@@ -16,6 +16,12 @@ from .losses import Loss, Output
 from .start import GIVEN
 
 
+def _polar(parameters: Parameters) -> tuple[Array, Array, Array]:
+    """Return the modulus of lambda = exp(-exp(nu) + i exp(theta)), and its real and imaginary parts."""
+    size, angle = apply("exp", -apply("exp", parameters["nu"])), apply("exp", parameters["theta"])
+    return size, size * apply("cos", angle), size * apply("sin", angle)
+
+
 @dataclass(frozen=True)
 class LRU(CellNetwork):
     """Linear recurrent units: complex numbers that each multiply themselves by an eigenvalue.
@@ -85,8 +91,7 @@ class LRU(CellNetwork):
         re, im = state
         given_re, given_im = parameters["B_re"].T @ x, parameters["B_im"].T @ x
         if self.eigenvalues == "polar":
-            size, angle = apply("exp", -apply("exp", parameters["nu"])), apply("exp", parameters["theta"])
-            a, b = size * apply("cos", angle), size * apply("sin", angle)
+            _, a, b = _polar(parameters)
             gamma = apply("exp", parameters["log_gamma"])
             given_re, given_im = gamma * given_re, gamma * given_im
         else:
@@ -97,3 +102,48 @@ class LRU(CellNetwork):
         re, im = state
         u = parameters["V_re"].T @ re - parameters["V_im"].T @ im
         return u + parameters["b_y"] if self.readout_bias else u  # type: ignore[no-any-return]
+
+
+class RTU(CellNetwork):
+    """Recurrent trace units: pairs of units that each turn and shrink, under an activation.
+
+    re(t) = f(r cos(phi) re(t-1) - r sin(phi) im(t-1) + gamma * (B_re^T x(t))),
+    im(t) = f(r sin(phi) re(t-1) + r cos(phi) im(t-1) + gamma * (B_im^T x(t))), u(t) = V^T [re(t); im(t)],
+    with r = exp(-exp(nu)), phi = exp(theta) and gamma = sqrt(1 - r^2), all by entry. With the activation identity these
+    are the linear ones.
+
+    Parameters: B_re, B_im (D, I), nu, theta (I,), V (2 I, K); b_y (K,) with a readout bias. State: (re, im), each (I,).
+
+    Source: Elelimy, White, Bowling and White 2024, "Real-time recurrent learning using trace units in reinforcement
+    learning".
+
+    Args:
+        activation: As for `Network`.
+        output: As for `Network`.
+        loss: As for `Network`.
+        readout_bias: Whether the readout has a bias.
+
+    Raises:
+        GradcheckError: As for `Network`, or an option has another value.
+    """
+
+    name = "RTU"
+
+    def weights(self, I: int, D: int) -> Shapes:
+        return {"B_re": (D, I), "B_im": (D, I), "nu": (I,), "theta": (I,)}
+
+    def memory(self, I: int) -> Any:
+        return (I,), (I,)
+
+    def width(self, I: int) -> int:
+        return 2 * I
+
+    def hidden(self, state: State) -> Array:
+        return np.concatenate(state)
+
+    def step(self, parameters: Parameters, state: State, x: Array) -> State:
+        re, im = state
+        size, a, b = _polar(parameters)
+        gamma = apply("sqrt", 1 - size * size)
+        given_re, given_im = gamma * (parameters["B_re"].T @ x), gamma * (parameters["B_im"].T @ x)
+        return self.activation(a * re - b * im + given_re), self.activation(b * re + a * im + given_im)

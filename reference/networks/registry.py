@@ -17,7 +17,7 @@ from .elman import Network
 from .gated import GRU, MGU
 from .headed import HeadedNetwork
 from .leaky import ContinuousTime, Leaky
-from .linear import LRU
+from .linear import LRU, RTU
 from .losses import HEADS
 from .lstm import LSTM
 from .simple import IRNN, Elman, Jordan
@@ -25,12 +25,12 @@ from .stacked import Stacked
 
 SHIPPED: dict[str, type[HeadedNetwork]] = {
     made.__name__: made
-    for made in (Network, ContextNetwork, Elman, IRNN, Jordan, Leaky, ContinuousTime, GRU, MGU, LSTM, LRU, Stacked)
+    for made in (Network, ContextNetwork, Elman, IRNN, Jordan, Leaky, ContinuousTime, GRU, MGU, LSTM, LRU, RTU, Stacked)
 }
 """Kind to class. A network that is new is added here."""
 SHORT = {
     "context": ContextNetwork, "elman": Elman, "irnn": IRNN, "jordan": Jordan, "leaky": Leaky, "ctrnn": ContinuousTime,
-    "gru": GRU, "mgu": MGU, "lstm": LSTM, "lru": LRU,
+    "gru": GRU, "mgu": MGU, "lstm": LSTM, "lru": LRU, "rtu": RTU,
 }  # fmt: skip
 """The names of kinds on a command line."""
 

@@ -60,7 +60,7 @@ class FormalField(Field):
 
     @property
     def partial(self) -> bool:
-        """Whether roots or inverses are in use, which have no value everywhere."""
+        """True if roots or inverses are in use, which have no value everywhere."""
         return bool(self._laws.bound)
 
     @property
@@ -345,7 +345,7 @@ _MIRRORED: dict[str, Callable[[FormalField, Any, Any], Any]] = {
     "exp": lambda field, value, mirrored: field.inverse(mirrored),
     "softplus": lambda field, value, mirrored: mirrored + value,
 }
-"""How a function at s is made of its value at -s: from field, s and that value."""
+"""A function at s, made of its value at -s: from field, s and that value."""
 _LAWFUL = {*_AT_ZERO, *_MIRRORED, "log"}
 """The functions that keep laws in this ring."""
 _FACTORED = 60

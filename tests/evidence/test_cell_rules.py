@@ -18,7 +18,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Exact, Truncated, Windowed
-from gradcheck.reference.network import LRU, LSTM, ContinuousTime, Network, Sizes
+from gradcheck.reference.network import LRU, LSTM, RTU, ContinuousTime, Network, Sizes
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.rules.adapt import as_rule
 
@@ -28,7 +28,7 @@ RULES: tuple[Any, ...] = (
     (bptt, Exact(), {}), (truncated_bptt, Truncated(2), {"tau": 2}), (chunked_bptt, Chunked(2), {"length": 2}),
     (windowed_bptt, Windowed(3, 2), {"horizon": 3, "stride": 2}), (RTRL, Exact(), {}),
 )  # fmt: skip
-ONLY_ENCLOSED = (LRU(), LSTM("softplus", "softmax", "categorical_cross_entropy", readout_bias=True))
+ONLY_ENCLOSED = (LRU(), RTU())
 
 
 def evidence(kind: Any, target: Any, cell: Any) -> Any:
@@ -38,9 +38,9 @@ def evidence(kind: Any, target: Any, cell: Any) -> Any:
 @pytest.mark.parametrize("cell", CELLS, ids=named)
 def test_bptt_on_any_cell_is_accepted(cell: Any) -> None:
     shown = evidence(FORMAL, bptt, cell)
-    if cell != LRU() and not isinstance(cell, ContinuousTime):  # exp and quotients are no polynomials
+    if cell not in ONLY_ENCLOSED and not isinstance(cell, ContinuousTime):  # exp and quotients are no polynomials
         assert shown.strength is Strength.PROVED, shown.statement
-    if cell != LRU():  # nor has it residues
+    if cell not in ONLY_ENCLOSED:  # nor have sin, cos and sqrt residues
         shown = evidence(MODULAR, bptt, cell)
         assert shown.strength is Strength.EXACT, shown.statement
     shown = evidence(Enclosure(sizes=(Sizes(6, 3, 2, 2),)), bptt, cell)
@@ -49,7 +49,7 @@ def test_bptt_on_any_cell_is_accepted(cell: Any) -> None:
 
 @pytest.mark.parametrize("cell", CELLS, ids=named)
 def test_twin_a_dropped_path_is_refuted(cell: Any) -> None:
-    kind = Enclosure(sizes=(Sizes(6, 3, 2, 2),)) if cell == LRU() else MODULAR
+    kind = Enclosure(sizes=(Sizes(6, 3, 2, 2),)) if cell in ONLY_ENCLOSED else MODULAR
     assert evidence(kind, path_dropped, cell).status is Status.REFUTED
 
 

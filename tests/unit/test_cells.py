@@ -82,6 +82,12 @@ def lru(p: Any, state: Any, x: Any) -> Any:
     return h.real, h.imag
 
 
+def rtu(p: Any, state: Any, x: Any) -> Any:
+    r, phi = np.exp(-np.exp(p["nu"])), np.exp(p["theta"])
+    s = r * np.exp(1j * phi) * (state[0] + 1j * state[1]) + np.sqrt(1 - r**2) * ((p["B_re"] + 1j * p["B_im"]).T @ x)
+    return np.tanh(s.real), np.tanh(s.imag)
+
+
 def residual(p: Any, state: Any, x: Any) -> Any:
     below = np.tanh(p["layer0.W"].T @ x + p["layer0.R"].T @ state[0] + p["layer0.b"])
     return below, np.tanh(p["layer1.W"].T @ below + p["layer1.R"].T @ state[1] + p["layer1.b"])
@@ -90,7 +96,7 @@ def residual(p: Any, state: Any, x: Any) -> Any:
 EQUATIONS: tuple[tuple[Any, Any], ...] = (
     (LSTM(), lstm), (LSTM(forget="coupled", peepholes=True), coupled_peephole_lstm), (GRU(), gru),
     (GRU(reset="after"), gru_after), (gradcheck.MGU(), mgu), (Leaky(), rate), (gradcheck.ContinuousTime(), euler),
-    (gradcheck.Jordan(), jordan), (gradcheck.LRU(), lru),
+    (gradcheck.Jordan(), jordan), (gradcheck.LRU(), lru), (gradcheck.RTU(), rtu),
     (gradcheck.Stacked(gradcheck.Elman(), gradcheck.Elman(), residual=True), residual),
 )  # fmt: skip
 

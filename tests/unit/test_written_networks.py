@@ -57,7 +57,7 @@ def test_a_start_that_the_network_settles_follows_its_parameters() -> None:
 
 def test_the_lecture_network_starts_from_zeros_where_it_says_so() -> None:
     network = gradcheck.Network(initial_state="zeros")
-    assert network != gradcheck.Network() and str(network).endswith("from zeros")
+    assert network != gradcheck.Network() and "from zeros" in str(network)
     assert not lively_problem(network, Sizes(3, 2, 2, 2), 0).initial_state.any()
     with pytest.raises(GradcheckError, match="neither 'given' nor 'zeros'"):
         gradcheck.Network(initial_state="ones")

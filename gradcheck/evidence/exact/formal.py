@@ -164,6 +164,7 @@ def _compare(
     if _terms_predicted(size, before) > MOST_TERMS:
         return {"size": dataclasses.astuple(size), "left_out": True}
     before = [each for each in before if not each.get("left_out")]
+    seen: Finding | None = None
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
         tally = _Tally()

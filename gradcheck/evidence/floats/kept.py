@@ -1,4 +1,4 @@
-"""What was derived before for an equal problem: all rules get the same ones, and each is judged by several claims."""
+"""Results that were derived before for an equal problem; all rules, and several claims, get the same problems."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ class RandomFunctions:
 
     The degrees that they report: sigma, log, arctan, f, f', random roots and the undefined g, e and L give fresh
     generators (degree 1, hence tanh, logistic and softplus too); exp is a quotient of two polynomials of degree 1 per
-    entry, sin and cos of degree 2; relu keeps the degree of its argument and heaviside is constant, both for the pattern
-    of bits at hand. A root by its law is no rational function: it counts as its argument times its denominator, whose
-    degree is no less, and `modular` evidence knows how many of them there are.
+    entry, sin and cos of degree 2; relu keeps the degree of its argument and heaviside is constant, both for the
+    pattern of bits at hand. A root by its law is no rational function: it counts as its argument times its denominator,
+    whose degree is no less, and `modular` evidence knows how many of them there are.
 
     With `roots`, square roots are taken by their law, `NoRoot` is raised where there is none, and `rooted` holds the
     arguments met so far, in order.

@@ -7,8 +7,8 @@ So tanh' = 1 - tanh^2, exp(-v) = 1/exp(v), tanh odd, and 1/(1+exp(-v)) is the lo
 exactly as a rule that hard-codes them expects. sin and cos are made from one odd random function t as
 2t/(1 + t^2) and (1 - t^2)/(1 + t^2), arctan is odd, and relu is a random bit times its argument. A square root is
 random, or by its law: the root that is itself a square, which exists for half of all residues modulo a prime that is 3
-modulo 4, and is a multiplicative function, as the positive root is (Ireland & Rosen, "A Classical Introduction to Modern
-Number Theory", 2nd ed., chapter 5). Order means nothing here: comparisons raise.
+modulo 4, and is a multiplicative function, as the positive root is (Ireland & Rosen, "A Classical Introduction to
+Modern Number Theory", 2nd ed., chapter 5). Order means nothing here: comparisons raise.
 """
 
 from __future__ import annotations
