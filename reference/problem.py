@@ -25,6 +25,7 @@ from .tree import flatten, is_shape, leaves, map_nest, path_name
 from .typing import Array, State
 
 _NUMBERS = (Scalar, *NUMBERS)
+_GIVEN = ("inputs", "targets", "initial_state", "loss_weights")
 
 
 def _as_array(value: Any, what: str) -> Array:
@@ -170,6 +171,11 @@ class Problem:
                 f"the {self.network.name} network has the parameters {wanted}; "
                 f"got {', '.join(f'{k} {v.shape}' for k, v in self.parameters.items()) or 'none'}"
             ) from None
+        if taken := [name for name in shapes if name in _GIVEN]:
+            raise GradcheckError(
+                f"the {self.network.name} network has a parameter {taken[0]!r}, which is the name of an array of every "
+                "problem; give it another name"
+            )
         if set(shapes) != set(self.parameters):
             raise GradcheckError(
                 f"the {self.network.name} network has the parameters {', '.join(shapes)}; "
@@ -193,7 +199,7 @@ class Problem:
             )
 
     def _check_domains(self) -> None:
-        stated = networks.ask(self.network, networks.Capabilities.domains)
+        stated = domains.all_of(self.network)
         for name in stated:
             if name != domains.INPUTS and name not in self.parameters:
                 raise GradcheckError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ..reference.network import RecurrentNetwork, Stacked
 from ..reference.networks.activations import ACTIVATIONS
 from ..reference.networks.headed import HeadedNetwork
 from ..reference.networks.registry import is_shipped
+from ..rules.authors import installed
 from .source import FUNCTIONS, LOSSES, OUTPUTS
 
 
@@ -94,11 +94,15 @@ def importing_instance(network: Any) -> tuple[list[str], str] | None:
     """Return the import lines of a network that a module holds by name, and that name; None if no module does.
 
     Args:
-        network: The network. Its class, or the function that is its `step`, says in which module to look.
+        network: The network. The module of its `step` is looked at first, then all that are neither installed nor ours.
     """
-    for home in dict.fromkeys((getattr(network.step, "__module__", None), type(network).__module__)):
-        for name, value in list(vars(sys.modules.get(home or "", types.SimpleNamespace())).items()):
-            if value is network and (lines := importing(str(home), name, network)):
+    first = getattr(network.step, "__module__", None) or ""
+    for home in sorted(sys.modules, key=lambda name: name != first):
+        file = getattr(sys.modules[home], "__file__", None)
+        if home != first and (not file or installed(Path(file))):
+            continue
+        for name, value in list(vars(sys.modules[home]).items()):
+            if value is network and (lines := importing(home, name, network)):
                 return lines, name
     return None
 

@@ -151,8 +151,12 @@ def ask(
         args: Arguments of the method.
         kwargs: Keyword arguments of the method.
     """
-    own = getattr(network, capability.__name__, None)
-    return own(*args, **kwargs) if callable(own) else capability(network, *args, **kwargs)
+    own: Any = getattr(network, capability.__name__, None)
+    if callable(own):
+        return own(*args, **kwargs)  # type: ignore[no-any-return]
+    if own is None or args or kwargs:
+        return capability(network, *args, **kwargs)
+    return own  # type: ignore[no-any-return]  # a constant, as an attribute
 
 
 def sizes_of(network: RecurrentNetwork, parameters: Parameters, T: int) -> Sizes:
@@ -264,9 +268,16 @@ def loss_value(network: RecurrentNetwork, u: Array, y: Array) -> Any:
         y: The target, shape (K,).
 
     Raises:
-        GradcheckError: It fails.
+        GradcheckError: It fails, or returns anything but one number.
     """
-    return _called(network, "loss_value", network.loss_value, u, y)
+    value = _called(network, "loss_value", network.loss_value, u, y)
+    if value is None or getattr(value, "shape", ()) != ():
+        what = "None" if value is None else f"shape {value.shape}"
+        raise GradcheckError(
+            f"loss_value(u, y) of the network {network.name} returned {what}; wanted one number, such as a sum over "
+            "outputs"
+        )
+    return value
 
 
 def _called(network: RecurrentNetwork, method: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -7,6 +7,7 @@ varied and shrunk inside, and a number outside is refused with the name of its a
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +134,24 @@ class Domain:
             return f"numbers {'from' if self.closed else 'above'} {self.low:g}{' on' if self.closed else ''}"
         if math.isinf(self.low):
             return f"numbers below {self.high:g}"
-        return f"numbers between {self.low:g} and {self.high:g}"
+        return f"numbers strictly between {self.low:g} and {self.high:g}"
+
+
+def all_of(network: RecurrentNetwork) -> Mapping[str, Any]:
+    """Return what a network states of its domains, by name.
+
+    Args:
+        network: Any network.
+
+    Raises:
+        GradcheckError: It is no dict.
+    """
+    stated = ask(network, Capabilities.domains)
+    if not isinstance(stated, Mapping):
+        raise GradcheckError(
+            f"domains of the network {network.name} is {stated!r:.60}; wanted a dict, such as {{'tau': 'positive'}}"
+        )
+    return stated
 
 
 def domain_of(network: RecurrentNetwork, name: str) -> Domain:
@@ -146,13 +164,13 @@ def domain_of(network: RecurrentNetwork, name: str) -> Domain:
     Raises:
         GradcheckError: What the network says is no domain.
     """
-    stated = ask(network, Capabilities.domains)
+    stated = all_of(network)
     return Domain.read(stated[name], f"{name} of the network {network.name}") if name in stated else Domain()
 
 
 def lying_apart(network: RecurrentNetwork) -> list[str]:
     """Return the names of what has a discrete domain: no identity of polynomials covers all of its values."""
-    return [name for name in ask(network, Capabilities.domains) if domain_of(network, name).discrete]
+    return [name for name in all_of(network) if domain_of(network, name).discrete]
 
 
 def inside(network: RecurrentNetwork, name: str, array: Array) -> Array:
@@ -163,7 +181,7 @@ def inside(network: RecurrentNetwork, name: str, array: Array) -> Array:
         name: The name of a parameter, or "inputs".
         array: The array.
     """
-    if not _judged(array) or not ask(network, Capabilities.domains):
+    if not _judged(array) or not all_of(network):
         return array
     return domain_of(network, name).nearest(array)
 

@@ -49,12 +49,20 @@ class HeadedNetwork(Capabilities):
     ) -> None:
         object.__setattr__(self, "activation", activation_named(activation))
         object.__setattr__(self, "head", Head.named(output, loss))
-        if initial_state not in (GIVEN, ZEROS):
+        if not isinstance(initial_state, str) or initial_state not in (GIVEN, ZEROS):
             raise GradcheckError(
                 f"initial_state={initial_state!r:.60} is neither {GIVEN!r} nor {ZEROS!r}; a network of another start "
-                "is a subclass, or gradcheck.network(...)"
+                "is a subclass with initial_state(parameters), or gradcheck.network(...)"
             )
-        object.__setattr__(self, "initial_state", initial_state)
+        if self._settles_its_start():
+            if initial_state != GIVEN:
+                raise GradcheckError(f"{type(self).__name__} has an initial_state of its own; leave the argument out")
+        else:
+            object.__setattr__(self, "initial_state", initial_state)
+
+    def _settles_its_start(self) -> bool:
+        """Return True if a subclass says `initial_state` itself, which no attribute of an instance may hide."""
+        return next(kind for kind in type(self).__mro__ if "initial_state" in vars(kind)) is not HeadedNetwork
 
     @property
     def loss(self) -> Loss:
@@ -127,6 +135,6 @@ class HeadedNetwork(Capabilities):
 def _option_text(option: str, value: Any) -> str:
     """Return an option in words: peepholes, no forget gate, reset after."""
     if option == "initial_state":
-        return f"from {value}"
+        return f"from {value}" if isinstance(value, str) else "from a start of its own"
     words = option.replace("_", " ")
     return {True: words, False: f"no {words}"}[value] if isinstance(value, bool) else f"{words} {value}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .base import Capabilities, RecurrentNetwork, Sizes, ask, plain_shapes, size
 from .state import cached
 
 _ROUNDS = 8
-_FURTHER = 8
+_FURTHER, _FARTHEST = 8, 128
 """Units, inputs and outputs that are added in search of sizes that fit."""
 
 
@@ -35,8 +36,7 @@ def fitting(network: RecurrentNetwork, sizes: Sizes, *, alive: bool = False) -> 
     least = ask(network, Capabilities.least_outputs) if alive else 1
     asked = Sizes(sizes.T, sizes.I, sizes.D, max(sizes.K, least))
     failed: list[Exception] = []
-    for more in sorted(itertools.product(range(_FURTHER + 1), repeat=3), key=sum):
-        near = Sizes(asked.T, asked.I + more[0], asked.D + more[1], asked.K + more[2])
+    for near in _nearby(asked):
         try:
             found = _settled(network, near)
         except Exception as error:  # a user's method may raise anything at sizes that it does not have
@@ -51,13 +51,27 @@ def fitting(network: RecurrentNetwork, sizes: Sizes, *, alive: bool = False) -> 
             )
         elif found.K >= least:
             return found
-    raise (
-        failed[0]
-        if failed
-        else GradcheckError(
-            f"the network {network.name} has fewer than the {least} outputs that its output function needs near {sizes}"
-        )
-    )
+    if not failed:
+        raise GradcheckError(f"the network {network.name} never has the {least} outputs that its output function needs")
+    first = failed[0]
+    if isinstance(first, GradcheckError):
+        raise first
+    raise GradcheckError(
+        f"parameter_shapes(sizes), state_shape(sizes) or sizes_of(parameters, T) of the network {network.name} raised "
+        f"{type(first).__name__}: {first}, at {sizes} and at all sizes nearby"
+    ) from first
+
+
+def _nearby(sizes: Sizes) -> Iterator[Sizes]:
+    """Yield sizes from near to far: all sums of a little more, then one of I, D and K far beyond, then all alike."""
+    for more in sorted(itertools.product(range(_FURTHER + 1), repeat=3), key=sum):
+        yield Sizes(sizes.T, sizes.I + more[0], sizes.D + more[1], sizes.K + more[2])
+    for n in range(_FURTHER + 1, _FARTHEST + 1):
+        for letter in "IDK":
+            yield dataclasses.replace(sizes, **{letter: getattr(sizes, letter) + n})
+    largest = max(sizes.I, sizes.D, sizes.K)
+    for n in range(largest, largest + _FARTHEST + 1):
+        yield Sizes(sizes.T, n, n, n)
 
 
 def fewer(network: RecurrentNetwork, sizes: Sizes, letter: str) -> Sizes | None:

@@ -87,8 +87,9 @@ def settled(network: RecurrentNetwork, parameters: Parameters, shape: Any, like:
     except (ValueError, KeyError, TypeError):  # nested otherwise
         pass
     found = shapes(map_nest(np.asarray, state))
+    hint = "" if callable(stated) else "; a fixed array has one size: tie I to it, such as sizes={'I': 2}"
     raise GradcheckError(
-        f"initial_state of the network {network.name} has shape {found}; state_shape says {plain_shapes(shape)}"
+        f"initial_state of the network {network.name} has shape {found}; state_shape says {plain_shapes(shape)}{hint}"
     )
 
 

@@ -22,7 +22,7 @@ from .domains import INPUTS, inside
 from .losses import Head
 from .sizes import fitting
 
-_TRIED = Sizes(2, 3, 2, 2)
+_TRIED, _OTHER = Sizes(2, 3, 2, 2), Sizes(2, 4, 2, 2)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -150,8 +150,15 @@ def network(
             f"parameters must be a dict of axes by name, such as {{'W': ('I', 'D'), 'V': ('K', 'I')}}; "
             f"got {parameters!r:.60}"
         )
+    for spoken, given in (("sizes", sizes), ("domains", domains)):
+        if given is not None and not isinstance(given, Mapping):
+            raise GradcheckError(f"{spoken} must be a dict; got {given!r:.60}")
     if strange := [letter for letter in (sizes or {}) if letter not in LETTERS]:
         raise GradcheckError(f"sizes says what {strange[0]!r:.40} is; it can say what I, D and K are")
+    if taken := [each for each in parameters if each in (INPUTS, "targets", "initial_state", "loss_weights")]:
+        raise GradcheckError(
+            f"a parameter is called {taken[0]!r}, as an array of every problem is; give it another name"
+        )
     if not isinstance(loss, str) and output != "identity":
         raise GradcheckError(f"output={output!r:.40} goes with a loss by name; a loss(u, y) of yours applies its own")
     head = loss if callable(loss) else Head.named(output, loss)
@@ -159,8 +166,8 @@ def network(
         name=name or _name(step),
         step=step,
         readout=readout,
-        axes={each: (axes,) if isinstance(axes, str) else tuple(axes) for each, axes in parameters.items()},
-        state=(state,) if isinstance(state, str) else state,
+        axes={each: _axes(axes, f"the parameter {each}") for each, axes in parameters.items()},
+        state=_state(state),
         head=head,
         output_error=output_error or (head.error if isinstance(head, Head) else None),
         initial_state=initial_state,
@@ -174,6 +181,29 @@ def network(
     return made
 
 
+def _axes(axes: Any, what: str) -> tuple[Axis, ...]:
+    """Return axes as a tuple; a single letter stands for one axis."""
+    found = (axes,) if isinstance(axes, str) else axes
+    if not isinstance(found, tuple | list):
+        raise GradcheckError(f"{what} has the axes {axes!r:.60}; wanted a tuple such as ('I', 'D'), or () for a number")
+    for axis in found:
+        Length.read(axis, what)
+    return tuple(found)
+
+
+def _state(state: Any) -> Any:
+    """Return the axes of a state, nested as they were given."""
+    if isinstance(state, dict):
+        return {name: _state(part) for name, part in state.items()}
+    if (
+        isinstance(state, list)
+        or isinstance(state, tuple)
+        and any(isinstance(part, tuple | list | dict) for part in state)
+    ):
+        return type(state)(map(_state, state))
+    return _axes(state, "the state")
+
+
 def _name(step: Callable[..., Any]) -> str:
     named = getattr(step, "__name__", "<lambda>")
     return "network" if named == "<lambda>" else named.strip("_").replace("_", " ")
@@ -181,7 +211,11 @@ def _name(step: Callable[..., Any]) -> str:
 
 def _try(network: WrittenNetwork) -> None:
     """Take two steps on small numbers, so that a mistake is met where the network is written."""
-    sizes = fitting(network, _TRIED, alive=True)
+    try:
+        sizes = fitting(network, _TRIED, alive=True)
+        other = fitting(network, _OTHER, alive=True)
+    except MemoryError:
+        raise GradcheckError(f"the network {network.name} is too large: its sizes are {dict(network.ties)}") from None
     rng = np.random.default_rng(0)
 
     def small(shape: tuple[int, ...]) -> Array:
@@ -193,13 +227,10 @@ def _try(network: WrittenNetwork) -> None:
         state = map_nest(small, shape, is_leaf=is_shape)
     else:
         state = start.settled(network, parameters, shape, np.zeros(1))
+    if not start.is_given(network) and not start.is_learned(network):
+        start.settled(network, {}, network.state_shape(other), np.zeros(1))
     with np.errstate(all="ignore"):
         for _ in range(sizes.T):
             state = base.step(network, parameters, state, inside(network, INPUTS, small((sizes.D,))))
             u = base.readout(network, parameters, state, sizes.K)
-        loss = base.loss_value(network, u, np.full(sizes.K, 1 / sizes.K))
-    if np.shape(loss) != ():
-        raise GradcheckError(
-            f"loss(u, y) of the network {network.name} returned shape {np.shape(loss)}; wanted one number, such as a "
-            "sum over outputs"
-        )
+        base.loss_value(network, u, np.full(sizes.K, 1 / sizes.K))

@@ -6,10 +6,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from own_networks import ADDED, DECAY, EMBEDDED, FIXED, LEARNED, MATRICES, PAIRS, UNREAD, ZEROS, Rotating, plain, read
+from own_networks import (
+    ADDED,
+    DECAY,
+    EMBEDDED,
+    FIXED,
+    LEARNED,
+    MATRICES,
+    PAIRS,
+    UNREAD,
+    ZEROS,
+    Rotating,
+    plain,
+    read,
+    squared,
+)
 
 import gradcheck
 from gradcheck import GradcheckError, Sizes
+from gradcheck.evidence.preconditions import oracles
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.problems.structured import structured
 from gradcheck.reference import lags, symbolic
@@ -151,13 +166,20 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "step fails": ({"step": lambda p, a, x: p["U"] @ x}, f"{_STEP} of the network .* KeyError"),
     "step of another shape": ({"step": lambda p, a, x: a[:1]}, f"{_STEP} of the network .* wanted shape"),
     "readout of another shape": ({"readout": lambda p, a: a}, f"{_READOUT} of the network .* wanted shape"),
-    "no number": ({"loss": lambda u, y: u - y}, r"loss\(u, y\) of the network plain returned shape \(2,\)"),
+    "no number": ({"loss": lambda u, y: u - y}, r"loss_value\(u, y\) of the network plain returned shape \(2,\)"),
     "no function": ({"step": "tanh"}, "step must be a function; got 'tanh'"),
     "no parameters": ({"parameters": {}}, "parameters must be a dict of axes by name"),
     "an open size": ({"parameters": {"R": ("I", "I"), "V": ("K", "I")}}, "no parameter .* settles D"),
     "another start": ({"initial_state": "ones"}, "initial_state of the network plain is 'ones'"),
     "a start of another shape": ({"initial_state": np.ones(7)}, r"initial_state .* has shape \(7,\)"),
     "a start that fails": ({"initial_state": lambda p: p["b"]}, r"initial_state\(parameters\) .* KeyError"),
+    "axes of nothing": ({"parameters": {**MATRICES, "W": None}}, "the parameter W has the axes None"),
+    "a state of nothing": ({"state": 3}, "the state has the axes 3"),
+    "a taken name": ({"parameters": {**MATRICES, "inputs": "I"}}, "a parameter is called 'inputs'"),
+    "domains of one word": ({"domains": "positive"}, "domains must be a dict; got 'positive'"),
+    "sizes of a list": ({"sizes": ["I"]}, r"sizes must be a dict; got \['I'\]"),
+    "a start of one size": ({"initial_state": np.ones(3)}, "tie I to it, such as sizes"),
+    "no loss": ({"loss": lambda u, y: None}, r"loss_value\(u, y\) of the network plain returned None"),
     "a domain of nothing": ({"domains": {"Q": "positive"}}, "domains names 'Q'; it can name W, R, V and inputs"),
     "a tie of nothing": ({"sizes": {"T": "I"}}, "sizes says what 'T' is"),
     "an unknown loss": ({"loss": "hinge"}, "there is no loss 'hinge'"),
@@ -176,3 +198,72 @@ def test_a_network_has_a_name_and_says_its_shapes() -> None:
     assert str(ZEROS) == "W (I, D), R (I, I), V (K, I), from zeros"
     assert gradcheck.network(plain, read, MATRICES).name == "plain"
     assert repr(ZEROS).startswith("<network from zeros")
+
+
+class Shadowed(gradcheck.Network):
+    """A subclass that says where it starts; no attribute of an instance may hide that."""
+
+    name = "shadowed"
+    initial_state = "zeros"
+
+
+class LearnedSubclass(gradcheck.Network):
+    name = "learned subclass"
+
+    def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+        return {**super().parameter_shapes(sizes), "b": (sizes.I,)}
+
+    def initial_state(self, parameters: Any) -> Any:
+        return parameters["b"]
+
+
+def test_a_subclass_says_where_it_starts() -> None:
+    assert not lively_problem(Shadowed(), Sizes(3, 2, 2, 2), 0).initial_state.any()
+    problem = lively_problem(LearnedSubclass(), Sizes(3, 2, 2, 2), 0)
+    assert np.array_equal(problem.initial_state, problem.parameters["b"]) and problem.initial_state.any()
+    with pytest.raises(GradcheckError, match="has an initial_state of its own"):
+        Shadowed(initial_state="zeros")
+
+
+def test_domains_may_be_an_attribute() -> None:
+    class Attribute(Rotating):
+        domains = {"c": "positive"}
+
+    class Misspelt(Rotating):
+        domains = {"q": "positive"}
+
+    class Word(Rotating):
+        domains = "positive"
+
+    assert (lively_problem(Attribute(), Sizes(3, 4, 2, 2), 0).parameters["c"] > 0).all()
+    with pytest.raises(GradcheckError, match="names 'q'"):
+        lively_problem(Misspelt(), Sizes(3, 4, 2, 2), 0)
+    with pytest.raises(GradcheckError, match="wanted a dict"):
+        lively_problem(Word(), Sizes(3, 4, 2, 2), 0)
+
+
+def test_sizes_that_are_tied_far_away_are_found() -> None:
+    class Alike(Rotating):
+        def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+            if not sizes.I == sizes.D == sizes.K or sizes.I % 12:
+                raise ValueError("I = D = K, a multiple of 12")
+            return super().parameter_shapes(sizes)
+
+    class Never(Rotating):
+        def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+            raise KeyError("sizes")
+
+    assert fitting(Alike(), Sizes(2, 3, 2, 2)) == Sizes(2, 12, 12, 12)
+    assert fitting(Alike(), Sizes(2, 183, 2, 2)) == Sizes(2, 192, 192, 192)
+    with pytest.raises(GradcheckError, match="of the network rotating pairs raised KeyError"):
+        fitting(Never(), Sizes(2, 3, 2, 2))
+
+
+def test_an_output_error_that_is_wrong_for_large_errors_is_named() -> None:
+    network = gradcheck.network(
+        plain, read, MATRICES, loss=squared, output_error=lambda u, y: np.clip(u - y, -50.0, 50.0), name="clipped"
+    )
+    found = oracles.agreement(network)
+    assert not found.holds and "output_error(u, y) of the network clipped" in found.blame
+    right = gradcheck.network(plain, read, MATRICES, loss=squared, output_error=lambda u, y: u - y)
+    assert oracles.agreement(right).holds
