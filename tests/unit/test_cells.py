@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from gradcheck.reference.networks.base import RecurrentNetwork, Sizes
 from gradcheck.reference.networks.state import state_of
 from gradcheck.reference.problem import forward
 from gradcheck.rules.adapt import as_rule
+from gradcheck.store.problems import opened
 
 LSTM, GRU, Leaky = gradcheck.LSTM, gradcheck.GRU, gradcheck.Leaky
 
@@ -147,6 +149,32 @@ def test_a_cell_comes_back_from_a_file_and_from_its_source(cell: Any) -> None:
     back = registry.from_data(data)
     assert back == cell and type(back) is type(cell) and state_of(back) == state_of(cell)
     assert shipped(cell) and eval(expression(cell), {"gradcheck": gradcheck}) == cell
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=named)
+def test_a_file_of_problems_holds_a_cell(cell: Any, tmp_path: Path) -> None:
+    problem = lively_problem(cell, Sizes(2, 2, 1, 2), 0)
+    (back,) = opened(gradcheck.save_problems(problem, tmp_path / "problems.json")).problems([])
+    assert back.network == cell
+    assert all(np.array_equal(back.arrays()[name], array) for name, array in problem.arrays().items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"peepholes": 1}, "peepholes"),
+        ({"forget": "off"}, "LSTM has no forget='off'"),
+        ({"peephole": True}, "peephole"),
+        ({"projection": 10**6}, "has the parameters"),
+    ],
+)
+def test_twin_a_file_with_another_option_is_refused(changed: Any, said: str, tmp_path: Path) -> None:
+    path = gradcheck.save_problems(lively_problem(LSTM(), Sizes(2, 2, 1, 2), 0), tmp_path / "problems.json")
+    data = json.loads(path.read_text())
+    data["problems"][0]["network"].update(changed)
+    path.write_text(json.dumps(data))
+    with pytest.raises(gradcheck.GradcheckError, match=said):
+        opened(path).problems([])
 
 
 def test_cells_of_other_options_differ() -> None:

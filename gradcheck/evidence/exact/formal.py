@@ -156,14 +156,14 @@ def _compare(
     case: Case, size: Sizes, largest_T: int, before: Sequence[PieceData], progress: Progress
 ) -> PieceData | Finding:
     """Find the widest family of networks for which the rule is right at this size and at those before it."""
+    if _terms_predicted(size, before) > MOST_TERMS:
+        return {"size": dataclasses.astuple(size), "left_out": True}
+    before = [each for each in before if not each.get("left_out")]
     smaller = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
     tried = families(case.network)
     # One ring serves every T, unless the budget may end before the largest.
     shared = ask(case.network, Capabilities.undefined) is not None
     largest = Sizes(largest_T if shared else size.T, size.I, size.D, size.K)
-    if _terms_predicted(size, before) > MOST_TERMS:
-        return {"size": dataclasses.astuple(size), "left_out": True}
-    before = [each for each in before if not each.get("left_out")]
     seen: Finding | None = None
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         _, network = tried[number]
