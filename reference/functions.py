@@ -42,7 +42,7 @@ def _float_heaviside(s: Any) -> Any:
 
 def _float_erf(s: Any) -> Any:
     s = np.asarray(s)
-    return np.frompyfunc(math.erf, 1, 1)(s).astype(s.dtype if s.dtype.kind == "f" else float)[()]
+    return np.array(np.frompyfunc(math.erf, 1, 1)(s), dtype=s.dtype if s.dtype.kind == "f" else float)[()]
 
 
 def _float_bell(s: Any) -> Any:

@@ -167,7 +167,10 @@ class _Writer:
 
 
 _SAME = ("tanh", "exp", "log", "logistic", "softplus", "heaviside", "sin", "cos", "erf", "bell")
-_FUNCTIONS = {"f": "f", "f_prime": "f'", "root": "sqrt", "atan": "arctan", **{name: name for name in _SAME}}
+_FUNCTIONS = {
+    "f": "f", "f_prime": "f'", "exponential": "exp", "root": "sqrt", "atan": "arctan",
+    **{name: name for name in _SAME},
+}  # fmt: skip
 
 
 class Lowering:
@@ -211,7 +214,7 @@ def matrices(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False)
         weighted: Whether the loss weights are symbols; else they are 1.
     """
     return {
-        name: sp.ImmutableDenseMatrix(array.reshape(array.shape[0] if array.ndim else 1, -1).tolist())
+        name: ex.conventional(sp.ImmutableDenseMatrix(array.reshape(array.shape[0] if array.ndim else 1, -1).tolist()))
         for name, array in gradient(network, sizes, weighted=weighted).items()
     }
 
@@ -302,4 +305,4 @@ def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
 
 
 def _has_own(e: Any) -> bool:
-    return bool(e.atoms(ex.logistic, ex.softplus, ex.root, ex.bell, ex.erf))
+    return bool(e.atoms(ex.logistic, ex.softplus, ex.exponential, ex.root, ex.bell, ex.erf))

@@ -329,8 +329,8 @@ def _solve(field: Field, a: Any, b: Any = None) -> FieldArray:
     b = np.eye(len(a)) if b is None else b
     n, vector = solve_arguments(a, b)
     left, right = field.lift(a), field.lift(b).reshape(n, -1)
-    solution: FieldArray = field.wrap(np.asarray(field.solve(left, right)))
-    return solution.reshape(n) if vector else solution  # type: ignore[return-value]
+    solution = field.wrap(np.asarray(field.solve(left, right)))
+    return field.wrap(solution.reshape(n)) if vector else solution
 
 
 def _dot(field: Field, func: Any, a: Any, b: Any, out: Any = None) -> Any:

@@ -77,9 +77,25 @@ class root(sp.Function):  # noqa: N801
     def _eval_evalf(self, prec: int) -> Any:
         return sp.sqrt(self.args[0])._eval_evalf(prec)
 
-    def _latex(self, printer: Any, exp: str | None = None) -> str:
-        text = rf"\sqrt{{{printer.doprint(self.args[0])}}}"
-        return text if exp is None else rf"{{{text}}}^{{{exp}}}"
+
+class exponential(sp.Function):  # noqa: N801
+    """exp(s), of which SymPy would join products into one of a sum."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return self
+
+    def _eval_rewrite_as_exp(self, s: Any, **_: Any) -> Any:
+        return sp.exp(s)
+
+    def _eval_evalf(self, prec: int) -> Any:
+        return sp.exp(self.args[0])._eval_evalf(prec)
+
+
+def conventional(expression: Any) -> Any:
+    """Return the same expression with SymPy's own roots and exponentials, which it knows how to print."""
+    return expression.replace(root, sp.sqrt).replace(exponential, sp.exp)
 
 
 class bell(sp.Function):  # noqa: N801
@@ -146,7 +162,7 @@ class L(sp.Function):
         return error_function(argindex - 1)(*self.args)
 
 
-_SYMPY = {"tanh": sp.tanh, "exp": sp.exp, "log": sp.log, "sqrt": root, "sin": sp.sin, "cos": sp.cos,
+_SYMPY = {"tanh": sp.tanh, "exp": exponential, "log": sp.log, "sqrt": root, "sin": sp.sin, "cos": sp.cos,
           "arctan": sp.atan, "erf": erf, "bell": bell, "f": f, "f'": f_prime, "logistic": logistic,
           "softplus": softplus, "heaviside": heaviside}  # fmt: skip
 

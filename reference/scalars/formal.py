@@ -22,7 +22,8 @@ from flint.utils.flint_exceptions import DomainError
 from ..errors import GradcheckError, Undecided, UnsupportedOperation
 from ..typing import Array
 from .base import Field, FieldArray
-from .laws import Bound, Law, Laws
+from .laws import Bound, Law, Laws, check_product
+from .scalar import Scalar
 
 
 class GeneratorsExhausted(GradcheckError):
@@ -41,6 +42,7 @@ class FormalField(Field):
 
     def __init__(self, capacity: int = 160, laws: int = 40) -> None:
         super().__init__()
+        self.scalar = type("FormalScalar", (FormalScalar,), {"__slots__": (), "field": self})
         self.capacity = capacity
         self.context = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(laws + capacity)], "lex")
         every = self.context.gens()
@@ -50,6 +52,7 @@ class FormalField(Field):
         self._applied: dict[Any, list[tuple[tuple[Any, ...], Any]]] = {}
         self._sigmoids: list[tuple[Any, tuple[Any, Any]]] = []
         self._labels: dict[int, str | Callable[[], str]] = {}
+        self._values: dict[int, list[tuple[complex, float]]] = {}
         self._laws = Laws()
         self.functions = 0
 
@@ -99,15 +102,24 @@ class FormalField(Field):
 
     def _known(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return what was made for a function of equal arguments, or None."""
-        if not self.partial:
-            alike = self._applied.get((name, *map(len, arguments)), ())  # polynomials are compared fast, but not hashed
-            return next((made for known, made in alike if known == arguments), None)
+        alike = self._applied.get((name, *map(len, arguments)), ())  # polynomials are compared fast, but not hashed
+        found = next((made for known, made in alike if known == arguments), None)
+        if found is not None or not self.partial:
+            return found
+        values = [self._laws.value(argument) for argument in arguments]
         for key, alike in self._applied.items():
             if key[0] == name and len(key) == len(arguments) + 1:
                 for known, made in alike:
-                    if all(self.equal(p, q) for p, q in zip(known, arguments, strict=True)):
+                    near = all(map(self._laws.near, self._values_of(known), values))
+                    if near and all(self.equal(p, q) for p, q in zip(known, arguments, strict=True)):
                         return made
         return None
+
+    def _values_of(self, arguments: tuple[Any, ...]) -> list[tuple[complex, float]]:
+        """Return the values of arguments that are kept, worked out once."""
+        if id(arguments) not in self._values:
+            self._values[id(arguments)] = [self._laws.value(argument) for argument in arguments]
+        return self._values[id(arguments)]
 
     def _keep(self, name: str, arguments: tuple[Any, ...], made: Any) -> Any:
         self._applied.setdefault((name, *map(len, arguments)), []).append((arguments, made))
@@ -186,6 +198,9 @@ class FormalField(Field):
         pair = self._sigmoid(value)
         if pair is not None:
             return self.divide(*pair)
+        twice = self._sigmoid(2 * value)
+        if twice is not None:
+            return self.function("sqrt", self.divide(*twice))
         made = self.application("exp", (value,))
         self._sigmoids.append((value, (made, self.convert(1))))
         return made
@@ -253,8 +268,17 @@ class FormalField(Field):
         made = self._bound(Law.INVERSE, value, lambda: f"1/({self.show(value)})")
         return self._keep("inverse", (value,), made)
 
+    def power(self, a: Any, n: int) -> Any:
+        result = self.convert(1)
+        for _ in range(n):
+            check_product(result, a)
+            result = result * a
+        return result
+
     def matmul(self, a: Array, b: Array) -> Array:
-        product = np.matmul(*(natives(self, array) for array in (a, b)))
+        left, right = (natives(self, array) for array in (a, b))
+        check_product(*(max(array.reshape(-1).tolist(), key=len) for array in (left, right)))
+        product = np.matmul(left, right)
         return self.array(product.reshape(-1).tolist(), product.shape)
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
@@ -307,6 +331,18 @@ class FormalField(Field):
             return "0"
         more = len(value) - limit
         return " + ".join(terms).replace("+ -", "- ") + (f" + ... ({more} more terms)" if more > 0 else "")
+
+
+class FormalScalar(Scalar):
+    """One polynomial. A product that would not fit into memory raises `TooLarge`."""
+
+    __slots__ = ()
+
+    def __mul__(self, other: Any) -> Any:
+        if type(other) is type(self):
+            check_product(self.value, other.value)
+            return type(self)(self.value * other.value)
+        return super().__mul__(other)
 
 
 def _content(value: Any) -> tuple[Any, Any]:

@@ -38,16 +38,7 @@ _REWRITTEN = ("tanh", "softplus", "logistic", "exp")
 """Functions whose usual other forms subtract numbers near 1, so that what is left of them carries an error of u."""
 
 
-_SLOPES = {
-    "sin": 1.0,
-    "cos": 1.0,
-    "tanh": 1.0,
-    "logistic": 1.0,
-    "softplus": 1.0,
-    "arctan": 1.0,
-    "erf": 1.2,
-    "bell": 1.0,
-}
+_SLOPES = {**dict.fromkeys(("sin", "cos", "tanh", "logistic", "softplus", "arctan", "bell"), 1.0), "erf": 1.2}
 """Bounds on |f'| anywhere."""
 
 

@@ -28,6 +28,7 @@ from ...reference.networks.sizes import fitting
 from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
+from ...reference.scalars.laws import TooLarge
 from ...rules.adapt import WrongResult
 from ...rules.call import run
 from ...rules.failures import KeptNumbers, RuleFailed
@@ -156,7 +157,9 @@ def _compare(
     case: Case, size: Sizes, largest_T: int, before: Sequence[PieceData], progress: Progress
 ) -> PieceData | Finding:
     """Find the widest family of networks for which the rule is right at this size and at those before it."""
-    if _terms_predicted(size, before) > MOST_TERMS:
+    skipped = [Sizes(*each["size"]) for each in before if each.get("left_out")]
+    larger = any(s.T <= size.T and s.I <= size.I and s.D <= size.D and s.K <= size.K for s in skipped)
+    if larger or _terms_predicted(size, before) > MOST_TERMS:
         return {"size": dataclasses.astuple(size), "left_out": True}
     before = [each for each in before if not each.get("left_out")]
     smaller = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""
@@ -174,11 +177,15 @@ def _compare(
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error, who="the network")
             continue
+        except TooLarge:
+            return {"size": dataclasses.astuple(size), "left_out": True}
         except GradcheckError as error:
             seen = not_run(KIND, f"no formal reference: {error}")
             continue
         try:
             seen = _compare_size(case, ref, size.T, tally, lambda text: progress(text + smaller))
+        except TooLarge:
+            return {"size": dataclasses.astuple(size), "left_out": True}
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error)
         except (RuleFailed, WrongResult) as error:
@@ -212,6 +219,8 @@ def _conclude(
     shown = [each for each in shown if not each.get("left_out")]
     if not shown:
         return not_run(KIND, "SymPy's derivative takes too long here")
+    if not shown:
+        return not_run(KIND, "the polynomials have too many terms, even at the smallest sizes")
     if nothing := vacuous(case.claim, [Sizes(*each["size"]) for each in shown]):
         return not_run(KIND, nothing)
     family = max(each["family"] for each in shown)
@@ -307,7 +316,7 @@ def _reached_text(reached: dict[tuple[int, int, int], int], shapes: list[tuple[i
     lengths = sorted(set(reached.values()), reverse=True)
     alike = {T: [str(shape) for shape in reached if reached[shape] == T] for T in lengths}
     parts = [f"T <= {T} at (I, D, K) = {', '.join(shapes)}" for T, shapes in alike.items()]
-    return "; ".join(parts) + " (SymPy takes too long here for more)"
+    return "; ".join(parts) + " (more takes too long or too much memory here)"
 
 
 def _shape_text(shapes: list[tuple[int, int, int]]) -> str:

@@ -38,7 +38,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -90,18 +90,14 @@ _SMALL, _ALL = 64, 24
 
 MOST_ROOTS = 6
 """Number of distinct square roots up to which points are drawn where all of them exist."""
-_ROOT_SIZES = (Sizes(9, 5, 2, 3), Sizes(5, 3, 2, 2), Sizes(4, 2, 2, 2), Sizes(3, 1, 1, 1))
-"""Sizes at which a rule that uses the law of square roots is compared, where a larger one has too many of them."""
+_SMALLER = (Sizes(9, 5, 2, 3), Sizes(5, 3, 2, 2), Sizes(4, 2, 2, 2), Sizes(3, 2, 1, 1), Sizes(3, 1, 1, 1))
+"""Sizes that are tried in this order where a larger one has no bound on the failure probability."""
 SHORTEST = 8
 """Steps down to which a sequence is shortened where its many evaluations leave no bound."""
 
 
 class Refused(GradcheckError):
     """Raised where there is no bound on the failure probability."""
-
-
-class TooMany(Refused):
-    """Raised where the network evaluates its functions so often that coincidences leave no bound."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +126,10 @@ class _Rooted:
     Attributes:
         attempt: The number of points drawn before it, for want of a root.
         roots: The number of distinct roots.
-        instead: The size for which it is taken; the points of each are independent.
     """
 
     attempt: int
     roots: int
-    instead: Sizes
 
 
 class _Tally:
@@ -231,12 +225,10 @@ def _compare_size(
     tally = _Tally()
     for settings in spread(case.rule.settings(size.T), most, turn):
         try:
-            against = _compare_settings(case, size, settings, tally, progress, again * MOST_POINTS)
+            against = _compare_within_bounds(case, size, settings, tally, progress, again * MOST_POINTS)
         except UnsupportedOperation as error:
             return refused(KIND, "residues", error)
         except (RuleFailed, WrongResult, Refused) as error:
-            if isinstance(error, TooMany) and size.T >= 2 * SHORTEST:
-                return _compare_size(case, dataclasses.replace(size, T=size.T // 2), turn, most, again, False, progress)
             return not_run(KIND, f"on residues {error}")
         if against is not None:
             return against
@@ -293,10 +285,12 @@ def _casts(case: Case) -> Finding | None:
     return None
 
 
-def _compare_settings(
+def _compare_within_bounds(
     case: Case, size: Sizes, settings: Settings, tally: _Tally, progress: Progress, first: int
 ) -> Finding | None:
-    """Add points until the probability that a wrong rule passes is below 2^-60.
+    """Add points at this size, or at a smaller one where there is a bound on the failure probability.
+
+    The degree of a network of quotients may double at each step, and a network may have too many square roots.
 
     Args:
         case: The rule and its claim.
@@ -308,102 +302,136 @@ def _compare_settings(
 
     Returns:
         A finding if the results differ, or the rule evaluates functions at other arguments; else None.
+
+    Raises:
+        Refused: There is no bound at any size.
     """
-    claim, bits, draw = case.claim.bind(settings), 0.0, first
+    shorter = [dataclasses.replace(size, T=size.T >> n) for n in range(1, size.T.bit_length())]
+    smaller = [s for s in shorter if s.T >= SHORTEST]
+    smaller += possible(case.network, (s for s in _SMALLER if s.T * s.I < size.T * size.I))
+    smaller = [s for s in smaller if settings in list(case.rule.settings(s.T))]
+    refusal: Refused | None = None
+    for tried in (size, *smaller):
+        at = _Place(case, case.claim.bind(settings), tried, settings, size)
+        try:
+            finding, bits, points = _compare_settings(at, progress, first)
+        except Refused as error:
+            refusal = refusal or error
+            continue
+        for point in points:
+            tally.add(point)
+        tally.least = min(tally.least, bits)
+        if tried != size:
+            tally.size = tried
+        return finding
+    assert refusal is not None
+    raise refusal
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where points are drawn.
+
+    Attributes:
+        case: The rule and its claim.
+        claim: The claim, bound to the settings.
+        size: The size.
+        settings: The rule's keyword arguments.
+        instead: The size that was asked for; the points of each are independent.
+    """
+
+    case: Case
+    claim: Claim
+    size: Sizes
+    settings: Settings
+    instead: Sizes
+
+    def key(self, *numbers: int) -> list[int]:
+        """Return the seed of a point."""
+        other = () if self.instead == self.size else (self.instead.T, self.instead.I)
+        return [self.case.seed, *numbers, self.size.T, self.size.I, *other]
+
+
+_Points: TypeAlias = tuple[Finding | None, float, list[Point]]
+"""What speaks against the claim, -log2 of the probability that a wrong rule passes, and the points."""
+
+
+def _compare_settings(at: _Place, progress: Progress, first: int) -> _Points:
+    """Add points until the probability that a wrong rule passes is below 2^-60."""
+    bits, draw, points = 0.0, first, list[Point]()
     while bits < WANTED_BITS:
         if draw - first >= MOST_POINTS:
-            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {size}")
-        progress(f"{place(size, settings)}, point {draw + 1}")
-        point = _compare_point(case, claim, size, settings, draw)
+            raise Refused(f"a wrong rule could still pass with 2^-{bits:.1f} after {draw - first} points at {at.size}")
+        progress(f"{place(at.size, at.settings)}, point {draw + 1}")
+        point = _compare_point(at, draw)
         if point.difference is not None and point.roots:
-            return _compare_by_law(case, claim, size, settings, tally, progress, first)
+            return _compare_by_law(at, point.roots, progress, first)
         if point.difference is not None and point.foreign:
-            return not_run(KIND, _FOREIGN)
+            return not_run(KIND, _FOREIGN), bits, points
         if point.difference is not None:
-            return _repeat_on_objects(case, claim, size, settings, point.difference)
+            return _repeat_on_objects(at, point.difference), bits, points
         draw, bits = draw + 1, bits + point.failure_bits
-        tally.add(point)
-    tally.least = min(tally.least, bits)
-    return None
+        points.append(point)
+    return None, bits, points
 
 
-def _compare_by_law(
-    case: Case, claim: Claim, size: Sizes, settings: Settings, tally: _Tally, progress: Progress, first: int
-) -> Finding | None:
-    """Add points at which every square root exists, at the size or a smaller one, as `_compare_settings` does."""
-    smaller = [s for s in _ROOT_SIZES if s.T * s.I < size.T * size.I and settings in case.rule.settings(s.T)]
-    for tried in (size, *smaller):
-        roots = _compare_point(case, claim, tried, settings, first).roots
-        if roots <= MOST_ROOTS:
-            break
-    else:
-        raise Refused(f"the law of {roots} square roots at {tried} is used, and too few points have all of them")
-    bits, draw, missing = 0.0, first, set[int]()
+def _compare_by_law(at: _Place, roots: int, progress: Progress, first: int) -> _Points:
+    """Add points at which every one of so many square roots exists, as `_compare_settings` does."""
+    if roots > MOST_ROOTS:
+        raise Refused(f"the rule uses the law of {roots} square roots at {at.size}, and too few points have them all")
+    bits, draw, points, missing = 0.0, first, list[Point](), set[int]()
     while bits < WANTED_BITS or len(missing) < roots:
         if draw - first >= MOST_POINTS:
             raise Refused(
-                f"after {draw - first} points at {tried} a wrong rule could still pass with 2^-{bits:.1f}"
+                f"after {draw - first} points at {at.size} a wrong rule could still pass with 2^-{bits:.1f}"
                 if bits < WANTED_BITS
                 else "the arguments of square roots may depend on each other, as those of sqrt(w) and sqrt(w**3) do"
             )
-        progress(f"{place(tried, settings)}, point {draw + 1} with square roots")
-        point = _compare_rooted(case, claim, tried, settings, draw, roots, size, missing)
+        progress(f"{place(at.size, at.settings)}, point {draw + 1} with square roots")
+        point = _compare_rooted(at, draw, roots, missing)
         if point.difference is not None and point.foreign:
-            return not_run(KIND, _FOREIGN)
+            return not_run(KIND, _FOREIGN), bits, points
         if point.difference is not None:
-            return _repeat_on_objects(case, claim, tried, settings, point.difference, by_law=True)
+            return _repeat_on_objects(at, point.difference, by_law=True), bits, points
         draw, bits = draw + 1, bits + point.failure_bits
-        tally.add(point)
-    tally.least = min(tally.least, bits)
-    if tried != size:
-        tally.size = tried
-    return None
+        points.append(point)
+    return None, bits, points
 
 
-def _compare_rooted(
-    case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int, roots: int, instead: Sizes, missing: set[int]
-) -> Point:
+def _compare_rooted(at: _Place, draw: int, roots: int, missing: set[int]) -> Point:
     """Compare at a point where every square root exists; enter in `missing` the first root that others lack."""
     for attempt in range(_TRIES << roots):
         try:
-            return _compare_point(case, claim, size, settings, draw, _Rooted(attempt, roots, instead))
+            return _compare_point(at, draw, _Rooted(attempt, roots))
         except NoRoot as error:
             missing.add(error.before)
         except TargetFailed as error:
             if not isinstance(error.__cause__, NoRoot):
                 raise
             missing.add(error.__cause__.before)
-    raise Refused(f"none of {_TRIES << roots} points at {size} has all {roots} square roots")
+    raise Refused(f"none of {_TRIES << roots} points at {at.size} has all {roots} square roots")
 
 
 _FOREIGN = "the rule evaluates functions where the network does not, and residues do not keep all their laws"
 _TRIES = 40
 
 
-def _compare_point(
-    case: Case, claim: Claim, size: Sizes, settings: Settings, draw: int, rooted: _Rooted | None = None
-) -> Point:
+def _compare_point(at: _Place, draw: int, rooted: _Rooted | None = None) -> Point:
     """Compare at one random point.
 
     Args:
-        case: The rule and its claim.
-        claim: The claim, bound to the settings.
-        size: The size.
-        settings: The rule's keyword arguments.
+        at: Where.
         draw: The number of the point.
         rooted: Take square roots by their law; if None, they are random functions.
 
     Raises:
         NoRoot: A square root does not exist.
     """
-    by_law = rooted is not None
-    primes = ROOT_PRIMES if by_law else PRIMES
+    case, claim, size = at.case, at.claim, at.size
+    primes = ROOT_PRIMES if rooted else PRIMES
     for redraw in range(_REDRAWS):
-        key = [case.seed, draw, redraw, size.T, size.I] + (
-            [rooted.attempt, rooted.instead.T, rooted.instead.I] if rooted else []
-        )
-        rng = np.random.default_rng(key)
-        field = ResidueField(primes[draw % len(primes)], seed=int(rng.integers(2**62)), roots=by_law)
+        rng = np.random.default_rng(at.key(draw, redraw, *((rooted.attempt,) if rooted else ())))
+        field = ResidueField(primes[draw % len(primes)], seed=int(rng.integers(2**62)), roots=rooted is not None)
         problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
         field.recording = True
         for u in forward(problem)[1]:
@@ -419,7 +447,7 @@ def _compare_point(
     promised = expected(claim, problem)
     numerator, denominator = field.functions.numerator, field.functions.denominator
     field.reset()
-    result = run(case.rule, problem.copy(), settings).gradient
+    result = run(case.rule, problem.copy(), at.settings).gradient
     for name, array in result.items():
         if not isinstance(array, ResidueArray):
             if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
@@ -441,11 +469,9 @@ def _compare_point(
         bound = max((2 * m + 1) * degree / points_over_degree, bound)
     bound /= max(clear, 0.5)
     if bound >= 1:
-        raise (TooMany if clear <= 0.5 else Refused)(
-            f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability"
-        )
+        raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
     # One planted fault for each size and setting: its gradient costs as much as the reference's.
-    caught = None if draw or by_law else _difference(field, promised, planted(claim, problem, promised)) is not None
+    caught = None if draw or rooted else _difference(field, promised, planted(claim, problem, promised)) is not None
     return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign, int(roots))
 
 
@@ -461,10 +487,9 @@ def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
     return None
 
 
-def _repeat_on_objects(
-    case: Case, claim: Claim, size: Sizes, settings: Settings, difference: str, *, by_law: bool = False
-) -> Finding:
+def _repeat_on_objects(at: _Place, difference: str, *, by_law: bool = False) -> Finding:
     """Repeat a comparison on scalars that a rule can take out of their array."""
+    case, claim, size, settings = at.case, at.claim, at.size, at.settings
     for attempt in range(_TRIES << MOST_ROOTS if by_law else 1):
         rng = np.random.default_rng([case.seed, size.T, size.I, 99, *([attempt] if attempt else [])])
         field = ModularField(OBJECT_ROOT_PRIME, case.seed, roots=True) if by_law else ModularField(seed=case.seed)

@@ -155,7 +155,7 @@ class RandomFunctions:
             self._record("bit", points, degree)
             bits = (self._hash("bit", points) >> np.uint64(63)).astype(np.float64)
             return (x * bits, degree) if name == "relu" else (bits, CONSTANT)
-        raise UnsupportedOperation(name, "modular")
+        raise UnsupportedOperation(name, "modular", "its derivative has no algebraic law that residues could keep")
 
     def jointly(self, name: str, count: int, arguments: Sequence[tuple[Array, Degree]]) -> tuple[Array, Degree]:
         """Return `count` components of the undefined vector function `name` of all entries of `arguments`."""

@@ -7,7 +7,7 @@ So tanh' = 1 - tanh^2, exp(-v) = 1/exp(v), tanh odd, and 1/(1+exp(-v)) is the lo
 exactly as a rule that hard-codes them expects. sin and cos are made from one odd random function t as
 2t/(1 + t^2) and (1 - t^2)/(1 + t^2), arctan is odd, and relu is a random bit times its argument. A square root is
 random, or by its law: the root that is itself a square, which exists for half of all residues modulo a prime that is 3
-modulo 4, and is a multiplicative function, as the positive root is (Ireland & Rosen, "A Classical Introduction to
+modulo 4, and is a multiplicative function, as the positive root is (Ireland & Rosen 1990, "A Classical Introduction to
 Modern Number Theory", 2nd ed., chapter 5). Order means nothing here: comparisons raise.
 """
 
@@ -102,7 +102,7 @@ class ModularField(Field):
         if name in ("relu", "heaviside"):
             bit = int(self.random("bit", int(value))) & 1
             return value * bit if name == "relu" else flint.nmod(bit, self.prime)
-        raise UnsupportedOperation(name, self.name)
+        raise UnsupportedOperation(name, self.name, "its derivative has no algebraic law that residues could keep")
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> Any:
         return self.random(name, index, *(int(a) for a in arguments))
