@@ -276,6 +276,10 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
     return _record("np.where", rules.choose, x, y, condition=condition)
 
 
+def _identity(a: Any) -> Any:
+    return np.eye(len(a), dtype=a.dtype if a.dtype.kind == "f" else float)
+
+
 def _own(x: Any) -> Any:
     return x if isinstance(x, Traced) else np.asarray(x)
 
@@ -285,7 +289,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.sum: _sum,
     np.where: _where,
     np.linalg.solve: lambda a, b: _record("np.linalg.solve", rules.solve, *map(_own, (a, b))),
-    np.linalg.inv: lambda a: _record("np.linalg.solve", rules.solve, a, np.eye(len(a))),
+    np.linalg.inv: lambda a: _record("np.linalg.inv", rules.solve, a, _identity(a)),
     **COMPOSITES,
 }
 _signature = cache(inspect.signature)

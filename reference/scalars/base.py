@@ -269,6 +269,8 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         field = self._field()
+        if any(not issubclass(t, np.ndarray) for t in types):
+            return NotImplemented  # a traced array answers for both
         if func in COMPOSITIONS:
             return COMPOSITIONS[func](*args, **kwargs)
         if func in (np.linalg.solve, np.linalg.inv):

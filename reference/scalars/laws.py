@@ -55,7 +55,7 @@ class TooLarge(GradcheckError):
 
 _FAR = 1e-4
 """Relative distance of two values at the point beyond which polynomials are not equal."""
-MOST_TERMS = 200_000
+MOST_TERMS = 20_000
 """Number of terms of a polynomial beyond which it is not formed."""
 
 

@@ -216,13 +216,14 @@ def _terms_predicted(size: Sizes, before: Sequence[PieceData]) -> float:
 def _conclude(
     case: Case, shapes: list[tuple[int, int, int]], largest_T: int, shown: Sequence[PieceData], budget: Budget
 ) -> Finding:
-    shown = [each for each in shown if not each.get("left_out")]
     if not shown:
         return not_run(KIND, "SymPy's derivative takes too long here")
+    tried, shown = shown, [each for each in shown if not each.get("left_out")]
     if not shown:
         return not_run(KIND, "the polynomials have too many terms, even at the smallest sizes")
     if nothing := vacuous(case.claim, [Sizes(*each["size"]) for each in shown]):
         return not_run(KIND, nothing)
+    skipped = len(tried) > len(shown)
     family = max(each["family"] for each in shown)
     holds_for = families(case.network)[family][0]
     general = family == 0 and ask(case.network, Capabilities.undefined) is not None
@@ -245,7 +246,7 @@ def _conclude(
     ]
     at = f", at one choice of {' and '.join(apart)}" if apart else ""
     where = ", wherever the roots and quotients are defined" if any(each["partial"] for each in shown) else ""
-    text = _reached_text(reached, shapes, largest_T)
+    text = _reached_text(reached, shapes, largest_T, _LARGE if skipped else _SLOW)
     return Finding(
         Evidence(
             KIND,
@@ -310,13 +311,18 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
     return None
 
 
-def _reached_text(reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int) -> str:
+_SLOW, _LARGE = "SymPy takes too long here", "polynomials have too many terms here"
+
+
+def _reached_text(
+    reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int, why: str = _SLOW
+) -> str:
     if all(reached.get(shape) == largest_T for shape in shapes):
         return f"every T <= {largest_T}" + _shape_text(shapes)
     lengths = sorted(set(reached.values()), reverse=True)
     alike = {T: [str(shape) for shape in reached if reached[shape] == T] for T in lengths}
     parts = [f"T <= {T} at (I, D, K) = {', '.join(shapes)}" for T, shapes in alike.items()]
-    return "; ".join(parts) + " (more takes too long or too much memory here)"
+    return "; ".join(parts) + f" ({why} for more)"
 
 
 def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
