@@ -67,12 +67,12 @@ def test_an_oracle_that_lacks_a_function_is_named_and_the_others_agree() -> None
     found = oracles.agreement(Cell("where"))
     assert found.holds and set(found.digits) == {"difference quotient", "dual numbers", "balls"}
     assert "without SymPy: the comparison >" in found.statement
-    assert set(oracles.agreement(Cell("erf")).digits) == {"reverse pass", "difference quotient", "dual numbers", "balls"}
+    assert set(oracles.agreement(Cell("erf")).digits) == {*found.digits, "reverse pass"}
 
 
 def test_oracles_without_sympy_tell_a_wrong_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: without SymPy the difference quotient and the balls' derivative still disagree."""
-    monkeypatch.setitem(functions.DERIVATIVES, "erf", lambda s: functions.apply("bell", s) * (1 + 2.0**-60))
+    monkeypatch.setitem(functions.DERIVATIVES, "erf", lambda s: functions.apply("bell", s) * (1 + 2.0**-50))
     network = dataclasses.replace(Cell("erf"))
     oracles.agreement.cache_clear()
     try:
@@ -139,9 +139,11 @@ def test_a_network_with_a_root_is_proved_and_its_wrong_rule_refuted() -> None:
 
 
 def on_residues(made: Any, network: Any) -> Evidence:
-    return Modular(sizes=(Sizes(9, 4, 2, 2),), most_settings=1).gather(
-        Case(as_rule(made), gradcheck.Exact(), network)
-    ).evidence
+    return (
+        Modular(sizes=(Sizes(9, 4, 2, 2),), most_settings=1)
+        .gather(Case(as_rule(made), gradcheck.Exact(), network))
+        .evidence
+    )
 
 
 def test_a_rule_that_uses_the_law_of_roots_is_compared_where_all_roots_exist() -> None:
@@ -158,9 +160,11 @@ def test_roots_that_depend_on_each_other_are_not_taken_for_free(phi: Any, monkey
     """Both are s where s is a square, so a rule with the slope of s would pass at half of all points."""
     monkeypatch.setitem(FUNCTIONS, "dependent", elementwise(phi, lambda s: 1 + 0 * s, None))
     made = gradcheck.rule(networks=[Cell("dependent")])(lambda p: bptt(p, FUNCTIONS["dependent"].pull))
-    evidence = Modular(sizes=(Sizes(2, 1, 1, 1),), most_settings=1).gather(
-        Case(as_rule(made), gradcheck.Exact(), Cell("dependent"))
-    ).evidence
+    evidence = (
+        Modular(sizes=(Sizes(2, 1, 1, 1),), most_settings=1)
+        .gather(Case(as_rule(made), gradcheck.Exact(), Cell("dependent")))
+        .evidence
+    )
     assert evidence.status is not Status.HOLDS, evidence
 
 

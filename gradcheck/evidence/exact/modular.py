@@ -21,9 +21,10 @@ activation. The degrees that the arrays carry bound the probability that a wrong
 * Square roots are random functions first, without their law r^2 = x: equality then shows more than is asked. A rule
   that uses the law differs, and is compared again at points where every root exists, which are drawn until there is one
   (half of all residues have a root), with the roots that are squares themselves. A wrong rule's difference is then an
-  algebraic function of degree 2^n at most over the rational ones for n distinct roots, and the product of conjugates
-  a polynomial of degree 2^n d': the roots are independent, since for each of them a point was drawn where it alone was
-  missing after all before it existed. The points where all roots exist are about 2^-n of all, so the bound is that of a
+  algebraic function of degree 2^n at most for n distinct roots, and the product of its conjugates a polynomial of degree
+  2^n d': the roots are independent, since for each of them a point was drawn where it was the first that did not exist.
+  The points where all roots exist are about 2^-n of all (not proved here, and expected of independent roots), so the
+  bound is that of a
   rational difference times 4^n. This is affordable where the network has few roots, so at smaller sizes for some.
 * The derivative of relu is drawn as a bit per argument. The bounds hold for the patterns of bits that were drawn.
 
