@@ -63,7 +63,7 @@ class FormalField(Field):
 
     @property
     def partial(self) -> bool:
-        """True if roots or inverses are in use, which have no value everywhere."""
+        """True where roots or inverses are in use, which have no value everywhere."""
         return bool(self._laws.bound)
 
     @property
@@ -381,7 +381,7 @@ _MIRRORED: dict[str, Callable[[FormalField, Any, Any], Any]] = {
     "exp": lambda field, value, mirrored: field.inverse(mirrored),
     "softplus": lambda field, value, mirrored: mirrored + value,
 }
-"""A function at s, made of its value at -s: from field, s and that value."""
+"""Functions at s by their values at -s, from field, s and that value."""
 _LAWFUL = {*_AT_ZERO, *_MIRRORED, "log"}
 """The functions that keep laws in this ring."""
 _FACTORED = 60

@@ -21,11 +21,10 @@ activation. The degrees that the arrays carry bound the probability that a wrong
 * Square roots are random functions first, without their law r^2 = x: equality then shows more than is asked. A rule
   that uses the law differs, and is compared again at points where every root exists, which are drawn until there is one
   (half of all residues have a root), with the roots that are squares themselves. A wrong rule's difference is then an
-  algebraic function of degree 2^n at most for n distinct roots, and the product of its conjugates a polynomial of degree
+  algebraic function of degree 2^n at most for n distinct roots, and the product of its conjugates one of degree
   2^n d': the roots are independent, since for each of them a point was drawn where it was the first that did not exist.
-  The points where all roots exist are about 2^-n of all (not proved here, and expected of independent roots), so the
-  bound is that of a
-  rational difference times 4^n. This is affordable where the network has few roots, so at smaller sizes for some.
+  The points where all roots exist are about 2^-n of all, as is expected of independent roots and not proved here, so the
+  bound is a rational difference's times 4^n. That is affordable with few roots, so at smaller sizes for some networks.
 * The derivative of relu is drawn as a bit per argument. The bounds hold for the patterns of bits that were drawn.
 
 Points are repeated, over several primes, until the product of the bounds is below 2^-60. A mismatch is repeated on
@@ -331,7 +330,7 @@ def _compare_within_bounds(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where points are drawn.
+    """Size and settings at which points are drawn.
 
     Attributes:
         case: The rule and its claim.
@@ -354,7 +353,7 @@ class _Place:
 
 
 _Points: TypeAlias = tuple[Finding | None, float, list[Point]]
-"""What speaks against the claim, -log2 of the probability that a wrong rule passes, and the points."""
+"""Finding against the claim or None, -log2 of the probability that a wrong rule passes, and the points."""
 
 
 def _compare_settings(at: _Place, progress: Progress, first: int) -> _Points:
@@ -421,7 +420,7 @@ def _compare_point(at: _Place, draw: int, rooted: _Rooted | None = None) -> Poin
     """Compare at one random point.
 
     Args:
-        at: Where.
+        at: The size and the settings.
         draw: The number of the point.
         rooted: Take square roots by their law; if None, they are random functions.
 
