@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 import gradcheck
 from gradcheck.algorithms import CATALOGUE
 from gradcheck.chapters import catalogue
+from gradcheck.chapters.truncation import figures, monotony, nilpotent, signs
 from gradcheck.cli import commands as cli
 from gradcheck.engine.request import AuditRequest
 from gradcheck.records import Chapter, Collection, Report
@@ -407,10 +408,16 @@ def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pyt
     assert [r.rule for r in record.reports] == ["bptt"] and "interrupted" in record.title
 
 
+def some_of_truncation(progress: Any) -> Chapter:
+    """What takes the least of each kind: statements, figures and a table."""
+    progress("some of it")
+    judged = (*nilpotent.statements(), *signs.statements(), *monotony.statements())
+    return Chapter("truncation", "Truncation", "Some.", judged, tuple(figures.figures()), (monotony.table(),))
+
+
 def test_chapters_judged_in_a_process_of_their_own_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "catalogue", tuple)
-    first = {"truncation": catalogue._truncation}
-    monkeypatch.setattr(catalogue, "CHAPTERS", first)
+    monkeypatch.setattr(catalogue, "CHAPTERS", {"truncation": some_of_truncation})
     monkeypatch.setattr(catalogue, "COUNTING", ())
     alone, beside = catalogue.report(jobs=1), catalogue.report(jobs=2)
     assert alone == beside, "a chapter depends on the process that judged it"

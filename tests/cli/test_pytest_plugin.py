@@ -295,7 +295,7 @@ def test_the_tests_have_a_marker(pytester: pytest.Pytester) -> None:
 
 def test_only_claims_that_have_tests_are_audited(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     audits = recorded_audits(monkeypatch)
-    text = EMPTY.format(rules="[good, RTRL]")
+    text = EMPTY.format(rules="[good, RTRL], networks=[gradcheck.Network()]")
     session(pytester, text, "-k", "RTRL-online or good-pure", "--gradcheck-report=a.json").assert_outcomes(passed=2)
     assert [(rule, claims) for rule, claims, _ in audits] == [("good", ["pure"]), ("RTRL", ["online"])]
     record = from_json((pytester.path / "a.json").read_text())
