@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import plain_rules
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -30,7 +29,7 @@ from gradcheck.report import from_json
 from gradcheck.rules import load as targets
 
 RULES = Path(__file__).parents[1] / "plain_rules.py"
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("brief", "not_shrunk")
 BADLY = {
     "syntax.py": ("def rule(problem:\n", "is not valid Python"),
     "exits.py": ("import sys\nsys.exit(5)\n", "could not be imported; it raised SystemExit: 5"),
@@ -131,9 +130,12 @@ def test_a_module_alone_means_every_rule_that_it_declares(tmp_path: Path) -> Non
         "@gradcheck.rule()\ndef second(problem): return bptt(problem)\n"
         "def third(problem): return {}\n"
     )
-    for target in ("two_rules", "two_rules.py"):
-        result = audit(target, "--quiet")
-        wanted = [f"{name}: exact PROVED, stable SUPPORTED, pure SUPPORTED" for name in ("first", "second")]
+    for target, arguments, verdicts in (
+        ("two_rules", (), "exact PROVED, stable SUPPORTED, pure SUPPORTED"),
+        ("two_rules.py", ("--claim", "pure"), "pure SUPPORTED"),
+    ):
+        result = audit(target, "--quiet", *arguments)
+        wanted = [f"{name}: {verdicts}" for name in ("first", "second")]
         assert result.stdout.split("\n")[:2] == wanted, result.output
         assert result.exit_code == 0
 
@@ -152,11 +154,9 @@ def test_claims_and_networks_take_the_place_of_the_declared_ones() -> None:
 
 
 def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
-    result = audit(f"{RULES}:bare", "-q")
-    assert (result.exit_code, result.stdout) == (1, "bare: exact REFUTED, stable SUPPORTED, pure SUPPORTED\n"), (
-        result.output
-    )
-    report = gradcheck.audit(plain_rules.bare, effort="quick", isolated=False)
+    result, report = judged(f"{RULES}:bare", "-q")
+    said = "bare: exact REFUTED, stable SUPPORTED, pure SUPPORTED"
+    assert (result.exit_code, result.stdout) == (1, f"{said}\nwrote judged.json\n"), result.output
     assert report.notes == ("No claim declared; audited for `exact`. Choose another with --claim or @gradcheck.rule.",)
     pure = audit(f"{RULES}:bare", "--claim", "pure")
     assert pure.exit_code == 0 and "note: no claim about its result was judged; give one with --claim" in pure.stdout

@@ -39,7 +39,7 @@ for _package in (gradcheck, gradcheck.reference, gradcheck.algorithms):
             importlib.import_module(_module.name)
 
 pytest_plugins = "pytester"
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("brief", "not_shrunk")
 
 INSTALLED = any(point.name == "gradcheck" for point in importlib.metadata.entry_points(group="pytest11"))
 """Whether the plugin loads by itself; in a checkout that is not installed it is named."""
