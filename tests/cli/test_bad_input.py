@@ -18,7 +18,7 @@ from gradcheck.reference.problem import Problem
 from gradcheck.rules.adapt import as_rule, bind_settings
 
 EXACT = [gradcheck.Exact()]
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("brief", "not_shrunk")
 
 
 @pytest.fixture(autouse=True)

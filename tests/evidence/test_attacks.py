@@ -223,7 +223,7 @@ def mean_then_sum(problem: Problem, spoilt: str = "") -> Any:
 
 
 @pytest.mark.slow
-def test_rounded_constants_are_explained_network_by_network(brief: None) -> None:
+def test_rounded_constants_are_explained_network_by_network(brief: None, not_shrunk: None) -> None:
     networks = [Network(), Network("relu")]
     right = verdict_of(mean_then_sum, networks=networks)
     assert right.status is Status.HOLDS and right.strength is Strength.SUPPORTED, right.statement
@@ -245,7 +245,7 @@ def test_a_constant_explains_no_more_than_its_rounding() -> None:
 
 
 @pytest.mark.slow
-def test_a_proof_covers_networks_of_its_own_kind_only(brief: None) -> None:
+def test_a_proof_covers_networks_of_its_own_kind_only(brief: None, not_shrunk: None) -> None:
     """Wrong on polynomials, which passed for proved: the other kind of network was never asked."""
     focused, plain = as_rule(Focused), as_rule(bptt)
 
@@ -274,7 +274,7 @@ def test_a_refuted_rule_is_told_what_it_computes(brief: None) -> None:
 def test_an_lstm_with_stacked_gates_is_audited_at_saturated_units_too() -> None:
     """Its matrices have the units along their first axis, four times."""
     for target, status in ((lstm.backward, Status.HOLDS), (lstm.forgetful, Status.REFUTED)):
-        for kind in (enclosure.Enclosure(sizes=enclosure.SMALL_SIZES), blackbox.BlackBox()):
+        for kind in (enclosure.Enclosure(enclosure.SMALL_SIZES[:1]), blackbox.BlackBox(sizes=(Sizes(5, 3, 2, 2),))):
             evidence = kind.gather(Case(as_rule(target), Exact(), lstm.LSTM())).evidence
             assert evidence.status is status, evidence
     problem = branching_problems(lstm.LSTM(), 0)["saturated and inactive units"]

@@ -42,7 +42,7 @@ def test_a_right_rule_holds_at_special_and_at_extreme_values(network: Any) -> No
 
 def _shown(rule: Any, network: Any) -> Any:
     """Return the counterexample of a wrong rule, after its program ran."""
-    report = gradcheck.audit(rule, claims=[gradcheck.Exact()], networks=[network], effort="quick")
+    report = gradcheck.audit(rule, claims=[gradcheck.Exact()], networks=[network], effort="quick", isolated=False)
     verdict = _verdict(report)
     assert verdict.status is Status.REFUTED
     assert verdict.counterexample is not None and verdict.counterexample.problem is not None
@@ -51,14 +51,16 @@ def _shown(rule: Any, network: Any) -> Any:
 
 
 @EACH
-def test_a_rule_without_recurrence_is_refuted_by_a_program_that_runs(network: Any, brief: None) -> None:
+def test_a_rule_without_recurrence_is_refuted_by_a_program_that_runs(
+    network: Any, brief: None, not_shrunk: None
+) -> None:
     def forgetful(problem: Any) -> Any:
         return backward(problem, recurrent=False)
 
     _shown(forgetful, network)
 
 
-def test_a_leak_whose_gradient_alone_is_wrong_is_refuted_by_a_program_that_runs(brief: None) -> None:
+def test_a_leak_whose_gradient_alone_is_wrong_is_refuted_by_a_program_that_runs(brief: None, not_shrunk: None) -> None:
     def halved(problem: Any) -> Any:
         gradient = backward(problem)
         return {**gradient, "leak": gradient["leak"] / 2}
