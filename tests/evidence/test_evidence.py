@@ -85,7 +85,7 @@ def test_a_wrong_rule_is_refuted(name: str, request: pytest.FixtureRequest) -> N
     small = NAMES.index(name) % 3 == 0
     if not small:  # a third of them tell
         request.getfixturevalue("not_shrunk")
-    report = gradcheck.audit(wrong(name), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(wrong(name), claims=[Exact()], effort="quick", isolated=False)
     assert_refuted_with_a_counterexample(report)
     example = report.verdicts[-1].counterexample
     if small and example is not None and name not in LARGE:
@@ -103,7 +103,7 @@ def test_a_wrong_rule_is_refuted_by_its_floats_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["truncated-at-1", "scale-1-plus-1e-9"])
 def test_a_wrong_black_box_is_refuted_with_a_counterexample(name: str, not_shrunk: None) -> None:
-    report = gradcheck.audit(as_black_box(wrong(name)), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(as_black_box(wrong(name)), claims=[Exact()], effort="quick", isolated=False)
     kinds = {e.kind for e in report.verdicts[-1].evidence if e.status is not Status.NOT_RUN}
     assert kinds and kinds <= {"lagwise", "float64"}, kinds
     assert_refuted_with_a_counterexample(report)
@@ -333,18 +333,19 @@ def test_a_truncation_at_any_lag_is_told_from_the_next(kept: int) -> None:
     ],
     ids=["ignored", "squared"],
 )
-def test_loss_weights_are_judged_where_they_are_declared(ignoring: tuple[str, str]) -> None:
-    report = gradcheck.audit(made("weights", ignoring), claims=[Exact()], weighted=True, effort="quick")
+def test_loss_weights_are_judged_where_they_are_declared(ignoring: tuple[str, str], brief: None) -> None:
+    rule = made("weights", ignoring)
+    report = gradcheck.audit(rule, claims=[Exact()], weighted=True, effort="quick", isolated=False)
     assert_refuted_with_a_counterexample(report)
 
 
-def test_a_rule_wrong_on_one_of_its_networks_only(not_shrunk: None) -> None:
+def test_a_rule_wrong_on_one_of_its_networks_only(brief: None, not_shrunk: None) -> None:
     networks = [Network("tanh"), Network("logistic"), Network("relu")]
     hard_coded = made("tanh only", ("slope = net.activation.derivative(s[t])", "slope = 1 - a[t] ** 2"))
-    report = gradcheck.audit(hard_coded, claims=[Exact()], networks=networks, effort="quick")
+    report = gradcheck.audit(hard_coded, claims=[Exact()], networks=networks, effort="quick", isolated=False)
     assert_refuted_with_a_counterexample(report)
     assert "logistic" in report.verdicts[-1].counterexample.problem["network"]  # type: ignore[union-attr]
-    assert gradcheck.audit(hard_coded, claims=[Exact()], effort="quick").passed
+    assert gradcheck.audit(hard_coded, claims=[Exact()], effort="quick", isolated=False).passed
 
 
 def test_relu_at_its_kink_may_have_the_slope_of_either_side() -> None:
@@ -535,18 +536,18 @@ def test_a_dead_problem_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         liveness.visibility.cache_clear()
 
 
-def test_dead_problems_fail_discrimination(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_problems_fail_discrimination(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (enclosure, blackbox, ladder):
         monkeypatch.setattr(module, "lively_problem", dead_problem)
     for kind in (enclosure.Enclosure((Sizes(9, 5, 2, 2),)), blackbox.BlackBox(), ladder.Ladder(digits=(50,))):
         given, rejected = kind.gather(case_of(right)).planted
         assert given and rejected < given, f"{kind.kind}: {rejected} of {given}"
-    report = gradcheck.audit(as_black_box(right), claims=[Exact()], effort="quick")
+    report = gradcheck.audit(as_black_box(right), claims=[Exact()], effort="quick", isolated=False)
     stage = next(s for s in report.stages if s.name == "discrimination")
     assert stage.status is Status.INCONCLUSIVE, stage
 
 
-def test_the_lectures_other_network(not_shrunk: None) -> None:
+def test_the_lectures_other_network(brief: None, not_shrunk: None) -> None:
     def focused(problem: Any) -> Any:
         p, net = problem.parameters, problem.network
         W, w, V = p["W"], p["w"], p["V"]
@@ -565,6 +566,6 @@ def test_the_lectures_other_network(not_shrunk: None) -> None:
         first = problem.replace(initial_state=0 * problem.initial_state)
         return {**focused(problem), "w": focused(first)["w"]}
 
-    networks = [ContextNetwork()]
-    assert gradcheck.audit(focused, claims=[Exact()], networks=networks, effort="quick").passed
-    assert_refuted_with_a_counterexample(gradcheck.audit(stale, claims=[Exact()], networks=networks, effort="quick"))
+    how: dict[str, Any] = {"networks": [ContextNetwork()], "effort": "quick", "isolated": False}
+    assert gradcheck.audit(focused, claims=[Exact()], **how).passed
+    assert_refuted_with_a_counterexample(gradcheck.audit(stale, claims=[Exact()], **how))
