@@ -141,6 +141,8 @@ def not_shrunk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make counterexamples no smaller, which takes most of the time of a search that ends in one."""
     from hypothesis import Phase
 
+    from gradcheck.explain import counterexample
     from gradcheck.problems import search
 
     monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
+    monkeypatch.setattr(counterexample, "simplest", lambda problem, holds: problem)

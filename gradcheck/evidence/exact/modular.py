@@ -23,7 +23,7 @@ activation. The degrees that the arrays carry bound the probability that a wrong
   (half of all residues have a root), with the roots that are squares themselves. A wrong rule's difference is then an
   algebraic function of degree 2^n at most for n distinct roots, and the product of its conjugates one of degree
   2^n d': the roots are independent, since for each of them a point was drawn where it was the first that did not exist.
-  The points where all roots exist are about 2^-n of all, as is expected of independent roots and not proved here, so the
+  The points where all roots exist are about 2^-n of all, as independent roots let expect (not proved here), so the
   bound is a rational difference's times 4^n. That is affordable with few roots, so at smaller sizes for some networks.
 * The derivative of relu is drawn as a bit per argument. The bounds hold for the patterns of bits that were drawn.
 
