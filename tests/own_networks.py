@@ -222,6 +222,29 @@ def _embedding(problem: Any, adds: bool = True) -> Gradient:
     return {"E": dE, "R": dR, "V": dV}
 
 
+ONE_NUMBER = gradcheck.network(
+    lambda p, a, x: np.tanh(p["w"] * a + p["u"] @ x),
+    lambda p, a: p["V"] * a,
+    {"w": (), "u": "D", "V": "K"},
+    state=(),
+    sizes={"I": 1},
+    name="one number",
+)
+
+
+def _one_number(problem: Any, recurrent: float = 1.0) -> Gradient:
+    w, u, V = (problem.parameters[name] for name in ("w", "u", "V"))
+    a = [problem.initial_state]
+    for x in problem.inputs:
+        a.append(np.tanh(w * a[-1] + u @ x))
+    dw, du, dV, back = 0 * w, 0 * u, 0 * V, 0 * w
+    for t in reversed(range(len(problem.inputs))):
+        e = V * a[t + 1] - problem.targets[t]
+        s = (1 - a[t + 1] ** 2) * ((V * e).sum() + back)
+        dw, du, dV, back = dw + s * a[t], du + s * problem.inputs[t], dV + a[t + 1] * e, recurrent * w * s
+    return {"w": dw, "u": du, "V": dV}
+
+
 PAIRS = (
     Pair("zeros", ZEROS, lambda p: bptt(p)[0], lambda p: bptt(p, recurrent=0.999)[0]),
     Pair(
@@ -239,4 +262,5 @@ PAIRS = (
     Pair("even units", Rotating(), _rotating, lambda p: _rotating(p, 0.999)),
     Pair("positive", DECAY, _decaying, lambda p: _decaying(p, 0.999), frozenset({"enclosure"})),
     Pair("one-hot", EMBEDDED, _embedding, lambda p: _embedding(p, False), frozenset({"float64"})),
+    Pair("one number", ONE_NUMBER, _one_number, lambda p: _one_number(p, 0.999)),
 )

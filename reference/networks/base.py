@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
+
 from ..errors import GradcheckError, UnsupportedOperation
 from ..tree import children, is_shape, map_nest, rebuilt
 from ..typing import Array, Parameters, State
@@ -221,6 +223,8 @@ def step(network: RecurrentNetwork, parameters: Parameters, state: State, x: Arr
         GradcheckError: It fails, or returns a state of another structure or shape.
     """
     after = _called(network, "step", network.step, parameters, state, x)
+    if getattr(state, "shape", None) == () and children(after) is None and not hasattr(after, "shape"):
+        after = _in_array(after, state)
     _check_shape(network, "step", shapes(after), shapes(state))
     return after
 
@@ -310,6 +314,13 @@ def shapes(value: Any) -> Any:
 def plain_shapes(shape: Any) -> Any:
     """Return a state's shape with each shape a tuple of ints, nested as it returned."""
     return map_nest(lambda part: tuple(n.__index__() for n in part), shape, is_leaf=is_shape)
+
+
+def _in_array(number: Any, like: Array) -> Array:
+    """Return a number in an array of shape (), as which NumPy hands single numbers of other scalars out."""
+    made = np.zeros_like(like)
+    made[()] = number
+    return made
 
 
 def _check_shape(network: RecurrentNetwork, method: str, returned: Any, wanted: Any) -> None:

@@ -196,7 +196,7 @@ USAGE: list[tuple[list[str], list[str]]] = [
     (["audit", f"{RULES}:good", "--network", "lstmm:tanh"], ["'lstmm'", "context:", "lstm"]),
     (["audit", f"{RULES}:good", "--network", "lstm,peephole=true:tanh"], ["'peephole'", "peepholes", "name=value"]),
     (["audit", f"{RULES}:good", "--network", "lstm,peepholes=3:tanh"], ["peepholes=3", "True"]),
-    (["audit", f"{RULES}:good", "--network", "context,biases=1:tanh"], ["'biases'", "it has none"]),
+    (["audit", f"{RULES}:good", "--network", "context,biases=1:tanh"], ["'biases'", "initial_state"]),
     (["audit", f"{RULES}:good", "--effort", "heroic"], ["heroic", "full", "quick"]),
     (["audit", f"{RULES}:good", "--seed", "-1"], ["--seed"]),
     (["audit", f"{RULES}:good", "--json", "missing/report.json"], ["'missing'", "mkdir -p missing"]),
