@@ -114,11 +114,10 @@ def test_a_failure_names_the_network_that_it_is_on(networks: Any) -> None:
 
 
 def filling(problem):
-    """The gradient, written into arrays of floats."""
+    """The gradient, cast to floats."""
     filled = {}
     for name, array in bptt(problem).items():
-        filled[name] = np.zeros(array.shape)
-        filled[name][...] = array
+        filled[name] = np.array(array, dtype=float)
     return filled
 
 

@@ -464,13 +464,18 @@ def test_residues_tell_rules_that_differ_in_one_term(name: str, replacement: tup
         assert finding.evidence.status is Status.REFUTED, finding.evidence.statement
 
 
+def _point(case, size):
+    """Return the first point of the modular comparison at a size."""
+    return modular._compare_point(modular._Place(case, Exact(), size, {}, size), 0)
+
+
 @pytest.mark.parametrize("output", ["identity", "logistic", "softmax"])
 def test_failure_probabilities_are_bounded(output: str) -> None:
     case = case_of(right, Network("tanh", output))
     finding = modular.Modular(sizes=(Sizes(24, 6, 2, 2),)).gather(case)
     assert finding.evidence.status is Status.HOLDS, finding.evidence.statement
     assert finding.evidence.details["failure_bits"] >= 60
-    point = modular._compare_point(case, Exact(), Sizes(24, 6, 2, 2), {}, 0)
+    point = _point(case, Sizes(24, 6, 2, 2))
     assert not point.foreign, "outputs are evaluated where the network evaluates them"
     m = 24 * (6 + 2)
     assert point.failure_bits < 31 - np.log2(m), "one residue met by chance is not below m / p"
@@ -479,7 +484,7 @@ def test_failure_probabilities_are_bounded(output: str) -> None:
 def test_a_bound_is_worse_where_the_rule_evaluates_at_arguments_of_its_own() -> None:
     also = made("elsewhere", ("return {", "dW = dW + 0 * np.tanh(dW)\n    return {"))
     size = Sizes(8, 4, 2, 2)
-    plain, more = (modular._compare_point(case_of(f), Exact(), size, {}, 0) for f in (right, also))
+    plain, more = (_point(case_of(f), size) for f in (right, also))
     assert more.foreign and not plain.foreign
     assert more.difference is None and more.failure_bits < plain.failure_bits
 
@@ -488,7 +493,7 @@ def test_degrees_in_the_bound_count_the_forward_pass() -> None:
     """A rule that asks for one early activation only meets the network's own later ones, of high degree."""
     size = Sizes(12, 4, 2, 2)
     first_only = made("early", ("    dW, dR", "    s = [None, *[s[1]] * T]\n    dW, dR"))
-    full, early = (modular._compare_point(case_of(f), Exact(), size, {}, 0) for f in (right, first_only))
+    full, early = (_point(case_of(f), size) for f in (right, first_only))
     assert early.difference is not None
     assert early.failure_bits <= full.failure_bits + 1
 

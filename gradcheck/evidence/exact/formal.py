@@ -31,7 +31,7 @@ from ...reference.scalars.formal import entry_name, natives
 from ...reference.scalars.laws import TooLarge
 from ...rules.adapt import WrongResult
 from ...rules.call import run
-from ...rules.failures import KeptNumbers, RuleFailed
+from ...rules.failures import KeptNumbers, RuleFailed, chain
 from ...store import cache
 from ..base import (
     Case,
@@ -189,6 +189,8 @@ def _compare(
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error)
         except (RuleFailed, WrongResult) as error:
+            if any(isinstance(each, TooLarge) for each in chain(error)):
+                return {"size": dataclasses.astuple(size), "left_out": True}
             seen = not_run(KIND, f"on polynomials {error}")
         except (TargetFailed, KeptNumbers):
             raise
