@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck import audit
+from gradcheck import Exact, Sizes, audit
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.exact.formal import Formal
+from gradcheck.evidence.exact.modular import Modular
 from gradcheck.records import Status, Strength
+from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.load import load_rule
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -65,3 +69,28 @@ def test_a_truncation_that_torch_accepts_is_refuted(short_search):
     accepts = load_rule(f"{EXAMPLES}/truncated_function.py:accepted_by_torch")
     assert accepts(horizon=20), "torch.autograd.gradcheck refused what the example says that it accepts"
     assert not accepts(horizon=3), "torch.autograd.gradcheck accepts anything here"
+
+
+KINDS = (Formal(largest_T=2, shapes=((1, 1, 1),)), Modular(sizes=(Sizes(5, 2, 1, 2),)))
+MISTAKES = {
+    "rnn": ("dh_next = self.Wh.T @ dz", "dh_next = self.Wh @ dz * 0.5"),
+    "gru": ("dh * (h_prev - n) * z * (1 - z)", "dh * (h_prev - n) * z"),
+    "lstm": ("(self.W.T @ da)[:H], dc * f", "(self.W.T @ da)[:H], dc"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_textbook_class_is_proved_as_it_is_and_refuted_with_a_mistake(name, tmp_path):
+    source = (EXAMPLES / "textbook.py").read_text()
+    right, wrong = MISTAKES[name]
+    assert source.count(right) == 1
+    broken = tmp_path / "broken_textbook.py"
+    broken.write_text(source.replace(right, wrong))
+    seen = {}
+    for file in (EXAMPLES / "textbook.py", broken):
+        rule = as_rule(load_rule(f"{file}:{name}"))
+        seen[file] = [kind.gather(Case(rule, Exact(), rule.declaration.networks[0])).evidence for kind in KINDS]
+    as_it_is, mistaken = seen.values()
+    assert [each.strength for each in as_it_is] == [Strength.PROVED, Strength.EXACT], as_it_is
+    statuses = {each.status for each in mistaken}
+    assert Status.REFUTED in statuses and Status.HOLDS not in statuses, mistaken
