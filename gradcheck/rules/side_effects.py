@@ -217,7 +217,8 @@ class SideEffects:
         self.restore_language()
         if list(warnings.filters) != self._filters:
             self.changes.notes.append("changed the warning filters")
-        imported = bool(sys.modules.keys() - self._loaded.keys())
+        same = _unchanged(sys.modules, self._loaded)
+        imported = not same and bool(sys.modules.keys() - self._loaded.keys())
         lasting: list[str] = []
         for restore in (
             self._restore_signals, self._restore_numpy, self._restore_folder, self._restore_random,
@@ -427,7 +428,8 @@ def moved_generators() -> Any:
 
 def _unchanged(now: dict[str, Any], before: dict[str, Any]) -> bool:
     """Return True if both hold the same objects under the same names in the same order."""
-    return now.keys() == before.keys() and all(map(_is, now.values(), before.values()))
+    # Lists of names are compared by identity first, which is several times as fast as their sets.
+    return len(now) == len(before) and all(map(_is, now.values(), before.values())) and list(now) == list(before)
 
 
 def _random_states() -> dict[str, Any]:
