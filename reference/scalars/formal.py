@@ -67,6 +67,11 @@ class FormalField(Field):
         return bool(self._laws.bound)
 
     @property
+    def places(self) -> dict[int, str]:
+        """Place in the exponents of a monomial to the printed form of the generator there, in the order of `labels`."""
+        return {place: self._label(place) for place in self._labels}
+
+    @property
     def labels(self) -> list[str]:
         """Printed form of each generator in use."""
         return [self._label(i) for i in self._labels]

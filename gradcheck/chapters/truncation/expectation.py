@@ -50,9 +50,9 @@ def _lag_sums(sizes: Sizes) -> tuple[tuple[str, ...], tuple[list[Any], ...]]:
         columns = zip(*([v for name in THETA for v in term[name].reshape(-1)] for term in terms), strict=True)
         sums.append([sum(column[1:], column[0]) for column in columns])
     # A linear network needs no generators for f(s); without them, monomials are short to go through.
-    labels = tuple(ref.field.labels)
-    ring = flint.fmpq_mpoly_ctx.get([f"g{i}" for i in range(len(labels))], "lex")
-    return labels, tuple([v.project_to_context(ring) for v in part] for part in sums)
+    places = ref.field.places
+    ring = flint.fmpq_mpoly_ctx.get([f"g{place}" for place in places], "lex")
+    return tuple(places.values()), tuple([v.project_to_context(ring) for v in part] for part in sums)
 
 
 def surviving(polynomial: Any, labels: Sequence[str], symmetric: Iterable[str]) -> list[tuple[tuple[int, ...], Any]]:

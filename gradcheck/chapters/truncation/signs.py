@@ -61,7 +61,7 @@ def positive_lags(
             for name, array in ref.term(t, k).items():
                 if name not in THETA and k > 0:
                     continue
-                flipped = [i for i, label in enumerate(ref.field.labels) if flip and label.startswith(flip)]
+                flipped = [i for i, label in ref.field.places.items() if flip and label.startswith(flip)]
                 for index, polynomial in enumerate(array.reshape(-1)):
                     signs = [c * (-1) ** sum(m[i] for i in flipped) for m, c in polynomial.terms()]
                     if signs and all(c > 0 for c in signs):
