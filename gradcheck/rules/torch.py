@@ -43,20 +43,20 @@ def rule(
     dtype: Any = None,
     name: str | None = None,
 ) -> Rule:
-    """Make a rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`.
+    """Make a rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`, `nn.LSTM` or `nn.GRU`.
 
-    For `nn.RNN`, the network is `TorchRNN` with the layer's settings, and the loss is half the squared error, summed
-    over steps and outputs. The layer's own forward runs, at every size.
+    For a layer, the network is `TorchRNN` with its settings, and the loss is half the squared error, summed over steps
+    and outputs. The layer's own forward runs, at every size.
 
     Args:
         function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
             `weighted`. parameters is a dict of fresh leaf tensors that require a gradient, with the names and shapes
             of the network's; inputs are (T, D), targets (T, K). Returns the loss, a tensor of shape (), on which
             backward is called; or a dict of gradients; or None after it called backward itself, once or several
-            times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN` or a subclass, or an
-            instance of one, with one layer in one direction.
+            times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
+            `nn.GRU` or a subclass, or an instance of one, with any number of layers in one direction.
         *claims: `Exact()` if left out.
-        readout: The layer that reads out an `nn.RNN`: `nn.Linear`, a subclass, or an instance.
+        readout: The layer that reads out a recurrent one: `nn.Linear`, a subclass, or an instance.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
         dtype: The format to compute in, torch.float32 or torch.float64; the problem's own if left out.
@@ -79,7 +79,7 @@ def rule(
         return made
     check_function(function, "torch")
     if readout is not None:
-        raise GradcheckError(f"{function!r:.80} is no nn.RNN, so it takes no readout; leave readout out")
+        raise GradcheckError(f"{function!r:.80} is no recurrent layer, so it takes no readout; leave readout out")
     computed = _rule(function, _leaves, kind, weighted, named(function, name))
     return declared(computed, function, name, module, claims, networks, weighted)
 

@@ -95,6 +95,56 @@ def test_torchs_own_layers_hold(layers: tuple[Any, Any], network: TorchRNN) -> N
     assert finding.evidence.status is Status.HOLDS, finding.evidence.statement
 
 
+GATED = [
+    (LSTM, TorchRNN(kind="LSTM")),
+    (LSTM(3, 2, bias=False, batch_first=True), TorchRNN(bias=False, readout_bias=False, kind="LSTM")),
+    (LSTM(3, 2, num_layers=2), TorchRNN(kind="LSTM", layers=2)),
+    (GRU, TorchRNN(kind="GRU")),
+    (GRU(3, 2, bias=False), TorchRNN(bias=False, readout_bias=False, kind="GRU")),
+    (GRU(3, 2, num_layers=3, batch_first=True), TorchRNN(kind="GRU", layers=3)),
+    (RNN(3, 2, num_layers=2, nonlinearity="relu"), TorchRNN("relu", layers=2)),
+]
+
+
+@pytest.mark.parametrize(("layer", "network"), GATED, ids=[f"{each.kind} {each}" for _, each in GATED])
+def test_gated_and_stacked_layers_hold(layer: Any, network: TorchRNN) -> None:
+    rule = gradcheck.torch.rule(layer)
+    assert as_rule(rule).declaration.networks == (network,)
+    for dtype in (np.float64, np.float32):
+        finding = judged(rule, Sizes(4, 3, 2, 2), dtype=dtype)
+        assert finding.evidence.status is Status.HOLDS, finding.evidence.statement
+
+
+class Forgetting(LSTM):
+    """Wrong: the cell's path through time is detached."""
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        h, c = state
+        out = []
+        for one in x:
+            y, (h, c) = super().forward(one[None], (h, c.detach()))
+            out.append(y)
+        return torch.cat(out), (h, c)
+
+
+class Negligent(GRU):
+    """Wrong: what one layer hands to the next is scaled by a little."""
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        y, h = super().forward(x, state)
+        return y * (1 + 1e-6), h
+
+
+@pytest.mark.parametrize("layer", [Forgetting, Negligent])
+def test_gated_layers_that_are_wrong_are_refuted(layer: Any) -> None:
+    assert judged(gradcheck.torch.rule(layer), Sizes(4, 3, 2, 2)).evidence.status is Status.REFUTED
+
+
+def test_an_unknown_layer_is_named() -> None:
+    with pytest.raises(GradcheckError, match="no recurrent layer 'SRU'; choose RNN, LSTM or GRU"):
+        TorchRNN(kind="SRU")
+
+
 def test_the_audit_of_nn_rnn_says_what_it_is_and_what_it_could_not_see() -> None:
     report = gradcheck.audit(gradcheck.torch.rule(RNN), effort="quick")
     assert report.passed, str(report)
@@ -153,10 +203,10 @@ def test_a_layer_that_remembers_the_last_sequence_is_impure() -> None:
 
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
-    (LSTM, {}, "LSTM cannot be made a rule; use nn.RNN (tanh or relu) with one layer"),
-    (GRU(2, 3), {}, "GRU cannot be made a rule"),
-    (Linear, {}, "Linear cannot be made a rule"),
-    (RNN(2, 3, num_layers=2), {}, "RNN has num_layers=2; use nn.RNN"),
+    (Linear, {}, "Linear cannot be made a rule; use nn.RNN, nn.LSTM or nn.GRU in one direction"),
+    (torch.nn.LSTMCell(2, 3), {}, "LSTMCell cannot be made a rule; use nn.RNN, nn.LSTM or nn.GRU"),
+    (LSTM(2, 3, proj_size=1), {}, "LSTM has proj_size=1; use nn.RNN, nn.LSTM or nn.GRU"),
+    (RNN(2, 3, num_layers=2, dropout=0.5), {}, "RNN has dropout=0.5"),
     (RNN(2, 3, bidirectional=True), {}, "RNN has bidirectional=True"),
     (RNN, {"readout": RNN}, "RNN cannot be made a rule; use nn.Linear, or a subclass, as the readout"),
     (RNN, {"networks": [TorchRNN()]}, "leave networks out"),
