@@ -245,6 +245,31 @@ def _one_number(problem: Any, recurrent: float = 1.0) -> Gradient:
     return {"w": dw, "u": du, "V": dV}
 
 
+def _cross_entropy(u: Any, y: Any) -> Any:
+    """Softmax and cross-entropy in one, shifted by the largest readout; of one output, it is always 0."""
+    shifted = u - u.max()
+    return -(y * (shifted - np.log(np.exp(shifted).sum()))).sum()
+
+
+ENTROPY = gradcheck.network(plain, read, MATRICES, loss=_cross_entropy, name="own cross-entropy")
+
+
+def _classifying(problem: Any, share: float = 1.0) -> Gradient:
+    W, R, V = (problem.parameters[name] for name in "WRV")
+    a = [problem.initial_state]
+    for x in problem.inputs:
+        a.append(np.tanh(W @ x + R @ a[-1]))
+    dW, dR, dV, back = 0 * W, 0 * R, 0 * V, 0 * a[0]
+    for t in reversed(range(len(problem.inputs))):
+        u, y = V @ a[t + 1], problem.targets[t]
+        p = np.exp(u - u.max())
+        e = p / p.sum() * y.sum() - share * y
+        s = (1 - a[t + 1] ** 2) * (V.T @ e + back)
+        dW, dR, dV = dW + np.outer(s, problem.inputs[t]), dR + np.outer(s, a[t]), dV + np.outer(e, a[t + 1])
+        back = R.T @ s
+    return {"W": dW, "R": dR, "V": dV}
+
+
 PAIRS = (
     Pair("zeros", ZEROS, lambda p: bptt(p)[0], lambda p: bptt(p, recurrent=0.999)[0]),
     Pair(
@@ -262,5 +287,6 @@ PAIRS = (
     Pair("even units", Rotating(), _rotating, lambda p: _rotating(p, 0.999)),
     Pair("positive", DECAY, _decaying, lambda p: _decaying(p, 0.999), frozenset({"enclosure"})),
     Pair("one-hot", EMBEDDED, _embedding, lambda p: _embedding(p, False), frozenset({"float64"})),
+    Pair("own cross-entropy", ENTROPY, _classifying, lambda p: _classifying(p, 0.999), frozenset({"float64"})),
     Pair("one number", ONE_NUMBER, _one_number, lambda p: _one_number(p, 0.999)),
 )

@@ -119,8 +119,13 @@ class Capabilities:
         return None
 
     def least_outputs(self) -> int:
-        """Return the smallest K whose gradient is not zero throughout; 2 for softmax."""
-        return 1
+        """Return the smallest K whose gradient is not zero throughout; 2 where one output leaves the loss as it is."""
+        own: Any = self
+        try:
+            one, other = (float(own.loss_value(np.array([u]), np.ones(1))) for u in (0.25, -0.75))
+        except Exception:  # a network that has no loss, or another one for a single output
+            return 1
+        return 2 if one == other else 1
 
     def unit_axes(self) -> Mapping[str, tuple[int, ...]]:
         """Return parameter name to the axes that run over the units, if units may be permuted; else nothing.

@@ -80,7 +80,9 @@ class WrittenNetwork(Capabilities):
             self.head.validate_targets(targets)
 
     def least_outputs(self) -> int:
-        return 2 if isinstance(self.head, Head) and self.head.output.name == "softmax" else 1
+        if isinstance(self.head, Head):
+            return 2 if self.head.output.name == "softmax" else 1
+        return super().least_outputs()
 
     def domains(self) -> Mapping[str, Any]:
         return self.stated

@@ -10,6 +10,7 @@ from own_networks import (
     ADDED,
     DECAY,
     EMBEDDED,
+    ENTROPY,
     FIXED,
     LEARNED,
     MATRICES,
@@ -99,6 +100,11 @@ def test_softmax_needs_two_outputs_where_they_are_tied_to_units() -> None:
         plain, lambda p, a: a, {"W": ("I", "D"), "R": ("I", "I")}, output="softmax", loss="categorical_cross_entropy"
     )
     assert fitting(network, Sizes(2, 1, 1, 1), alive=True) == Sizes(2, 2, 1, 2)
+
+
+def test_a_loss_that_one_output_leaves_as_it_is_gets_two() -> None:
+    assert fitting(ENTROPY, Sizes(2, 2, 2, 1), alive=True).K == 2
+    assert fitting(DECAY, Sizes(2, 2, 2, 1), alive=True).K == 1
 
 
 def test_shapes_and_sizes_that_contradict_each_other_are_told_apart() -> None:
