@@ -392,6 +392,8 @@ def rule(
     for claim in claims:
         if refusal := not_a_claim(claim):
             raise GradcheckError(refusal)
+    if networks is not None and not isinstance(networks, Iterable):
+        raise GradcheckError(f"networks must be a list; got {networks!r:.60}; write networks=[...]")
     declared = tuple(networks) if networks is not None else (DEFAULT_NETWORK,)
     if not declared:
         raise GradcheckError("networks is empty: a rule must support at least one network")

@@ -154,6 +154,8 @@ def test_what_a_network_must_have() -> None:
 
     with pytest.raises(GradcheckError, match=r"lacks .*parameter_shapes.*readout"):
         gradcheck.rule(Exact(), networks=[Half()])  # type: ignore[list-item]
+    with pytest.raises(GradcheckError, match=r"networks must be a list; got Network\(.*; write networks=\[\.\.\.\]"):
+        gradcheck.rule(Exact(), networks=Network())  # type: ignore[arg-type]
     with pytest.raises(GradcheckError, match="networks is empty"):
         gradcheck.rule(Exact(), networks=[])
 
