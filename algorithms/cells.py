@@ -14,6 +14,7 @@ Source: Werbos 1990, "Backpropagation through time: what it does and how to do i
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gradcheck.reference import lags
 from gradcheck.reference.cotangents import CotangentSum
 from gradcheck.reference.network import Network
+from gradcheck.reference.networks import start
 from gradcheck.reference.problem import Problem, map_state
 from gradcheck.reference.tape import Pullback, vjp
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
@@ -55,12 +58,14 @@ class Step:
         e: The error at the output, (K,).
         step: Takes a cotangent of the state to those of the parameters and of the state before.
         readout: Takes one of u to those of the parameters and of the state.
+        start: Takes a cotangent of the state before step 1 to one of the parameters, where they make that state.
     """
 
     state: State
     e: Array
     step: Pullback
     readout: Pullback
+    start: Pullback | None = None
 
     def enter(self, total: Total) -> State:
         """Return the cotangent of this step's state from its own loss; add what the readout contributes."""
@@ -69,26 +74,32 @@ class Step:
         return map_state(CotangentSum.array, state)
 
     def back(self, cotangent: State, total: Total) -> State:
-        """Return the cotangent of the state before; add what the step contributes."""
-        parameters, state = self.step.terms(cotangent)
+        """Return the cotangent of the state before; add what the step contributes, and a learned start at step 1."""
+        parameters, pulled = self.step.terms(cotangent)
         total.add(parameters)
-        return map_state(CotangentSum.array, state)
+        state = map_state(CotangentSum.array, pulled)
+        if self.start is not None:
+            total.add(self.start.terms(state)[0])
+        return state
 
 
 def taken(network: Any, parameters: Parameters, state: State, x: Array, y: Array, weight: Any) -> Step:
     """Return the step from `state` with the input x, (D,), and the loss against y, (K,), times `weight`."""
     state, step = vjp(lambda p, a: network.step(p, a, x), parameters, state)
     u, readout = vjp(network.readout, parameters, state)
-    return Step(state, weight * network.output_error(u, y), step, readout)
+    return Step(state, weight * lags.output_error(network, u, y), step, readout)
 
 
 def steps(problem: Problem) -> list[Step]:
     """Return the steps of a problem, in order."""
     made: list[Step] = []
-    state = problem.initial_state
+    state, first = problem.initial_state, None
+    if start.is_learned(problem.network):
+        state, first = vjp(lambda p: start.learned(problem.network, p), problem.parameters)
     for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
         made.append(taken(problem.network, problem.parameters, state, x, y, weight))
         state = made[-1].state
+    made[0] = dataclasses.replace(made[0], start=first)
     return made
 
 

@@ -3,7 +3,7 @@
 With delta(t) = dL/dstate(t), d(t) the part of it from the loss at t, J(t) = dstate(t)/dstate(t-1):
     delta(T) = d(T),  delta(t) = d(t) + J(t+1)^T delta(t+1),  dL/dTheta = sum_t (dstate(t)/dTheta)^T delta(t)
 and the readouts' own share of dL/dTheta. Truncation leaves out what its rule leaves out. RTRL carries
-    M(0) = 0,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
+    M(0) = dstate(0)/dTheta, 0 unless the start is learned,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
 forward, and contributes d(t)^T M(t) and the readout's share at each step.
 
 Source: those of `bptt`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt` and `rtrl`.
@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.reference.networks import start
 from gradcheck.reference.problem import Problem
+from gradcheck.reference.tape import vjp
 from gradcheck.reference.tree import leaves
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
@@ -89,6 +91,9 @@ class RTRL:
     carried = Influence
 
     def start(self, network: Any, parameters: Parameters, initial_state: State) -> Influence:
+        if start.is_learned(network):
+            state, first = vjp(lambda p: start.learned(network, p), parameters)
+            return Influence(network, parameters, state, np.stack([_flat(first(unit)[0]) for unit in _units(state)]))
         N, P = (sum(array.size for array in leaves(nest)) for nest in (initial_state, parameters))
         return Influence(network, parameters, initial_state, np.zeros_like(leaves(initial_state)[0], shape=(N, P)))
 

@@ -24,12 +24,13 @@ from own_networks import (
 )
 
 import gradcheck
-from gradcheck import GradcheckError, Sizes
+from gradcheck import GradcheckError, Sizes, algorithms
 from gradcheck.evidence.preconditions import oracles
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.problems.structured import structured
 from gradcheck.reference import lags, symbolic
 from gradcheck.reference.errors import Inadmissible
+from gradcheck.reference.networks import start
 from gradcheck.reference.networks.axes import Length, solved
 from gradcheck.reference.networks.domains import Domain
 from gradcheck.reference.networks.sizes import fitting
@@ -273,3 +274,32 @@ def test_an_output_error_that_is_wrong_for_large_errors_is_named() -> None:
     assert not found.holds and "output_error(u, y) of the network clipped" in found.blame
     right = gradcheck.network(plain, read, MATRICES, loss=squared, output_error=lambda u, y: u - y)
     assert oracles.agreement(right).holds
+
+
+OF_USERS = [
+    pair.network for pair in PAIRS if pair.name in ("zeros", "fixed", "learned", "no output error", "one number")
+]
+
+
+@pytest.mark.parametrize("network", OF_USERS, ids=lambda network: network.name)
+def test_the_catalogue_differentiates_a_network_of_a_user(network: Any) -> None:
+    """A learned start and a loss without an output error are the catalogue's own business too."""
+    problem = lively_problem(network, Sizes(5, 2, 2, 2), 3)
+    cases: list[tuple[Any, Any]] = [
+        (algorithms.bptt(problem), None),
+        (algorithms.run_online(algorithms.RTRL(), problem), None),
+        (algorithms.truncated_bptt(problem, tau=2), lambda t, k, T: k < 2),
+        (algorithms.chunked_bptt(problem, length=2), lambda t, k, T: k <= (t - 1) % 2),
+    ]
+    for found, keeps in cases:
+        wanted = lags.gradient(problem, keeps)
+        for name, array in wanted.items():
+            assert np.allclose(found[name], array, rtol=1e-11, atol=1e-13), (name, found[name], array)
+
+
+def test_the_catalogue_without_a_learned_start_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = lively_problem(LEARNED, Sizes(5, 2, 2, 2), 3)
+    wanted = lags.gradient(problem)["b"]
+    monkeypatch.setattr(start, "is_learned", lambda network: False)
+    assert not np.allclose(algorithms.bptt(problem)["b"], wanted)
+    assert not np.allclose(algorithms.run_online(algorithms.RTRL(), problem)["b"], wanted)
