@@ -95,7 +95,11 @@ def _where(target: Any) -> tuple[Callable[[str], bool], _Slots]:
     return _KNOWN[0][2], _KNOWN[0][3]
 
 
-def _filled(name: str, start: int) -> Callable[..., Any]:
+_UNSET = 1234.5
+"""Number that `empty` holds here: a rule that reads what it never wrote is not to meet the zeros that it hopes for."""
+
+
+def _filled(name: str, start: float) -> Callable[..., Any]:
     """Return a maker of the replacement of zeros, ones or empty; `start` fills the array."""
 
     def make(original: Any, like: Any, authored: Callable[[str], bool]) -> Any:
@@ -134,7 +138,7 @@ def _full(original: Any, like: Any, authored: Callable[[str], bool]) -> Any:
 
 _MAKERS: dict[str, Callable[[Any, Any, Callable[[str], bool]], Any]] = {
     "zeros": _filled("zeros", 0),
-    "empty": _filled("empty", 0),
+    "empty": _filled("empty", _UNSET),
     "ones": _filled("ones", 1),
     "full": _full,
 }

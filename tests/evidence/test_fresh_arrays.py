@@ -11,6 +11,7 @@ from numpy import zeros
 
 import gradcheck
 from gradcheck import Sizes, Status
+from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.exact.enclosure import Enclosure
 from gradcheck.evidence.exact.formal import Formal
@@ -62,6 +63,19 @@ def test_a_textbook_rule_is_judged_without_a_change(kind: Any) -> None:
         for rule in (textbook, late)
     }
     assert found == {textbook: Status.HOLDS, late: Status.REFUTED}
+
+
+def unwritten(problem: Any) -> Any:
+    """Wrong: it adds up in an array that it never wrote, and is right where the memory happens to hold zeros."""
+    W = np.empty(problem.parameters["W"].shape)
+    W += bptt(problem)["W"]
+    return {**bptt(problem), "W": W}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_an_array_that_was_never_written_is_not_taken_for_zeros(kind: Any) -> None:
+    found = kind.gather(Case(as_rule(unwritten, claims=[Exact()]), Exact(), gradcheck.Network())).evidence
+    assert found.status is Status.REFUTED, found
 
 
 def test_the_report_says_where_arrays_were_made_of_other_numbers(brief: None) -> None:
