@@ -16,7 +16,7 @@ from gradcheck.reference.functions import apply
 from gradcheck.reference.network import Sizes
 
 LEAST = 0.25
-"""What layer and RMS normalisation add below the root."""
+"""Term below the root of layer and RMS normalisation."""
 
 
 class Function(NamedTuple):

@@ -409,7 +409,7 @@ def test_an_interrupted_report_keeps_the_rules_that_were_judged(monkeypatch: pyt
 
 
 def some_of_truncation(progress: Any) -> Chapter:
-    """What takes the least of each kind: statements, figures and a table."""
+    """The parts of each kind that take the least: statements, figures and a table."""
     progress("some of it")
     judged = (*nilpotent.statements(), *signs.statements(), *monotony.statements())
     return Chapter("truncation", "Truncation", "Some.", judged, tuple(figures.figures()), (monotony.table(),))

@@ -25,7 +25,7 @@ FLOATS_ONLY = {"erf", "where"}
 FORMAL = Formal(largest_T=2, shapes=((1, 1, 1), (2, 1, 1)))
 MODULAR = Modular(sizes=(Sizes(4, 2, 2, 1),), most_settings=1)
 UNKNOWN = {("formal", "arctan"), ("formal", "tanh by exp"), ("modular", "tanh by exp")}
-"""Where a wrong rule, or also the right one, has functions that the network has not."""
+"""Cells of which a wrong rule, or also the right one, has functions that the network has not."""
 
 
 def judged(kind: Any, function: str, *, wrong: bool = False) -> Evidence:

@@ -70,7 +70,7 @@ def test_the_report_is_the_same_in_any_number_of_processes(jobs: int, brief: Non
 
 
 def test_any_executor_will_do() -> None:
-    """What is brief beside the sizes is not so in processes that it starts."""
+    """Only the sizes are brief in processes that it starts."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         assert to_json(audit(plain_rules.good, executor=executor)) == to_json(audit(plain_rules.good))
         assert executor.submit(int, "3").result() == 3, "the caller's executor was ended"
