@@ -150,6 +150,9 @@ def test_a_rule_that_uses_the_law_of_roots_is_compared_where_all_roots_exist() -
     evidence = on_residues(by_rtrl(lambda w, n: w * n / (1 + w**2)), Normed())
     assert evidence.status is Status.HOLDS and evidence.strength is Strength.EXACT, evidence
     assert evidence.details["failure_bits"] >= modular.WANTED_BITS
+    assert "as many as independent roots let expect" in evidence.statement  # the bound takes that for granted
+    without = on_residues(by_rtrl(lambda w, n: w / n), Normed())
+    assert without.status is Status.HOLDS and "independent roots" not in without.statement, without
     assert on_residues(by_rtrl(lambda w, n: w * n / (2 + w**2)), Normed()).status is Status.REFUTED
 
 

@@ -158,8 +158,8 @@ def _compare(
 ) -> PieceData | Finding:
     """Find the widest family of networks for which the rule is right at this size and at those before it."""
     skipped = [Sizes(*each["size"]) for each in before if each.get("left_out")]
-    larger = any(s.T <= size.T and s.I <= size.I and s.D <= size.D and s.K <= size.K for s in skipped)
-    if larger or _terms_predicted(size, before) > MOST_TERMS:
+    beyond = any(s.T <= size.T and s.I <= size.I and s.D <= size.D and s.K <= size.K for s in skipped)
+    if beyond or _terms_predicted(size, before) > MOST_TERMS:
         return {"size": dataclasses.astuple(size), "left_out": True}
     before = [each for each in before if not each.get("left_out")]
     smaller = f", PROVED at {len(before)} smaller size{'s' * (len(before) > 1)}" if before else ""

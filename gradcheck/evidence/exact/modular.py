@@ -110,6 +110,7 @@ class Point:
         planted_rejected: True if the planted fault was rejected, None if none was planted.
         foreign: True if the rule evaluated an activation at other arguments than the network.
         roots: The number of distinct arguments of square roots.
+        by_law: True if square roots were taken by their law.
     """
 
     difference: str | None
@@ -117,6 +118,7 @@ class Point:
     planted_rejected: bool | None
     foreign: bool
     roots: int = 0
+    by_law: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,18 +140,21 @@ class _Tally:
     Attributes:
         points, planted, rejected: The numbers of points, and of planted faults given and rejected.
         least: -log2 of the largest failure probability of any setting.
-        size: The size, where a smaller one was taken for want of roots.
+        size: The size, where a smaller one was taken for want of a bound.
+        by_law: True if square roots were taken by their law at a point.
     """
 
     def __init__(self) -> None:
         self.points = self.planted = self.rejected = 0
         self.least = math.inf
         self.size: Sizes | None = None
+        self.by_law = False
 
     def add(self, point: Point) -> None:
         self.points += 1
         self.planted += point.planted_rejected is not None
         self.rejected += bool(point.planted_rejected)
+        self.by_law |= point.by_law
 
     def shown(self, size: Sizes) -> PieceData:
         planted = [self.planted, self.rejected]
@@ -158,6 +163,7 @@ class _Tally:
             "points": self.points,
             "bits": self.least,
             "planted": planted,
+            "by_law": self.by_law,
         }
 
 
@@ -244,6 +250,10 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
         bits[size] = bits.get(size, 0.0) + each["bits"]  # points of the same size are drawn independently
     least = min(bits.values())
     drawn = [*lying_apart(case.network), *(["active units"] if ask(case.network, Capabilities.has_kinks) else [])]
+    if any(each.get("by_law") for each in shown):
+        given = ", if points with all square roots are as many as independent roots let expect"
+    else:
+        given = ""
     patterns = f"patterns of {' and of '.join(drawn)}"
     return Finding(
         Evidence(
@@ -251,7 +261,7 @@ def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding
             Status.HOLDS,
             Strength.EXACT,
             f"equal at {points} random points of finite fields; a wrong rule passes with probability below "
-            f"2^-{int(least)}" + (f", if it is wrong for the {patterns} drawn" if drawn else ""),
+            f"2^-{int(least)}{given}" + (f", if it is wrong for the {patterns} drawn" if drawn else ""),
             scope=scope(case.rule, list(bits)) + budget.remark,
             blind="code that takes another path on floats" + (f"; {patterns} not drawn" if drawn else ""),
             details={"points": points, "failure_bits": round(least, 1)},
@@ -472,7 +482,9 @@ def _compare_point(at: _Place, draw: int, rooted: _Rooted | None = None) -> Poin
         raise Refused(f"a degree of {gap} and {calls} evaluations leave no bound on the failure probability")
     # One planted fault for each size and setting: its gradient costs as much as the reference's.
     caught = None if draw or rooted else _difference(field, promised, planted(claim, problem, promised)) is not None
-    return Point(_difference(field, promised, result), -math.log2(bound), caught, foreign, int(roots))
+    return Point(
+        _difference(field, promised, result), -math.log2(bound), caught, foreign, int(roots), rooted is not None
+    )
 
 
 def _degree(a: Any, b: Any) -> int:
