@@ -34,3 +34,14 @@ def executor_width(executor: Any) -> int:
 def threads_of_pools() -> set[Any]:
     """Return the threads that pools of `concurrent.futures` keep. Imports nothing."""
     return set(getattr(sys.modules.get("concurrent.futures.thread"), "_threads_queues", ()))
+
+
+def hide_our_constants() -> None:
+    """Let Hypothesis draw none of the constants in our own files, which it takes for the user's in a checkout.
+
+    It would read them all once more in each process, and draw other examples than where gradcheck is installed.
+    """
+    seen = getattr(sys.modules.get("hypothesis.internal.conjecture.providers"), "_seen_modules", None)
+    root = __name__.partition(".")[0]
+    if isinstance(seen, set):
+        seen.update(id(module) for name, module in list(sys.modules.items()) if name.partition(".")[0] == root)

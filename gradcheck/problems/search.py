@@ -18,6 +18,8 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, configuration
 from hypothesis import strategies as st
 
+from ..reference.private import hide_our_constants
+
 Example = TypeVar("Example")
 Seen = TypeVar("Seen")
 
@@ -75,6 +77,7 @@ def search(
         return result is not None
 
     smallest: list[Example] = []
+    hide_our_constants()
     # An answer that changed is reported by an error, some by a group of errors.
     with no_files(), contextlib.suppress(hypothesis.errors.NoSuchExample, hypothesis.errors.Flaky):
         smallest.append(

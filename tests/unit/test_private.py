@@ -6,12 +6,17 @@ import concurrent.futures
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
+from hypothesis.internal import constants_ast
+from hypothesis.internal.conjecture import providers
 
+from gradcheck.problems.search import search
 from gradcheck.reference import private
 from gradcheck.reference.scalars.residues.array import ResidueField
 
@@ -41,7 +46,7 @@ def test_threads_of_pools_are_known() -> None:
         assert {thread for thread in executor._threads} <= private.threads_of_pools()
 
 
-@pytest.mark.parametrize("name", ["_max_workers", "_threads_queues", "_NoValue", "_backends"])
+@pytest.mark.parametrize("name", ["_max_workers", "_threads_queues", "_NoValue", "_backends", "_seen_modules"])
 def test_a_private_name_is_read_in_one_place(name: str) -> None:
     files = [p for folder in ("gradcheck", "reference", "algorithms") for p in (ROOT / folder).rglob("*.py")]
     assert [path.name for path in files if name in path.read_text("utf-8")] == ["private.py"]
@@ -79,3 +84,20 @@ def test_diff_of_residues_is_numpys() -> None:
         ours: Any = np.diff(field.lift(a), **how)  # type: ignore[call-overload]
         theirs: Any = np.diff(a, **how)  # type: ignore[call-overload]
         assert np.array_equal(field.residues(ours), field.residues(theirs)), how
+
+
+def test_constants_of_our_files_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = types.ModuleType("gradcheck.made_up"), types.ModuleType("made_up")
+    read: list[Any] = []
+    monkeypatch.setattr(providers, "_seen_modules", set())
+    monkeypatch.setattr(providers, "_sys_modules_len", None)
+    monkeypatch.setattr(providers, "is_local_module_file", lambda path: True)
+    monkeypatch.setattr(
+        providers, "constants_from_module", lambda module: read.append(module) or constants_ast.Constants()
+    )
+    for module in (own, other):
+        module.__file__ = __file__
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    search(st.lists(st.integers(0, 10**6), min_size=20), lambda _: None, examples=20)
+    assert other in read and own not in read
+    assert not [module for module in read if module.__name__.startswith("gradcheck.")]
