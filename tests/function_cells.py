@@ -66,45 +66,53 @@ def _expit(s: Any) -> Any:
     return 1 / (1 + np.exp(-s))
 
 
-FUNCTIONS: dict[str, Function] = {
-    "sqrt": elementwise(
-        lambda s: np.sqrt(1 + s**2), lambda s: s / np.sqrt(1 + s**2), lambda s: 2 * s / np.sqrt(1 + s**2)
-    ),
-    "sqrt by its law": elementwise(
-        lambda s: np.sqrt(1 + s**2),
-        lambda s: s * np.sqrt(1 + s**2) / (1 + s**2),
-        lambda s: s * np.sqrt(1 + s**2) / (2 + s**2),
-    ),
-    "power": elementwise(
-        lambda s: (1 + s**2) ** 0.5, lambda s: s * (1 + s**2) ** -0.5, lambda s: s * (1 + s**2) ** 0.5
-    ),
-    "power -3/2": elementwise(
-        lambda s: (1 + s**2) ** -1.5, lambda s: -3 * s * (1 + s**2) ** -2.5, lambda s: -3 * s * (1 + s**2) ** -0.5
-    ),
-    "reciprocal": elementwise(
-        lambda s: 1 / (1 + s**2), lambda s: -2 * s * (1 + s**2) ** -2, lambda s: -2 * s / (1 + s**2)
-    ),
-    "arctan": elementwise(np.arctan, lambda s: 1 / (1 + s**2), lambda s: 1 / np.sqrt(1 + s**2)),
-    "sin": elementwise(np.sin, np.cos, lambda s: -np.cos(s)),
-    "sin by its law": elementwise(
-        lambda s: np.sin(s) * np.cos(s), lambda s: 1 - 2 * np.sin(s) ** 2, lambda s: 1 - np.sin(s) ** 2
-    ),
-    "softplus": elementwise(lambda s: np.log1p(np.exp(s)), _expit, lambda s: 1 / (1 + np.exp(s))),
-    "logaddexp": elementwise(lambda s: np.logaddexp(0, s), _expit, lambda s: 1 / (1 + np.exp(s))),
-    "tanh by exp": elementwise(
-        lambda s: np.tanh(s),
-        lambda s: 4 / (np.exp(s) + np.exp(-s)) ** 2,
-        lambda s: 2 / (np.exp(s) + np.exp(-s)) ** 2,
-    ),
-    "erf": elementwise(lambda s: apply("erf", s), lambda s: apply("bell", s), lambda s: apply("bell", s) / 2),
-    "where": elementwise(
-        lambda s: np.where(s > 0, s, s / 4), lambda s: np.where(s > 0, 1 + 0 * s, 0.25 + 0 * s), lambda s: 1 + 0 * s
-    ),
-    "softmax": Function(_softmax, _pull_softmax, lambda s, g: _softmax(s) * (1 - _softmax(s)) * g),
-    "layer norm": Function(_layer_norm, _pull_layer_norm, lambda s, g: _pull_layer_norm(s, g, False)),
-    "RMS norm": Function(lambda s: s / np.sqrt(np.mean(s * s) + LEAST), _pull_rms, lambda s, g: _pull_rms(s, g, -0.5)),
-    "norm": Function(lambda s: s / (1 + np.linalg.norm(s)), _pull_unit, lambda s, g: _pull_unit(s, g, 1)),
-}
+class Table(dict[str, Function]):
+    """Functions by name: no plain dictionary, which would be a part of the state of every cell, with all it holds."""
+
+
+FUNCTIONS = Table(
+    {
+        "sqrt": elementwise(
+            lambda s: np.sqrt(1 + s**2), lambda s: s / np.sqrt(1 + s**2), lambda s: 2 * s / np.sqrt(1 + s**2)
+        ),
+        "sqrt by its law": elementwise(
+            lambda s: np.sqrt(1 + s**2),
+            lambda s: s * np.sqrt(1 + s**2) / (1 + s**2),
+            lambda s: s * np.sqrt(1 + s**2) / (2 + s**2),
+        ),
+        "power": elementwise(
+            lambda s: (1 + s**2) ** 0.5, lambda s: s * (1 + s**2) ** -0.5, lambda s: s * (1 + s**2) ** 0.5
+        ),
+        "power -3/2": elementwise(
+            lambda s: (1 + s**2) ** -1.5, lambda s: -3 * s * (1 + s**2) ** -2.5, lambda s: -3 * s * (1 + s**2) ** -0.5
+        ),
+        "reciprocal": elementwise(
+            lambda s: 1 / (1 + s**2), lambda s: -2 * s * (1 + s**2) ** -2, lambda s: -2 * s / (1 + s**2)
+        ),
+        "arctan": elementwise(np.arctan, lambda s: 1 / (1 + s**2), lambda s: 1 / np.sqrt(1 + s**2)),
+        "sin": elementwise(np.sin, np.cos, lambda s: -np.cos(s)),
+        "sin by its law": elementwise(
+            lambda s: np.sin(s) * np.cos(s), lambda s: 1 - 2 * np.sin(s) ** 2, lambda s: 1 - np.sin(s) ** 2
+        ),
+        "softplus": elementwise(lambda s: np.log1p(np.exp(s)), _expit, lambda s: 1 / (1 + np.exp(s))),
+        "logaddexp": elementwise(lambda s: np.logaddexp(0, s), _expit, lambda s: 1 / (1 + np.exp(s))),
+        "tanh by exp": elementwise(
+            lambda s: np.tanh(s),
+            lambda s: 4 / (np.exp(s) + np.exp(-s)) ** 2,
+            lambda s: 2 / (np.exp(s) + np.exp(-s)) ** 2,
+        ),
+        "erf": elementwise(lambda s: apply("erf", s), lambda s: apply("bell", s), lambda s: apply("bell", s) / 2),
+        "where": elementwise(
+            lambda s: np.where(s > 0, s, s / 4), lambda s: np.where(s > 0, 1 + 0 * s, 0.25 + 0 * s), lambda s: 1 + 0 * s
+        ),
+        "softmax": Function(_softmax, _pull_softmax, lambda s, g: _softmax(s) * (1 - _softmax(s)) * g),
+        "layer norm": Function(_layer_norm, _pull_layer_norm, lambda s, g: _pull_layer_norm(s, g, False)),
+        "RMS norm": Function(
+            lambda s: s / np.sqrt(np.mean(s * s) + LEAST), _pull_rms, lambda s, g: _pull_rms(s, g, -0.5)
+        ),
+        "norm": Function(lambda s: s / (1 + np.linalg.norm(s)), _pull_unit, lambda s, g: _pull_unit(s, g, 1)),
+    }
+)
 
 
 @dataclass(frozen=True)

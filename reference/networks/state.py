@@ -7,6 +7,7 @@ in place all leave `==` as it was. Whatever is kept for a network is kept under 
 from __future__ import annotations
 
 import functools
+import itertools
 import types
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
@@ -16,7 +17,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 _PACKAGE = __name__.rpartition(".")[0]
-_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
+_PLAIN = _ATOMS | {tuple, list, dict, types.FunctionType}
+"""Kinds of globals and of data of a class that are looked at; so are arrays."""
+_CONTAINERS = frozenset((tuple, list, dict, set, frozenset))
 _MADE_BY_PYTHON = 1 << 9
 """Flag of a class that Python code made; others keep data that no attribute shows."""
 _DEEPEST = 12
@@ -95,13 +99,16 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
     """Return the key of a value; `seen` holds what was met, lest an identity be given to another object meanwhile."""
     kind = type(value)
     if kind in _ATOMS:
-        return kind.__name__, repr(value) if kind in (float, complex) else value
-    if id(value) in seen:
-        return "again", seen[id(value)][0]
+        return kind.__name__, repr(value) if kind is float or kind is complex else value
+    again = seen.get(id(value))
+    if again is not None:
+        return "again", again[0]
     if depth > _DEEPEST or kind is types.ModuleType:
         return _Same(value)
     seen[id(value)] = len(seen), value
     inner = functools.partial(_state, seen=seen, depth=depth + 1)
+    if kind in _CONTAINERS:
+        return kind.__name__, _contents(value, inner, depth)
     if isinstance(value, np.ndarray):
         content = tuple(map(inner, value.reshape(-1).tolist())) if value.dtype.hasobject else value.tobytes()
         return "array", value.dtype.str, value.shape, content
@@ -113,11 +120,9 @@ def _state(value: Any, seen: dict[int, tuple[int, Any]], depth: int) -> Hashable
         return "class", _Same(value), inner(_own(value))
     if isinstance(value, functools.partial):
         return "partial", inner(value.func), inner(value.args), inner(dict(value.keywords))
-    slots = {name: getattr(value, name) for base in kind.__mro__ for name in _slots(base) if hasattr(value, name)}
-    data = {**slots, **getattr(value, "__dict__", {})}
+    data = {name: getattr(value, name) for name in _slots(kind) if hasattr(value, name)}
+    data.update(getattr(value, "__dict__", {}))
     contents = _contents(value, inner, depth)
-    if kind in (tuple, list, dict, set, frozenset):
-        return kind.__name__, contents
     if isinstance(contents, _Same) and not data:
         return contents
     items = tuple((name, inner(each)) for name, each in data.items())
@@ -156,27 +161,29 @@ def _of_function(function: types.FunctionType, inner: Callable[[Any], Hashable])
             cells.append(cell.cell_contents)
         except ValueError:  # not assigned yet
             cells.append(None)
-    around = {name: function.__globals__[name] for name in _names(code) if name in function.__globals__}
-    plain = {
-        name: value
-        for name, value in around.items()
-        if type(value) in (*_ATOMS, tuple, list, dict, types.FunctionType) or isinstance(value, np.ndarray)
-    }
+    around = function.__globals__
+    plain = {name: around[name] for name in _names(code) if name in around and _looked_at(around[name])}
     return "function", code, inner(cells), inner(function.__defaults__), inner(function.__kwdefaults__), inner(plain)
 
 
-def _names(code: types.CodeType) -> set[str]:
-    """Return the global names that the code and the functions within it read."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
+def _looked_at(value: Any) -> bool:
+    return type(value) in _PLAIN or isinstance(value, np.ndarray)
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    slots = kind.__dict__.get("__slots__", ())
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+@functools.lru_cache(4096)
+def _names(code: types.CodeType) -> tuple[str, ...]:
+    """Return the global names that the code and the functions within it read, each once."""
+    within = (_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType))
+    return tuple(dict.fromkeys(itertools.chain(code.co_names, *within)))
+
+
+def _slots(kind: type) -> list[str]:
+    """Return the slots of a class and its bases."""
+    found: list[str] = []
+    for base in kind.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        found += (slots,) if isinstance(slots, str) else slots
+    return found
 
 
 def _authored(kind: type) -> bool:
@@ -197,6 +204,6 @@ def _own(kind: type) -> dict[str, Any]:
                 value = value.__func__
             elif isinstance(value, property):
                 value = (value.fget,)
-            if type(value) in (*_ATOMS, tuple, list, dict, types.FunctionType) or isinstance(value, np.ndarray):
+            if _looked_at(value):
                 found[name] = value
     return found

@@ -72,7 +72,7 @@ def test_an_oracle_that_lacks_a_function_is_named_and_the_others_agree() -> None
 
 def test_oracles_without_sympy_tell_a_wrong_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
     """The twin: without SymPy the difference quotient and the balls' derivative still disagree."""
-    monkeypatch.setitem(functions.DERIVATIVES, "erf", lambda s: functions.apply("bell", s) * (1 + 2.0**-50))
+    monkeypatch.setitem(functions.DERIVATIVES, "erf", lambda s, _: functions.apply("bell", s) * (1 + 2.0**-50))
     network = dataclasses.replace(Cell("erf"))
     oracles.agreement.cache_clear()
     try:
@@ -157,15 +157,19 @@ def test_a_rule_that_uses_the_law_of_roots_is_compared_where_all_roots_exist() -
 
 
 @pytest.mark.parametrize(
-    "phi", [lambda s: np.sqrt(s**2), lambda s: np.sqrt(s) * np.sqrt(s**3)], ids=["|s|", "roots that depend"]
+    ("name", "phi"),
+    [("|s|", lambda s: np.sqrt(s**2)), ("roots that depend", lambda s: np.sqrt(s) * np.sqrt(s**3))],
+    ids=["|s|", "roots that depend"],
 )
-def test_roots_that_depend_on_each_other_are_not_taken_for_free(phi: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roots_that_depend_on_each_other_are_not_taken_for_free(
+    name: str, phi: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both are s where s is a square, so a rule with the slope of s would pass at half of all points."""
-    monkeypatch.setitem(FUNCTIONS, "dependent", elementwise(phi, lambda s: 1 + 0 * s, None))
-    made = gradcheck.rule(networks=[Cell("dependent")])(lambda p: bptt(p, FUNCTIONS["dependent"].pull))
+    monkeypatch.setitem(FUNCTIONS, name, elementwise(phi, lambda s: 1 + 0 * s, None))
+    made = gradcheck.rule(networks=[Cell(name)])(lambda p: bptt(p, FUNCTIONS[name].pull))
     evidence = (
         Modular(sizes=(Sizes(2, 1, 1, 1),), most_settings=1)
-        .gather(Case(as_rule(made), gradcheck.Exact(), Cell("dependent")))
+        .gather(Case(as_rule(made), gradcheck.Exact(), Cell(name)))
         .evidence
     )
     assert evidence.status is not Status.HOLDS, evidence
