@@ -25,6 +25,11 @@ from .errors import GradcheckError
 
 
 def _float_logistic(s: Any) -> Any:
+    if type(s) is np.float64:  # the same operations, of which those that are not chosen are left out
+        if np.abs(s) < 1:
+            return 0.5 + 0.5 * np.tanh(s * 0.5)
+        small = np.exp(-np.abs(s))
+        return small / (1 + small) if s < 0 else 1 / (1 + small)
     half = np.tanh(np.asarray(s) * 0.5)
     small = np.exp(-np.abs(s))
     tail = small / (1 + small)
@@ -96,29 +101,38 @@ def apply(name: str, x: Any) -> Any:
     return _FLOAT[name](x)
 
 
-def _undefined_second_derivative(s: Any) -> Any:
+def _undefined_second_derivative(s: Any, known: Any = None) -> Any:
     raise GradcheckError("the second derivative of the undefined activation f is not used anywhere")
 
 
-DERIVATIVES: dict[str, Callable[[Any], Any]] = {
-    "identity": lambda s: s * 0 + 1,
-    "tanh": lambda s: 1 - apply("tanh", s) ** 2,
-    "exp": lambda s: apply("exp", s),
-    "log": lambda s: 1 / s,
-    "sqrt": lambda s: 0.5 / apply("sqrt", s),
-    "sin": lambda s: apply("cos", s),
-    "cos": lambda s: -apply("sin", s),
-    "arctan": lambda s: 1 / (1 + s * s),
-    "erf": lambda s: apply("bell", s),
-    "bell": lambda s: -2 * s * apply("bell", s),
-    "logistic": lambda s: apply("logistic", s) * (1 - apply("logistic", s)),
-    "softplus": lambda s: apply("logistic", s),
-    "relu": lambda s: apply("heaviside", s),
-    "heaviside": lambda s: s * 0,
-    "f": lambda s: apply("f'", s),
+def _value(name: str, s: Any, known: Any) -> Any:
+    return apply(name, s) if known is None else known
+
+
+def _logistic_slope(s: Any, known: Any = None) -> Any:
+    value = _value("logistic", s, known)
+    return value * (1 - value)
+
+
+DERIVATIVES: dict[str, Callable[..., Any]] = {
+    "identity": lambda s, known=None: s * 0 + 1,
+    "tanh": lambda s, known=None: 1 - _value("tanh", s, known) ** 2,
+    "exp": lambda s, known=None: _value("exp", s, known),
+    "log": lambda s, known=None: 1 / s,
+    "sqrt": lambda s, known=None: 0.5 / _value("sqrt", s, known),
+    "sin": lambda s, known=None: apply("cos", s),
+    "cos": lambda s, known=None: -apply("sin", s),
+    "arctan": lambda s, known=None: 1 / (1 + s * s),
+    "erf": lambda s, known=None: apply("bell", s),
+    "bell": lambda s, known=None: -2 * s * _value("bell", s, known),
+    "logistic": _logistic_slope,
+    "softplus": lambda s, known=None: apply("logistic", s),
+    "relu": lambda s, known=None: apply("heaviside", s),
+    "heaviside": lambda s, known=None: s * 0,
+    "f": lambda s, known=None: apply("f'", s),
     "f'": _undefined_second_derivative,
 }
-"""Function name to its derivative, as a function of the same argument."""
+"""Function name to its derivative: takes the argument, and the function's value there where that is known."""
 
 
 def _logaddexp(x: Any, y: Any) -> Any:

@@ -97,7 +97,8 @@ ELEMENTWISE: dict[np.ufunc, Callable[..., Maps]] = {
 
 def named(x: Array, *, name: str) -> tuple[Array, Maps]:
     """Return the function `name` of `reference.functions`, elementwise."""
-    return apply(name, x), scaled(DERIVATIVES[name](x))
+    z = apply(name, x)
+    return z, scaled(DERIVATIVES[name](x, z))
 
 
 def softmax(x: Array) -> tuple[Array, Maps]:

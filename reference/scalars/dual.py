@@ -71,7 +71,7 @@ class DualField(Field):
 
     def function(self, name: str, value: _Pair) -> _Pair:
         primal = value.primal.apply_function(name)
-        return _Pair(primal, DERIVATIVES[name](value.primal) * value.tangent)
+        return _Pair(primal, DERIVATIVES[name](value.primal, primal) * value.tangent)
 
     def jointly(self, name: str, index: int, arguments: tuple[Any, ...]) -> _Pair:
         """Return L(u, y), whose derivative in u_k is e_k(u, y); targets must carry no tangent."""

@@ -343,7 +343,7 @@ def test_an_operation_without_a_rule_is_named() -> None:
 
 # Twins: planted bugs that the checks above must reject.
 def test_a_wrong_activation_derivative_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(functions.DERIVATIVES, "tanh", lambda s: 1 - apply("tanh", s) ** 2 * (1 - 1e-9))
+    monkeypatch.setitem(functions.DERIVATIVES, "tanh", lambda s, _: 1 - apply("tanh", s) ** 2 * (1 - 1e-9))
     assert disagreement(problem_for(Network())) > 1e-12
     assert disagreement(problem_for(LSTM())) > 1e-12
 
