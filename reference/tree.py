@@ -20,12 +20,12 @@ def is_shape(value: Any) -> bool:
 
 def children(nest: Any) -> list[tuple[Any, Any]] | None:
     """Return the key and part of each child of a nest in order, or None for a leaf."""
-    if isinstance(nest, np.ndarray):  # most are, and the next question is slow
+    if isinstance(nest, np.ndarray):  # most are, and the last question is slow
         return None
-    if isinstance(nest, Mapping):
-        return list(nest.items())
     if isinstance(nest, (tuple, list)):
         return list(enumerate(nest))
+    if isinstance(nest, Mapping):
+        return list(nest.items())
     return None
 
 

@@ -214,10 +214,9 @@ class SideEffects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._working = True
-        self.restore_language()
+        same = self.restore_language()
         if list(warnings.filters) != self._filters:
             self.changes.notes.append("changed the warning filters")
-        same = _unchanged(sys.modules, self._loaded)
         imported = not same and bool(sys.modules.keys() - self._loaded.keys())
         lasting: list[str] = []
         for restore in (
@@ -253,8 +252,8 @@ class SideEffects:
         if self.outside is not None:
             raise self.outside
 
-    def restore_language(self) -> None:
-        """Restore builtins and modules, without which our own code fails.
+    def restore_language(self) -> bool:
+        """Restore builtins and modules, without which our own code fails; return False if modules came or went.
 
         Until they are back, this calls no builtin.
         """
@@ -266,7 +265,8 @@ class SideEffects:
         if sys.modules is not self._modules:
             sys.modules = self._modules
             self.changes.faults.append("replaced sys.modules; leave it there")
-        if not _unchanged(sys.modules, self._loaded):
+        same = _unchanged(sys.modules, self._loaded)
+        if not same:
             for name, module in self._loaded.items():
                 if sys.modules.get(name) is not module:
                     sys.modules[name] = module
@@ -281,6 +281,7 @@ class SideEffects:
             for name in [name for name, value in before.items() if now.get(name, self) is not value]:
                 self.changes.faults.append(f"replaced {module.__name__}.{name}; define a function of its own instead")
                 setattr(module, name, before[name])
+        return same
 
     def _wrapped_handlers(self) -> dict[Any, tuple[Any, Any]]:
         """Return each signal's handler, now and during the call."""

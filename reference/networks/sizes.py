@@ -18,6 +18,7 @@ from .state import cached
 
 _ROUNDS = 8
 _FURTHER, _FARTHEST = 8, 128
+_LITTLE = sorted(itertools.product(range(_FURTHER + 1), repeat=3), key=sum)
 """Units, inputs and outputs that are added in search of sizes that fit."""
 
 
@@ -64,7 +65,7 @@ def fitting(network: RecurrentNetwork, sizes: Sizes, *, alive: bool = False) -> 
 
 def _nearby(sizes: Sizes) -> Iterator[Sizes]:
     """Yield sizes from near to far: all sums of a little more, then one of I, D and K far beyond, then all alike."""
-    for more in sorted(itertools.product(range(_FURTHER + 1), repeat=3), key=sum):
+    for more in _LITTLE:
         yield Sizes(sizes.T, sizes.I + more[0], sizes.D + more[1], sizes.K + more[2])
     for n in range(_FURTHER + 1, _FARTHEST + 1):
         for letter in "IDK":

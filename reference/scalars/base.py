@@ -42,7 +42,7 @@ class Field:
         Raises `UnsupportedOperation` for NaN and infinity.
         """
         if isinstance(number, (float, np.floating)):
-            if not np.isfinite(number):
+            if not math.isfinite(number):
                 raise UnsupportedOperation(f"the constant {number}", self.name)
             return self.from_ratio(*float(number).as_integer_ratio())
         if isinstance(number, Fraction):
@@ -166,6 +166,10 @@ class Field:
         return [x.value if type(x) is own else self.native(x) for x in np.asarray(array).reshape(-1).tolist()]
 
 
+_OPERATORS = frozenset((np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.power))
+"""NumPy functions that are the operators of the scalars, and nothing special."""
+
+
 def _plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, FieldArray) else value
 
@@ -223,13 +227,14 @@ class FieldArray(np.ndarray[Any, np.dtype[Any]]):
         return self.field
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if any(hasattr(type(x), "__array_ufunc__") and not isinstance(x, np.ndarray) for x in inputs):
+        if any(not isinstance(x, np.ndarray) and hasattr(type(x), "__array_ufunc__") for x in inputs):
             return NotImplemented  # another kind of array, such as the reverse pass's, answers for both
-        field = next(x.field for x in inputs + tuple(kwargs.get("out") or ()) if isinstance(x, FieldArray) and x.field)
+        written = tuple(kwargs.get("out") or ())
+        field = next(x.field for x in inputs + written if isinstance(x, FieldArray) and x.field)
         # np.add.at goes on calling Python after a cast has raised, so what it writes to is looked at here.
-        for target in (*(kwargs.get("out") or ()), *(inputs[:1] if method == "at" else ())):
+        for target in written + inputs[:1] if method == "at" else written:
             _check_target(target, field, f"np.{ufunc.__name__}" + (".at" if method == "at" else ""))
-        if method == "__call__" and not kwargs:
+        if method == "__call__" and not kwargs and ufunc not in _OPERATORS:
             special = self._special(field, ufunc, inputs)
             if special is not None:
                 return special

@@ -50,6 +50,7 @@ class FormalField(Field):
         self._unused = iter(enumerate(every[laws:], start=laws))
         self._named: dict[str, Any] = {}
         self._applied: dict[Any, list[tuple[tuple[Any, ...], Any]]] = {}
+        self._inverses: dict[int, list[tuple[Any, Any]]] = {}
         self._sigmoids: list[tuple[Any, tuple[Any, Any]]] = []
         self._labels: dict[int, str | Callable[[], str]] = {}
         self._values: dict[int, list[tuple[complex, float]]] = {}
@@ -250,6 +251,14 @@ class FormalField(Field):
     def inverse(self, value: Any) -> Any:
         """Return a polynomial i with i * value = 1. Raises `UnsupportedOperation` for 0."""
         value = self._laws.simplified(value)
+        alike = self._inverses.setdefault(len(value), [])  # to factor takes far longer than to compare
+        known = next((made for known, made in alike if known == value), None)
+        if known is None:
+            known = self._inverted(value)
+            alike.append((value, known))
+        return known
+
+    def _inverted(self, value: Any) -> Any:
         if self.equal(value, self.convert(0)):
             raise UnsupportedOperation("division by zero", self.name)
         if value.is_constant():

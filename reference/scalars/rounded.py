@@ -22,6 +22,7 @@ a product with an orthogonal matrix, n u |A|_F for an array A whose longest axis
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any, Self
 
@@ -44,7 +45,7 @@ _SLOPES = {**dict.fromkeys(("sin", "cos", "tanh", "logistic", "softplus", "arcta
 
 def _steepest(name: str, low: float, high: float) -> float:
     """Return max |f'| between low and high: these derivatives are monotone on either side of 0, or bounded."""
-    if name in ("sin", "cos", "bell") or not (np.isfinite(low) and np.isfinite(high)):
+    if name in ("sin", "cos", "bell") or not (math.isfinite(low) and math.isfinite(high)):
         return _SLOPES.get(name, np.inf)
     if name in ("log", "sqrt") and low <= 0:
         return float(np.inf)
@@ -82,7 +83,8 @@ class RoundedField(Field):
         return self.made(value, abs(value) if abs(value) < self.eta else 0.0)
 
     def made(self, value: float, error: float) -> _Rounded:
-        if not np.isfinite(value) or abs(value) > self.largest:
+        if abs(value) > self.largest or not (math.isfinite(value) and math.isfinite(error)):
+            np.isfinite(value)  # clears the processor's flags, for which NumPy would warn after its loop
             error = float("inf")
         return _Rounded(self, float(value), float(error) if error == error else float("inf"))
 
@@ -115,7 +117,7 @@ class RoundedField(Field):
         )
 
     def is_finite(self, a: _Rounded) -> bool:
-        return bool(np.isfinite(a.v) and np.isfinite(a.e))
+        return math.isfinite(a.v) and math.isfinite(a.e)
 
     def matmul(self, a: Array, b: Array) -> Array:
         left, right = self.natives(a), self.natives(b)
