@@ -64,7 +64,10 @@ def jax_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
 def warmed() -> None:
     """Derive in this process what most audits need: their workers are forks of it, and inherit that."""
     import gradcheck.algorithms
+    from gradcheck.faults import SHOWN
 
+    for fault in SHOWN:  # each diagnosis compares with them
+        fault.rule()
     network = [gradcheck.Network()]
     gradcheck.audit(gradcheck.algorithms.bptt, [gradcheck.Exact()], networks=network, effort="quick", isolated=False)
 

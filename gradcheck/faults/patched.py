@@ -14,7 +14,7 @@ import inspect
 import linecache
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from ..reference.errors import GradcheckError
@@ -82,10 +82,22 @@ def load(module: str, changes: Sequence[Change], name: str) -> ModuleType:
                 __package__=_PACKAGE, __file__=file, __builtins__={**vars(builtins), "__import__": import_}
             )
             linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-            exec(compile(text, file, "exec"), copy.__dict__)
+            exec(_in_file(_compiled(text), file), copy.__dict__)
         return made[target]
 
     return build(module)
+
+
+@functools.lru_cache(256)
+def _compiled(text: str) -> CodeType:
+    """Return the code of a module; most modules of most faults have a text that another fault has."""
+    return compile(text, "", "exec")
+
+
+def _in_file(code: CodeType, file: str) -> CodeType:
+    """Return the code as one that was read from that file, and all code within."""
+    within = (_in_file(each, file) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_filename=file, co_consts=tuple(within))
 
 
 def diff(changes: Sequence[Change]) -> str:
