@@ -59,6 +59,14 @@ class CotangentSum:
             total = as_array(total + array, total)
         return total
 
+    def size(self) -> Any:
+        """Return the sum of the absolute values of all entries, without forming an outer product."""
+        if len(self.terms) == 1 and isinstance(self.terms[0], Product):
+            left, right = self.terms[0].left, self.terms[0].right
+            if left.shape[1] == 1:
+                return np.abs(left).sum() * np.abs(right).sum()
+        return np.abs(self.array()).sum()
+
 
 def as_array(value: Any, *likes: Any) -> Array:
     """Return `value`, or in place of a bare scalar an array of shape () of the same kind as the `likes`."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gradcheck.reference import functions, tape, tape_rules
-from gradcheck.reference.cotangents import Product
+from gradcheck.reference.cotangents import CotangentSum, Product
 from gradcheck.reference.errors import GradcheckError, Undecided, UnsupportedOperation
 from gradcheck.reference.functions import apply
 from gradcheck.reference.networks.losses import OUTPUTS
@@ -387,6 +387,14 @@ def test_every_index_scatters_back_exactly(shape: Any, data: Any) -> None:
     wanted = np.zeros_like(x)
     np.add.at(wanted, index, g)
     np.testing.assert_array_equal(pullback(g)[0], wanted, strict=True)
+
+
+@pytest.mark.parametrize("columns", [(), (1,), (2,), (1, 1), (3, 1)], ids=str)
+def test_the_size_of_a_sum_of_cotangents_is_that_of_its_array(columns: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    total = CotangentSum(np.zeros((3, 4)))
+    total.add(*(Product(rng.normal(size=(3, n)), rng.normal(size=(n, 4))) for n in columns))
+    assert np.isclose(total.size(), np.abs(total.array()).sum(), rtol=1e-14, atol=0)
 
 
 def test_matrix_cotangents_stay_unformed_through_a_transpose() -> None:

@@ -120,7 +120,7 @@ def _reach(problem: Problem) -> float:
         for unit in _units(unrolled.states[t - 1]):
             use, jacobian = unrolled.back(t, unit)
             steepest = max(steepest, _size(jacobian))
-            uses = max(uses, *(_size(part.array()) for part in use.values()))
+            uses = max(uses, *(float(part.size()) for part in use.values()))
         reach *= steepest
     total = reach * errors * uses
     return float(total) if np.isfinite(total) else float("inf")
