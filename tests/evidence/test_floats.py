@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase
 from right_rules import by_numpy_at
 from wrong_rules import as_black_box, made, wrong
 
@@ -20,7 +18,6 @@ from gradcheck.evidence.floats.allowance import allowance
 from gradcheck.explain import counterexample
 from gradcheck.judge.effort import FULL
 from gradcheck.judge.plans import plans
-from gradcheck.problems import search
 from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference.claims import Exact
@@ -141,8 +138,8 @@ def test_what_float32_cannot_see_is_not_refuted_there() -> None:
     assert blackbox.BlackBox(dtype=np.float32, sizes=FEW).gather(case_of(wrong(name))).evidence.status is Status.HOLDS
 
 
-def test_a_rule_wrong_at_float32_alone_is_refuted_with_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "Phase", SimpleNamespace(generate=Phase.generate, shrink=Phase.generate))
+@pytest.mark.usefixtures("brief", "not_shrunk")
+def test_a_rule_wrong_at_float32_alone_is_refuted_with_a_counterexample() -> None:
     report = gradcheck.audit(off_at("float32", 1.5), claims=[Exact()], effort="quick")
     verdict = report.verdicts[-1]
     assert verdict.status is Status.REFUTED and verdict.evidence[-1].kind == "float32", verdict.statement
@@ -160,6 +157,7 @@ def test_a_counterexample_at_float32_is_judged_at_float32() -> None:
     assert counterexample.violation(case, trial, floats=True) is None
 
 
+@pytest.mark.usefixtures("brief")
 def test_casting_up_is_said_and_no_error() -> None:
     finding = blackbox.BlackBox(dtype=np.float32).gather(case_of(as_black_box(RIGHT)))
     assert finding.evidence.status is Status.NOT_RUN, finding.evidence

@@ -50,6 +50,7 @@ def test_a_right_rule_is_shown_and_a_wrong_one_is_not(kind: Any, function: str) 
     assert wrong.status is (Status.NOT_RUN if open_ else Status.REFUTED), wrong
 
 
+@pytest.mark.usefixtures("brief", "not_shrunk")
 @pytest.mark.parametrize("function", sorted(FLOATS_ONLY))
 def test_what_polynomials_and_residues_lack_is_judged_on_balls_and_floats(function: str) -> None:
     for kind, where in ((FORMAL, "polynomials"), (MODULAR, "residues")):
@@ -130,6 +131,7 @@ def by_rtrl(slope: Any) -> Any:
     return gradcheck.rule(gradcheck.Exact(), networks=[Normed()])(rtrl)
 
 
+@pytest.mark.usefixtures("brief", "not_shrunk")
 def test_a_network_with_a_root_is_proved_and_its_wrong_rule_refuted() -> None:
     verdict, report = exact(by_rtrl(lambda w, n: w / n))
     assert verdict.strength is Strength.PROVED and report.passed, verdict
@@ -175,6 +177,7 @@ def test_roots_that_depend_on_each_other_are_not_taken_for_free(
     assert evidence.status is not Status.HOLDS, evidence
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_network_that_nothing_can_differentiate_is_named() -> None:
     """NumPy's floor has no derivative rule: no oracle, and the reason says so."""
 
