@@ -761,3 +761,9 @@ def test_rounded_numbers_contain_the_true_value() -> None:
             assert abs(bounded.value.v - value) <= allowed, f"{name}: {bounded} and {value}"
             assert abs(float(rounded) - value) <= allowed, f"{name}: {rounded} and {value}, allowed {allowed}"
             assert allowed <= 1000 * 2.0**-24 * max(1.0, abs(value)) * 30, f"{name}: {allowed} for {value}"
+
+
+def test_the_logistic_function_of_one_float_is_that_of_an_array() -> None:
+    values = [0.0, -0.0, 0.3, -0.3, 1.0, -1.0, 2.5, -2.5, 40.0, -40.0, -750.0, 1e300, math.inf, -math.inf, math.nan]
+    alone = [apply("logistic", np.float64(v)) for v in values]
+    np.testing.assert_array_equal(alone, apply("logistic", np.array(values)))
