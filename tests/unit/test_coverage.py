@@ -117,6 +117,54 @@ CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
         """,
         [1], [1, 3], ["3-4 the loop never came to a second round"],
     ),
+    "a loop while something holds": (
+        """
+        def f(n):
+            while n > 0:
+                n -= 1
+            return n
+        """,
+        [1], [1, 2], ["3-4 the loop never came to a second round"],
+    ),
+    "an endless loop that is left": (
+        """
+        def f(n):
+            while True:
+                n -= 1
+                if n < 1:
+                    break
+            return n
+        """,
+        [1], [1, 2], ["3-6 the loop never came to a second round", "5 `n < 1` was never false"],
+    ),
+    "a loop while something holds, in another": (
+        """
+        def f(n):
+            for k in range(n):
+                m = k
+                while m > 0:
+                    m -= 1
+            return n
+        """,
+        [2], [2, 3], ["5-6 the loop never came to a second round"],
+    ),
+    "a function that calls itself": (
+        """
+        def f(n):
+            return n if n < 1 else f(n - 1)
+        """,
+        [0, 1], [0, 1, 2], ["2 the function called itself, but never twice deep"],
+    ),
+    "functions that call each other": (
+        """
+        def g(n):
+            return f(n - 1)
+        def f(n):
+            return n if n < 1 else g(n)
+        """,
+        [0, 1], [0, 1, 3],
+        ["4 the function called itself, but never twice deep"],
+    ),
     "a comprehension of one part": (
         """
         def f(n):
@@ -230,7 +278,7 @@ def test_what_never_ran_is_named_and_nothing_else(tmp_path: Path, case: str) -> 
         "def f(n):\n    if n > 3:\n        text = str(n)\n        raise ValueError(text)\n    return n",
         "import warnings\ndef f(n):\n    if n > 3:\n        warnings.warn('n')\n    return n",
         "def f(n):\n    assert n < 3, 'n'\n    return n",
-        "def f(n):\n    '''Text.'''\n    while n > 0:\n        n -= 1\n    return n",
+        "def f(n):\n    '''Text.'''\n    while n > -1:\n        n -= 1\n    return n",
         "def check(n):\n    if n > 3:\n        raise ValueError(n)\ndef f(n):\n    check(n)\n    return n",
     ],
 )

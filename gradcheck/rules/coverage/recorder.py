@@ -21,7 +21,7 @@ import numpy as np
 
 from ...reference.scalars.base import FieldArray
 from ...reference.scalars.scalar import Scalar
-from .branches import Branch, Branches, branches_of, compared
+from .branches import DEEPER, ITSELF, Branch, Branches, branches_of, compared
 
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 _EVERY_INSTRUCTION = sys.version_info >= (3, 12)
@@ -72,6 +72,8 @@ class Recorder:
             known = _Code(code, frame.f_globals) if self._authored(code.co_filename) else None
             found = self._codes[id(code)] = code, known
         known = found[1]
+        if known is not None and frame.f_back is not None:
+            known.call_itself(self._depth(frame))
         if known is None or known.complete:
             if id(code) not in self._comparing:
                 return None
@@ -84,6 +86,14 @@ class Recorder:
         if _EVERY_INSTRUCTION:
             frame.f_trace_opcodes = True
         return known.trace(frame.f_lasti)
+
+    def _depth(self, frame: FrameType) -> int:
+        """Return how many calls of a function a call of it lies within, 2 for more; through the author's code alone."""
+        depth, around = 0, frame.f_back
+        while around is not None and depth < 2 and self._codes.get(id(around.f_code), (None, None))[1] is not None:
+            depth += around.f_code is frame.f_code
+            around = around.f_back
+        return depth
 
     def _compared(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Note how a comparison came out, for the line of the author's that asked for it."""
@@ -163,6 +173,14 @@ class _Code:
         if self._compared[at]:
             self.ran.update(self._compared[at][each] for each in outcomes)
 
+    def call_itself(self, depth: int) -> None:
+        """Add that the function was called from within this many calls of it."""
+        if depth:
+            line = self.code.co_firstlineno
+            once, twice = ((line, 0, line, 0, outcome, 0) for outcome in (ITSELF, DEEPER))
+            self.branches.wanted.update((once, twice))
+            self.ran.update((once, twice) if depth > 1 else (once,))
+
     def reset(self) -> None:
         self.ran.clear()
         self.called = self.complete = False
@@ -174,7 +192,7 @@ class _Code:
             last: The offset of the instruction before.
         """
         jumps, lines, tested, ran = self.branches.jumps, self.branches.lines, self.branches.tested, self.ran
-        rounds = self.branches.rounds
+        rounds, back = self.branches.rounds, self.branches.back
         came_back = False
 
         def local(frame: FrameType, event: str, argument: Any) -> Any:
@@ -189,6 +207,8 @@ class _Code:
                             ran.add(rounds[last])
                 if at in rounds and rounds.get(last) != rounds[at]:
                     came_back = last > at
+                if event == "line" and at in back and last >= at:
+                    ran.add(back[at])
                 last = at
                 if event == "line":
                     line = frame.f_lineno
