@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
+from ...problems.trained import SETTLED, trained_problems
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
@@ -51,7 +52,9 @@ _RELATIONS = (
 )  # fmt: skip
 
 
-def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -> list[Reach]:
+def screened(
+    case: Case, recorder: Recorder, blocks: bool, progress: Progress, limits: screen.Limits = screen.FIRST
+) -> list[Reach]:
     """Return problems on which the rule's result is not close to the claimed one on floats: by size, and by value.
 
     Args:
@@ -59,13 +62,15 @@ def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -
         recorder: Records which numbers are in its code.
         blocks: Try the sizes that kernels are made of too.
         progress: Called with a line of text at each try.
+        limits: The time that each of both may take.
     """
     recorder.reset()
     _try(case, Reach(_BASES[0]), recorder)
     ran, target = recorder.numbers(), case.rule.target
     written = numbers_in(target, authored_by(target))
     numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
-    return screen.by_size(case, numbers, blocks, progress) + screen.by_value(case, _values(numbers), progress)
+    found = screen.by_size(case, numbers, blocks, limits, progress)
+    return found + screen.by_value(case, _values(numbers), limits, progress)
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:
@@ -118,6 +123,8 @@ def candidates(case: Case, numbers: Mapping[type, Sequence[float]]) -> Iterator[
     yield from map(Reach, _RELATIONS)
     for name in branching_problems(case.network, case.seed, weighted=case.weighted):
         yield Reach(_BASES[0], name)
+    for name, problem in trained_problems(case.network, case.seed, weighted=case.weighted).items():
+        yield Reach(problem.sizes, name)
     values = _values(numbers)
     for base in _BASES:
         problem = lively_problem(case.network, base, case.seed, weighted=case.weighted)
@@ -136,7 +143,9 @@ def with_all_values(case: Case, recorder: Recorder) -> list[Reach]:
     _try(case, Reach(_BASES[0]), recorder)
     values = _values(recorder.numbers())
     base = lively_problem(case.network, _BASES[0], case.seed, weighted=case.weighted)
-    return [Reach(_BASES[0], name, values) for name, _ in structured(base, values)]
+    trained = trained_problems(case.network, case.seed, weighted=case.weighted)
+    settled = [Reach(trained[name].sizes, name) for name in SETTLED]
+    return [*settled, *(Reach(_BASES[0], name, values) for name, _ in structured(base, values))]
 
 
 def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:

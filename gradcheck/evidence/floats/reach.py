@@ -9,6 +9,7 @@ from typing import Any
 
 from ...problems.lively import branching_problems, full_bits, lively_problem
 from ...problems.structured import structured
+from ...problems.trained import trained_problems
 from ...reference.networks.base import RecurrentNetwork, Sizes
 from ...reference.networks.state import cached
 from ...reference.problem import Problem
@@ -56,8 +57,10 @@ class Reach:
             return full_bits(base, case.seed)
         if not self.change:
             return base
-        named = branching_problems(case.network, case.seed, weighted=case.weighted).get(self.change)
-        return named or _structured(case.network, self.sizes, case.seed, case.weighted, self.values)[self.change]
+        for named in (branching_problems, trained_problems):
+            if (problem := named(case.network, case.seed, weighted=case.weighted).get(self.change)) is not None:
+                return problem
+        return _structured(case.network, self.sizes, case.seed, case.weighted, self.values)[self.change]
 
     def as_data(self) -> list[Any]:
         """Return plain data for `from_data`."""
