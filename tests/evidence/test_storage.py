@@ -41,6 +41,10 @@ def by_position(problem: Problem) -> Gradient:
     return bptt(problem.replace(parameters=dict(zip("WRV", problem.parameters.values(), strict=True))))
 
 
+def names_by_position(problem: Problem) -> Gradient:
+    return dict(zip(problem.parameters, bptt(problem).values(), strict=True))
+
+
 def by_identity(problem: Problem) -> Gradient:
     by_id = {id(problem.parameters[name]): array for name, array in bptt(problem).items()}
     return {name: by_id[id(array)].copy() for name, array in problem.parameters.items()}
@@ -69,6 +73,7 @@ WRONG: dict[str, Rule] = {
     "memory order": with_parameters(lambda array: array.ravel("K").reshape(array.shape)),
     "bytes of this machine": with_parameters(lambda array: array.view(np.float64)),
     "by position": by_position,
+    "names by position": names_by_position,
     "by identity": by_identity,
     "by memory": by_memory,
     "by flags": by_flags,
@@ -136,6 +141,7 @@ def in_memory_of_the_module() -> Rule:
 
 
 _SLOPES: dict[str, Any] = {}
+_STACK: list[Problem] = []
 
 
 def in_a_dict_of_the_module(problem: Problem) -> Gradient:
@@ -143,6 +149,14 @@ def in_a_dict_of_the_module(problem: Problem) -> Gradient:
     size = problem.sizes
     assert size.T > 0
     return bptt(_SLOPES["problem"])
+
+
+def on_a_stack_of_the_module(problem: Problem) -> Gradient:
+    """Right where one call lies within the other."""
+    _STACK.append(problem)
+    gradient = bptt(_STACK[-1])
+    _STACK.pop()
+    return gradient
 
 
 def guarded(rule: Rule) -> Rule:
@@ -163,7 +177,7 @@ class OfEachThread(threading.local):
         return bptt(self.problem)
 
 
-@pytest.mark.parametrize("rule", [in_memory_of_the_module(), in_a_dict_of_the_module])
+@pytest.mark.parametrize("rule", [in_memory_of_the_module(), in_a_dict_of_the_module, on_a_stack_of_the_module])
 def test_a_rule_that_two_threads_cannot_call_at_once_keeps_state(rule: Rule) -> None:
     with pytest.raises(calls.KeepsState, match="while another thread calls it"):
         for _ in range(20):  # the first has no lines to stop at: threads run freely
@@ -192,7 +206,7 @@ def test_an_error_of_calls_at_once_is_named() -> None:
 
 
 def test_each_line_is_a_place_to_stop_at() -> None:
-    reached = [("rule.py", line) for line in (1, 2, 3, 2, 3, 2, 3, 4)]
-    assert threads._stops(reached) == [0, 3, 4, 7]
+    reached = [("rule.py", line) for line in (1, 2, 2, 2, 2, 2, 3)]
+    assert threads._stops(reached) == [0, 1, 3, 5, 6]
     assert len(threads._stops([("rule.py", n) for n in range(1000)])) <= threads.MOST_STOPS
     assert Sizes(3, 2, 2, 2) == threads.SIZE

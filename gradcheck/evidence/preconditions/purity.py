@@ -102,21 +102,18 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
             formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
     try:
-        progress("arrays that are stored in other ways")
-        notes.update(dict.fromkeys(storage.check(case, claims)))
-    except storage.DependsOnStorage as error:
-        return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
-    if claims:
-        progress("calls in a row")
-        try:
+        if claims:
+            progress("calls in a row")
             histories.check(case, claims)
             notes.update(dict.fromkeys(threads.check(case)))
-        except (KeepsState, KeptNumbers) as error:
-            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
-        except WrongResult as error:
-            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))
-        except RuleFailed as error:
-            return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+        progress("arrays that are stored in other ways")
+        notes.update(dict.fromkeys(storage.check(case, claims)))
+    except (KeepsState, KeptNumbers, storage.DependsOnStorage) as error:
+        return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
+    except WrongResult as error:
+        return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
     first = printed.strip().splitlines()[:1]
     format_note = (
         f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""

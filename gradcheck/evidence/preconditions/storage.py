@@ -23,10 +23,12 @@ from ...rules.call import run
 from ...rules.failures import cut, shown_error
 from ..base import Case
 from ..sizes import spread
-from .calls import NoTruth, difference, right
+from .calls import KeepsState, NoTruth, difference, right
 
 SIZE = Sizes(3, 3, 3, 3)
 """Size of the problems. All shapes are alike, so that arrays can stand for one another."""
+FOREIGN = "arrays in the other byte order"
+"""What torch and JAX refuse, which is not worth a note."""
 
 
 class DependsOnStorage(GradcheckError):
@@ -49,6 +51,7 @@ def check(case: Case, claims: Sequence[Claim]) -> list[str]:
 
     Raises:
         DependsOnStorage: A result depends on how the arrays are stored.
+        KeepsState: A result depends on earlier calls.
     """
     settings = spread(case.rule.settings(SIZE.T), 1)[0]
     notes: list[str] = []
@@ -61,12 +64,15 @@ def check(case: Case, claims: Sequence[Claim]) -> list[str]:
         except WrongResult as error:
             raise DependsOnStorage(f"with {text}, {error}") from error
         except GradcheckError as error:
-            notes.append(f"fails with {text} ({cut(shown_error(error.__cause__ or error), 80)})")
+            if text != FOREIGN:
+                notes.append(f"fails with {text} ({cut(shown_error(error.__cause__ or error), 80)})")
             continue
         for name, array in usual.arrays().items():
             if not np.array_equal(stored.arrays()[name], array):
                 raise DependsOnStorage(f"it changes its input {name} with {text}; work on a copy")
         differs = difference(result, wanted, usual)
+        if differs and (kept := difference(run(case.rule, usual.copy(), settings).gradient, wanted, usual)):
+            raise KeepsState(f"{kept}: it keeps state")
         if differs and _wrong(case, claims, usual, stored, settings):
             raise DependsOnStorage(f"{differs}, of which one has {text}; go by the numbers, not by how they are stored")
     return notes
@@ -143,7 +149,7 @@ _CHANGES: dict[str, Callable[[Array], Array]] = {
     "arrays that are not contiguous": _every_other,
     "arrays with negative strides": _reversed,
     "read-only arrays": _read_only,
-    "arrays in the other byte order": _foreign,
+    FOREIGN: _foreign,
     "arrays that are not aligned": _unaligned,
 }
 
