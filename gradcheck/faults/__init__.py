@@ -17,8 +17,10 @@ from . import (
     ranges,
     scales,
     slopes,
+    storage,
     structure,
     timing,
+    trained,
     truncation,
 )
 from .fault import Fault
@@ -39,6 +41,8 @@ FAULTS: tuple[Fault, ...] = (
     + ranges.FAULTS
     + formats.FAULTS
     + histories.FAULTS
+    + storage.FAULTS
+    + trained.FAULTS
 )
 
 SHOWN = tuple(fault for fault in FAULTS if not fault.found_by)

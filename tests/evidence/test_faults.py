@@ -123,6 +123,11 @@ HIDDEN = {
         "cache-keyed-by-shape", "cache-but-for-the-state", "cache-without-the-targets",
     ],
     "every 400th call": ["every-400th-call"],
+    "calls at once": ["one-workspace-for-all-threads", "errors-of-all-threads"],
+    "memory layout": ["read-in-memory-order", "strides-not-asked"],
+    "order and identity of arrays": ["parameters-by-position", "gradients-by-identity"],
+    "pruned weights": ["pruned-weights-masked", "unread-units-skipped", "undriven-units-skipped"],
+    "states that settle": ["stops-at-a-fixed-point", "settled-within-1e-12"],
     "state kept": ["reserve-space-reused", "state-carried-over", "one-result-late"],
 }  # fmt: skip
 """Kinds of mistakes that common problems do not show, and the faults that are they."""
