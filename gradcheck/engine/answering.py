@@ -67,6 +67,7 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if isinstance(done, Done):
         reached.setdefault(0, []).extend(done.result["reached"])
+        judged.see(_place(run, judged, 0), tasks.EXPLORATION, {"ran": done.result["compared"]})
     compared = [await _compare(run, judged, network, found, others) for network, found in reached.items() if found]
     return any(compared)
 

@@ -232,10 +232,11 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
+    compared = branches.compared(case, recorder, seen)
     found = branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
         found += branches.with_all_values(case, recorder)
-    return {"reached": [reach.as_data() for reach in found]}
+    return {"reached": [reach.as_data() for reach in found], "compared": compared}
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gradcheck.algorithms.bptt import bptt
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.rules.adapt import as_rule
@@ -18,6 +20,7 @@ from gradcheck.rules.call import run, watching
 from gradcheck.rules.coverage.profile import LineProfile
 from gradcheck.rules.coverage.recorder import Recorder
 from gradcheck.rules.coverage.seen import Seen
+from gradcheck.rules.coverage.watched import watched
 
 
 def seen(folder: Path, text: str, inputs: Iterable[Any]) -> Seen:
@@ -363,3 +366,27 @@ def test_a_profile_counts_lines_beside_a_recorder() -> None:
     assert place.startswith("test_coverage.py:") and (few, many) in {(3, 5), (4, 6)}, (place, few, many)
     assert not any(missed for *_, missed in recorder.as_data()), "the recorder saw nothing beside a profile"
     assert sys.gettrace() is before
+
+
+def test_comparisons_of_floats_are_seen_where_the_authors_code_makes_them(tmp_path: Path) -> None:
+    text = """
+    import numpy as np
+    def f(x):
+        y = np.zeros_like(x) + np.tanh(x)
+        y += np.where(np.isclose(y, 9), 1, 0)
+        close = x >= 0
+        np.multiply(x, 2, out=y)
+        return y[close], np.linalg.norm(x)
+    """
+    assert all(each.lines != "6" for each in seen(tmp_path, text, [np.ones(3)]).unseen())
+    found = seen(tmp_path, text, [watched(lively_problem(Network(), Sizes(3, 2, 2, 1), 0)).inputs * 0 + 1])
+    assert [f"{each.lines} {each.text}" for each in found.unseen()] == [
+        "5 `np.isclose(y, 9)` was never true",
+        "6 `x >= 0` was never false",
+    ]
+
+
+def test_a_watched_problem_has_the_same_gradient() -> None:
+    problem = lively_problem(Network("relu"), Sizes(5, 3, 2, 2), 0)
+    plain, other = run(as_rule(bptt), problem.copy()).gradient, run(as_rule(bptt), watched(problem)).gradient
+    assert all(type(array) is np.ndarray and (array == plain[name]).all() for name, array in other.items())

@@ -12,7 +12,7 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
@@ -28,6 +28,7 @@ from ...rules.call import run, watching
 from ...rules.coverage.numbers import numbers_in
 from ...rules.coverage.recorder import Recorder
 from ...rules.coverage.seen import Seen
+from ...rules.coverage.watched import watched
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
 from ..budget import Budget
 from ..sizes import spread
@@ -71,6 +72,20 @@ def screened(
     numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
     found = screen.by_size(case, numbers, blocks, limits, progress)
     return found + screen.by_value(case, _values(numbers), limits, progress)
+
+
+def compared(case: Case, recorder: Recorder, seen: Seen) -> list[list[Any]]:
+    """Return rows of both sides of each comparison within arrays of floats, and add them to what was not seen.
+
+    Args:
+        case: The rule and its claim.
+        recorder: Records what runs.
+        seen: What ran before.
+    """
+    recorder.reset()
+    for base in _BASES:
+        _try(case, Reach(base), recorder)
+    return seen.want(recorder.as_data())
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:
@@ -159,22 +174,24 @@ def _try(case: Case, reach: Reach, recorder: Recorder, others: bool = False) -> 
     problem = reach.problem(case)
     try:
         with watching(recorder):
-            if others:
-                _run_compared(case, problem)
+            _run_compared(case, problem, others)
             run(case.rule, problem.copy(), _settings(case, problem))
     except GradcheckError:
         return True
     return False
 
 
-def _run_compared(case: Case, problem: Problem) -> None:
+def _run_compared(case: Case, problem: Problem, others: bool) -> None:
     """Run the rule on floats whose comparisons within arrays are seen, if its code lets them in.
 
     This comes before it runs on plain floats, after which a recorder may have nothing left to look for.
     """
-    if max(dataclasses.astuple(problem.sizes)) <= _MOST_COMPARED:
+    kinds = [watched(problem)]
+    if others and max(dataclasses.astuple(problem.sizes)) <= _MOST_COMPARED:
+        kinds.append(problem.over(CountedField()))
+    for each in kinds:
         with contextlib.suppress(GradcheckError):
-            run(case.rule, problem.over(CountedField()), _settings(case, problem))
+            run(case.rule, each, _settings(case, problem))
 
 
 def _settings(case: Case, problem: Problem) -> Settings:
@@ -201,8 +218,7 @@ class Branches(Kind):
         def piece(number: int, reach: Reach) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 problem = reach.problem(case)
-                if self.others:
-                    _run_compared(case, problem)
+                _run_compared(case, problem, self.others)
                 # at the settings that the search used, and at others
                 found = compare_problem(case, "float64", 1, str(reach), problem, 1, False, progress)
                 if len(case.rule.settings(problem.T)) > 1 and not isinstance(found, Finding):

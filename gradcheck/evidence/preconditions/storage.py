@@ -28,7 +28,7 @@ from .calls import KeepsState, NoTruth, difference, right
 SIZE = Sizes(3, 3, 3, 3)
 """Size of the problems. All shapes are alike, so that arrays can stand for one another."""
 FOREIGN = "arrays in the other byte order"
-"""What torch and JAX refuse, which is not worth a note."""
+"""Arrays that torch and JAX refuse, which is not worth a note."""
 
 
 class DependsOnStorage(GradcheckError):

@@ -5,12 +5,14 @@ of other files are left alone. A function all of whose branches have run is trac
 every function, nothing is traced.
 
 A comparison within arrays, as in `np.where(a > b, ...)`, is a branch: entries take one side or the other.
-It is seen on number systems of our own, where each comparison is a call.
+It is seen on number systems of our own, where each comparison is a call, and on floats that tell of it, see `watched`;
+there those of the author's own code count alone, not those of functions that it calls.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,13 +23,17 @@ import numpy as np
 
 from ...reference.scalars.base import FieldArray
 from ...reference.scalars.scalar import Scalar
+from . import watched
 from .branches import DEEPER, ITSELF, Branch, Branches, branches_of, compared
 
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 _EVERY_INSTRUCTION = sys.version_info >= (3, 12)
 """From 3.12 on, asking for the instructions of a single line comes too late for that line."""
-_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__)
-"""Code that compares numbers of our own, entry by entry or whole arrays."""
+_TOLD = watched.told.__code__
+_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__, _TOLD)
+"""Code that compares numbers of our own, entry by entry or whole arrays, and that tells of comparisons of floats."""
+_BETWEEN = (watched.__file__, os.path.dirname(np.__file__))
+"""Files between a comparison of floats and the code that asked for it."""
 _MOST_PARTS = 1000
 """Parts of one object among which functions are looked for."""
 
@@ -100,11 +106,20 @@ class Recorder:
         if event == "return" and isinstance(argument, (bool, np.bool_, np.ndarray)) and frame.f_back is not None:
             if np.asarray(argument).dtype == bool:
                 asked: FrameType | None = frame.f_back
+                if frame.f_code is _TOLD:
+                    asked = self._asked_directly(asked)
                 while asked is not None and (known := self._codes.get(id(asked.f_code), (None, None))[1]) is None:
                     asked = asked.f_back
                 if asked is not None and known is not None and asked.f_lasti not in known.branches.deciding:
                     known.compare(asked, set(np.unique(argument).tolist()))
         return self._compared
+
+    def _asked_directly(self, frame: FrameType | None) -> FrameType | None:
+        """Return the frame of the author's that asked for a comparison itself, None if other code did."""
+        while frame is not None and frame.f_code.co_filename.startswith(_BETWEEN):
+            frame = frame.f_back
+        known = None if frame is None else self._codes.get(id(frame.f_code), (None, None))[1]
+        return None if known is None else frame
 
     def _called_codes(self) -> list[_Code]:
         # A copy: a thread that the rule left running may call another function meanwhile.

@@ -35,6 +35,16 @@ class Seen:
             self.ran.setdefault(key, set()).update(map(tuple, ran))
             self.missed.setdefault(key, set()).update(map(tuple, missed))
 
+    def want(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        """Add both sides of the comparisons that ran outside a judged comparison, and return rows of them for `add`."""
+        wanted = []
+        for file, name, line, ran, missed in rows:
+            sides = [branch for branch in (*ran, *missed) if len(branch) > 4 and branch[4] in (HELD, FAILED)]
+            if sides:
+                wanted.append([file, name, line, [], sides])
+        self.add(wanted)
+        return wanted
+
     def include(self, other: Seen) -> None:
         """Add what another has seen."""
         for key, branches in other.ran.items():
