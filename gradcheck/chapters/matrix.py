@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..evidence.base import Case, Kind
+from ..evidence.cost import counted, online
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import blackbox, lagwise, properties
 from ..evidence.floats import plans as floats
@@ -93,6 +94,8 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     "structured": lambda extent: sought.Sought("structured", sought.structured),
     "stable": lambda extent: sought.Stabilities(),
     "histories": lambda extent: sought.Histories(),
+    online.KIND: lambda extent: online.Causality(),
+    counted.KIND: lambda extent: counted.Counting(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
@@ -103,6 +106,7 @@ CODES = {
     "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
     lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
     "branches": "br", "structured": "st", "stable": "sb", "histories": "hi",
+    online.KIND: "ca", counted.KIND: "co",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip

@@ -8,6 +8,7 @@ from ..reference.errors import GradcheckError
 from . import (
     blocks,
     conditions,
+    costs,
     formats,
     histories,
     influences,
@@ -43,6 +44,7 @@ FAULTS: tuple[Fault, ...] = (
     + histories.FAULTS
     + storage.FAULTS
     + trained.FAULTS
+    + costs.FAULTS
 )
 
 SHOWN = tuple(fault for fault in FAULTS if not fault.found_by)
