@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..evidence.base import Case, Kind
-from ..evidence.cost import counted, online
+from ..evidence.cost import counted
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import blackbox, lagwise, properties
 from ..evidence.floats import plans as floats
@@ -94,10 +94,10 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     "structured": lambda extent: sought.Sought("structured", sought.structured),
     "stable": lambda extent: sought.Stabilities(),
     "histories": lambda extent: sought.Histories(),
-    online.KIND: lambda extent: online.Causality(),
-    counted.KIND: lambda extent: counted.Counting(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
+COSTS: dict[str, Callable[[Extent], Kind]] = {counted.KIND: lambda extent: counted.Counting()}
+"""Kinds of evidence on costs, which have no column: faults of cost have right gradients, and no row."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
 TOTALS = ("way", "caught", "missed", "not applicable", "failed")
 FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
@@ -106,7 +106,6 @@ CODES = {
     "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
     lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
     "branches": "br", "structured": "st", "stable": "sb", "histories": "hi",
-    online.KIND: "ca", counted.KIND: "co",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip
@@ -130,7 +129,7 @@ def rows(
     """Yield each fault's outcomes as they arrive.
 
     Args:
-        faults: The faults.
+        faults: The faults; those of cost are left out.
         kinds: The kinds of evidence.
         others: The peers; those that are installed if left out.
         extent: The sizes.
@@ -138,7 +137,7 @@ def rows(
         progress: Called with a line of text before each step.
     """
     chosen = peers() if others is None else others
-    for fault in faults:
+    for fault in (each for each in faults if each.found_by not in COSTS):
         outcomes = {}
         for kind in kinds:
             progress(f"{fault.id}, {kind}")
@@ -157,7 +156,7 @@ def by_evidence(fault: Fault, kind: str, extent: Extent = WHOLE, seed: int = 0) 
 def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
     """Return the outcome of one kind of evidence on a rule's one claim, on its first network."""
     try:
-        evidence = EVIDENCE[kind](extent).gather(case_of(target, kind, seed)).evidence
+        evidence = {**EVIDENCE, **COSTS}[kind](extent).gather(case_of(target, kind, seed)).evidence
     except (RuleFailed, WrongResult) as error:
         return Outcome(Result.CAUGHT, str(error))
     except GradcheckError as error:

@@ -68,7 +68,7 @@ FAULTS = (
         ),
     ),
     _cost(
-        "errors-compared-at-every-step",
+        "errors-kept-at-every-step",
         "The difference of all errors to the immediate ones is kept at every step: storage grows with T^2.",
         "bptt",
         _STORAGE,

@@ -77,7 +77,7 @@ FAULTS = (
         "results of an asynchronous queue that are read before they are ready",
     ),
     _history(
-        "one-workspace-for-all-threads",
+        "workspace-of-all-threads",
         "The result is gathered in a dict of the module: a call of another thread at the same time changes it.",
         '    KEPT["gradient"] = gradient\n'
         '    return {name: array.copy() for name, array in KEPT["gradient"].items()}\n',

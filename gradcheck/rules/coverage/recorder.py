@@ -29,8 +29,8 @@ from .branches import DEEPER, ITSELF, Branch, Branches, branches_of, compared
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 _EVERY_INSTRUCTION = sys.version_info >= (3, 12)
 """From 3.12 on, asking for the instructions of a single line comes too late for that line."""
-_TOLD = watched.told.__code__
-_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__, _TOLD)
+_NOTED = watched.noted.__code__
+_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__, _NOTED)
 """Code that compares numbers of our own, entry by entry or whole arrays, and that tells of comparisons of floats."""
 _BETWEEN = (watched.__file__, os.path.dirname(np.__file__))
 """Files between a comparison of floats and the code that asked for it."""
@@ -106,7 +106,7 @@ class Recorder:
         if event == "return" and isinstance(argument, (bool, np.bool_, np.ndarray)) and frame.f_back is not None:
             if np.asarray(argument).dtype == bool:
                 asked: FrameType | None = frame.f_back
-                if frame.f_code is _TOLD:
+                if frame.f_code is _NOTED:
                     asked = self._asked_directly(asked)
                 while asked is not None and (known := self._codes.get(id(asked.f_code), (None, None))[1]) is None:
                     asked = asked.f_back

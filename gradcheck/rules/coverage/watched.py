@@ -16,20 +16,20 @@ from ...reference.typing import Array
 
 
 class WatchedArray(np.ndarray[Any, np.dtype[Any]]):
-    """Floats; each comparison of them returns through `told`."""
+    """Floats; each comparison of them returns through `noted`."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = (), **kwargs: Any) -> Any:
         if out:
             kwargs["out"] = tuple(map(_plain, out))
         result = getattr(ufunc, method)(*map(_plain, inputs), **kwargs)
         if ufunc in COMPARES and method == "__call__":
-            return told(result)
+            return noted(result)
         if out:
             return out[0] if len(out) == 1 else out
         return tuple(map(_watched, result)) if isinstance(result, tuple) else _watched(result)
 
 
-def told(outcome: Any) -> Any:
+def noted(outcome: Any) -> Any:
     """Return the outcome of a comparison; a recorder sees it pass."""
     return outcome
 
