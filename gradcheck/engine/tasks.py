@@ -235,7 +235,7 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     compared = branches.compared(case, recorder, seen)
     found = branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
-        found += branches.with_all_values(case, recorder)
+        found += branches.with_equalities(case) + branches.with_all_values(case, recorder)
     return {"reached": [reach.as_data() for reach in found], "compared": compared}
 
 

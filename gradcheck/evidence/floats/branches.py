@@ -16,12 +16,15 @@ from typing import Any, ClassVar
 
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
+from ...problems.ties import ties_of
 from ...problems.trained import SETTLED, trained_problems
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
+from ...reference.ring import FormalReference
 from ...reference.scalars.counted import CountedField
 from ...rules.authors import authored_by
 from ...rules.call import run, watching
@@ -45,6 +48,7 @@ _MOST_VALUES = 20
 _MOST_COMPARED = 20
 """The largest size at which comparisons within arrays are looked at: they take a call for each entry."""
 _BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
+_TIED = Sizes(4, 3, 3, 3)
 _RELATIONS = (
     Sizes(3, 3, 3, 3), Sizes(1, 1, 1, 1), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
     *(Sizes(T, 2, 1, 1) for T in (2, 3, *range(6, 21), 33, 50, 65, 70, 100, 129, 150, 200, 257)),
@@ -161,6 +165,21 @@ def with_all_values(case: Case, recorder: Recorder) -> list[Reach]:
     trained = trained_problems(case.network, case.seed, weighted=case.weighted)
     settled = [Reach(trained[name].sizes, name) for name in SETTLED]
     return [*settled, *(Reach(_BASES[0], name, values) for name, _ in structured(base, values))]
+
+
+def with_equalities(case: Case) -> list[Reach]:
+    """Return problems on which equalities hold that the rule's code asks about.
+
+    Args:
+        case: The rule and its claim.
+    """
+    sizes = fitting(case.network, _TIED)
+    reference = FormalReference(case.network, sizes, weighted=case.weighted)
+    settings = spread(case.rule.settings(sizes.T), 1)[0]
+    try:
+        return [Reach(sizes, ties=group) for group in ties_of(case.rule, reference, settings)]
+    except GradcheckError:  # of a network that has no polynomials
+        return []
 
 
 def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:
