@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..evidence.base import Case, Kind
+from ..evidence.cost import counted
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import blackbox, lagwise, properties
 from ..evidence.floats import plans as floats
@@ -95,6 +96,8 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     "histories": lambda extent: sought.Histories(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
+COSTS: dict[str, Callable[[Extent], Kind]] = {counted.KIND: lambda extent: counted.Counting()}
+"""Kinds of evidence on costs, which have no column: faults of cost have right gradients, and no row."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
 TOTALS = ("way", "caught", "missed", "not applicable", "failed")
 FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
@@ -126,7 +129,7 @@ def rows(
     """Yield each fault's outcomes as they arrive.
 
     Args:
-        faults: The faults.
+        faults: The faults; those of cost are left out.
         kinds: The kinds of evidence.
         others: The peers; those that are installed if left out.
         extent: The sizes.
@@ -134,7 +137,7 @@ def rows(
         progress: Called with a line of text before each step.
     """
     chosen = peers() if others is None else others
-    for fault in faults:
+    for fault in (each for each in faults if each.found_by not in COSTS):
         outcomes = {}
         for kind in kinds:
             progress(f"{fault.id}, {kind}")
@@ -153,7 +156,7 @@ def by_evidence(fault: Fault, kind: str, extent: Extent = WHOLE, seed: int = 0) 
 def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
     """Return the outcome of one kind of evidence on a rule's one claim, on its first network."""
     try:
-        evidence = EVIDENCE[kind](extent).gather(case_of(target, kind, seed)).evidence
+        evidence = {**EVIDENCE, **COSTS}[kind](extent).gather(case_of(target, kind, seed)).evidence
     except (RuleFailed, WrongResult) as error:
         return Outcome(Result.CAUGHT, str(error))
     except GradcheckError as error:

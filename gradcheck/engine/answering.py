@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 from ..evidence.base import Finding
 from ..evidence.cost import measured
@@ -17,7 +19,7 @@ from ..store.codec import from_data
 from . import tasks
 from .gathering import gather, gather_kind, walk
 from .outcome import Done, Failed, Lost
-from .performer import Performer, failed, not_run
+from .performer import Performer, failed, not_run, together
 from .state import Judged, Position
 from .tasks import Task
 from .wire import witness_to_data
@@ -48,41 +50,58 @@ async def answer(run: Performer, judged: Judged) -> None:
 
 
 async def _explore(run: Performer, judged: Judged) -> bool:
-    """Look for problems that reach code which never ran, and for sizes at which it errs, and compare there.
+    """Look for problems that reach code which never ran, and for sizes and values at which it errs; compare there.
 
     Returns:
         False where none is found.
     """
     judged.explored = True
     run.tell(judged.audit, f"{judged.claim}, looking for problems that other evidence has left out")
-    position, others = (0, len(run.plans(judged, 0))), not judged.seen.keys().isdisjoint(ON_OTHERS)
-    if judged.screened is None:
-        await screen(run, judged)
-    assert judged.screened is not None
-    judged.see(position, tasks.SCREENING, judged.screened)
-    reached = list(judged.screened["reached"])
+    others = not judged.seen.keys().isdisjoint(ON_OTHERS)
+    await screen(run, judged)
+    reached: dict[int, list[Any]] = {}
+    for network, screened in sorted(judged.screened.items()):
+        judged.see(_place(run, judged, network), tasks.SCREENING, screened)
+        reached[network] = list(screened["reached"])
     inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "others": others}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if isinstance(done, Done):
-        reached += done.result["reached"]
-    if not reached:
-        return False
-    plan = Branches(tuple(map(Reach.from_data, reached)), others).plan(run.case(judged, 0))
-    finding = await walk(run, judged, position, plan, inputs={"reached": reached, "others": others})
+        reached.setdefault(0, []).extend(done.result["reached"])
+        judged.see(_place(run, judged, 0), tasks.EXPLORATION, {"ran": done.result["compared"]})
+    compared = [await _compare(run, judged, network, found, others) for network, found in reached.items() if found]
+    return any(compared)
+
+
+def _place(run: Performer, judged: Judged, network: int) -> Position:
+    """Return the position of the problems that were looked for: after every kind of evidence on their network."""
+    return network, len(run.plans(judged, network))
+
+
+async def _compare(run: Performer, judged: Judged, network: int, reached: Sequence[Any], others: bool) -> bool:
+    """Compare on problems that were found for a network; return False where no verdict needs it."""
+    position = _place(run, judged, network)
+    plan = Branches(tuple(map(Reach.from_data, reached)), others).plan(run.case(judged, network))
+    finding = await walk(run, judged, position, plan, inputs={"reached": list(reached), "others": others})
     if finding is None:
         return False
     judged.findings[position] = finding
     if isinstance(finding, Finding):
-        run.found(judged, 0, finding)
+        run.found(judged, network, finding)
     return True
 
 
 async def screen(run: Performer, judged: Judged) -> None:
-    """Look for sizes and values at which the rule errs by cheap calls, unless a verdict is reached before."""
-    task = Task(tasks.SCREENING, judged.audit.number, judged.name)
-    done = await run.perform(task, needless=lambda: judged.against is not None)
-    if done is not None:
-        judged.screened = done.result if isinstance(done, Done) else {"reached": []}
+    """Look for sizes and values at which the rule errs by cheap calls, on each network, unless a verdict is reached."""
+
+    async def on(network: int) -> None:
+        if network in judged.screened:
+            return
+        task = Task(tasks.SCREENING, judged.audit.number, judged.name, network)
+        done = await run.perform(task, needless=lambda: judged.against is not None)
+        if done is not None:
+            judged.screened[network] = done.result if isinstance(done, Done) else {"reached": []}
+
+    await together([on(network) for network in range(len(judged.audit.prepared.networks))])
 
 
 async def judge_costs(run: Performer, judged: Judged) -> None:

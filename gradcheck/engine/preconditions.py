@@ -9,7 +9,7 @@ from typing import Any
 
 from ..evidence.base import Finding
 from ..judge.conclude import merge
-from ..records import Cause, Evidence, Stage, Status, Strength, Verdict
+from ..records import NO_FUNCTION, Cause, Evidence, Stage, Status, Strength, Verdict
 from . import events, tasks
 from .outcome import Done, Failed, Lost
 from .performer import Performer, together
@@ -75,12 +75,12 @@ async def _purity(run: Performer, audit: Audit, begun: asyncio.Event) -> tuple[V
     findings = [found[network] for network in sorted(found) if network <= failed]
     last = findings[-1].evidence
     evidence = merge([f.evidence for f in findings])
-    if last.cause is Cause.KEEPS_STATE:
+    if last.cause in NO_FUNCTION:
         blocked = f"the rule is not a function of its problem: {last.statement}"
     else:
         blocked = last.statement if last.cause is not None else ""
     if blocked:
-        evidence = evidence if last.cause is Cause.KEEPS_STATE else (last,)
+        evidence = evidence if last.cause in NO_FUNCTION else (last,)
     return Verdict("pure", last.status, last.strength, last.statement, evidence), blocked
 
 

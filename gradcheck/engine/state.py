@@ -36,7 +36,7 @@ class Judged:
         lost: networks on which a task was lost, by kind.
         covered: networks that a proof on another one of their family covers, with that proof.
         looked: what comparisons saw of the rule's code and on which problems, by position and kind of evidence.
-        screened: what cheap calls tried and on which problems they found it wrong; None while that was not asked.
+        screened: what cheap calls tried and on which problems they found it wrong, by network.
         explored: whether problems were looked for that reach the rest of it.
     """
 
@@ -50,7 +50,7 @@ class Judged:
     lost: dict[str, set[int]] = field(default_factory=dict)
     covered: dict[int, Evidence] = field(default_factory=dict)
     looked: list[tuple[Position, str, Mapping[str, Any]]] = field(default_factory=list)
-    screened: Mapping[str, Any] | None = None
+    screened: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     explored: bool = False
 
     def see(self, position: Position, kind: str, result: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from ..evidence.cost.counts.costs import counts_of
 from ..evidence.exact import constants
 from ..evidence.floats import branches
 from ..evidence.floats.reach import Reach
+from ..evidence.floats.screen import FIRST, limits_of_others
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
@@ -220,8 +221,10 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
 
 def _screening(task: Task, context: Context, progress: Progress) -> Data:
     blocks = context.requests[task.request].effort == "full"
+    others = len(context.prepared(task.request).networks) - 1
+    limits = limits_of_others(others) if task.network else FIRST
     with watching(Tried()) as tried:
-        found = branches.screened(context.case(task), context.recorder(task), blocks, progress)
+        found = branches.screened(context.case(task), context.recorder(task), blocks, progress, limits)
     return {"reached": [reach.as_data() for reach in found], "tried": tried.as_data()}
 
 
@@ -229,10 +232,11 @@ def _exploration(task: Task, context: Context, progress: Progress) -> Data:
     seen = Seen()
     seen.add(task.inputs["seen"])
     case, recorder = context.case(task), context.recorder(task)
+    compared = branches.compared(case, recorder, seen)
     found = branches.explore(case, recorder, seen, progress, others=task.inputs["others"])
     if task.inputs["compares"]:
-        found += branches.with_all_values(case, recorder)
-    return {"reached": [reach.as_data() for reach in found]}
+        found += branches.with_equalities(case) + branches.with_all_values(case, recorder)
+    return {"reached": [reach.as_data() for reach in found], "compared": compared}
 
 
 def _constants(task: Task, context: Context, progress: Progress) -> Data:

@@ -8,6 +8,7 @@ from ..reference.errors import GradcheckError
 from . import (
     blocks,
     conditions,
+    costs,
     formats,
     histories,
     influences,
@@ -17,8 +18,10 @@ from . import (
     ranges,
     scales,
     slopes,
+    storage,
     structure,
     timing,
+    trained,
     truncation,
 )
 from .fault import Fault
@@ -39,6 +42,9 @@ FAULTS: tuple[Fault, ...] = (
     + ranges.FAULTS
     + formats.FAULTS
     + histories.FAULTS
+    + storage.FAULTS
+    + trained.FAULTS
+    + costs.FAULTS
 )
 
 SHOWN = tuple(fault for fault in FAULTS if not fault.found_by)

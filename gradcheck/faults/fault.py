@@ -68,7 +68,7 @@ class Fault:
         changes: The mistake, as replacements in the shipped source.
         seen: A project or paper with this mistake; empty if no source is certain.
         breaks: The claim that it refutes: "result" if the gradient is wrong, "pure" if the rule is no function of its
-            problem.
+            problem, "stable" if it fails at extreme values, "online" or "cost" if it takes more than it claims.
         networks: Networks on which it shows; the base's own if empty.
         claims: Claims in place of the base's, at the default settings.
         values: True if the code branches on its numbers or loses digits of floats. The rule is then wrong on floats

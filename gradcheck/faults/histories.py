@@ -76,4 +76,19 @@ FAULTS = (
         "    return dict(late)\n",
         "results of an asynchronous queue that are read before they are ready",
     ),
+    _history(
+        "workspace-of-all-threads",
+        "The result is gathered in a dict of the module: a call of another thread at the same time changes it.",
+        '    KEPT["gradient"] = gradient\n'
+        '    return {name: array.copy() for name, array in KEPT["gradient"].items()}\n',
+        "modules that keep the gradient of their last backward pass in themselves",
+    ),
+    _history(
+        "errors-of-all-threads",
+        "The errors of the last step wait in a list of the module, and another thread may take them.",
+        '    KEPT.setdefault("errors", []).append(net.e)\n'
+        '    e = KEPT["errors"][-1]\n'
+        '    KEPT["errors"].pop()\n'
+        '    return {**gradient, "V": net.a[1:].T @ e}\n',
+    ),
 )  # fmt: skip

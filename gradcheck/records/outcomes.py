@@ -60,10 +60,13 @@ class Cause(enum.Enum):
     FAILED = "the rule raised an error"
     MALFORMED = "the rule returned something that is no gradient"
     KEEPS_STATE = "the rule's result depends on earlier calls"
+    STORAGE = "the rule's result depends on how its arrays are stored"
     FLOATS_ONLY = "the rule's code makes floats of other numbers"
     COMPARES = "the rule's code compares values, which only numbers with values can do"
 
 
+NO_FUNCTION = frozenset({Cause.KEEPS_STATE, Cause.STORAGE})
+"""Causes that say that the rule is no function of its problem's numbers."""
 TOO_MUCH = frozenset({Cause.TIMEOUT, Cause.MEMORY})
 """Causes that say a problem was too large for the rule, not that the rule is wrong on it."""
 

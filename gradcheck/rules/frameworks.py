@@ -89,14 +89,14 @@ def check_function(function: Any, framework: str) -> None:
 
 
 def floats(array: Any, kind: str) -> Any:
-    """Return an array of floats unchanged.
+    """Return an array of floats in the byte order of this machine, which frameworks want.
 
     Raises:
         UnsupportedOperation: It holds another scalar, which a framework's arrays cannot carry. The rule is judged as a
             black box then.
     """
     if type(array) is np.ndarray and array.dtype.kind == "f":
-        return array
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     field = getattr(getattr(array, "field", None), "name", "other")
     raise UnsupportedOperation(f"a {kind}", field, "it holds floats, so the rule is judged as a black box")
 

@@ -19,6 +19,7 @@ they return.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +74,7 @@ def rule(
         if networks is not None:
             raise GradcheckError("a layer determines its network; leave networks out")
         layers = Layers(function, readout)
-        computed = _rule(layers.loss, layers.begin, kind, weighted, named(layer, name))
+        computed = _one_at_a_time(_rule(layers.loss, layers.begin, kind, weighted, named(layer, name)))
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
         made.__doc__ = f"{layer.__name__} with a {type(layers.readout).__name__} readout, as torch runs them."
         return made
@@ -128,6 +129,20 @@ def _rule(
             if not isinstance(result, dict):
                 result = _backward(result, leaves, name)
         return {key: _array(value, name, key) for key, value in result.items()}
+
+    return computed
+
+
+_MODULES = threading.RLock()
+"""Lock of the modules of layers, which hold the parameters of one call."""
+
+
+def _one_at_a_time(rule: Rule) -> Rule:
+    """Return a rule of which threads wait for each other's calls."""
+
+    def computed(problem: Problem) -> dict[str, Any]:
+        with _MODULES:
+            return rule(problem)
 
     return computed
 

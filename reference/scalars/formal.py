@@ -10,8 +10,9 @@ polynomials are compared. Comparisons raise: an undetermined value has no order.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -55,6 +56,7 @@ class FormalField(Field):
         self._labels: dict[int, str | Callable[[], str]] = {}
         self._values: dict[int, list[tuple[complex, float]]] = {}
         self._laws = Laws()
+        self._noted: list[Any] | None = None
         self.functions = 0
 
     @property
@@ -315,8 +317,20 @@ class FormalField(Field):
         except DomainError:
             return a * self.inverse(b)
 
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[list[Any]]:
+        """Take polynomials that differ for unequal in this context, and yield a list of the differences asked about."""
+        self._noted = noted = list[Any]()
+        try:
+            yield noted
+        finally:
+            self._noted = None
+
     def compare(self, symbol: str, a: Any, b: Any) -> bool:
         difference = a - b if not self.equal(a, b) else self.convert(0)
+        if not difference.is_constant() and self._noted is not None and symbol in ("==", "!="):
+            self._noted.append(difference)
+            return symbol == "!="
         if not difference.is_constant():
             raise Undecided(
                 f"the comparison {symbol}", self.name, f"{self.show(a)} {symbol} {self.show(b)} depends on the values"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import zlib
 from typing import Any
 
@@ -14,13 +15,16 @@ from wrong_rules import as_black_box, made
 import gradcheck
 from gradcheck.algorithms import bptt, truncated_bptt
 from gradcheck.evidence.base import Case, Finding
-from gradcheck.evidence.floats import branches
+from gradcheck.evidence.floats import branches, screen
 from gradcheck.evidence.floats.branches import Branches
 from gradcheck.evidence.floats.reach import DRAW, FULL_BITS, Reach
 from gradcheck.problems.lively import lively_problem
 from gradcheck.problems.structured import structured
+from gradcheck.problems.trained import LONG, SETTLED, WIDE, trained_problems
 from gradcheck.reference.claims import Truncated, every
 from gradcheck.reference.networks.base import Sizes
+from gradcheck.reference.problem import forward
+from gradcheck.reference.tree import leaves
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.authors import authored_by
 from gradcheck.rules.coverage.numbers import numbers_in
@@ -246,3 +250,66 @@ def test_a_problem_found_is_the_same_again() -> None:
     again = Reach.from_data(reach.as_data())
     assert (again.problem(case).inputs == reach.problem(case).inputs).all()
     assert np.float32(again.problem(case).inputs[0, 0]) != again.problem(case).inputs[0, 0]
+
+
+# Trained networks, and networks after the first
+
+
+def stops_when_settled(problem: Any) -> Any:
+    """Take the sequence to have ended where the state does not change any more."""
+    states = forward(problem)[0]
+    steps = (t for t in range(1, problem.T + 1) if np.array_equal(states[t], states[t - 1]))
+    return bptt(problem.prefix(next(steps, problem.T)))
+
+
+def skips_settled_steps(problem: Any) -> Any:
+    """Take an input for the one before where the state has moved by less than 1e-12."""
+    states, inputs = forward(problem)[0], problem.inputs.copy()
+    for t in range(2, problem.T):
+        if np.abs(states[t] - states[t - 1]).max() < 1e-12:
+            inputs[t] = inputs[t - 1]
+    return bptt(problem.replace(inputs=inputs))
+
+
+def masks_pruned_weights(problem: Any) -> Any:
+    R, gradient = problem.parameters["R"], bptt(problem)
+    return {**gradient, "R": gradient["R"] * ((R != 0) | (np.mean(R == 0) < 0.8))}
+
+
+@pytest.mark.parametrize("rule", [stops_when_settled, skips_settled_steps, masks_pruned_weights])
+def test_a_fault_on_trained_networks_is_found(rule: Any) -> None:
+    reached = found(as_black_box(rule))
+    assert reached and confirmed(as_black_box(rule), reached).evidence.status.name == "REFUTED", reached
+
+
+@pytest.mark.parametrize("network", [gradcheck.Network(), gradcheck.LSTM(), gradcheck.Network("relu")])
+def test_a_state_settles_to_its_last_bit_and_moves_again(network: Any) -> None:
+    problems = trained_problems(network, 0)
+    assert {problem.sizes for problem in problems.values()} <= {WIDE, *LONG}
+    for name in SETTLED:
+        states = [np.concatenate([np.ravel(part) for part in leaves(state)]) for state in forward(problems[name])[0]]
+        same = [bool((a == b).all()) for a, b in itertools.pairwise(states)]
+        assert any(same) and same[-1] is (name == SETTLED[0])
+    assert np.mean(next(p for n, p in problems.items() if "mostly 0" in n).parameters["V"] == 0) > 0.8
+
+
+def wrong_on_the_second_network(problem: Any) -> Any:
+    return {
+        name: array * (1 + (problem.network == LOGISTIC and problem.T == 65)) for name, array in bptt(problem).items()
+    }
+
+
+LOGISTIC = gradcheck.Network("logistic")
+
+
+def test_each_network_is_screened(brief: None, not_shrunk: None) -> None:
+    networks = [gradcheck.Network(), LOGISTIC]
+    rule = wrong_on_the_second_network
+    report = gradcheck.audit(rule, [gradcheck.Exact()], networks=networks, effort="quick", isolated=False)
+    verdict = next(verdict for verdict in report.verdicts if verdict.claim == "exact")
+    assert verdict.status.name == "REFUTED", verdict.statement
+
+
+def test_further_networks_share_their_time() -> None:
+    one, many = screen.limits_of_others(1), screen.limits_of_others(29)
+    assert one.sizes + one.values <= 2 and 29 * (many.sizes + many.values) <= 6.1

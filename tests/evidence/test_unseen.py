@@ -71,6 +71,12 @@ def test_a_comparison_within_arrays_that_came_out_one_way_alone_is_named() -> No
     assert [each.text for each in verdict.unseen] == ["`np.minimum(array, 1e200)` was never false"]
 
 
+def test_a_comparison_of_floats_that_came_out_one_way_alone_is_named() -> None:
+    verdict = judged(rules.right_with_a_mark_on_floats)
+    assert (verdict.status, verdict.strength) == (Status.HOLDS, Strength.SUPPORTED)
+    assert [each.text for each in verdict.unseen] == ['`gradient["W"] == 0.1234567` was never true']
+
+
 def test_a_comparison_that_leads_to_an_error_alone_does_not_count() -> None:
     verdict = judged(rules.right_that_checks)
     assert (verdict.strength, verdict.unseen) == (Strength.CERTIFIED, ()), verdict

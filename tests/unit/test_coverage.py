@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gradcheck.algorithms.bptt import bptt
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.network import Network, Sizes
 from gradcheck.rules.adapt import as_rule
@@ -18,6 +20,7 @@ from gradcheck.rules.call import run, watching
 from gradcheck.rules.coverage.profile import LineProfile
 from gradcheck.rules.coverage.recorder import Recorder
 from gradcheck.rules.coverage.seen import Seen
+from gradcheck.rules.coverage.watched import watched
 
 
 def seen(folder: Path, text: str, inputs: Iterable[Any]) -> Seen:
@@ -116,6 +119,54 @@ CASES: dict[str, tuple[str, list[Any], list[Any], list[str]]] = {
             return sum(parts(n))
         """,
         [1], [1, 3], ["3-4 the loop never came to a second round"],
+    ),
+    "a loop while something holds": (
+        """
+        def f(n):
+            while n > 0:
+                n -= 1
+            return n
+        """,
+        [1], [1, 2], ["3-4 the loop never came to a second round"],
+    ),
+    "an endless loop that is left": (
+        """
+        def f(n):
+            while True:
+                n -= 1
+                if n < 1:
+                    break
+            return n
+        """,
+        [1], [1, 2], ["3-6 the loop never came to a second round", "5 `n < 1` was never false"],
+    ),
+    "a loop while something holds, in another": (
+        """
+        def f(n):
+            for k in range(n):
+                m = k
+                while m > 0:
+                    m -= 1
+            return n
+        """,
+        [2], [2, 3], ["5-6 the loop never came to a second round"],
+    ),
+    "a function that calls itself": (
+        """
+        def f(n):
+            return n if n < 1 else f(n - 1)
+        """,
+        [0, 1], [0, 1, 2], ["2 the function called itself, but never twice deep"],
+    ),
+    "functions that call each other": (
+        """
+        def g(n):
+            return f(n - 1)
+        def f(n):
+            return n if n < 1 else g(n)
+        """,
+        [0, 1], [0, 1, 3],
+        ["4 the function called itself, but never twice deep"],
     ),
     "a comprehension of one part": (
         """
@@ -230,7 +281,7 @@ def test_what_never_ran_is_named_and_nothing_else(tmp_path: Path, case: str) -> 
         "def f(n):\n    if n > 3:\n        text = str(n)\n        raise ValueError(text)\n    return n",
         "import warnings\ndef f(n):\n    if n > 3:\n        warnings.warn('n')\n    return n",
         "def f(n):\n    assert n < 3, 'n'\n    return n",
-        "def f(n):\n    '''Text.'''\n    while n > 0:\n        n -= 1\n    return n",
+        "def f(n):\n    '''Text.'''\n    while n > -1:\n        n -= 1\n    return n",
         "def check(n):\n    if n > 3:\n        raise ValueError(n)\ndef f(n):\n    check(n)\n    return n",
     ],
 )
@@ -315,3 +366,27 @@ def test_a_profile_counts_lines_beside_a_recorder() -> None:
     assert place.startswith("test_coverage.py:") and (few, many) in {(3, 5), (4, 6)}, (place, few, many)
     assert not any(missed for *_, missed in recorder.as_data()), "the recorder saw nothing beside a profile"
     assert sys.gettrace() is before
+
+
+def test_comparisons_of_floats_are_seen_where_the_authors_code_makes_them(tmp_path: Path) -> None:
+    text = """
+    import numpy as np
+    def f(x):
+        y = np.zeros_like(x) + np.tanh(x)
+        y += np.where(np.isclose(y, 9), 1, 0)
+        close = x >= 0
+        np.multiply(x, 2, out=y)
+        return y[close], np.linalg.norm(x)
+    """
+    assert all(each.lines != "6" for each in seen(tmp_path, text, [np.ones(3)]).unseen())
+    found = seen(tmp_path, text, [watched(lively_problem(Network(), Sizes(3, 2, 2, 1), 0)).inputs * 0 + 1])
+    assert [f"{each.lines} {each.text}" for each in found.unseen()] == [
+        "5 `np.isclose(y, 9)` was never true",
+        "6 `x >= 0` was never false",
+    ]
+
+
+def test_a_watched_problem_has_the_same_gradient() -> None:
+    problem = lively_problem(Network("relu"), Sizes(5, 3, 2, 2), 0)
+    plain, other = run(as_rule(bptt), problem.copy()).gradient, run(as_rule(bptt), watched(problem)).gradient
+    assert all(type(array) is np.ndarray and (array == plain[name]).all() for name, array in other.items())

@@ -18,7 +18,7 @@ from ...reference.typing import Gradient
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
-from ..preconditions.purity import within_rounding
+from ..preconditions.calls import within_rounding
 from ..sizes import place, spread
 from .base import failed
 

@@ -12,21 +12,26 @@ import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ...problems.lively import branching_problems, lively_problem
 from ...problems.structured import structured
+from ...problems.ties import ties_of
+from ...problems.trained import SETTLED, trained_problems
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
+from ...reference.ring import FormalReference
 from ...reference.scalars.counted import CountedField
 from ...rules.authors import authored_by
 from ...rules.call import run, watching
 from ...rules.coverage.numbers import numbers_in
 from ...rules.coverage.recorder import Recorder
 from ...rules.coverage.seen import Seen
+from ...rules.coverage.watched import watched
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, total
 from ..budget import Budget
 from ..sizes import spread
@@ -43,6 +48,7 @@ _MOST_VALUES = 20
 _MOST_COMPARED = 20
 """The largest size at which comparisons within arrays are looked at: they take a call for each entry."""
 _BASES = (Sizes(5, 3, 2, 2), Sizes(9, 4, 4, 3))
+_TIED = Sizes(4, 3, 3, 3)
 _RELATIONS = (
     Sizes(3, 3, 3, 3), Sizes(1, 1, 1, 1), Sizes(2, 3, 2, 5), Sizes(4, 3, 6, 1), Sizes(6, 3, 1, 2), Sizes(1, 5, 2, 2),
     *(Sizes(T, 2, 1, 1) for T in (2, 3, *range(6, 21), 33, 50, 65, 70, 100, 129, 150, 200, 257)),
@@ -51,7 +57,9 @@ _RELATIONS = (
 )  # fmt: skip
 
 
-def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -> list[Reach]:
+def screened(
+    case: Case, recorder: Recorder, blocks: bool, progress: Progress, limits: screen.Limits = screen.FIRST
+) -> list[Reach]:
     """Return problems on which the rule's result is not close to the claimed one on floats: by size, and by value.
 
     Args:
@@ -59,13 +67,29 @@ def screened(case: Case, recorder: Recorder, blocks: bool, progress: Progress) -
         recorder: Records which numbers are in its code.
         blocks: Try the sizes that kernels are made of too.
         progress: Called with a line of text at each try.
+        limits: The time that each of both may take.
     """
     recorder.reset()
     _try(case, Reach(_BASES[0]), recorder)
     ran, target = recorder.numbers(), case.rule.target
     written = numbers_in(target, authored_by(target))
     numbers = {kind: [*dict.fromkeys([*ran[kind], *written[kind]])] for kind in ran}
-    return screen.by_size(case, numbers, blocks, progress) + screen.by_value(case, _values(numbers), progress)
+    found = screen.by_size(case, numbers, blocks, limits, progress)
+    return found + screen.by_value(case, _values(numbers), limits, progress)
+
+
+def compared(case: Case, recorder: Recorder, seen: Seen) -> list[list[Any]]:
+    """Return rows of both sides of each comparison within arrays of floats, and add them to what was not seen.
+
+    Args:
+        case: The rule and its claim.
+        recorder: Records what runs.
+        seen: What ran before.
+    """
+    recorder.reset()
+    for base in _BASES:
+        _try(case, Reach(base), recorder)
+    return seen.want(recorder.as_data())
 
 
 def explore(case: Case, recorder: Recorder, seen: Seen, progress: Progress, *, others: bool = False) -> list[Reach]:
@@ -118,6 +142,8 @@ def candidates(case: Case, numbers: Mapping[type, Sequence[float]]) -> Iterator[
     yield from map(Reach, _RELATIONS)
     for name in branching_problems(case.network, case.seed, weighted=case.weighted):
         yield Reach(_BASES[0], name)
+    for name, problem in trained_problems(case.network, case.seed, weighted=case.weighted).items():
+        yield Reach(problem.sizes, name)
     values = _values(numbers)
     for base in _BASES:
         problem = lively_problem(case.network, base, case.seed, weighted=case.weighted)
@@ -136,7 +162,24 @@ def with_all_values(case: Case, recorder: Recorder) -> list[Reach]:
     _try(case, Reach(_BASES[0]), recorder)
     values = _values(recorder.numbers())
     base = lively_problem(case.network, _BASES[0], case.seed, weighted=case.weighted)
-    return [Reach(_BASES[0], name, values) for name, _ in structured(base, values)]
+    trained = trained_problems(case.network, case.seed, weighted=case.weighted)
+    settled = [Reach(trained[name].sizes, name) for name in SETTLED]
+    return [*settled, *(Reach(_BASES[0], name, values) for name, _ in structured(base, values))]
+
+
+def with_equalities(case: Case) -> list[Reach]:
+    """Return problems on which equalities hold that the rule's code asks about.
+
+    Args:
+        case: The rule and its claim.
+    """
+    sizes = fitting(case.network, _TIED)
+    reference = FormalReference(case.network, sizes, weighted=case.weighted)
+    settings = spread(case.rule.settings(sizes.T), 1)[0]
+    try:
+        return [Reach(sizes, ties=group) for group in ties_of(case.rule, reference, settings)]
+    except GradcheckError:  # of a network that has no polynomials
+        return []
 
 
 def _values(numbers: Mapping[type, Sequence[float]]) -> tuple[float, ...]:
@@ -150,22 +193,24 @@ def _try(case: Case, reach: Reach, recorder: Recorder, others: bool = False) -> 
     problem = reach.problem(case)
     try:
         with watching(recorder):
-            if others:
-                _run_compared(case, problem)
+            _run_compared(case, problem, others)
             run(case.rule, problem.copy(), _settings(case, problem))
     except GradcheckError:
         return True
     return False
 
 
-def _run_compared(case: Case, problem: Problem) -> None:
+def _run_compared(case: Case, problem: Problem, others: bool) -> None:
     """Run the rule on floats whose comparisons within arrays are seen, if its code lets them in.
 
     This comes before it runs on plain floats, after which a recorder may have nothing left to look for.
     """
-    if max(dataclasses.astuple(problem.sizes)) <= _MOST_COMPARED:
+    kinds = [watched(problem)]
+    if others and max(dataclasses.astuple(problem.sizes)) <= _MOST_COMPARED:
+        kinds.append(problem.over(CountedField()))
+    for each in kinds:
         with contextlib.suppress(GradcheckError):
-            run(case.rule, problem.over(CountedField()), _settings(case, problem))
+            run(case.rule, each, _settings(case, problem))
 
 
 def _settings(case: Case, problem: Problem) -> Settings:
@@ -192,8 +237,7 @@ class Branches(Kind):
         def piece(number: int, reach: Reach) -> Piece:
             def compare(_: Sequence[PieceData], progress: Progress) -> PieceData | Finding:
                 problem = reach.problem(case)
-                if self.others:
-                    _run_compared(case, problem)
+                _run_compared(case, problem, self.others)
                 # at the settings that the search used, and at others
                 found = compare_problem(case, "float64", 1, str(reach), problem, 1, False, progress)
                 if len(case.rule.settings(problem.T)) > 1 and not isinstance(found, Finding):

@@ -58,6 +58,7 @@ def compare(result: Gradient, truth: Gradient, field: BallField, allowed: dict[s
         allowed: Absolute allowances by parameter.
     """
     outside, undecided, worst = None, 0, 0.0
+    result = {name: result[name] for name in truth}  # whatever the order of the problem's parameters
     for (name, index, value), (_, _, ball) in zip(entries(result), entries(truth), strict=True):
         true, allow = field.native(ball), float(allowed[name][index])
         if not np.isfinite(allow):

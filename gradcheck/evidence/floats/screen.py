@@ -11,12 +11,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...problems.extremes import moderate
 from ...problems.lively import lively_problem
 from ...problems.structured import structured
+from ...problems.trained import SETTLED, trained_problems
 from ...reference.claims import Claim
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
@@ -30,10 +32,8 @@ from ..target import expected
 from .comparison import compare_on, known_on_floats
 from .reach import DRAW, FULL_BITS, Reach
 
-SECONDS, WALL_SECONDS = 3.0, 10.0
-"""Processor time, and wall time, after which no further size is tried."""
-VALUED, VALUE_SECONDS = Sizes(9, 4, 4, 3), 2.0
-"""Size of the problems with structured values, and the processor time after which no further one is tried."""
+VALUED = Sizes(9, 4, 4, 3)
+"""Size of the problems with structured values."""
 DRAWN, DRAWS = Sizes(2, 2, 1, 1), 150
 """Size and number of problems with unrelated numbers."""
 _CALL_SECONDS, _WIDE = 1.0, 16
@@ -56,22 +56,55 @@ A certified comparison decides what lies beyond.
 _MOST, _MOST_FACTORS = 3, 8
 
 
-def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, progress: Progress) -> list[Reach]:
+@dataclass(frozen=True)
+class Limits:
+    """Times after which nothing further is tried.
+
+    Attributes:
+        sizes: Processor time for sizes (seconds).
+        values: Processor time for values (seconds).
+        wall: Wall time for either (seconds).
+    """
+
+    sizes: float
+    values: float
+    wall: float = 10.0
+
+
+FIRST = Limits(3.0, 2.0)
+"""Limits for a rule's first network."""
+_OTHERS, _LEAST, _MOST_EACH = 6.0, 0.1, 1.0
+
+
+def limits_of_others(number: int) -> Limits:
+    """Return the limits for each of a rule's further networks, which share some seconds.
+
+    Args:
+        number: The number of further networks.
+    """
+    each = min(max(_OTHERS / (2 * number), _LEAST), _MOST_EACH)
+    return Limits(each, each)
+
+
+def by_size(
+    case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, limits: Limits, progress: Progress
+) -> list[Reach]:
     """Return problems, at most a few, on which the rule's result is not close to what is claimed, or the rule fails.
 
     Args:
         case: The rule and its claim.
         numbers: The whole numbers in the rule's code, and the others, by type.
         blocks: Try the sizes that kernels are made of too.
+        limits: The time that it may take.
         progress: Called with a line of text at each try.
     """
     found: list[Reach] = []
-    start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
+    start, deadline = time.process_time(), time.monotonic() + limits.wall
     widest, pace = 0, 0.0  # of the widest size so far: its units, and its seconds for each step
     for each in _sizes(numbers, blocks):
         begun, reach = time.process_time(), Reach(fitting(case.network, each, alive=True), FULL_BITS)
         sizes = reach.sizes
-        if len(found) == _MOST or begun - start > SECONDS or time.monotonic() > deadline:
+        if len(found) == _MOST or begun - start > limits.sizes or time.monotonic() > deadline:
             break
         if widest > _WIDE and pace * sizes.T * max(sizes.I / widest, 1) ** 4 > _CALL_SECONDS:
             continue
@@ -83,30 +116,35 @@ def by_size(case: Case, numbers: Mapping[type, Sequence[float]], blocks: bool, p
     return found
 
 
-def by_value(case: Case, values: tuple[float, ...], progress: Progress) -> list[Reach]:
+def by_value(case: Case, values: tuple[float, ...], limits: Limits, progress: Progress) -> list[Reach]:
     """Return a problem on which the result is provably not what is claimed, if there is one.
 
-    Values are structured, and after that drawn often at one size: a rule that tells problems apart by too little takes
-    one of them for another. A certified comparison follows at once, since at some values a right rule may lose digits.
-    Extreme values are left to `stability`.
+    Values are those of trained networks, then structured, and after that drawn often at one size: a rule that tells
+    problems apart by too little takes one of them for another. A certified comparison follows at once, since at some
+    values a right rule may lose digits; it alone sees a state that is taken for settled a little early. Extreme values
+    are left to `stability`.
 
     Args:
         case: The rule and its claim.
         values: The numbers of the rule's code that problems are made with.
+        limits: The time that it may take.
         progress: Called with a line of text at each try.
     """
-    start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
+    start, deadline = time.process_time(), time.monotonic() + limits.wall
     base = lively_problem(case.network, VALUED, case.seed, weighted=case.weighted)
     drawn = (Reach(fitting(case.network, DRAWN, alive=True), f"{DRAW}{number}") for number in range(DRAWS))
+    trained = trained_problems(case.network, case.seed, weighted=case.weighted).items()
     tried = itertools.chain(
+        ((Reach(problem.sizes, name), problem) for name, problem in trained),
         ((Reach(VALUED, name, values), problem) for name, problem in structured(base, values)),
         ((reach, reach.problem(case)) for reach in drawn),
     )
     for reach, problem in tried:
-        if time.process_time() - start > VALUE_SECONDS or time.monotonic() > deadline:
+        if time.process_time() - start > limits.values or time.monotonic() > deadline:
             break
         progress(str(reach))
-        if not _close(case, problem, known_on_floats, fails=True) and moderate(problem) and _outside(case, problem):
+        doubted = reach.change in SETTLED or not _close(case, problem, known_on_floats, fails=True)
+        if doubted and moderate(problem) and _outside(case, problem):
             return [reach]
     return []
 

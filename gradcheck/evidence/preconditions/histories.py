@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...problems.lively import lively_problem
-from ...records import Cause
 from ...reference.claims import Claim, Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
@@ -28,11 +26,10 @@ from ...reference.typing import Gradient
 from ...rules.adapt import Rule
 from ...rules.call import run
 from ..base import Case
-from ..floats.comparison import FIELD, coarsest, compare, known, known_normwise, midpoints
 from ..sizes import spread
+from .calls import SMALLEST, KeepsState, NoTruth, difference, plain_call, right
 
 SIZE = Sizes(3, 2, 2, 1)
-SMALLEST = Sizes(2, 2, 1, 1)
 FRESH = (Sizes(4, 3, 1, 3), Sizes(4, 2, 3, 2), Sizes(3, 4, 1, 2), Sizes(3, 3, 3, 4))
 """Sizes of which the first call is at float32, each followed by one at which all calls are at float64."""
 MOST_CALLS, SECONDS, WALL_SECONDS, AT_ONCE = 5000, 0.8, 3.0, 50
@@ -43,28 +40,14 @@ _FAR = 2.0**-20
 is as wrong then keeps nothing."""
 PAUSE = 0.05
 """Seconds after which results are looked at once more: a thread may still write to them."""
-_process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
-Same = Callable[[Gradient, Gradient, Problem], str]
-"""Returns what differs between two results of a problem, or an empty string."""
 
 
-class KeepsState(GradcheckError):
-    """Error for a rule whose result depends on earlier calls; the message is for its author."""
-
-    cause = Cause.KEEPS_STATE
-
-
-class _NoTruth(Exception):
-    """Raised where there is nothing to compare with; the evidence on the claim says why."""
-
-
-def check(case: Case, claims: Sequence[Claim], same: Same) -> None:
+def check(case: Case, claims: Sequence[Claim]) -> None:
     """Run the histories.
 
     Args:
         case: The rule on its first network.
         claims: Its claims about results, with which those after another call are compared.
-        same: Compares two results.
 
     Raises:
         KeepsState: A result depends on earlier calls.
@@ -72,22 +55,22 @@ def check(case: Case, claims: Sequence[Claim], same: Same) -> None:
     """
     settings = spread(case.rule.settings(SIZE.T), 1)[0]
     problem = lively_problem(case.network, SIZE, case.seed, weighted=case.weighted)
-    _repeat(case, problem, settings, same)
-    with contextlib.suppress(_NoTruth):
+    _repeat(case, problem, settings)
+    with contextlib.suppress(NoTruth):
         for claim in claims[:1]:
             for number, pair in enumerate(_PAIRS):
                 _in_both_orders(case, claim.bind(settings), pair, settings, case.seed + 100 + 4 * number)
             _first_at_float32(case, claim)
-    _call_in_a_row(case, same)
+    _call_in_a_row(case)
 
 
-def _repeat(case: Case, problem: Problem, settings: Settings, same: Same) -> None:
+def _repeat(case: Case, problem: Problem, settings: Settings) -> None:
     """Call three times running on one problem and after each of `_between`; look at the first result after a pause."""
     first = run(case.rule, problem.copy(), settings).gradient
     kept = {name: array.copy() for name, array in first.items()}
     for _ in range(2):
         again = run(case.rule, problem.copy(), settings).gradient
-        if text := same(again, kept, problem):
+        if text := difference(again, kept, problem):
             raise KeepsState(f"{text} when it is called again at once")
     for history, rule, other in _between(case, problem):
         with contextlib.suppress(GradcheckError):  # a rule need not run on all of these
@@ -96,7 +79,7 @@ def _repeat(case: Case, problem: Problem, settings: Settings, same: Same) -> Non
             again = run(case.rule, problem.copy(), settings).gradient
         except GradcheckError as error:
             raise KeepsState(f"it fails after {history}; it keeps what it computed there") from error
-        if text := same(again, kept, problem):
+        if text := difference(again, kept, problem):
             raise KeepsState(f"{text} after {history}")
     time.sleep(PAUSE)
     if any(not np.array_equal(first[name], array) for name, array in kept.items()):
@@ -122,23 +105,12 @@ def _in_a_thread(rule: Rule) -> Callable[..., Gradient]:
 
     def call(problem: Problem, **settings: int) -> Gradient:
         with ThreadPoolExecutor(1) as pool:
-            return pool.submit(_call, rule, problem, settings).result()
+            return pool.submit(plain_call, rule, problem, settings).result()
 
     return call
 
 
-def _call(rule: Rule, problem: Problem, settings: Settings) -> Gradient:
-    """Call a rule without looking around it; a fork that it made and let go on ends here, see `rules.call`."""
-    process = _process()
-    try:
-        result: Gradient = rule.function(problem, **settings)
-        return result
-    finally:
-        if _process() != process:
-            _exit(0)
-
-
-def _call_in_a_row(case: Case, same: Same) -> None:
+def _call_in_a_row(case: Case) -> None:
     """Call many times on one small problem."""
     settings = spread(case.rule.settings(SMALLEST.T), 1)[0]
     problem = lively_problem(case.network, SMALLEST, case.seed, weighted=case.weighted)
@@ -147,7 +119,7 @@ def _call_in_a_row(case: Case, same: Same) -> None:
     def several(problem: Problem, **settings: int) -> Gradient:
         """Call the rule some times without looking around it in between, which costs more than a small call."""
         for _ in range(AT_ONCE):
-            result = _call(case.rule, problem.copy(), settings)
+            result = plain_call(case.rule, problem.copy(), settings)
             results.append({name: np.array(array) for name, array in result.items()})
         return results[-1]
 
@@ -157,7 +129,7 @@ def _call_in_a_row(case: Case, same: Same) -> None:
         before = len(results)
         run(rule, problem, settings)
         for number, result in enumerate(results[before:], start=before + 1):
-            if text := same(result, results[0], problem):
+            if text := difference(result, results[0], problem):
                 raise KeepsState(f"{text}, the first and number {number} in a row")
 
 
@@ -197,15 +169,15 @@ def _in_both_orders(case: Case, claim: Claim, pair: _Pair, settings: Settings, s
         problems = [base, pair.make(base, other)]
         if number and not pair.in_place:
             problems.reverse()
-        memory, right = problems[0].copy(), []
+        memory, found = problems[0].copy(), list[bool]()
         for position, problem in enumerate(problems):
             given = problem.copy()
             if pair.in_place and position:
                 for name, array in memory.arrays().items():
                     array[...] = problem.arrays()[name]
                 given = memory
-            right.append(_right(case, claim, problem, memory if not position else given, settings, _FAR))
-        wrong += right == [True, False]
+            found.append(right(case, claim, problem, memory if not position else given, settings, _FAR))
+        wrong += found == [True, False]
     if wrong == 2:
         raise KeepsState(
             f"its result is wrong after a call on a problem that differs in one thing: {pair.text}; it keeps what no "
@@ -215,41 +187,16 @@ def _in_both_orders(case: Case, claim: Claim, pair: _Pair, settings: Settings, s
 
 def _first_at_float32(case: Case, claim: Claim) -> None:
     """Call at float32 at sizes that are new, and then at float64: what is made for a size once has to fit both."""
-    right = []
+    found = []
     for number, size in enumerate(FRESH):
         settings = spread(case.rule.settings(size.T), 1)[0]
         problem = lively_problem(case.network, size, case.seed + 200, weighted=case.weighted)
         if number % 2 == 0:
             with contextlib.suppress(GradcheckError):
                 run(case.rule, problem.astype(np.float32), settings)
-        right.append(_right(case, claim.bind(settings), problem, problem.copy(), settings))
-    if right == [False, True] * 2:
+        found.append(right(case, claim.bind(settings), problem, problem.copy(), settings))
+    if found == [False, True] * 2:
         raise KeepsState(
             "its result at float64 is wrong at a size of which the first call was at float32; it keeps what no longer "
             "fits"
         )
-
-
-def _right(
-    case: Case, claim: Claim, problem: Problem, given: Problem, settings: Settings, forgiven: float = 0.0
-) -> bool:
-    """Return True if the result is right; an error below a share of the largest entry must go without calls before."""
-    result = run(case.rule, given, settings).gradient
-    try:
-        truth, allowed = known(claim, problem, result, np.float64)
-    except GradcheckError as error:  # the network, or the target of the claim, does not run on balls
-        raise _NoTruth from error
-    with FIELD.working():
-        if compare(result, truth, FIELD, allowed).outside is None:
-            return True
-        true = midpoints(truth, FIELD)
-        gaps = {name: np.abs(result[name] - array) / np.abs(array).max(initial=1e-300) for name, array in true.items()}
-        small = all((gap < forgiven).all() for gap in gaps.values())
-        wide = known_normwise(claim, problem, coarsest(result, np.float64))
-        if compare(result, truth, FIELD, wide).outside is None:
-            return True
-    if not small:
-        return False
-    other = lively_problem(case.network, SMALLEST, case.seed, weighted=case.weighted)
-    run(case.rule, other, spread(case.rule.settings(SMALLEST.T), 1)[0])
-    return not _right(case, claim, problem, problem.copy(), settings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from ...rules.failures import KeptNumbers, RuleFailed
 from ...rules.side_effects import Changes, moved_generators
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, whole
 from ..sizes import place, possible, spread
-from . import histories
+from . import histories, storage, threads
+from .calls import KeepsState, difference
 
 KIND = "purity"
 SIZES = (Sizes(5, 4, 2, 3), Sizes(3, 6, 3, 2), Sizes(1, 1, 1, 1), Sizes(2, 1, 2, 1), Sizes(6, 3, 1, 2))
@@ -100,16 +101,19 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
             earlier.append(problem)
             formats |= {array.dtype.name for array in seen.gradient.values()} - {"float64"}
             runs += 1
-    if claims:
-        progress("calls in a row")
-        try:
-            histories.check(case, claims, _difference)
-        except (histories.KeepsState, KeptNumbers) as error:
-            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
-        except WrongResult as error:
-            return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))
-        except RuleFailed as error:
-            return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
+    try:
+        if claims:
+            progress("calls in a row")
+            histories.check(case, claims)
+            notes.update(dict.fromkeys(threads.check(case)))
+        progress("arrays that are stored in other ways")
+        notes.update(dict.fromkeys(storage.check(case, claims)))
+    except (KeepsState, KeptNumbers, storage.DependsOnStorage) as error:
+        return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=error.cause))
+    except WrongResult as error:
+        return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, str(error), cause=Cause.MALFORMED))
+    except RuleFailed as error:
+        return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, str(error), cause=Cause.FAILED))
     first = printed.strip().splitlines()[:1]
     format_note = (
         f"; it returns {', '.join(sorted(formats))} for float64 and is judged at that precision" if formats else ""
@@ -185,17 +189,8 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
 
 
 def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
-    if text := _difference(again.gradient, kept, problem):
+    if text := difference(again.gradient, kept, problem):
         raise Impure(f"{text}: it keeps state, or draws random numbers", Cause.KEEPS_STATE)
-
-
-def _difference(again: Gradient, kept: Gradient, problem: Problem) -> str:
-    """Return what differs between two results of one problem by more than rounding; empty for nothing."""
-    for key, array in again.items():
-        if not np.array_equal(array, kept[key]) and not within_rounding(array, kept[key], problem):
-            most = np.abs(array - kept[key]).max()
-            return f"its {key} differs between two calls on the same problem, by up to {most:.3g}"
-    return ""
 
 
 def _look_around(changes: Changes, notes: dict[str, None]) -> None:
@@ -227,16 +222,3 @@ def _reject_shared(first: Run, second: Run) -> None:
             if np.shares_memory(array, other):
                 text = f"its {key} shares memory with the {other_key} of the next call; return fresh arrays"
                 raise Impure(text, Cause.KEEPS_STATE)
-
-
-def within_rounding(a: Any, b: Any, problem: Problem) -> bool:
-    """Return True if two results differ by no more than another order of summation, as threads cause, can explain.
-
-    Args:
-        a: A result for one parameter.
-        b: Another one, of the same shape.
-        problem: Their problem. The bound is gamma_n of the largest entry, with n its number of products.
-    """
-    s = problem.sizes
-    n = s.T * (s.I + s.D + s.K) * 4
-    return bool(np.abs(a - b).max() <= n * np.finfo(a.dtype).eps * np.abs(b).max())

@@ -2,8 +2,8 @@
 
 A branch is a line, or an outcome of a test: where a conditional jump of the bytecode goes on. Both are needed: a test
 that is always true skips nothing and leaves no line behind. Branches that compute nothing count as run: those that
-lead to an exception whatever happens, and those that only warn, print, log or assert. The second round of a `for`
-loop is a branch too: one block alone does not show how blocks join.
+lead to an exception whatever happens, and those that only warn, print, log or assert. The second round of a loop is a
+branch too: one block alone does not show how blocks join. So is a call of a function by itself, twice deep.
 
 A branch is a tuple of plain values, alike in every process of one version of Python: (line,) for a line, and (line,
 column, end line, end column, outcome, next line) for a test, by the place of what is tested. A comparison within arrays
@@ -40,7 +40,8 @@ class Branches:
         jumps: Offset of each instruction at which a test is decided to its outcomes: offset of the next instruction to
             the branch, None where that counts as run.
         tested: Lines that hold a test.
-        rounds: Offset of each loop's head to the branch of its second round.
+        rounds: Offset of each `for` loop's head to the branch of its second round.
+        back: Offset to which each `while` loop jumps back, to the branch of its second round.
         deciding: Offset of each instruction right before a test, whose result decides it.
         inert: Lines that compute nothing, and those with a test that leads to an exception or a message.
         wanted: All branches.
@@ -50,6 +51,7 @@ class Branches:
     jumps: dict[int, dict[int, Branch | None]] = field(default_factory=dict)
     tested: set[int] = field(default_factory=set)
     rounds: dict[int, Branch] = field(default_factory=dict)
+    back: dict[int, Branch] = field(default_factory=dict)
     deciding: set[int] = field(default_factory=set)
     inert: set[int] = field(default_factory=set)
     wanted: set[Branch] = field(default_factory=set)
@@ -57,6 +59,8 @@ class Branches:
 
 AGAIN = "again"
 """Outcome of the head of a loop: there is a second round."""
+ITSELF, DEEPER = "itself", "deeper"
+"""Outcomes of a function that calls itself: it does, and that call does so too."""
 HELD, FAILED = "held", "failed"
 """Outcomes of a comparison within arrays: in some entry it held, in some it failed."""
 
@@ -114,13 +118,28 @@ def branches_of(code: CodeType) -> Branches:
         if each.opname == "FOR_ITER" and entered and back.intersection(offsets) and not source.is_single(where):
             found.rounds.update(dict.fromkeys(offsets, (*where, AGAIN, entered[-1])))
         found.wanted.update(branch for branch in outcomes.values() if branch is not None)
-    found.wanted.update(found.rounds.values())
+    found.back = _back_jumps(instructions, source)
+    found.wanted.update([*found.rounds.values(), *found.back.values()])
     own = {line for _, _, line in code.co_lines() if line is not None and line > 0}
     found.lines = {line for line in own if line not in source.inert_lines}
     found.inert |= own - found.lines
     if code.co_name != "<module>":
         found.lines.discard(code.co_firstlineno)
     found.wanted.update((line,) for line in found.lines)
+    return found
+
+
+def _back_jumps(instructions: list[dis.Instruction], source: _Source) -> dict[int, Branch]:
+    """Return each offset to which a `while` loop jumps back, with the branch of the loop's second round."""
+    found: dict[int, Branch] = {}
+    heads = {each.offset for each in instructions if each.opname == "FOR_ITER"}
+    for each in instructions:
+        place = each.positions
+        jumps = "JUMP_BACKWARD" in each.opname and "NO_INTERRUPT" not in each.opname
+        if jumps and each.argval not in heads and place is not None and place.lineno is not None:
+            loop = source.while_loop(place.lineno, place.col_offset or 0)
+            if loop is not None:
+                found[each.argval] = loop
     return found
 
 
@@ -177,6 +196,7 @@ class _Source:
         self.inert_lines: set[int] = set()
         self._inert_tests: list[tuple[int, int, int, int]] = []
         self._single: set[tuple[Any, ...]] = set()
+        self._while: list[Branch] = []
         if tree is not None:
             self._visit(tree)
 
@@ -188,6 +208,11 @@ class _Source:
     def is_single(self, where: tuple[Any, ...]) -> bool:
         """Return True if the loop over what stands at this place has one round at most."""
         return where in self._single
+
+    def while_loop(self, line: int, column: int) -> Branch | None:
+        """Return the branch of the second round of the innermost `while` loop around a place, None if there is none."""
+        around = [each for each in self._while if each[:2] <= (line, column) < each[2:4]]
+        return max(around, default=None)
 
     def _visit(self, tree: ast.Module) -> None:
         for block in _blocks(tree):
@@ -206,6 +231,8 @@ class _Source:
             loops = getattr(node, "generators", [node] if isinstance(node, ast.For) else [])
             if loops and all(_has_one_part(each.iter) for each in loops):
                 self._single |= {_place(node), *(_place(each.iter) for each in loops)}  # by version of Python
+            if isinstance(node, ast.While):
+                self._while.append((*_place(node), AGAIN, node.body[0].lineno))
             if isinstance(node, ast.Assert):
                 self._inert_tests.append(
                     (node.lineno, node.col_offset, node.end_lineno or node.lineno, node.end_col_offset or 0)

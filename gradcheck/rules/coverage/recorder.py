@@ -5,12 +5,14 @@ of other files are left alone. A function all of whose branches have run is trac
 every function, nothing is traced.
 
 A comparison within arrays, as in `np.where(a > b, ...)`, is a branch: entries take one side or the other.
-It is seen on number systems of our own, where each comparison is a call.
+It is seen on number systems of our own, where each comparison is a call, and on floats that tell of it, see `watched`;
+there those of the author's own code count alone, not those of functions that it calls.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,13 +23,17 @@ import numpy as np
 
 from ...reference.scalars.base import FieldArray
 from ...reference.scalars.scalar import Scalar
-from .branches import Branch, Branches, branches_of, compared
+from . import watched
+from .branches import DEEPER, ITSELF, Branch, Branches, branches_of, compared
 
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 _EVERY_INSTRUCTION = sys.version_info >= (3, 12)
 """From 3.12 on, asking for the instructions of a single line comes too late for that line."""
-_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__)
-"""Code that compares numbers of our own, entry by entry or whole arrays."""
+_NOTED = watched.noted.__code__
+_COMPARES = (Scalar._compare.__code__, FieldArray._special.__code__, _NOTED)
+"""Code that compares numbers of our own, entry by entry or whole arrays, and that tells of comparisons of floats."""
+_BETWEEN = (watched.__file__, os.path.dirname(np.__file__))
+"""Files between a comparison of floats and the code that asked for it."""
 _MOST_PARTS = 1000
 """Parts of one object among which functions are looked for."""
 
@@ -72,6 +78,8 @@ class Recorder:
             known = _Code(code, frame.f_globals) if self._authored(code.co_filename) else None
             found = self._codes[id(code)] = code, known
         known = found[1]
+        if known is not None and frame.f_back is not None:
+            known.call_itself(self._depth(frame))
         if known is None or known.complete:
             if id(code) not in self._comparing:
                 return None
@@ -85,16 +93,33 @@ class Recorder:
             frame.f_trace_opcodes = True
         return known.trace(frame.f_lasti)
 
+    def _depth(self, frame: FrameType) -> int:
+        """Return how many calls of a function a call of it lies within, 2 for more; through the author's code alone."""
+        depth, around = 0, frame.f_back
+        while around is not None and depth < 2 and self._codes.get(id(around.f_code), (None, None))[1] is not None:
+            depth += around.f_code is frame.f_code
+            around = around.f_back
+        return depth
+
     def _compared(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Note how a comparison came out, for the line of the author's that asked for it."""
         if event == "return" and isinstance(argument, (bool, np.bool_, np.ndarray)) and frame.f_back is not None:
             if np.asarray(argument).dtype == bool:
                 asked: FrameType | None = frame.f_back
+                if frame.f_code is _NOTED:
+                    asked = self._asked_directly(asked)
                 while asked is not None and (known := self._codes.get(id(asked.f_code), (None, None))[1]) is None:
                     asked = asked.f_back
                 if asked is not None and known is not None and asked.f_lasti not in known.branches.deciding:
                     known.compare(asked, set(np.unique(argument).tolist()))
         return self._compared
+
+    def _asked_directly(self, frame: FrameType | None) -> FrameType | None:
+        """Return the frame of the author's that asked for a comparison itself, None if other code did."""
+        while frame is not None and frame.f_code.co_filename.startswith(_BETWEEN):
+            frame = frame.f_back
+        known = None if frame is None else self._codes.get(id(frame.f_code), (None, None))[1]
+        return None if known is None else frame
 
     def _called_codes(self) -> list[_Code]:
         # A copy: a thread that the rule left running may call another function meanwhile.
@@ -163,6 +188,14 @@ class _Code:
         if self._compared[at]:
             self.ran.update(self._compared[at][each] for each in outcomes)
 
+    def call_itself(self, depth: int) -> None:
+        """Add that the function was called from within this many calls of it."""
+        if depth:
+            line = self.code.co_firstlineno
+            once, twice = ((line, 0, line, 0, outcome, 0) for outcome in (ITSELF, DEEPER))
+            self.branches.wanted.update((once, twice))
+            self.ran.update((once, twice) if depth > 1 else (once,))
+
     def reset(self) -> None:
         self.ran.clear()
         self.called = self.complete = False
@@ -174,7 +207,7 @@ class _Code:
             last: The offset of the instruction before.
         """
         jumps, lines, tested, ran = self.branches.jumps, self.branches.lines, self.branches.tested, self.ran
-        rounds = self.branches.rounds
+        rounds, back = self.branches.rounds, self.branches.back
         came_back = False
 
         def local(frame: FrameType, event: str, argument: Any) -> Any:
@@ -189,6 +222,8 @@ class _Code:
                             ran.add(rounds[last])
                 if at in rounds and rounds.get(last) != rounds[at]:
                     came_back = last > at
+                if event == "line" and at in back and last >= at:
+                    ran.add(back[at])
                 last = at
                 if event == "line":
                     line = frame.f_lineno

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ...records import Unseen
-from .branches import AGAIN, FAILED, HELD, Branch
+from .branches import AGAIN, DEEPER, FAILED, HELD, Branch
 
 Key: TypeAlias = tuple[str, str, int]
 """A function: its file, its qualified name, and its first line."""
@@ -34,6 +34,16 @@ class Seen:
             key = (file, name, line)
             self.ran.setdefault(key, set()).update(map(tuple, ran))
             self.missed.setdefault(key, set()).update(map(tuple, missed))
+
+    def want(self, rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+        """Add both sides of the comparisons that ran outside a judged comparison, and return rows of them for `add`."""
+        wanted = []
+        for file, name, line, ran, missed in rows:
+            sides = [branch for branch in (*ran, *missed) if len(branch) > 4 and branch[4] in (HELD, FAILED)]
+            if sides:
+                wanted.append([file, name, line, [], sides])
+        self.add(wanted)
+        return wanted
 
     def include(self, other: Seen) -> None:
         """Add what another has seen."""
@@ -101,7 +111,9 @@ def _spans(lines: list[int], ran: set[int]) -> list[tuple[int, int]]:
 
 
 def _tried(branch: Branch, ran: set[Branch]) -> bool:
-    """Return True if the test was decided, one way or another."""
+    """Return True if the test was decided, one way or another, or the loop's first round ran."""
+    if branch[4] == AGAIN and (branch[-1],) in ran:
+        return True
     return any(other[:4] == branch[:4] for other in ran if len(other) > 1)
 
 
@@ -121,6 +133,8 @@ def _text(file: str, branch: Branch, ran: set[Branch]) -> str:
         return "the loop was never entered"
     if outcome == AGAIN:
         return "the loop never came to a second round"
+    if outcome == DEEPER:
+        return "the function called itself, but never twice deep"
     if outcome in ("None", "not None"):
         text = text.partition(" is ")[0]
     return f"`{text}` was never {outcome}"
