@@ -1,4 +1,4 @@
-"""Commands: `gradcheck audit`, `gradcheck replay`, `gradcheck report`, `gradcheck list`, `gradcheck faults`.
+"""Commands: `gradcheck audit`, `replay`, `report`, `libraries`, `list` and `faults`.
 
 Exit status: 0 all claims hold; 1 a claim is refuted or its rule failed; 2 bad input (an option, a module, a rule's
 signature, an output file); 3 a claim is inconclusive or not run; 130 interrupted. With several rules, the exit status
@@ -171,6 +171,46 @@ def report(
     session = Session(paths, quiet=quiet, verbose=verbose)
     with session.interruptible():
         session.whole(effort=effort.value, seed=seed, jobs=jobs)
+    session.finish()
+
+
+@app.command()
+def libraries(
+    library: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LIBRARY", show_default=False, help="torch or jax; those installed if left out."),
+    ] = None,
+    html: HtmlOption = None,
+    json: JsonOption = None,
+    md: MdOption = None,
+    junit: JunitOption = None,
+    effort: EffortOption = Effort.quick,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    results: ResultsOption = None,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Judge the recurrent layers of torch, and each cell as a JAX scan, on the versions that are installed.
+
+    Takes about ten minutes on two cores, nearly all of it JAX's compilations.
+
+    \b
+    [bold]Examples[/bold]
+      gradcheck libraries torch
+      gradcheck libraries --effort full --html libraries.html
+    """  # noqa: D301
+    from ..chapters import libraries as audited
+
+    with _usage_errors():
+        paths = options.outputs(html=html, json=json, md=md, junit=junit)
+        names = audited.names(library or None)
+        executor = options.executor(jobs, results, None, in_process=False)
+    session = Session(paths, quiet=quiet, verbose=verbose)
+    session.heading = audited.TITLE
+    with session.interruptible():
+        wanted = [pair for name in names for pair in session.resolve(name)]
+        session.audits(wanted, executor, results=results, effort=effort.value, seed=seed)
     session.finish()
 
 

@@ -122,7 +122,7 @@ class Session:
         self.progress = Progress(sys.stderr, quiet=quiet)
         self.reports: list[Report] = []
         self.chapters: list[Chapter] = []
-        self.title, self._start = "", time.monotonic()
+        self.title, self.heading, self._start = "", "", time.monotonic()
         self.times: _Times | None = None
         self.statuses: set[int] = set()
 
@@ -325,7 +325,7 @@ class Session:
             return self._collection(self.title + stopped)
         if len(self.reports) == 1:
             return self.reports[0]
-        return self._collection(f"Audit of {len(self.reports)} rules")
+        return self._collection(self.heading or f"Audit of {len(self.reports)} rules")
 
     def _collection(self, title: str) -> Collection:
         from ..records import Collection

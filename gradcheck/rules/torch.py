@@ -1,4 +1,4 @@
-"""Rules from torch: any function of tensors, and torch's own `nn.RNN` with an `nn.Linear` readout.
+"""Rules from torch: any function of tensors, and torch's own recurrent layers with an `nn.Linear` readout.
 
     import gradcheck, torch
 
@@ -42,9 +42,10 @@ def rule(
     networks: Sequence[RecurrentNetwork] | None = None,
     weighted: bool = False,
     dtype: Any = None,
+    device: Any = None,
     name: str | None = None,
 ) -> Rule:
-    """Make a rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`, `nn.LSTM` or `nn.GRU`.
+    """Make a rule for `gradcheck.audit` from a function of tensors, or from one of torch's recurrent layers or cells.
 
     For a layer, the network is `TorchRNN` with its settings, and the loss is half the squared error, summed over steps
     and outputs. The layer's own forward runs, at every size.
@@ -55,33 +56,36 @@ def rule(
             of the network's; inputs are (T, D), targets (T, K). Returns the loss, a tensor of shape (), on which
             backward is called; or a dict of gradients; or None after it called backward itself, once or several
             times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
-            `nn.GRU` or a subclass, or an instance of one, with any number of layers in one direction.
+            `nn.GRU`, one of their cells, a subclass, or an instance of one, with any number of layers in one direction.
         *claims: `Exact()` if left out.
         readout: The layer that reads out a recurrent one: `nn.Linear`, a subclass, or an instance.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
         dtype: The format to compute in, torch.float32 or torch.float64; the problem's own if left out.
+        device: Where to compute, as `torch.device` takes it: "cuda", "cuda:1", "mps"; the processor if left out.
+            What it returns is judged by the rounding of the format that it returns, so products in a coarser one are
+            found out.
         name: Its name in reports.
 
     Raises:
         GradcheckError: torch is missing, or `function` cannot be made a rule.
     """
     torch = required("torch")
-    kind = _dtype(dtype)
+    kind, place = _dtype(dtype), _device(device)
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
     layer = function if isinstance(function, type) else type(function)
     if issubclass(layer, torch.nn.Module):
         if networks is not None:
             raise GradcheckError("a layer determines its network; leave networks out")
-        layers = Layers(function, readout)
-        computed = _one_at_a_time(_rule(layers.loss, layers.begin, kind, weighted, named(layer, name)))
+        layers = Layers(function, readout, place)
+        computed = _one_at_a_time(_rule(layers.loss, layers.begin, kind, place, weighted, named(layer, name)))
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
         made.__doc__ = f"{layer.__name__} with a {type(layers.readout).__name__} readout, as torch runs them."
         return made
     check_function(function, "torch")
     if readout is not None:
         raise GradcheckError(f"{function!r:.80} is no recurrent layer, so it takes no readout; leave readout out")
-    computed = _rule(function, _leaves, kind, weighted, named(function, name))
+    computed = _rule(function, _leaves, kind, place, weighted, named(function, name))
     return declared(computed, function, name, module, claims, networks, weighted)
 
 
@@ -93,6 +97,21 @@ def _dtype(dtype: Any) -> str | None:
     raise GradcheckError(f"dtype is {dtype!r}; pass torch.float32 or torch.float64, or None for the problem's own")
 
 
+def _device(device: Any) -> Any:
+    """Return a device that is there, without a touch that would keep this process from being forked."""
+    torch = required("torch")
+    try:
+        found = torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise GradcheckError(f'device is {device!r}: {error}; pass "cpu", "cuda", "cuda:1", ...') from None
+    counts = {"cpu": lambda: 1, "cuda": torch.cuda.device_count, "mps": torch.backends.mps.is_available}
+    number = int(counts[found.type]()) if found.type in counts else 0
+    if (found.index or 0) >= number:
+        there = ", ".join(kind for kind, count in counts.items() if count())
+        raise GradcheckError(f"device is {device!r}, which torch does not find here; it finds {there}")
+    return found
+
+
 def _leaves(tensors: dict[str, Any]) -> dict[str, Any]:
     """Turn tensors into leaves of the graph."""
     return {key: tensor.requires_grad_() for key, tensor in tensors.items()}
@@ -102,6 +121,7 @@ def _rule(
     function: Callable[..., Any],
     begin: Callable[[dict[str, Any]], dict[str, Any]],
     kind: str | None,
+    device: Any,
     weighted: bool,
     name: str,
 ) -> Rule:
@@ -111,13 +131,14 @@ def _rule(
         function: The user's function of tensors.
         begin: Takes the parameters as tensors, and returns the leaves that `function` gets.
         kind: Name of the dtype, or None for the problem's own.
+        device: Where the tensors are.
         weighted: Pass loss weights.
         name: The rule's name, for messages.
     """
     torch = required("torch")
 
     def tensor(array: Any) -> Any:
-        return torch.tensor(floats(array, "tensor").astype(kind or array.dtype))
+        return torch.tensor(floats(array, "tensor").astype(kind or array.dtype), device=device)
 
     def computed(problem: Problem) -> dict[str, Any]:
         leaves = begin({key: tensor(array) for key, array in problem.parameters.items()})

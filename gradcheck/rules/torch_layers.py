@@ -16,20 +16,20 @@ from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
 _READOUT = "readout."
-_SUPPORTED = "use nn.RNN, nn.LSTM or nn.GRU in one direction, without projections, or a subclass"
-
-
+_SUPPORTED = "use nn.RNN, nn.LSTM or nn.GRU in one direction, one of their cells, or a subclass"
 _KINDS = ("RNN", "LSTM", "GRU")
 
 
 @dataclass(frozen=True)
 class TorchRNN:
-    """Network of a recurrent layer of torch with a `torch.nn.Linear` readout and half the squared error.
+    """Network of a recurrent layer or cell of torch with a `torch.nn.Linear` readout and half the squared error.
 
-    Layer l has weight_ih_l (G I, D or I), weight_hh_l (G I, I), bias_ih_l and bias_hh_l (G I,), with G = 1 for RNN, 4
-    for LSTM (gates i, f, g, o) and 3 for GRU (r, z, n). The readout of the last layer's h has readout.weight (K, I) and
-    readout.bias (K,). The state of one layer is h, or (h, c) for LSTM, each (I,); that of several is a tuple of theirs.
-    The equations are those in the documentation of torch.nn.RNN, LSTM, GRU and Linear.
+    Layer l has weight_ih_l (G I, D or P), weight_hh_l (G I, P), bias_ih_l and bias_hh_l (G I,), with G = 1 for RNN, 4
+    for LSTM (gates i, f, g, o) and 3 for GRU (r, z, n); a cell's names have no number. P = I, but an LSTM with
+    projections has weight_hr_l (P, I) too, and P is I / 2, rounded up. The readout of the last layer's h has
+    readout.weight (K, P) and readout.bias (K,). The state of one layer is h (P,), or (h, c) with c (I,) for LSTM; that
+    of several is a tuple of theirs. The equations are those in the documentation of torch.nn.RNN, LSTM, GRU, their
+    cells, and Linear.
 
     Attributes:
         nonlinearity: "tanh" or "relu", of an RNN.
@@ -37,6 +37,8 @@ class TorchRNN:
         readout_bias: True if the readout has a bias.
         kind: "RNN", "LSTM" or "GRU".
         layers: The number of layers.
+        cell: True for nn.RNNCell, LSTMCell or GRUCell.
+        projected: True if h is a projection of fewer entries, of an LSTM.
     """
 
     nonlinearity: str = "tanh"
@@ -44,6 +46,8 @@ class TorchRNN:
     readout_bias: bool = True
     kind: str = "RNN"
     layers: int = 1
+    cell: bool = False
+    projected: bool = False
 
     def __post_init__(self) -> None:
         if self.nonlinearity not in ("tanh", "relu"):
@@ -53,7 +57,7 @@ class TorchRNN:
 
     @property
     def name(self) -> str:
-        return f"torch.nn.{self.kind}"
+        return f"torch.nn.{self.kind}{'Cell' if self.cell else ''}"
 
     @property
     def activation(self) -> Activation:
@@ -63,22 +67,44 @@ class TorchRNN:
         return self.activation.has_kink
 
     def parameter_shapes(self, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-        I, K = sizes.I, sizes.K
-        rows, shapes = {"RNN": 1, "LSTM": 4, "GRU": 3}[self.kind] * I, dict[str, tuple[int, ...]]()
+        I, K = self._units(sizes), sizes.K
+        P = self._passed_on(I)
+        rows, shapes = self._gates() * I, dict[str, tuple[int, ...]]()
         for layer in range(self.layers):
-            shapes |= {f"weight_ih_l{layer}": (rows, I if layer else sizes.D), f"weight_hh_l{layer}": (rows, I)}
+            shapes |= {self._key("weight_ih", layer): (rows, P if layer else sizes.D)}
+            shapes |= {self._key("weight_hh", layer): (rows, P)}
             if self.bias:
-                shapes |= {f"bias_ih_l{layer}": (rows,), f"bias_hh_l{layer}": (rows,)}
+                shapes |= {self._key("bias_ih", layer): (rows,), self._key("bias_hh", layer): (rows,)}
+            if self.projected:
+                shapes |= {self._key("weight_hr", layer): (P, I)}
         offset = {"readout.bias": (K,)} if self.readout_bias else {}
-        return {**shapes, "readout.weight": (K, I), **offset}
+        return {**shapes, "readout.weight": (K, P), **offset}
 
     def state_shape(self, sizes: Sizes) -> Any:
-        one = ((sizes.I,), (sizes.I,)) if self.kind == "LSTM" else (sizes.I,)
+        I = self._units(sizes)
+        h = (self._passed_on(I),)
+        one = (h, (I,)) if self.kind == "LSTM" else h
         return one if self.layers == 1 else (one,) * self.layers
 
     def sizes_of(self, parameters: Parameters, T: int) -> Sizes:
-        D, I = parameters["weight_ih_l0"].shape[1], parameters["weight_hh_l0"].shape[1]
-        return Sizes(T, I, D, parameters["readout.weight"].shape[0])
+        first = parameters[self._key("weight_ih", 0)]
+        return Sizes(T, first.shape[0] // self._gates(), first.shape[1], parameters["readout.weight"].shape[0])
+
+    def _gates(self) -> int:
+        # A program that shows a counterexample has this class and NumPy, and nothing else of this file.
+        return {"RNN": 1, "LSTM": 4, "GRU": 3}[self.kind]
+
+    def _key(self, what: str, layer: int) -> str:
+        """Return the name of a layer's parameter."""
+        return what if self.cell else f"{what}_l{layer}"
+
+    def _units(self, sizes: Sizes) -> int:
+        """Return the number of units; a projection has fewer entries, so there are at least two."""
+        return max(sizes.I, 2) if self.projected else sizes.I
+
+    def _passed_on(self, I: int) -> int:
+        """Return the number of entries of h."""
+        return (I + 1) // 2 if self.projected else I
 
     def step(self, parameters: Parameters, state: State, x: Array) -> State:
         before = [state] if self.layers == 1 else list(state)
@@ -91,10 +117,10 @@ class TorchRNN:
     def _layer(self, p: Parameters, layer: int, state: State, x: Array) -> tuple[State, Array]:
         """Return the state of a layer after an input, and what it passes on."""
         h = state[0] if self.kind == "LSTM" else state
-        read, kept = p[f"weight_ih_l{layer}"] @ x, p[f"weight_hh_l{layer}"] @ h
+        read, kept = p[self._key("weight_ih", layer)] @ x, p[self._key("weight_hh", layer)] @ h
         if self.bias:
-            read, kept = read + p[f"bias_ih_l{layer}"], kept + p[f"bias_hh_l{layer}"]
-        I = len(h)
+            read, kept = read + p[self._key("bias_ih", layer)], kept + p[self._key("bias_hh", layer)]
+        I = len(read) // self._gates()
         if self.kind == "RNN":
             s = read + kept
             h = np.tanh(s) if self.nonlinearity == "tanh" else np.maximum(s, 0)
@@ -108,10 +134,12 @@ class TorchRNN:
         i, f, o = (self._logistic(part) for part in (s[:I], s[I : 2 * I], s[3 * I :]))
         c = f * state[1] + i * np.tanh(s[2 * I : 3 * I])
         h = o * np.tanh(c)
+        if self.projected:
+            h = p[self._key("weight_hr", layer)] @ h
         return (h, c), h
 
     def _logistic(self, s: Array) -> Array:
-        # A program that shows a counterexample has this class and NumPy, and steps on complex numbers.
+        # The program steps on complex numbers.
         return 1 / (1 + np.exp(-s)) if s.dtype.kind == "c" else apply("logistic", s)
 
     def readout(self, parameters: Parameters, state: State) -> Array:
@@ -131,14 +159,20 @@ class TorchRNN:
     def __str__(self) -> str:
         biases = [*["biases"] * self.bias, *["a readout bias"] * self.readout_bias]
         parts = [self.nonlinearity] * (self.kind == "RNN") + [f"{self.layers} layers"] * (self.layers > 1)
+        parts += ["projections"] * self.projected
         return f"{', '.join([*parts, ' and '.join(biases) or 'no biases'])}, squared error"
 
 
 class Layers:
-    """A recurrent layer and an `nn.Linear` that take the sizes of each problem.
+    """A recurrent layer, or a cell, and an `nn.Linear`, which take the sizes of each problem.
 
     The user's modules are copied once. The copies are kept from call to call, as in training, so an audit sees state
     that a layer keeps from the last sequence.
+
+    Args:
+        rnn: The recurrent layer or cell, or its class.
+        readout: The readout, or its class; `nn.Linear` if None.
+        device: Where the modules are put.
 
     Attributes:
         rnn: The recurrent layer.
@@ -149,18 +183,17 @@ class Layers:
         GradcheckError: The layers are of another class, or have settings or parameters that are not supported.
     """
 
-    def __init__(self, rnn: Any, readout: Any) -> None:
+    def __init__(self, rnn: Any, readout: Any, device: Any = None) -> None:
         nn = required("torch").nn
-        self.rnn = _instance(rnn, tuple(getattr(nn, kind) for kind in _KINDS), _SUPPORTED)
+        kinds = {getattr(nn, f"{kind}{cell}"): (kind, bool(cell)) for kind in _KINDS for cell in ("", "Cell")}
+        self.rnn = _instance(rnn, tuple(kinds), _SUPPORTED).to(device)
         readout = nn.Linear(1, 1, bias=self.rnn.bias) if readout is None else readout
-        self.readout = _instance(readout, (nn.Linear,), "use nn.Linear, or a subclass, as the readout")
-        kind = next(kind for kind in _KINDS if isinstance(self.rnn, getattr(nn, kind)))
-        for setting, only in {"bidirectional": False, "dropout": 0, "proj_size": 0}.items():
-            if (found := getattr(self.rnn, setting, only)) != only:
-                raise GradcheckError(f"{type(self.rnn).__name__} has {setting}={found}; {_SUPPORTED}")
+        self.readout = _instance(readout, (nn.Linear,), "use nn.Linear, or a subclass, as the readout").to(device)
+        kind, cell = next(found for own, found in kinds.items() if isinstance(self.rnn, own))
+        _refuse_settings(self.rnn)
         self.network = TorchRNN(
             getattr(self.rnn, "nonlinearity", "tanh"), bool(self.rnn.bias), self.readout.bias is not None, kind,
-            self.rnn.num_layers,
+            getattr(self.rnn, "num_layers", 1), cell, getattr(self.rnn, "proj_size", 0) > 0,
         )  # fmt: skip
         has = {*dict(self.rnn.named_parameters()), *(_READOUT + n for n, _ in self.readout.named_parameters())}
         wanted = self.network.parameter_shapes(Sizes(1, 1, 1, 1))
@@ -177,8 +210,11 @@ class Layers:
         for key, leaf in leaves.items():
             module = self.readout if key.startswith(_READOUT) else self.rnn
             setattr(module, key.removeprefix(_READOUT), leaf)
-        self.rnn.hidden_size, self.rnn.input_size = tensors["weight_hh_l0"].shape[1], tensors["weight_ih_l0"].shape[1]
+        sizes = self.network.sizes_of(tensors, 1)
+        self.rnn.hidden_size, self.rnn.input_size = sizes.I, sizes.D
         self.readout.out_features, self.readout.in_features = tensors["readout.weight"].shape
+        if self.network.projected:
+            self.rnn.proj_size = self.readout.in_features
         return leaves
 
     def loss(self, leaves: Any, inputs: Any, targets: Any, initial_state: Any, weights: Any = None) -> Any:
@@ -188,9 +224,23 @@ class Layers:
             leaves: The parameters, which `begin` has set.
             inputs: Tensor (T, D).
             targets: Tensor (T, K).
-            initial_state: The state before step 1, nested as the network's, of tensors (I,).
+            initial_state: The state before step 1, nested as the network's, of tensors (I,), or (P,).
             weights: Loss weights (T,), ones if None.
         """
+        states = (self._by_cell if self.network.cell else self._by_layers)(inputs, initial_state)
+        losses = (self.readout(states) - targets) ** 2 / 2
+        return losses.sum() if weights is None else (weights @ losses).sum()
+
+    def _by_cell(self, inputs: Any, state: Any) -> Any:
+        """Return h of every step, (T, I)."""
+        found = []
+        for x in inputs:
+            state = self.rnn(x, state)
+            found.append(state[0] if self.network.kind == "LSTM" else state)
+        return required("torch").stack(found)
+
+    def _by_layers(self, inputs: Any, initial_state: Any) -> Any:
+        """Return the last layer's h of every step, (T, P)."""
         batch = 0 if self.rnn.batch_first else 1
         layers = [initial_state] if self.network.layers == 1 else initial_state
         stack = required("torch").stack
@@ -199,8 +249,19 @@ class Layers:
         else:
             start = stack(list(layers))[:, None]
         states, _ = self.rnn(inputs.unsqueeze(batch), start)
-        losses = (self.readout(states).squeeze(batch) - targets) ** 2 / 2
-        return losses.sum() if weights is None else (weights @ losses).sum()
+        return states.squeeze(batch)
+
+
+def _refuse_settings(rnn: Any) -> None:
+    """Refuse a layer of two directions, or one that drops entries at random."""
+    name = type(rnn).__name__
+    if getattr(rnn, "bidirectional", False):
+        raise GradcheckError(f"{name} has bidirectional=True; {_SUPPORTED}")
+    dropout = getattr(rnn, "dropout", 0)
+    if dropout and rnn.training and rnn.num_layers > 1:
+        raise GradcheckError(
+            f"{name} has dropout={dropout}, which draws at random in training; call .eval() on it first"
+        )
 
 
 def _instance(given: Any, kinds: tuple[Any, ...], supported: str) -> Any:

@@ -102,7 +102,7 @@ def test_closed_standard_streams_are_no_error(closed: str, tmp_path: Path) -> No
     assert (tmp_path / "a.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["audit", "report", "replay", "list", "faults"])
+@pytest.mark.parametrize("name", ["audit", "report", "libraries", "replay", "list", "faults"])
 def test_no_paragraph_of_a_help_text_is_broken_where_the_source_breaks_it(name: str) -> None:
     text = get_command(app).commands[name].help or ""  # type: ignore[attr-defined]
     _, *paragraphs = re.split(r"\n\n", text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
+import inspect
 import subprocess
 import sys
 from typing import Any
@@ -23,6 +25,8 @@ from gradcheck.problems.lively import branching_problems, lively_problem
 from gradcheck.records import Report, Status, Strength
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.networks.base import Sizes
+from gradcheck.reference.networks.sizes import fitting
+from gradcheck.reference.problem import map_state
 from gradcheck.reference.scalars.ball import BallField
 from gradcheck.reference.scalars.rounded import RoundedField
 from gradcheck.rules.adapt import WrongResult, as_rule
@@ -103,10 +107,15 @@ GATED = [
     (GRU(3, 2, bias=False), TorchRNN(bias=False, readout_bias=False, kind="GRU")),
     (GRU(3, 2, num_layers=3, batch_first=True), TorchRNN(kind="GRU", layers=3)),
     (RNN(3, 2, num_layers=2, nonlinearity="relu"), TorchRNN("relu", layers=2)),
+    (LSTM(3, 2, proj_size=1), TorchRNN(kind="LSTM", projected=True)),
+    (LSTM(3, 2, num_layers=2, proj_size=1, bias=False), TorchRNN("tanh", False, False, "LSTM", 2, projected=True)),
+    (torch.nn.RNNCell, TorchRNN(cell=True)),
+    (torch.nn.LSTMCell(3, 2, bias=False), TorchRNN("tanh", False, False, "LSTM", cell=True)),
+    (torch.nn.GRUCell(3, 2), TorchRNN(kind="GRU", cell=True)),
 ]
 
 
-@pytest.mark.parametrize(("layer", "network"), GATED, ids=[f"{each.kind} {each}" for _, each in GATED])
+@pytest.mark.parametrize(("layer", "network"), GATED, ids=[f"{each.name} {each}" for _, each in GATED])
 def test_gated_and_stacked_layers_hold(layer: Any, network: TorchRNN) -> None:
     rule = gradcheck.torch.rule(layer)
     assert as_rule(rule).declaration.networks == (network,)
@@ -135,7 +144,26 @@ class Negligent(GRU):
         return y * (1 + 1e-6), h
 
 
-@pytest.mark.parametrize("layer", [Forgetting, Negligent])
+class Unprojected(LSTM):
+    """Wrong: the projection of h passes no error on to the next step."""
+
+    def forward(self, x: Any, state: Any = None) -> Any:
+        h, c = state
+        out = []
+        for one in x:
+            y, (h, c) = super().forward(one[None], (h.detach(), c))
+            out.append(y)
+        return torch.cat(out), (h, c)
+
+
+class Amnesic(torch.nn.GRUCell):
+    """Wrong: the state before is a constant."""
+
+    def forward(self, x: Any, h: Any = None) -> Any:
+        return super().forward(x, h.detach())
+
+
+@pytest.mark.parametrize("layer", [Forgetting, Negligent, Unprojected(2, 3, proj_size=1), Amnesic])
 def test_gated_layers_that_are_wrong_are_refuted(layer: Any) -> None:
     assert judged(gradcheck.torch.rule(layer), Sizes(4, 3, 2, 2)).evidence.status is Status.REFUTED
 
@@ -196,6 +224,21 @@ def test_the_counterexample_of_a_layer_is_small_and_runs_without_gradcheck_and_t
     assert abs(space["true"] - float(example.expected)) < 1e-12 < abs(space["got"] - space["true"]), example.snippet
 
 
+@pytest.mark.parametrize("network", [network for _, network in GATED], ids=[f"{n.name} {n}" for _, n in GATED])
+def test_the_source_of_a_layers_network_steps_alone_on_complex_numbers(network: TorchRNN) -> None:
+    """Programs that show counterexamples have this source and NumPy, and nothing else of the file."""
+    source = f"from __future__ import annotations\nfrom dataclasses import dataclass\n{inspect.getsource(TorchRNN)}"
+    exec(source, space := {"np": np, "__name__": "builtins"})
+    problem = lively_problem(network, fitting(network, Sizes(1, 1, 1, 1)), 0)
+    alone = space["TorchRNN"](*dataclasses.astuple(network))
+    p = {name: array.astype(complex) for name, array in problem.parameters.items()}
+    states = [
+        each.step(p, map_state(lambda a: a.astype(complex), problem.initial_state), problem.inputs[0])
+        for each in (alone, network)
+    ]
+    assert np.array_equal(*(each.readout(p, state) for each, state in zip((alone, network), states, strict=True)))
+
+
 def test_a_layer_that_remembers_the_last_sequence_is_impure() -> None:
     report = gradcheck.audit(gradcheck.torch.rule(rules.Remembering), effort="quick")
     assert word(report, "pure") == "REFUTED", str(report)
@@ -204,9 +247,7 @@ def test_a_layer_that_remembers_the_last_sequence_is_impure() -> None:
 
 REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Linear, {}, "Linear cannot be made a rule; use nn.RNN, nn.LSTM or nn.GRU in one direction"),
-    (torch.nn.LSTMCell(2, 3), {}, "LSTMCell cannot be made a rule; use nn.RNN, nn.LSTM or nn.GRU"),
-    (LSTM(2, 3, proj_size=1), {}, "LSTM has proj_size=1; use nn.RNN, nn.LSTM or nn.GRU"),
-    (RNN(2, 3, num_layers=2, dropout=0.5), {}, "RNN has dropout=0.5"),
+    (RNN(2, 3, num_layers=2, dropout=0.5), {}, "RNN has dropout=0.5, which draws at random in training; call .eval()"),
     (RNN(2, 3, bidirectional=True), {}, "RNN has bidirectional=True"),
     (RNN, {"readout": RNN}, "RNN cannot be made a rule; use nn.Linear, or a subclass, as the readout"),
     (RNN, {"networks": [TorchRNN()]}, "leave networks out"),
@@ -215,6 +256,8 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (rules.loss, {"readout": Linear}, "so it takes no readout; leave readout out"),
     (rules.loss, {"dtype": torch.bfloat16}, "dtype is torch.bfloat16; pass torch.float32 or torch.float64"),
     (rules.loss, {"networks": [3]}, "3 is not a network"),
+    (rules.loss, {"device": "gpu"}, 'pass "cpu", "cuda", "cuda:1", ...'),
+    (rules.loss, {"device": "cuda:99"}, "device is 'cuda:99', which torch does not find here; it finds cpu"),
     (gradcheck.Exact(), {}, "the first argument is the claim exact; pass the function first"),
     (3, {}, "3 cannot be made a rule; pass a function(parameters, inputs, targets, initial_state)"),
     (dict, {}, "cannot be made a rule; pass a function"),
@@ -253,11 +296,9 @@ def test_a_module_that_is_declared_a_rule_is_one() -> None:
     assert as_rule(gradcheck.rule(gradcheck.Exact())(Module)()).name == "Module"
 
 
-def test_dropout_is_refused() -> None:
-    with pytest.warns(UserWarning, match="dropout"):
-        dropping = RNN(2, 3, dropout=0.5)
-    with pytest.raises(GradcheckError, match="has dropout=0.5"):
-        gradcheck.torch.rule(dropping)
+def test_dropout_that_is_off_is_no_obstacle() -> None:
+    dropping = RNN(2, 3, num_layers=2, dropout=0.5).eval()
+    assert judged(gradcheck.torch.rule(dropping), Sizes(4, 3, 2, 2)).evidence.status is Status.HOLDS
 
 
 # Functions

@@ -143,7 +143,7 @@ def test_every_module_imports_beside_an_outsiders_folders(environment: Path, out
     program = (
         "import importlib, pkgutil, sys, gradcheck\n"
         "for m in pkgutil.walk_packages(gradcheck.__path__, 'gradcheck.'):\n"
-        "    if m.name.split('.')[-1] != '__main__' and '.frameworks.' not in m.name:\n"
+        "    if m.name.split('.')[-1] != '__main__' and '.libraries.' not in m.name:\n"
         "        importlib.import_module(m.name)\n"
         "print({'reference', 'algorithms'} & set(sys.modules), 'gradcheck.reference.problem' in sys.modules)\n"
     )
