@@ -1,4 +1,4 @@
-"""A gallery of wrong gradients: shipped rules with one mistake each, for testing what can tell them from right ones."""
+"""A gallery of wrong gradients: rules with one mistake each, for testing what can tell them from right ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from . import (
     blocks,
     conditions,
     formats,
+    gated,
     histories,
     influences,
+    layers,
     losses,
+    lstm,
     memory,
     orientation,
     ranges,
@@ -20,6 +23,7 @@ from . import (
     structure,
     timing,
     truncation,
+    units,
 )
 from .fault import Fault
 from .patched import Change
@@ -34,6 +38,10 @@ FAULTS: tuple[Fault, ...] = (
     + influences.FAULTS
     + memory.FAULTS
     + conditions.FAULTS
+    + gated.FAULTS
+    + lstm.FAULTS
+    + units.FAULTS
+    + layers.FAULTS
     + blocks.FAULTS
     + structure.FAULTS
     + ranges.FAULTS
