@@ -13,7 +13,7 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import lags
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
-from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork, Sizes
+from ..reference.network import DEFAULT_NETWORK, ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.networks.gated import GRU, MGU
 from ..reference.networks.leaky import Leaky
 from ..reference.networks.linear import LRU, RTU
@@ -37,7 +37,7 @@ class Base:
         objective: The function of a problem of which it is the gradient, if it is one.
         truth: Returns that gradient, from the reference.
         wrap: Turns the object in the module into a rule.
-        cells: The classes of networks that it runs on, if those are few.
+        cells: The classes of networks for which its code is written.
     """
 
     module: str
@@ -46,7 +46,7 @@ class Base:
     objective: Callable[[Problem], Any] = loss
     truth: Callable[[Problem], Gradient] = lags.gradient
     wrap: Callable[[Any], Any] = lambda rule: rule
-    cells: tuple[type, ...] = ()
+    cells: tuple[type, ...] = (Network,)
 
 
 def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
@@ -60,7 +60,7 @@ BASES = {
     "chunked_bptt": Base("chunked_bptt", "chunked_bptt"),
     "rtrl": Base("rtrl", "RTRL"),
     "schmidhuber": Base("schmidhuber", "Schmidhuber"),
-    "focused": Base("focused", "Focused", ContextNetwork()),
+    "focused": Base("focused", "Focused", ContextNetwork(), cells=(ContextNetwork,)),
     "descent": Base(
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
     ),
@@ -128,8 +128,7 @@ class Fault:
 
     def runs_on(self, network: RecurrentNetwork) -> bool:
         """Return whether the base has this network's equations."""
-        cells = BASES[self.base].cells
-        return not cells or isinstance(network, cells)
+        return isinstance(network, BASES[self.base].cells)
 
     @property
     def claims_a_gradient(self) -> bool:

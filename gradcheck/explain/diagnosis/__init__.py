@@ -22,7 +22,7 @@ from ...evidence.base import Case
 from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ..shrink import products
-from . import decomposition, differences, factors, gallery, horizons, precision, relations, starts, unmatched, where
+from . import decomposition, differences, factors, gallery, horizons, paths, precision, relations, starts, unmatched, where
 from .comparison import Comparison, compare
 
 _LARGE = 20_000
@@ -73,6 +73,10 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     at_sizes = where.sizes(found)
     at_values = None if found.exact or at_sizes else where.values(case, found.settings, seen)
     unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
+    if unexplained and small and not at_sizes and not at_values:
+        followed = paths.paths(found)
+        facts.append(paths.sentences(found, followed))
+        unexplained = [name for name in unexplained if not any(name in path.names for path in followed)]
     if unexplained and (shared := gallery.partly(found, faults, unexplained)):
         facts.append(shared)
     elif unexplained and not at_values and not precision.answers_in(found):

@@ -1,0 +1,78 @@
+"""A result that is that of a backward pass through the network's own operations, one of which is wrong.
+
+This needs no fault of the gallery, so it explains results on networks that a user wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...problems.lively import lively_problem
+from ...reference.errors import GradcheckError
+from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
+from .comparison import Comparison
+from .points import Candidate, matched
+from .recorded import recorded
+from .variants import Prototype, Variant, prototype, variants
+
+_PROTOTYPE = Sizes(3, 5, 3, 2)
+_SCREENED = Sizes(3, 3, 2, 2)
+"""The sizes of the problem on which all variants are tried first."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """A wrong backward pass that gives the result in these parameters."""
+
+    names: frozenset[str]
+    text: str
+
+
+def paths(comparison: Comparison) -> list[Path]:
+    """Return wrong backward passes that give the result, as few as explain the most wrong parameters.
+
+    Args:
+        comparison: The points of the diagnosis.
+    """
+    wrong = frozenset(comparison.wrong)
+    try:
+        made = prototype(lively_problem(comparison.points[0].problem.network, _PROTOTYPE, 0))
+        screen = comparison.make(_SCREENED, 40)
+        record = recorded(screen.plain)
+    except GradcheckError:
+        return []
+    found: list[Path] = []
+    for variant in variants(made):
+        left = wrong - frozenset().union(*(path.names for path in found))
+        if not left:
+            break
+        if not variant.reach or not variant.reach <= left:
+            continue
+        if variant.reach <= screen.near(record.gradient(variant.change), variant.reach):
+            if variant.reach <= matched(comparison.points, _candidate(variant), names=variant.reach):
+                found.append(Path(variant.reach, variant.text))
+    return found
+
+
+def _candidate(variant: Variant) -> Candidate:
+    def candidate(problem: Problem) -> Gradient:
+        return recorded(problem).gradient(variant.change)
+
+    return candidate
+
+
+def sentences(comparison: Comparison, found: Sequence[Path]) -> str | None:
+    """Describe the paths, or return None if there are none."""
+    if not found:
+        return None
+    parts = []
+    for path in found:
+        ordered = [name for name in comparison.wrong if name in path.names]
+        whole = path.names == set(comparison.wrong)
+        is_that = "The result is that" if whole else f"{' and '.join(ordered)} {'is that' if len(ordered) == 1 else 'are those'}"
+        parts.append(f"{is_that} of a backward pass {path.text}")
+    explained = frozenset().union(*(path.names for path in found))
+    return f"{'; '.join(parts)} ({comparison.place(explained)})"
