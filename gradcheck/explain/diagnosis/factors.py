@@ -1,4 +1,5 @@
-"""Transformations of the right result: 0, a factor, the transpose, or another order of rows or columns."""
+"""Transformations of the right result: 0, a factor, another parameter's, the transpose, rows or columns in another order.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from ...evidence.target import expected
 from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
 from .comparison import Comparison
 from .points import SIZES, Change
 
@@ -59,6 +63,8 @@ def transformation(comparison: Comparison, name: str) -> str | None:
     constant = _constant(comparison, name)
     if constant is not None:
         return constant
+    if other := _of_another(comparison, name):
+        return other
     if all(np.ndim(p.result[name]) == 2 for p in comparison.points):
         if gives(lambda array, _: array.T):
             return f"{name} equals the transpose of the reference"
@@ -69,6 +75,22 @@ def transformation(comparison: Comparison, name: str) -> str | None:
         for axis, lines in ((0, "rows"), (1, "columns")):
             if all(point.reordered(name, axis) for point in comparison.points):
                 return f"{name} has the {lines} of the reference in another order"
+    return None
+
+
+def _of_another(comparison: Comparison, name: str) -> str | None:
+    """Describe a parameter that equals what another one should be, or its transpose; else return None."""
+    shape = np.shape(comparison.points[0].result[name])
+    for other, array in comparison.points[0].result.items():
+        for words, turn in (("", lambda a: a), ("the transpose of ", lambda a: a.T)):
+            if other == name or turn(array).shape != shape or (words and len(shape) < 2):
+                continue
+
+            def candidate(problem: Problem, other: str = other, turn: Any = turn) -> Gradient:
+                return {**problem.parameters, name: turn(expected(comparison.claim, problem)[other])}
+
+            if comparison.matched(candidate, [name]):
+                return f"{name} equals {words}the gradient of {other}"
     return None
 
 

@@ -31,13 +31,14 @@ class Path:
     text: str
 
 
-def paths(comparison: Comparison) -> list[Path]:
-    """Return wrong backward passes that give the result, as few as explain the most wrong parameters.
+def paths(comparison: Comparison, names: Sequence[str]) -> list[Path]:
+    """Return wrong backward passes that each give some of these parameters.
 
     Args:
         comparison: The points of the diagnosis.
+        names: The parameters to explain.
     """
-    wrong = frozenset(comparison.wrong)
+    wrong = frozenset(names)
     try:
         made = prototype(lively_problem(comparison.points[0].problem.network, _PROTOTYPE, 0))
         screen = comparison.make(_SCREENED, 40)
@@ -64,7 +65,7 @@ def _candidate(variant: Variant) -> Candidate:
     return candidate
 
 
-def sentences(comparison: Comparison, found: Sequence[Path]) -> str | None:
+def sentence(comparison: Comparison, found: Sequence[Path]) -> str | None:
     """Describe the paths, or return None if there are none."""
     if not found:
         return None
@@ -72,7 +73,7 @@ def sentences(comparison: Comparison, found: Sequence[Path]) -> str | None:
     for path in found:
         ordered = [name for name in comparison.wrong if name in path.names]
         whole = path.names == set(comparison.wrong)
-        is_that = "The result is that" if whole else f"{' and '.join(ordered)} {'is that' if len(ordered) == 1 else 'are those'}"
-        parts.append(f"{is_that} of a backward pass {path.text}")
+        some = f"{' and '.join(ordered)} {'is that' if len(ordered) == 1 else 'are those'}"
+        parts.append(f"{'The result is that' if whole else some} of a backward pass {path.text}")
     explained = frozenset().union(*(path.names for path in found))
     return f"{'; '.join(parts)} ({comparison.place(explained)})"

@@ -24,7 +24,7 @@ from ...reference.functions import DERIVATIVES
 from ...reference.noting import noting
 from ...reference.problem import Problem
 from ...reference.tape import Edge, Pullback, Traced
-from ...reference.tree import flatten, path_name
+from ...reference.tree import flatten, leaves, path_name
 from .recorded import READOUT, STEP, Change, Recorded, Scene, recorded
 from .wording import Words, words_here
 
@@ -66,6 +66,8 @@ class Part:
         if node.order in self.names:
             return f"`{self.names[node.order]}`"
         words = self.words.get(node.order)
+        if any(node is output for output in leaves(self.pullback.outputs)) and self.kind == STEP:
+            return f"the new state `{words.result}`" if words else "the new state"
         if words is None:
             return f"a result of {node.name}"
         inner = f" in `{words.calls[0][0]}`" if words.calls else ""
@@ -77,6 +79,13 @@ class Part:
         if words is None or edge.place >= len(words.operands):
             return self.text(edge.operand)
         return f"`{words.operands[edge.place]}`"
+
+    def other(self, node: Traced, edge: Edge) -> str:
+        """Return words for the other operand of an operation of two."""
+        words = self.words.get(node.order)
+        if words and len(words.operands) == 2:
+            return f"`{words.operands[1 - edge.place]}`"
+        return next((self.text(each.operand) for each in node.edges if each is not edge), "the other factor")
 
     def edge(self, node: Traced, edge: Edge) -> str:
         return f"from {self.text(node)} back to {self.operand(node, edge)}"
@@ -91,23 +100,26 @@ class Prototype:
     readout: Part
 
     @cached_property
-    def carried(self) -> frozenset[str]:
-        """The parameters that an error of the state reaches."""
-        parameters, _ = self.step.pullback.leaves
-        return frozenset(n for n, array in parameters.items() if any(array is node for node in self.step.nodes))
-
-    @cached_property
     def reached(self) -> dict[int, frozenset[str]]:
-        """Order of each operation or input to the parameters that its error reaches."""
-        found: dict[int, frozenset[str]] = {}
-        for part in (self.step, self.readout):
-            parameters, state = part.pullback.leaves
-            found |= {array.order: frozenset({name}) for name, array in parameters.items()}
-            found |= {leaf.order: self.carried for _, leaf in flatten(state)}
-            for node in reversed(part.nodes):
-                if node.edges:
-                    found[node.order] = frozenset().union(*(found[edge.operand.order] for edge in node.edges))
-        return found
+        """Order of each operation or input to the parameters that its error reaches, in this step or earlier."""
+        carried: list[frozenset[str]] = [frozenset()] * len(leaves(self.step.pullback.outputs))
+        while True:
+            found = _reached(self.step, carried)
+            after = [found.get(getattr(out, "order", -1), frozenset()) for out in leaves(self.step.pullback.outputs)]
+            if after == carried:
+                return found | _reached(self.readout, carried)
+            carried = after
+
+
+def _reached(part: Part, carried: Sequence[frozenset[str]]) -> dict[int, frozenset[str]]:
+    """Map orders to parameters, given those that the error of each array of the state before reaches."""
+    parameters, state = part.pullback.leaves
+    found = {array.order: frozenset({name}) for name, array in parameters.items()}
+    found |= {leaf.order: names for leaf, names in zip(leaves(state), carried, strict=True)}
+    for node in reversed(part.nodes):
+        if node.edges:
+            found[node.order] = frozenset().union(*(found[edge.operand.order] for edge in node.edges))
+    return found
 
 
 def prototype(problem: Problem) -> Prototype:
@@ -167,6 +179,8 @@ def _dropped(made: Prototype, part: Part) -> Family:
 
 
 def _scaled(made: Prototype, part: Part) -> Family:
+    for call in _calls(part):
+        yield call.negated(made)
     for place, number, node, edge in _places(part):
         for factor, words in ((-1, "has the wrong sign"), (2, "counts twice")):
 
@@ -243,7 +257,7 @@ def _factors(made: Prototype, part: Part) -> Family:
             continue
         shape, use, right = role
         if node.name in ("np.multiply", "np.divide"):
-            text = f"without the factor that goes {part.edge(node, edge)}"
+            text = f"without the factor {part.other(node, edge)} {part.edge(node, edge)}"
             if node.payload.shape == edge.operand.payload.shape:
                 yield _variant(made, part, place, number, lambda _, n, g: g, text)
         for quantity in quantities:
@@ -254,7 +268,7 @@ def _factors(made: Prototype, part: Part) -> Family:
                 found = value(scene)
                 return None if found is None else use(g, found)
 
-            text = f"with {quantity.text} for the other factor, {part.edge(node, edge)}"
+            text = f"with {quantity.text} where {part.other(node, edge)} belongs, {part.edge(node, edge)}"
             yield _variant(made, part, place, number, _or_nothing(to, number), text)
 
 
@@ -372,6 +386,17 @@ class Call:
             return [Edge(operand, lambda g: of(node.payload, g), 0)]
 
         reach = made.reached[self.part.nodes[self.operand].order]
+        return Variant(reach, {(self.part.kind, self.place): edges}, text)
+
+
+    def negated(self, made: Prototype) -> Variant:
+        """Return the variant in which the derivative has the wrong sign."""
+
+        def edges(scene: Scene) -> list[Edge]:
+            return [edge._replace(linear=lambda g, f=edge.linear: f(-g)) for edge in scene.nodes[self.place].edges]
+
+        reach = made.reached[self.part.nodes[self.operand].order]
+        text = f"in which the derivative of {self.text} has the wrong sign"
         return Variant(reach, {(self.part.kind, self.place): edges}, text)
 
 
