@@ -31,11 +31,6 @@ FAULTS = (
         "dbefore = dc * f\n", "dbefore = dc\n",
     ),
     _fault(
-        "lstm-cell-path-alone",
-        "Only what step t+1 sends goes back along c; the share that comes through h(t) is not passed on.",
-        "dbefore = dc * f\n", "dbefore = dstate[1] * f\n",
-    ),
-    _fault(
         "lstm-hidden-path-dropped",
         "h(t-1) gets nothing from the gates of step t: the error goes back along c alone.",
         "return parts, (dh, dbefore), dx", "return parts, (0 * dh, dbefore), dx",

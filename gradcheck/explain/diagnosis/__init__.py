@@ -85,17 +85,19 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     if not named and (clipped := clipping.sentence(found)):
         return [precision.allowed(found), clipped]
     parts, counted = _parameters(found)
-    facts = [precision.allowed(found), named, zeros]
-    facts.append("; ".join(dict.fromkeys(parts.values())) + f" ({found.place(parts)})" if parts else None)
-    facts.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
-    rounded = None if parts or counted else precision.sentence(found)
+    unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
     at_sizes = where.sizes(found)
     at_values = None if found.exact or at_sizes else where.values(case, found.settings, seen)
-    unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
+    followed = []
     if unexplained and small and not at_sizes and not at_values and not precision.answers_in(found):
         followed = paths.paths(found, unexplained)
-        facts.append(paths.sentence(found, followed))
-        unexplained = [name for name in unexplained if not any(name in path.names for path in followed)]
+    known = {name for path in followed for name in path.names}
+    parts, counted = ({name: text for name, text in each.items() if name not in known} for each in (parts, counted))
+    unexplained = [name for name in unexplained if name not in known]
+    facts = [precision.allowed(found), named, zeros, paths.sentence(found, followed)]
+    facts.append("; ".join(dict.fromkeys(parts.values())) + f" ({found.place(parts)})" if parts else None)
+    facts.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
+    rounded = None if parts or counted or followed else precision.sentence(found)
     if unexplained and (shared := gallery.partly(found, faults, unexplained)):
         facts.append(shared)
     elif unexplained and not at_values and not precision.answers_in(found):

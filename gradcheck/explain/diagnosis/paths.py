@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from .comparison import Comparison
-from .points import Candidate, matched
-from .recorded import recorded
-from .variants import Prototype, Variant, prototype, variants
+from .points import Candidate, Point
+from .prototype import prototype
+from .recorded import Recorded, recorded
+from .variants import Variant, variants
 
 _PROTOTYPE = Sizes(3, 5, 3, 2)
 _SCREENED = Sizes(3, 3, 2, 2)
@@ -32,30 +35,32 @@ class Path:
 
 
 def paths(comparison: Comparison, names: Sequence[str]) -> list[Path]:
-    """Return wrong backward passes that each give some of these parameters.
+    """Return wrong backward passes that each give the result in wrong parameters, some of these among them.
 
     Args:
         comparison: The points of the diagnosis.
-        names: The parameters to explain.
+        names: The parameters that have no explanation yet.
     """
-    wrong = frozenset(names)
+    wrong, left, found = frozenset(comparison.wrong), set(names), list[Path]()
     try:
         made = prototype(lively_problem(comparison.points[0].problem.network, _PROTOTYPE, 0))
         screen = comparison.make(_SCREENED, 40)
         record = recorded(screen.plain)
     except GradcheckError:
-        return []
-    found: list[Path] = []
+        return found
     for variant in variants(made):
-        left = wrong - frozenset().union(*(path.names for path in found))
         if not left:
             break
-        if not variant.reach or not variant.reach <= left:
-            continue
-        if variant.reach <= screen.near(record.gradient(variant.change), variant.reach):
-            if variant.reach <= matched(comparison.points, _candidate(variant), names=variant.reach):
+        if left & variant.reach and variant.reach <= wrong and _shown_by(screen, record, variant):
+            if variant.reach <= comparison.matched(_candidate(variant), variant.reach):
                 found.append(Path(variant.reach, variant.text))
+                left -= variant.reach
     return found
+
+
+def _shown_by(screen: Point, record: Recorded, variant: Variant) -> bool:
+    with np.errstate(all="ignore"):
+        return variant.reach <= screen.near(record.gradient(variant.change), variant.reach)
 
 
 def _candidate(variant: Variant) -> Candidate:

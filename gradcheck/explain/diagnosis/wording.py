@@ -126,6 +126,10 @@ def _text(file: str, node: ast.expr) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 def _operands(frame: FrameType, node: ast.expr) -> tuple[str, ...]:
     file = frame.f_code.co_filename
     parts: list[ast.expr] = []
@@ -143,5 +147,5 @@ def _operands(frame: FrameType, node: ast.expr) -> tuple[str, ...]:
         elif len(first) == 1 and isinstance(first[0], (ast.List, ast.Tuple)):
             parts = list(first[0].elts)
         else:
-            parts = list(node.args)
+            parts = [part for part in node.args if not _is_text(part)]
     return tuple(_text(file, part) for part in parts)
