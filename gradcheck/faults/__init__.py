@@ -28,6 +28,9 @@ from . import (
 from .fault import Fault
 from .patched import Change
 
+ON_CELLS: tuple[Fault, ...] = gated.FAULTS + lstm.FAULTS + units.FAULTS + layers.FAULTS
+"""Faults of backward passes of cells other than the fully recurrent network."""
+
 FAULTS: tuple[Fault, ...] = (
     orientation.FAULTS
     + timing.FAULTS
@@ -38,10 +41,7 @@ FAULTS: tuple[Fault, ...] = (
     + influences.FAULTS
     + memory.FAULTS
     + conditions.FAULTS
-    + gated.FAULTS
-    + lstm.FAULTS
-    + units.FAULTS
-    + layers.FAULTS
+    + ON_CELLS
     + blocks.FAULTS
     + structure.FAULTS
     + ranges.FAULTS
@@ -69,4 +69,4 @@ def fault_named(id: str) -> Fault:
     raise GradcheckError(f"there is no fault {id!r}; {meant}")
 
 
-__all__ = ["FAULTS", "SHOWN", "Change", "Fault", "fault_named"]
+__all__ = ["FAULTS", "ON_CELLS", "SHOWN", "Change", "Fault", "fault_named"]

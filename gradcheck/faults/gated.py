@@ -30,22 +30,22 @@ FAULTS = (
         "affine_back(p, \"_n\", x, h, ds_n)",
     ),
     _fault(
-        "gru-reset-gate-without-derivative",
+        "gru-reset-gate-constant",
         "The reset gate is taken for a constant: the candidate sends it nothing.",
         "dr = dreset * h\n", "dr = 0 * dreset\n",
     ),
     _fault(
-        "gru-update-gate-without-derivative",
+        "gru-update-gate-constant",
         "The update gate is taken for a constant: W_z, R_z and b_z get 0, and so does the path through z.",
         "dz = dstate * (h - n)", "dz = 0 * dstate",
     ),
     _fault(
-        "gru-update-gate-the-other-way",
+        "gru-update-gate-inverted",
         "z and 1 - z change places in the backward pass, as in the other convention.",
         "dn = dstate * (1 - z)", "dn = dstate * z",
     ),
     _fault(
-        "gru-update-gate-slope-missing",
+        "gru-update-slope-missing",
         "dL/dz is taken for dL/ds_z: the factor z (1 - z) is missing.",
         "ds_z = dz * GATE.derivative(s_z)", "ds_z = dz",
     ),
@@ -70,13 +70,13 @@ FAULTS = (
         network=GRU(reset="after", biases=2),
     ),
     _fault(
-        "gru-reset-after-without-its-bias",
+        "gru-reset-without-its-bias",
         "r gets R_n^T h(t-1) times the candidate's error, without the bias that it multiplies too.",
         "dr = ds_n * reset", 'dr = ds_n * (p["R_n"].T @ h)',
         network=GRU(reset="after"),
     ),
     _fault(
-        "gru-last-states-for-every-step",
+        "gru-last-state-everywhere",
         "Every step goes back with what the last step kept.",
         "cell.backward(net, p, kept[t], dstate)", "cell.backward(net, p, kept[-1], dstate)",
         module="unrolled",

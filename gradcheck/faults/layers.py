@@ -41,24 +41,24 @@ FAULTS = (
         "down, dlayer = dy, onto_h(dstate[number], dy)", "down, dlayer = dy, onto_h(dstate[number], 0 * dy)",
     ),
     _fault(
-        "layer-below-gets-the-state-path",
+        "layer-gets-the-state-path",
         "The layer below gets dL/dh(t-1) of the layer above, where it gets its dL/dx.",
         "before.insert(0, earlier)", "dy = dy if number == 0 else earlier\n            before.insert(0, earlier)",
     ),
     _fault(
-        "recurrent-gradient-of-the-layer-above",
+        "dr-of-the-layer-above",
         "R of the first layer gets the gradient of R of the second.",
         "return parts, tuple(before), dy",
         'parts["layer0.R"] = parts["layer1.R"]\n        return parts, tuple(before), dy',
     ),
     _fault(
-        "recurrent-matrix-of-the-layer-above",
+        "r-of-the-layer-above",
         "The first layer's error goes back in time through R of the second.",
         "own = weights(p, number)\n",
         'own = {**weights(p, number), "R": p[f"layer{len(net.layers) - 1}.R"]}\n',
     ),
     _fault(
-        "carried-errors-of-the-layers-swapped",
+        "carried-errors-swapped",
         "What a layer sends back in time arrives at the other layer.",
         "before.insert(0, earlier)", "before.append(earlier)",
     ),
@@ -69,7 +69,7 @@ FAULTS = (
         network=Stacked(Elman(), Elman(), Elman(), residual=True),
     ),
     _fault(
-        "residual-readout-of-the-top-alone",
+        "residual-readout-of-the-top",
         "The readout's error reaches the top layer alone, where it reads the sum of all.",
         "dh if n in shown else 0 * dh", "dh if n == len(state) - 1 else 0 * dh",
         network=_RESIDUAL,
@@ -81,7 +81,7 @@ FAULTS = (
         base="elman", network=LearnedStart(),
     ),
     _fault(
-        "learned-start-gets-the-first-state",
+        "learned-start-a-step-late",
         "The learned start gets dL/dh(1), where it gets dL/dh(0): one step too few.",
         "add(total, cell.start_back(p, carried))", "add(total, cell.start_back(p, dstate))",
         base="elman", module="unrolled", network=LearnedStart(),

@@ -26,7 +26,7 @@ FAULTS = (
         seen="deeplearning4j/deeplearning4j issue 8838 (the error of the last cell state left out)",
     ),
     _fault(
-        "lstm-cell-path-without-forgetting",
+        "lstm-forgetting-missing",
         "dL/dc(t) goes back to c(t-1) without the factor f: right where the gate is open.",
         "dbefore = dc * f\n", "dbefore = dc\n",
     ),
@@ -37,7 +37,7 @@ FAULTS = (
         seen="Hochreiter & Schmidhuber 1997 truncate there on purpose",
     ),
     _fault(
-        "lstm-forget-gate-without-derivative",
+        "lstm-forget-gate-constant",
         "The forget gate is taken for a constant: W_f, R_f and b_f get 0, and so does the path through f.",
         'ds["_f"] = df * GATE.derivative(s_f)', 'ds["_f"] = 0 * df',
     ),
@@ -47,17 +47,17 @@ FAULTS = (
         "net.activation.derivative(c)", "net.activation.derivative(shown)",
     ),
     _fault(
-        "lstm-slope-of-the-cell-missing",
+        "lstm-slope-missing-in-c",
         "dL/dc lacks f'(c).",
         "dm * o * net.activation.derivative(c)", "dm * o",
     ),
     _fault(
-        "lstm-slope-of-the-block-input-missing",
+        "lstm-slope-missing-in-z",
         "dL/dz is taken for dL/ds_z: the factor f'(s_z) is missing.",
         "dz * net.activation.derivative(s_z)", "dz",
     ),
     _fault(
-        "lstm-gate-derivative-without-complement",
+        "lstm-complement-missing",
         "The input gate's slope is i where i (1 - i) belongs.",
         "di * GATE.derivative(s_i)", "di * i",
     ),
@@ -67,7 +67,7 @@ FAULTS = (
         "do = dm * shown", "do = dm * c",
     ),
     _fault(
-        "lstm-input-and-forget-derivatives-swapped",
+        "lstm-i-and-f-swapped",
         "The input gate gets c(t-1), and the forget gate z.",
         "dz, di, df = dc * i, dc * z, dc * before", "dz, di, df = dc * i, dc * before, dc * z",
     ),
@@ -111,7 +111,7 @@ FAULTS = (
         network=_COUPLED,
     ),
     _fault(
-        "lstm-coupled-gate-without-forgetting",
+        "lstm-coupled-gate-alone",
         "The input gate gets z alone, as if f were not 1 - i.",
         "di = di - df", "di = 1 * di",
         network=_COUPLED,

@@ -40,7 +40,7 @@ FAULTS = (
         "product = product @ J[k]", "product = product @ J[max(k - 1, 0)]",
     ),
     _fault(
-        "leak-missing-in-the-carried-path",
+        "leak-missing-in-the-path",
         "h(t-1) gets all of dL/dh(t) along the leak, where it gets 1 - alpha of it.",
         "leaky",
         "dstate * (1 - alpha) + dshown", "dstate + dshown",
@@ -58,7 +58,7 @@ FAULTS = (
         "dnew = dstate * alpha", "dnew = dstate",
     ),
     _fault(
-        "leak-gradient-of-the-new-part-alone",
+        "leak-of-the-new-part-alone",
         "dL/dalpha pairs dL/dh with f(s), where it pairs it with f(s) - h(t-1).",
         "leaky",
         "dalpha = dstate * (new - state)", "dalpha = dstate * new",
@@ -78,7 +78,7 @@ FAULTS = (
         network=ContinuousTime(),
     ),
     _fault(
-        "slope-of-the-potential-missing",
+        "potential-slope-missing",
         "The error goes back from f(s(t-1)) to s(t-1) without f'.",
         "leaky",
         "            dshown = dshown * net.activation.derivative(state)\n", "            dshown = 1 * dshown\n",
@@ -97,13 +97,13 @@ FAULTS = (
         '-(p["V_im"] @ e)', 'p["V_im"] @ e',
     ),
     _fault(
-        "angle-without-its-exponential",
+        "angle-exponential-missing",
         "dL/dphi is taken for dL/dtheta: the factor exp(theta) is missing.",
         "turning",
         '"theta": np.exp(p["theta"]) * (', '"theta": 1 * (',
     ),
     _fault(
-        "normalisation-taken-for-constant",
+        "normalisation-constant",
         "dL/dnu lacks what nu does to gamma.",
         "turning",
         'dnu = dnu + np.exp(p["nu"]) * size * size / gamma * dgamma', "dnu = 1 * dnu",

@@ -26,7 +26,9 @@ def sentence(comparison: Comparison) -> str | None:
 def _by_entry(comparison: Comparison, points: Sequence[FloatPoint]) -> str | None:
     """Return words for limits [a, b] if each wrong entry is the limit that the right one exceeds."""
     got, right, off = (
-        np.concatenate([np.asarray(_of(point)[name], float).reshape(-1) for point in points for name in comparison.wrong])
+        np.concatenate(
+            [np.asarray(_of(point)[name], float).reshape(-1) for point in points for name in comparison.wrong]
+        )
         for _of in (lambda p: p.result, lambda p: p.middles, lambda p: {n: ~a for n, a in p.right.items()})
     )
     wrong = off.astype(bool)
@@ -52,11 +54,13 @@ def _by_norm(comparison: Comparison, points: Sequence[FloatPoint]) -> str | None
     limit = float(np.median(most))
     if max(most) - min(most) > 2 * slack or any(_norm(p.middles) > limit + slack for p in points if p not in wrong):
         return None
-    for point in wrong:
-        factor = limit / _norm(point.middles)
-        if factor >= 1 or not all(point.shows(name, lambda array, _, f=factor: array * f) for name in point.result):
-            return None
+    if not all(_shrunk(point, limit / _norm(point.middles)) for point in wrong):
+        return None
     return f"The gradient is shrunk to the norm {limit:.6g} where it is longer ({len(wrong)} problems)"
+
+
+def _shrunk(point: FloatPoint, factor: float) -> bool:
+    return factor < 1 and all(point.shows(name, lambda array, _: array * factor) for name in point.result)
 
 
 def _norm(gradient: dict[str, Array]) -> float:

@@ -53,7 +53,7 @@ class Comparison:
         return all(point.exact for point in self.points)
 
     def matched(self, candidate: Candidate, names: Iterable[str] | None = None) -> set[str]:
-        """Return the parameters, of these or of all, in which rule and candidate agree in every entry of every point."""
+        """Return the parameters, of these or of all, in which rule and candidate agree in all entries of all points."""
         return matched(self.points, candidate, names=names)
 
     def entries(self, names: Iterable[str]) -> int:
@@ -123,7 +123,9 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
             return _comparison(
                 case, coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely
             )
-    return _comparison(case, points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats)
+    return _comparison(
+        case, points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats
+    )
 
 
 def _comparison(

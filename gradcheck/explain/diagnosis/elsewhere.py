@@ -9,7 +9,7 @@ import numpy as np
 from ...evidence.target import expected
 from ...reference.claims import Claim
 from ...reference.problem import Problem
-from ...reference.typing import Gradient
+from ...reference.typing import Array, Gradient
 from .comparison import Comparison
 from .points import Candidate
 
@@ -53,20 +53,32 @@ def _others(comparison: Comparison) -> Iterator[tuple[str, Other]]:
     if comparison.weighted:
         yield "a loss weight of 1 at every step", lambda p: p.replace(loss_weights=1 + 0 * p.loss_weights)
         yield "squared loss weights", lambda p: p.replace(loss_weights=p.loss_weights * p.loss_weights)
-    yield "inputs in reverse order", lambda p: p.replace(inputs=p.inputs[::-1])
-    yield "targets in reverse order", lambda p: p.replace(targets=p.targets[::-1])
-    for words, shift in (("a step earlier", -1), ("a step later", 1)):
-        yield f"inputs {words}, around the ends", lambda p, n=shift: p.replace(inputs=np.roll(p.inputs, n, axis=0))
-        yield f"targets {words}, around the ends", lambda p, n=shift: p.replace(targets=np.roll(p.targets, n, axis=0))
-    yield "targets of 0", lambda p: p.replace(targets=0 * p.targets)
+    for what in ("inputs", "targets"):
+        yield f"{what} in reverse order", _with(what, lambda array: array[::-1])
+        yield f"{what} a step earlier, around the ends", _with(what, lambda array: np.roll(array, -1, axis=0))
+        yield f"{what} a step later, around the ends", _with(what, lambda array: np.roll(array, 1, axis=0))
+    yield "targets of 0", _with("targets", lambda array: 0 * array)
     for name, array in problem.parameters.items():
         if array.ndim == 2 and array.shape[0] == array.shape[1]:
-            yield f"a network with {name} transposed", lambda p, n=name: p.replace(
-                parameters={**p.parameters, n: p.parameters[n].T}
-            )
+            yield f"a network with {name} transposed", _transposed(name)
     yield "all steps but the last alone", lambda p: _first(p, p.T - 1)
     for n in range(2, _LONGEST_TAIL + 1):
-        yield f"the first T - T mod {n} steps alone: the tail is dropped", lambda p, n=n: _first(p, p.T - p.T % n)
+        yield f"the first T - T mod {n} steps alone: the tail is dropped", _without_tail(n)
+
+
+def _with(what: str, change: Callable[[Array], Array]) -> Other:
+    return lambda problem: problem.replace(**{what: change(getattr(problem, what))})
+
+
+def _transposed(name: str) -> Other:
+    def transposed(problem: Problem) -> Problem:
+        return problem.replace(parameters={**problem.parameters, name: problem.parameters[name].T})
+
+    return transposed
+
+
+def _without_tail(length: int) -> Other:
+    return lambda problem: _first(problem, problem.T - problem.T % length)
 
 
 def _first(problem: Problem, steps: int) -> Problem | None:

@@ -1,5 +1,4 @@
-"""Transformations of the right result: 0, a factor, another parameter's, the transpose, rows or columns in another order.
-"""
+"""Transformations of the right result: 0, a factor, another parameter's, the transpose, lines in another order."""
 
 from __future__ import annotations
 
@@ -82,15 +81,20 @@ def _of_another(comparison: Comparison, name: str) -> str | None:
     """Describe a parameter that equals what another one should be, or its transpose; else return None."""
     shape = np.shape(comparison.points[0].result[name])
     for other, array in comparison.points[0].result.items():
-        for words, turn in (("", lambda a: a), ("the transpose of ", lambda a: a.T)):
-            if other == name or turn(array).shape != shape or (words and len(shape) < 2):
+        for turned in (False, True):
+            if (
+                other == name
+                or (np.shape(array)[::-1] if turned else np.shape(array)) != shape
+                or turned > len(shape) - 1
+            ):
                 continue
 
-            def candidate(problem: Problem, other: str = other, turn: Any = turn) -> Gradient:
-                return {**problem.parameters, name: turn(expected(comparison.claim, problem)[other])}
+            def candidate(problem: Problem, other: str = other, turned: bool = turned) -> Gradient:
+                right = expected(comparison.claim, problem)[other]
+                return {**problem.parameters, name: right.T if turned else right}
 
             if comparison.matched(candidate, [name]):
-                return f"{name} equals {words}the gradient of {other}"
+                return f"{name} equals {'the transpose of ' if turned else ''}the gradient of {other}"
     return None
 
 

@@ -1,12 +1,12 @@
 """Ways in which an operation of a backward pass may be wrong, for any network, each with words for it.
 
-    dropped      nothing goes back to an operand, or a quantity is taken for a constant
-    scaled       what goes back has the wrong sign, or counts twice
-    derivatives  the derivative of a function is left out, or that of another point, or only a part of it
-    moved        two parts of an array, or two factors, change places
-    factors      an operand gets another factor than the other operand: another quantity of the step, one of the step
-                 before or after, a transposed matrix, none, or one too many
-    errors       an operand gets the error of another operation
+dropped      nothing goes back to an operand, or a quantity is taken for a constant
+scaled       what goes back has the wrong sign, or counts twice
+derivatives  the derivative of a function is left out, or that of another point, or only a part of it
+moved        two parts of an array, or two factors, change places
+factors      an operand gets another factor than the other operand: another quantity of the step, one of the step
+             before or after, a transposed matrix, none, or one too many
+errors       an operand gets the error of another operation
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from ...reference.cotangents import Product
 from ...reference.functions import DERIVATIVES
@@ -96,7 +94,14 @@ def _scaled(made: Prototype, part: Part) -> Iterator[Variant]:
 
 
 def _negated(place: int) -> Callable[[Scene], Sequence[Edge]]:
-    return lambda scene: [edge._replace(linear=lambda g, f=edge.linear: f(-g)) for edge in scene.nodes[place].edges]
+    def edges(scene: Scene) -> list[Edge]:
+        return [_minus(edge) for edge in scene.nodes[place].edges]
+
+    return edges
+
+
+def _minus(edge: Edge) -> Edge:
+    return edge._replace(linear=lambda g: edge.linear(-g))
 
 
 _PARTIAL: dict[str, Callable[[Any, Any], Any]] = {
@@ -170,7 +175,9 @@ def _moved(made: Prototype, part: Part) -> Iterator[Variant]:
 
 def _moves_one(a: Traced, b: Traced) -> bool:
     """Return whether two operations move entries of the same array."""
-    return bool(a.edges and b.edges) and a.name in _MOVES and b.name in _MOVES and a.edges[0].operand is b.edges[0].operand
+    return (
+        bool(a.edges and b.edges) and a.name in _MOVES and b.name in _MOVES and a.edges[0].operand is b.edges[0].operand
+    )
 
 
 def _edges_of(place: int) -> Callable[[Scene], Sequence[Edge]]:

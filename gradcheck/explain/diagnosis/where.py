@@ -117,7 +117,9 @@ def _by_one_size(wrong: Callable[[Sizes], bool], seen: Sizes) -> str | None:
             if all(at(value) == holds(value, first) for value in tried) and all(
                 at(value, base=_OTHER_BASE) == holds(value, first) for value in (first - 1, first)
             ):
-                return f"It is wrong exactly where {words.format(letter, first - 1, first)}, at sizes {tried} of {letter}"
+                return (
+                    f"It is wrong exactly where {words.format(letter, first - 1, first)}, at sizes {tried} of {letter}"
+                )
     return None
 
 

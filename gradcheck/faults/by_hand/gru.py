@@ -1,8 +1,8 @@
 """Gated recurrent units by hand, with the reset before the recurrent product or after it; see `GRU` for the equations.
 
-    dL/dn = (1 - z) dL/dh(t),  dL/dz = (h(t-1) - n) dL/dh(t), and the path h(t-1) carries z dL/dh(t)
-    before: the product R_n^T (r h(t-1)) gives r and h(t-1) each the other times R_n dL/ds_n
-    after:  r (R_n^T h(t-1) + Rb_n) gives r the sum in parentheses times dL/ds_n
+dL/dn = (1 - z) dL/dh(t),  dL/dz = (h(t-1) - n) dL/dh(t), and the path h(t-1) carries z dL/dh(t)
+before: the product R_n^T (r h(t-1)) gives r and h(t-1) each the other times R_n dL/ds_n
+after:  r (R_n^T h(t-1) + Rb_n) gives r the sum in parentheses times dL/ds_n
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Leaky units by hand, and those of continuous time, for which alpha = dt / tau; see `Leaky` for the equations.
 
-    rates:      dL/ds = alpha f'(s) dL/dh(t),  dL/dh(t-1) = (1 - alpha) dL/dh(t) + R dL/ds
-    potentials: dL/dn = alpha dL/ds(t) of the input n,  dL/ds(t-1) = (1 - alpha) dL/ds(t) + f'(s(t-1)) R dL/dn
+rates:      dL/ds = alpha f'(s) dL/dh(t),  dL/dh(t-1) = (1 - alpha) dL/dh(t) + R dL/ds
+potentials: dL/dn = alpha dL/ds(t) of the input n,  dL/ds(t-1) = (1 - alpha) dL/ds(t) + f'(s(t-1)) R dL/dn
 """
 
 from __future__ import annotations

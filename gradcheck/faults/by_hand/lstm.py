@@ -34,8 +34,8 @@ class MemoryUnits(Cell):
         s_z = affine(p, "_z", x, h)
         s_i = affine(p, "_i", x, h) + peep(p, "_i", before)
         z, i = net.activation(s_z), GATE(s_i)
-        s_f = affine(p, "_f", x, h) + peep(p, "_f", before) if net.forget == "gate" else None
-        f = GATE(s_f) if net.forget == "gate" else 1 - i
+        s_f = affine(p, "_f", x, h) + peep(p, "_f", before) if net.forget == "gate" else s_i
+        f = {"gate": GATE(s_f), "coupled": 1 - i, "none": 1 + 0 * i}[net.forget]
         c = f * before + i * z
         s_o = affine(p, "_o", x, h) + peep(p, "_o", c)
         o, shown = GATE(s_o), net.activation(c)

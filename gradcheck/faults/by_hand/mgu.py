@@ -1,6 +1,6 @@
 """Minimal gated units by hand, whose one gate q resets and forgets; see `MGU` for the equations.
 
-    dL/dq = (n - h(t-1)) dL/dh(t) + h(t-1) (R_n dL/ds_n), and the path h(t-1) carries (1 - q) dL/dh(t)
+dL/dq = (n - h(t-1)) dL/dh(t) + h(t-1) (R_n dL/ds_n), and the path h(t-1) carries (1 - q) dL/dh(t)
 """
 
 from __future__ import annotations

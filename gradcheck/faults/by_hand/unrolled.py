@@ -65,8 +65,9 @@ def through_time(problem: Problem, cell: Cell) -> Gradient:
 
 def output_error(problem: Problem, state: State, t: int) -> Array:
     """Return dL/du at step t, whose state is given."""
-    net = problem.network
-    return net.output_error(net.readout(problem.parameters, state), problem.targets[t])  # type: ignore[attr-defined]
+    net: Any = problem.network
+    error: Array = net.output_error(net.readout(problem.parameters, state), problem.targets[t])
+    return error
 
 
 def add(total: Gradient, parts: Parts) -> None:
@@ -77,7 +78,7 @@ def add(total: Gradient, parts: Parts) -> None:
 
 def affine(p: Parameters, gate: str, x: Array, h: Array) -> Array:
     """Return W^T x + R^T h of a gate, with the biases that there are."""
-    s = p[f"W{gate}"].T @ x + p[f"R{gate}"].T @ h
+    s: Array = p[f"W{gate}"].T @ x + p[f"R{gate}"].T @ h
     for bias in biases(p, gate):
         s = s + p[bias]
     return s
