@@ -19,7 +19,7 @@ import itertools
 import operator
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -29,6 +29,7 @@ from . import tape_rules as rules
 from .cotangents import CotangentSum, as_array
 from .errors import GradcheckError, UnsupportedOperation
 from .functions import name_of
+from .noting import NOTE
 from .tape_composites import COMPOSITES
 from .tree import map_nest
 from .typing import Array
@@ -38,19 +39,27 @@ _NO_RULE = "the reverse pass has no rule for it; arithmetic, matmul, sums, np.wh
 _clock = itertools.count()
 
 
+class Edge(NamedTuple):
+    """An operand of an operation: its place among the operands, and the map from the result's cotangent to its own."""
+
+    operand: Traced
+    linear: rules.Linear
+    place: int
+
+
 class UnknownAttribute(UnsupportedOperation, AttributeError):
     """An array method that the reverse pass has no rule for; an AttributeError, so that `hasattr` answers no."""
 
 
 class Traced(NDArrayOperatorsMixin):
-    """An array that remembers how it was made. `payload` is its value; without `active`, it is a constant."""
+    """An array that remembers how it was made: `edges` of the operation `name`; inactive, it is a constant."""
 
-    __slots__ = ("active", "order", "parents", "payload", "transposed")
+    __slots__ = ("active", "edges", "name", "order", "payload", "transposed")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, payload: Array, parents: tuple[tuple[Traced, rules.Linear], ...] = (), leaf: bool = False):
-        self.payload, self.parents, self.order = payload, parents, next(_clock)
-        self.active = leaf or bool(parents)
+    def __init__(self, payload: Array, edges: tuple[Edge, ...] = (), name: str = "", leaf: bool = False):
+        self.payload, self.edges, self.name, self.order = payload, edges, name, next(_clock)
+        self.active = leaf or bool(edges)
         self.transposed: Traced | None = None
 
     shape = property(lambda self: self.payload.shape)
@@ -229,13 +238,16 @@ def _record(name: str, rule: Callable[..., tuple[Any, rules.Maps]], /, *operands
     """Run a rule on the operands' payloads and remember the maps of those that are traced."""
     payloads = [_payload(x) for x in operands]
     value, maps = rule(*payloads, **static)
-    parents = []
-    for position, (operand, linear) in enumerate(zip(operands, maps, strict=True), start=1):
+    edges = []
+    for place, (operand, linear) in enumerate(zip(operands, maps, strict=True)):
         if isinstance(operand, Traced) and operand.active:
             if linear is None:
-                raise UnsupportedOperation(f"{name} with operand {position} traced", "traced")
-            parents.append((operand, linear))
-    return Traced(as_array(value, *payloads), tuple(parents))
+                raise UnsupportedOperation(f"{name} with operand {place + 1} traced", "traced")
+            edges.append(Edge(operand, linear, place))
+    made = Traced(as_array(value, *payloads), tuple(edges), name)
+    if note := NOTE.get():
+        note(made)
+    return made
 
 
 # NumPy functions in terms of a few rules. What only rearranges entries is run on their positions instead.
@@ -327,10 +339,16 @@ def _output(result: Any) -> Array:
 
 
 class Pullback:
-    """Cotangents of a function's outputs to cotangents of its inputs; may be called any number of times."""
+    """Cotangents of a function's outputs to cotangents of its inputs; may be called any number of times.
+
+    Attributes:
+        outputs: The function's outputs, as traced arrays.
+        leaves: Its inputs, as traced arrays.
+        nodes: What the outputs are made of, the last first.
+    """
 
     def __init__(self, outputs: Any, leaves: Any) -> None:
-        self._outputs, self._leaves = outputs, leaves
+        self.outputs, self.leaves = outputs, leaves
         reached: dict[int, Traced] = {}
         waiting: list[Traced] = []
         map_nest(lambda x: waiting.append(x) if isinstance(x, Traced) and x.active else None, outputs)
@@ -338,8 +356,8 @@ class Pullback:
             node = waiting.pop()
             if node.order not in reached:
                 reached[node.order] = node
-                waiting.extend(parent for parent, _ in node.parents)
-        self._nodes = [reached[order] for order in sorted(reached, reverse=True)]
+                waiting.extend(edge.operand for edge in node.edges)
+        self.nodes = [reached[order] for order in sorted(reached, reverse=True)]
 
     def __call__(self, cotangents: Any) -> Any:
         """Return the cotangents of the inputs from those of the outputs, each nested as these are.
@@ -350,12 +368,12 @@ class Pullback:
 
     def terms(self, cotangents: Any) -> Any:
         """Return the cotangents of the inputs as sums that are not yet formed, to be joined over many calls."""
-        sums = {node.order: CotangentSum(node.payload) for node in self._nodes}
-        map_nest(lambda output, g: self._seed(sums, output, g), self._outputs, cotangents)
-        for node in self._nodes:
-            if node.parents and sums[node.order].terms:
+        sums = {node.order: CotangentSum(node.payload) for node in self.nodes}
+        map_nest(lambda output, g: self._seed(sums, output, g), self.outputs, cotangents)
+        for node in self.nodes:
+            if node.edges and sums[node.order].terms:
                 self._spread(sums, node)
-        return map_nest(lambda leaf: sums.get(leaf.order) or CotangentSum(leaf.payload), self._leaves)
+        return map_nest(lambda leaf: sums.get(leaf.order) or CotangentSum(leaf.payload), self.leaves)
 
     def _seed(self, sums: dict[int, CotangentSum], output: Any, g: Any) -> None:
         payload = _payload(output)
@@ -367,11 +385,11 @@ class Pullback:
 
     def _spread(self, sums: dict[int, CotangentSum], node: Traced) -> None:
         total = sums.pop(node.order)
-        if node.parents[0][1] is rules.swap:
-            sums[node.parents[0][0].order].add(*(term.T for term in total.terms))
+        if node.edges[0].linear is rules.swap:
+            sums[node.edges[0].operand.order].add(*(term.T for term in total.terms))
             return
         g = total.terms[0] if len(total.terms) == 1 else None  # one array is passed on as it is
         if not isinstance(g, np.ndarray):
             g = total.array()
-        for parent, linear in node.parents:
-            sums[parent.order].add(rules.fit(linear(g), parent.payload, g))
+        for operand, linear, _ in node.edges:
+            sums[operand.order].add(rules.fit(linear(g), operand.payload, g))

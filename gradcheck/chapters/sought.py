@@ -13,6 +13,7 @@ from ..evidence.floats.branches import Branches
 from ..evidence.floats.reach import Reach
 from ..evidence.floats.stability import Stability
 from ..evidence.preconditions.purity import Purity
+from ..faults import patched
 from ..problems.lively import lively_problem
 from ..records import Evidence, Status, Strength
 from ..reference.claims import Stable
@@ -25,8 +26,8 @@ _SIZES = Sizes(5, 3, 2, 2)
 
 
 def recorder_of(case: Case) -> Recorder:
-    """Return a recorder of a fault's own code, after one call; its files are copies of shipped ones."""
-    recorder = Recorder(lambda file: file.startswith("<") and ": algorithms/" in file)
+    """Return a recorder of a fault's own code, after one call; its files are copies of the base's."""
+    recorder = Recorder(patched.is_copy)
     problem = lively_problem(case.network, _SIZES, case.seed, weighted=case.weighted)
     with watching(recorder):
         run(case.rule, problem, case.rule.settings(_SIZES.T)[0])

@@ -268,7 +268,7 @@ def faults(
     json: JsonOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Show the gallery of wrong gradients: shipped rules with one mistake each.
+    """Show the gallery of wrong gradients: right rules with one mistake each.
 
     \b
     [bold]Examples[/bold]

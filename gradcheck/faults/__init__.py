@@ -1,4 +1,4 @@
-"""A gallery of wrong gradients: shipped rules with one mistake each, for testing what can tell them from right ones."""
+"""A gallery of wrong gradients: rules with one mistake each, for testing what can tell them from right ones."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from . import (
     conditions,
     costs,
     formats,
+    gated,
     histories,
     influences,
+    layers,
     losses,
+    lstm,
     memory,
     orientation,
     ranges,
@@ -23,9 +26,13 @@ from . import (
     timing,
     trained,
     truncation,
+    units,
 )
 from .fault import Fault
 from .patched import Change
+
+ON_CELLS: tuple[Fault, ...] = gated.FAULTS + lstm.FAULTS + units.FAULTS + layers.FAULTS
+"""Faults of backward passes of cells other than the fully recurrent network."""
 
 FAULTS: tuple[Fault, ...] = (
     orientation.FAULTS
@@ -37,6 +44,7 @@ FAULTS: tuple[Fault, ...] = (
     + influences.FAULTS
     + memory.FAULTS
     + conditions.FAULTS
+    + ON_CELLS
     + blocks.FAULTS
     + structure.FAULTS
     + ranges.FAULTS
@@ -67,4 +75,4 @@ def fault_named(id: str) -> Fault:
     raise GradcheckError(f"there is no fault {id!r}; {meant}")
 
 
-__all__ = ["FAULTS", "SHOWN", "Change", "Fault", "fault_named"]
+__all__ = ["FAULTS", "ON_CELLS", "SHOWN", "Change", "Fault", "fault_named"]

@@ -1,4 +1,4 @@
-"""Faults: shipped rules with one mistake each, as data."""
+"""Faults: rules with one mistake each, as data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import lags
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
-from ..reference.network import DEFAULT_NETWORK, ContextNetwork, RecurrentNetwork, Sizes
+from ..reference.network import DEFAULT_NETWORK, ContextNetwork, Network, RecurrentNetwork, Sizes
+from ..reference.networks.gated import GRU, MGU
+from ..reference.networks.leaky import Leaky
+from ..reference.networks.linear import LRU, RTU
+from ..reference.networks.lstm import LSTM
+from ..reference.networks.simple import Elman
+from ..reference.networks.stacked import Stacked
 from ..reference.problem import Problem, loss
 from ..reference.typing import Array, Gradient
 from . import patched, sequences
@@ -22,15 +28,16 @@ from .patched import Change
 
 @dataclass(frozen=True)
 class Base:
-    """A shipped rule from which faults are made.
+    """A right rule from which faults are made: a shipped one, or the backward pass of a cell in `by_hand`.
 
     Attributes:
-        module: Its module in gradcheck.algorithms.
+        module: Its module, as in `Change`.
         rule: Its name in that module.
         network: The network of its faults, unless they name others.
         objective: The function of a problem of which it is the gradient, if it is one.
         truth: Returns that gradient, from the reference.
         wrap: Turns the object in the module into a rule.
+        cells: The classes of networks for which its code is written.
     """
 
     module: str
@@ -39,6 +46,11 @@ class Base:
     objective: Callable[[Problem], Any] = loss
     truth: Callable[[Problem], Gradient] = lags.gradient
     wrap: Callable[[Any], Any] = lambda rule: rule
+    cells: tuple[type, ...] = (Network,)
+
+
+def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
+    return Base(f"by_hand.{module}", module, network, cells=cells)
 
 
 BASES = {
@@ -48,12 +60,20 @@ BASES = {
     "chunked_bptt": Base("chunked_bptt", "chunked_bptt"),
     "rtrl": Base("rtrl", "RTRL"),
     "schmidhuber": Base("schmidhuber", "Schmidhuber"),
-    "focused": Base("focused", "Focused", ContextNetwork()),
+    "focused": Base("focused", "Focused", ContextNetwork(), cells=(ContextNetwork,)),
     "descent": Base(
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
     ),
+    "elman": _by_hand("elman", Elman, network=Elman(biases=2)),
+    "jacobians": _by_hand("jacobians", Elman, network=Elman()),
+    "leaky": _by_hand("leaky", Leaky, network=Leaky()),
+    "gru": _by_hand("gru", GRU, network=GRU()),
+    "mgu": _by_hand("mgu", MGU, network=MGU()),
+    "lstm": _by_hand("lstm", LSTM, network=LSTM()),
+    "turning": _by_hand("turning", LRU, RTU, network=LRU()),
+    "stacked": _by_hand("stacked", Stacked, network=Stacked(Elman(), Elman())),
 }
-"""The shipped rules from which faults are made, by name."""
+"""The rules from which faults are made, by name."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +85,7 @@ class Fault:
         category: The group of the gallery.
         effect: A sentence on the wrong gradient.
         base: A key of `BASES`.
-        changes: The mistake, as replacements in the shipped source.
+        changes: The mistake, as replacements in the base's source.
         seen: A project or paper with this mistake; empty if no source is certain.
         breaks: The claim that it refutes: "result" if the gradient is wrong, "pure" if the rule is no function of its
             problem, "stable" if it fails at extreme values, "online" or "cost" if it takes more than it claims.
@@ -106,6 +126,10 @@ class Fault:
         """Return a new copy that casts its problem to floats, like code outside NumPy."""
         return black_box(self.fresh())
 
+    def runs_on(self, network: RecurrentNetwork) -> bool:
+        """Return whether the base has this network's equations."""
+        return isinstance(network, BASES[self.base].cells)
+
     @property
     def claims_a_gradient(self) -> bool:
         """True if the rule claims to be the gradient of its base's objective, so that it leaves no lags out."""
@@ -113,7 +137,7 @@ class Fault:
         return exact or self.base == "descent"
 
     def diff(self) -> str:
-        """Return the mistake as a unified diff against the shipped files."""
+        """Return the mistake as a unified diff against the base."""
         return patched.diff(self.changes)
 
 

@@ -1,4 +1,6 @@
-"""Copies of the shipped rules with pieces of their source replaced, each in modules of its own.
+"""Copies of rules with pieces of their source replaced, each in modules of its own.
+
+A rule is a shipped one, or a backward pass of a cell in `by_hand`.
 
 A copy's modules import each other, not the shipped ones, so that a change of `unfolding` reaches every rule that uses
 it. None is added to `sys.modules`.
@@ -19,7 +21,7 @@ from typing import Any
 
 from ..reference.errors import GradcheckError
 
-_PACKAGE = "gradcheck.algorithms"
+_BY_HAND = "by_hand."
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Change:
     """A replacement in the source of a module.
 
     Attributes:
-        module: Its name in gradcheck.algorithms.
+        module: Its name in gradcheck.algorithms, or "by_hand." and its name there.
         old: The text to replace, which must occur exactly once.
         new: The text in its place.
     """
@@ -37,10 +39,26 @@ class Change:
     new: str
 
 
+def package(module: str) -> str:
+    """Return the package of a module."""
+    return "gradcheck.faults.by_hand" if module.startswith(_BY_HAND) else "gradcheck.algorithms"
+
+
+def file(module: str) -> str:
+    """Return the path of a module's file, as it is shown."""
+    stem = module.removeprefix(_BY_HAND)
+    return f"faults/by_hand/{stem}.py" if module.startswith(_BY_HAND) else f"algorithms/{stem}.py"
+
+
+def is_copy(name: str) -> bool:
+    """Return whether a file's name is that of a copy made here."""
+    return name.startswith("<") and name.endswith(".py>")
+
+
 @functools.cache
 def source(module: str) -> str:
-    """Return the source of a module of gradcheck.algorithms."""
-    return inspect.getsource(importlib.import_module(f"{_PACKAGE}.{module}"))
+    """Return the source of a module."""
+    return inspect.getsource(importlib.import_module(f"{package(module)}.{module.removeprefix(_BY_HAND)}"))
 
 
 def patched_source(module: str, changes: Sequence[Change]) -> str:
@@ -54,7 +72,7 @@ def patched_source(module: str, changes: Sequence[Change]) -> str:
         if change.module == module:
             if text.count(change.old) != 1:
                 raise GradcheckError(
-                    f"{change.old!r} occurs {text.count(change.old)} times in algorithms/{module}.py; wanted once. "
+                    f"{change.old!r} occurs {text.count(change.old)} times in {file(module)}; wanted once. "
                     "The shipped rule has changed: update the fault"
                 )
             text = text.replace(change.old, change.new)
@@ -65,24 +83,25 @@ def load(module: str, changes: Sequence[Change], name: str) -> ModuleType:
     """Return a copy of a module, with the changes made in it and in the modules that it imports.
 
     Args:
-        module: Its name in gradcheck.algorithms.
+        module: Its name, as in `Change`.
         changes: The replacements.
         name: A name for tracebacks.
     """
     made: dict[str, ModuleType] = {}
+    home, prefix = package(module), _BY_HAND if module.startswith(_BY_HAND) else ""
 
     def import_(target: str, scope: Any = None, names: Any = None, wanted: Any = (), level: int = 0) -> Any:
-        return build(target) if level == 1 else builtins.__import__(target, scope, names, wanted, level)
+        return build(prefix + target) if level == 1 else builtins.__import__(target, scope, names, wanted, level)
 
     def build(target: str) -> ModuleType:
         if target not in made:
-            text, file = patched_source(target, changes), f"<{name}: algorithms/{target}.py>"
-            copy = made[target] = ModuleType(f"{_PACKAGE}.{target}")
+            text, shown = patched_source(target, changes), f"<{name}: {file(target)}>"
+            copy = made[target] = ModuleType(f"{home}.{target.removeprefix(prefix)}")
             copy.__dict__.update(
-                __package__=_PACKAGE, __file__=file, __builtins__={**vars(builtins), "__import__": import_}
+                __package__=home, __file__=shown, __builtins__={**vars(builtins), "__import__": import_}
             )
-            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-            exec(_in_file(_compiled(text), file), copy.__dict__)
+            linecache.cache[shown] = (len(text), None, text.splitlines(keepends=True), shown)
+            exec(_in_file(_compiled(text), shown), copy.__dict__)
         return made[target]
 
     return build(module)
@@ -107,8 +126,8 @@ def diff(changes: Sequence[Change]) -> str:
         pieces += difflib.unified_diff(
             source(module).splitlines(),
             patched_source(module, changes).splitlines(),
-            f"a/algorithms/{module}.py",
-            f"b/algorithms/{module}.py",
+            f"a/{file(module)}",
+            f"b/{file(module)}",
             lineterm="",
         )
     return "\n".join(pieces)

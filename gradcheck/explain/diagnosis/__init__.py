@@ -6,9 +6,12 @@ The steps, in order:
 - `differences`: the error is that of difference quotients.
 - `gallery`: a fault of the gallery gives the same result in every entry of every point.
 - `starts`: the result is right from a zero initial state.
-- `factors`: a wrong parameter is the right one, transformed.
+- `clipping`: the result is clipped.
+- `factors`: a wrong parameter is the right one, transformed, or another parameter's.
 - `horizons`: a wrong parameter fulfils another claim.
+- `elsewhere`: a wrong parameter is right for another problem, such as one without loss weights.
 - `decomposition`: a wrong parameter is a sum of other paths than the claim counts.
+- `paths`: one operation of the network's own passes back something else than it should.
 - `precision`: the result is right to within the rounding of float32.
 - `where`: the sizes, entries and kinds of numbers at which the rule is wrong.
 - `unmatched`: the wrong entries, their errors, and the first wrong length, loss and lag, if nothing else matches.
@@ -16,13 +19,27 @@ The steps, in order:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...evidence.base import Case
 from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ..shrink import products
-from . import decomposition, differences, factors, gallery, horizons, precision, relations, starts, unmatched, where
+from . import (
+    clipping,
+    decomposition,
+    differences,
+    elsewhere,
+    factors,
+    gallery,
+    horizons,
+    paths,
+    precision,
+    relations,
+    starts,
+    unmatched,
+    where,
+)
 from .comparison import Comparison, compare
 
 _LARGE = 20_000
@@ -65,14 +82,22 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     named, zeros = gallery.whole(found, faults), starts.from_zeros(found) if small else None
     if zeros and not named:
         return [precision.allowed(found), zeros]
+    if not named and (clipped := clipping.sentence(found)):
+        return [precision.allowed(found), clipped]
     parts, counted = _parameters(found)
-    facts = [precision.allowed(found), named, zeros]
-    facts.append("; ".join(parts.values()) + f" ({found.place(parts)})" if parts else None)
-    facts.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
-    rounded = None if parts or counted else precision.sentence(found)
+    unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
     at_sizes = where.sizes(found)
     at_values = None if found.exact or at_sizes else where.values(case, found.settings, seen)
-    unexplained = [] if named else [name for name in found.wrong if name not in parts and name not in counted]
+    followed = []
+    if unexplained and small and not at_sizes and not at_values and not precision.answers_in(found):
+        followed = paths.paths(found, unexplained)
+    known = {name for path in followed for name in path.names}
+    parts, counted = ({name: text for name, text in each.items() if name not in known} for each in (parts, counted))
+    unexplained = [name for name in unexplained if name not in known]
+    facts = [precision.allowed(found), named, zeros, paths.sentence(found, followed)]
+    facts.append("; ".join(dict.fromkeys(parts.values())) + f" ({found.place(parts)})" if parts else None)
+    facts.append("; ".join(counted.values()) + f" ({decomposition.place(found)})" if counted else None)
+    rounded = None if parts or counted or followed else precision.sentence(found)
     if unexplained and (shared := gallery.partly(found, faults, unexplained)):
         facts.append(shared)
     elif unexplained and not at_values and not precision.answers_in(found):
@@ -82,8 +107,15 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
 
 def _parameters(found: Comparison) -> tuple[dict[str, str], dict[str, str]]:
     """Return two maps from wrong parameters to words: the value they have instead, and the paths that they count."""
-    parts = {name: text for name in found.wrong if (text := factors.transformation(found, name))}
-    parts |= horizons.other_claims(found, [name for name in found.wrong if name not in parts])
-    parts = {name: parts[name] for name in found.wrong if name in parts}
+    parts: dict[str, str] = {}
+    for explain in (_transformed, horizons.other_claims, elsewhere.promised_elsewhere):
+        parts |= explain(found, [name for name in found.wrong if name not in parts])
     left = [name for name in found.wrong if name not in parts]
-    return parts, {name: text for name in left if (text := decomposition.counted(found, name))}
+    counted = {name: text for name in left if (text := decomposition.counted(found, name))}
+    left = [name for name in left if name not in counted]
+    parts |= horizons.other_claims(found, left, shortest=1)
+    return {name: parts[name] for name in found.wrong if name in parts}, counted
+
+
+def _transformed(found: Comparison, names: Sequence[str]) -> dict[str, str]:
+    return {name: text for name in names if (text := factors.transformation(found, name))}

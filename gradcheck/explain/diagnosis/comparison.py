@@ -36,6 +36,7 @@ class Comparison:
         seen: The sizes of the counterexample.
         make: Constructor of further points of the same kind.
         on_floats: Constructor of a float point from a problem.
+        weighted: Whether losses have weights.
     """
 
     points: tuple[Point, ...]
@@ -45,14 +46,15 @@ class Comparison:
     seen: Sizes
     make: Make
     on_floats: Callable[[Problem], FloatPoint]
+    weighted: bool = False
 
     @property
     def exact(self) -> bool:
         return all(point.exact for point in self.points)
 
-    def matched(self, candidate: Candidate) -> set[str]:
-        """Return the parameters in which rule and candidate agree in every entry of every point."""
-        return matched(self.points, candidate)
+    def matched(self, candidate: Candidate, names: Iterable[str] | None = None) -> set[str]:
+        """Return the parameters, of these or of all, in which rule and candidate agree in all entries of all points."""
+        return matched(self.points, candidate, names=names)
 
     def entries(self, names: Iterable[str]) -> int:
         """Count the entries of these parameters over all points."""
@@ -102,7 +104,7 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
             real = wrong_at([*(on_floats(lively(sizes, seed)) for seed, sizes in usual), on_floats(seen)])
             misled = set(real) < set(wrong_at(random))
     if random and wrong_at(random) and not misled:
-        return _comparison(random, claim, settings, seen, residues, on_floats)
+        return _comparison(case, random, claim, settings, seen, residues, on_floats)
     try:
         points = [*(on_floats(lively(sizes, seed)) for seed, sizes in usual), on_floats(seen)]
         if wrong_at(points) and not wrong_at(points[:-1]):
@@ -119,12 +121,15 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
 
         if wrong_at(coarse):
             return _comparison(
-                coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely
+                case, coarse, claim, settings, seen, lambda sizes, seed: coarsely(lively(sizes, seed)), coarsely
             )
-    return _comparison(points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats)
+    return _comparison(
+        case, points, claim, settings, seen, lambda sizes, seed: on_floats(lively(sizes, seed)), on_floats
+    )
 
 
 def _comparison(
+    case: Case,
     points: Sequence[Point],
     claim: Claim,
     settings: Settings,
@@ -133,7 +138,8 @@ def _comparison(
     on_floats: Callable[[Problem], FloatPoint],
 ) -> Comparison:
     ordered = sorted(points, key=lambda point: not wrong_at([point]))
-    return Comparison(tuple(ordered), wrong_at(ordered), claim, settings, seen.sizes, cache(make), on_floats)
+    wrong = wrong_at(ordered)
+    return Comparison(tuple(ordered), wrong, claim, settings, seen.sizes, cache(make), on_floats, case.weighted)
 
 
 def _sizes(seen: Sizes) -> tuple[Sizes, ...]:

@@ -1,4 +1,4 @@
-"""Transformations of the right result: 0, a factor, the transpose, or another order of rows or columns."""
+"""Transformations of the right result: 0, a factor, another parameter's, the transpose, lines in another order."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ...evidence.target import expected
 from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.problem import Problem
+from ...reference.typing import Gradient
 from .comparison import Comparison
 from .points import SIZES, Change
 
@@ -59,6 +62,8 @@ def transformation(comparison: Comparison, name: str) -> str | None:
     constant = _constant(comparison, name)
     if constant is not None:
         return constant
+    if other := _of_another(comparison, name):
+        return other
     if all(np.ndim(p.result[name]) == 2 for p in comparison.points):
         if gives(lambda array, _: array.T):
             return f"{name} equals the transpose of the reference"
@@ -69,6 +74,27 @@ def transformation(comparison: Comparison, name: str) -> str | None:
         for axis, lines in ((0, "rows"), (1, "columns")):
             if all(point.reordered(name, axis) for point in comparison.points):
                 return f"{name} has the {lines} of the reference in another order"
+    return None
+
+
+def _of_another(comparison: Comparison, name: str) -> str | None:
+    """Describe a parameter that equals what another one should be, or its transpose; else return None."""
+    shape = np.shape(comparison.points[0].result[name])
+    for other, array in comparison.points[0].result.items():
+        for turned in (False, True):
+            if (
+                other == name
+                or (np.shape(array)[::-1] if turned else np.shape(array)) != shape
+                or turned > len(shape) - 1
+            ):
+                continue
+
+            def candidate(problem: Problem, other: str = other, turned: bool = turned) -> Gradient:
+                right = expected(comparison.claim, problem)[other]
+                return {**problem.parameters, name: right.T if turned else right}
+
+            if comparison.matched(candidate, [name]):
+                return f"{name} equals {'the transpose of ' if turned else ''}the gradient of {other}"
     return None
 
 

@@ -50,7 +50,7 @@ def matches(comparison: Comparison) -> list[Match]:
 
     found, every = list[Match](), set(comparison.points[0].result)
     for fault in SHOWN:
-        if fault.breaks not in ("result", "stable"):
+        if fault.breaks not in ("result", "stable") or not fault.runs_on(comparison.points[0].problem.network):
             continue
         rule = as_rule(fault.rule())
         for settings in _settings(rule, comparison):

@@ -20,7 +20,7 @@ _SHORTEST = 6
 """Shortest horizon of a truncation that is tried here; `decomposition` covers shorter ones."""
 
 
-def other_claims(comparison: Comparison, names: Iterable[str]) -> dict[str, str]:
+def other_claims(comparison: Comparison, names: Iterable[str], shortest: int = _SHORTEST) -> dict[str, str]:
     """Find the claims that parameters fulfil instead of the rule's.
 
     Each is checked at all points and at two further lengths. The second exceeds twice the horizon, which separates a
@@ -29,16 +29,17 @@ def other_claims(comparison: Comparison, names: Iterable[str]) -> dict[str, str]
     Args:
         comparison: The points of the diagnosis.
         names: The parameters to explain.
+        shortest: The shortest horizon of a truncation to try.
 
     Returns:
         A map from parameter to a sentence, for those that fulfil another claim.
     """
-    left, found, T = set(names), dict[str, str](), comparison.seen.T
+    left, found, T = set(names), dict[str, str](), max(comparison.seen.T, _SHORTEST)
     if T > _LONGEST or not left:
         return found
     try:
         short = comparison.make(Sizes(T, 3, 2, 2), 30)
-        for n, claim in _claims(T):
+        for n, claim in _claims(T, shortest):
             here = matched([short], _candidate(claim), names=left) if claim != comparison.claim else set()
             if here:
                 long = comparison.make(Sizes(2 * n + 2, 3, 2, 2), 31)
@@ -57,8 +58,8 @@ def _candidate(claim: LagClaim) -> Candidate:
     return lambda problem: expected(claim, problem)
 
 
-def _claims(T: int) -> Iterator[tuple[int, LagClaim]]:
+def _claims(T: int, shortest: int) -> Iterator[tuple[int, LagClaim]]:
     for n in range(T - 1, 1, -1):
         yield n, Chunked(n)
-        if n >= _SHORTEST:
+        if n >= shortest:
             yield n, Truncated(n)

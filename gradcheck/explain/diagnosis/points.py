@@ -68,6 +68,13 @@ class Point(Protocol):
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         """Return boolean arrays by parameter: the entries in which the rule agrees with the candidate."""
 
+    @property
+    def plain(self) -> Problem:
+        """The problem on the scalars on which the rule ran."""
+
+    def near(self, gradient: Gradient, names: Iterable[str]) -> set[str]:
+        """Return those of these parameters in which a gradient of `plain` comes near: a cheap filter."""
+
     def resembling(self, candidate: Candidate) -> set[str]:
         """Return the parameters in which the candidate comes near: a cheap filter before `agrees`, which decides."""
 
@@ -129,6 +136,13 @@ class ResiduePoint:
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         other = candidate(self.problem.copy())
         return {name: self._equal(a, other[name]) for name, a in self.result.items()}
+
+    @property
+    def plain(self) -> Problem:
+        return self.problem
+
+    def near(self, gradient: Gradient, names: Iterable[str]) -> set[str]:
+        return {name for name in names if self._equal(self.result[name], gradient[name]).all()}
 
     def resembling(self, candidate: Candidate) -> set[str]:
         return set(self.result)
@@ -229,9 +243,15 @@ class FloatPoint:
             allowed = allowance_of(candidate, self.floats, self._rounding, lost=self._lost)
             return {name: self._within(a, other[name], allowed[name]) for name, a in self.result.items()}
 
+    @property
+    def plain(self) -> Problem:
+        return self.floats
+
+    def near(self, gradient: Gradient, names: Iterable[str]) -> set[str]:
+        return {name for name in names if self._near(name, gradient[name])}
+
     def resembling(self, candidate: Candidate) -> set[str]:
-        floats = self._on_floats(candidate)
-        return {name for name in self.result if self._near(name, floats[name])}
+        return self.near(self._on_floats(candidate), self.result)
 
     def repeats(self, candidate: Candidate) -> dict[str, Array]:
         """Return boolean arrays by parameter: the entries in which the candidate's floats match the rule's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -48,9 +49,17 @@ _CONDITIONS: dict[str, Callable[[Sizes], bool]] = {
     "D = I": lambda s: s.D == s.I,
     "K = I": lambda s: s.K == s.I,
     **{f"T > {n}": lambda s, n=n: s.T > n for n in (1, 2, 3, 4, 5)},  # type: ignore[misc]
+    **{f"T is no multiple of {n}": lambda s, n=n: s.T % n > 0 for n in (3, 4, 5)},  # type: ignore[misc]
+    **{f"T is a multiple of {n}": lambda s, n=n: s.T % n == 0 for n in (3, 4, 5)},  # type: ignore[misc]
     **{f"I > {n}": lambda s, n=n: s.I > n for n in (1, 2, 3)},  # type: ignore[misc]
     "T = 1": lambda s: s.T == 1,
 }
+_OF_ONE_SIZE: dict[str, Callable[[int, int], bool]] = {
+    "{0} > {1}": lambda value, first: value >= first,
+    "{0} is a multiple of {2}": lambda value, first: value % first == 0,
+    "{0} is {2}": lambda value, first: value == first,
+}
+_BASE, _OTHER_BASE, _LARGEST = Sizes(3, 3, 2, 2), Sizes(4, 2, 3, 1), 64
 _TRIVIAL = ("T > 1", "I > 1")
 """Conditions that are never reported: at T = 1 or I = 1 there is little to get wrong."""
 
@@ -68,20 +77,50 @@ def sizes(comparison: Comparison) -> str | None:
     def wrong(size: Sizes) -> bool:
         return bool(wrong_at([comparison.make(size, 5)]))
 
-    possible = {words: holds for words, holds in _CONDITIONS.items() if words not in _TRIVIAL}
-    count = 0
     try:
         if all(map(wrong, _SAMPLE)):
             return None
-        for size in _GRID:
-            off = wrong(size)
-            possible = {words: holds for words, holds in possible.items() if holds(size) == off}
-            count += off
-            if not possible:
-                return None
+        return _by_grid(wrong) or _by_one_size(wrong, comparison.seen)
     except GradcheckError:
         return None
+
+
+def _by_grid(wrong: Callable[[Sizes], bool]) -> str | None:
+    """Return a condition on small sizes."""
+    possible = {words: holds for words, holds in _CONDITIONS.items() if words not in _TRIVIAL}
+    count = 0
+    for size in _GRID:
+        off = wrong(size)
+        possible = {words: holds for words, holds in possible.items() if holds(size) == off}
+        count += off
+        if not possible:
+            return None
     return f"It is wrong exactly where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
+
+
+def _by_one_size(wrong: Callable[[Sizes], bool], seen: Sizes) -> str | None:
+    """Return a condition on one size: beyond a number, or a multiple of one."""
+    for letter in "TIDK":
+        least = getattr(seen, letter)
+        if not 1 < least <= _LARGEST:
+            continue
+
+        def at(value: int, letter: str = letter, base: Sizes = _BASE) -> bool:
+            return wrong(dataclasses.replace(base, **{letter: value}))
+
+        first, right = least, 1
+        while first - right > 1:
+            middle = (first + right) // 2
+            first, right = (middle, right) if at(middle) else (first, middle)
+        for words, holds in _OF_ONE_SIZE.items():
+            tried = sorted({1, first // 2, first - 1, first, first + 1, 2 * first - 1, 2 * first, 2 * first + 1} - {0})
+            if all(at(value) == holds(value, first) for value in tried) and all(
+                at(value, base=_OTHER_BASE) == holds(value, first) for value in (first - 1, first)
+            ):
+                return (
+                    f"It is wrong exactly where {words.format(letter, first - 1, first)}, at sizes {tried} of {letter}"
+                )
+    return None
 
 
 def values(case: Case, settings: Settings, seen: Problem) -> str | None:
@@ -141,7 +180,10 @@ def pattern(off: Any) -> str:
 def _lines(kind: str, hit: Any) -> str:
     found = np.flatnonzero(hit).tolist()
     if len(found) > 1:
-        return f"some {kind}s"
+        contiguous = found[-1] - found[0] == len(found) - 1
+        if contiguous and found[-1] == len(hit) - 1:
+            return f"the {kind}s from {found[0]} on"
+        return f"the first {len(found)} {kind}s" if contiguous and found[0] == 0 else f"some {kind}s"
     if found[0] == 0:
         return f"the first {kind}"
     return f"the last {kind}" if found[0] == len(hit) - 1 else f"{kind} {found[0]}"
