@@ -27,9 +27,11 @@ from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.adapt import Rule
 from ...rules.call import run
+from ...rules.returned import by_name
 from ..base import Case
 from ..floats.comparison import FIELD, coarsest, compare, known, known_normwise, midpoints
 from ..sizes import spread
+from ..target import returned
 
 SIZE = Sizes(3, 2, 2, 1)
 SMALLEST = Sizes(2, 2, 1, 1)
@@ -148,8 +150,8 @@ def _call_in_a_row(case: Case, same: Same) -> None:
         """Call the rule some times without looking around it in between, which costs more than a small call."""
         for _ in range(AT_ONCE):
             result = _call(case.rule, problem.copy(), settings)
-            results.append({name: np.array(array) for name, array in result.items()})
-        return results[-1]
+            results.append({name: np.array(array) for name, array in by_name(result).items()})
+        return result
 
     rule = dataclasses.replace(case.rule, function=several)
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
@@ -234,7 +236,7 @@ def _right(
     case: Case, claim: Claim, problem: Problem, given: Problem, settings: Settings, forgiven: float = 0.0
 ) -> bool:
     """Return True if the result is right; an error below a share of the largest entry must go without calls before."""
-    result = run(case.rule, given, settings).gradient
+    result = returned(case.rule, claim, given, settings)
     try:
         truth, allowed = known(claim, problem, result, np.float64)
     except GradcheckError as error:  # the network, or the target of the claim, does not run on balls
