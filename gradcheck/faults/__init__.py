@@ -11,6 +11,7 @@ from . import (
     formats,
     histories,
     influences,
+    inputs,
     losses,
     memory,
     orientation,
@@ -33,6 +34,7 @@ FAULTS: tuple[Fault, ...] = (
     + scales.FAULTS
     + influences.FAULTS
     + memory.FAULTS
+    + inputs.FAULTS
     + conditions.FAULTS
     + blocks.FAULTS
     + structure.FAULTS
