@@ -95,12 +95,15 @@ class Rule:
 
 def wanted_by(*claims: Claim) -> wanted.Of:
     """Return the kinds of arrays whose gradient claims are about; none for claims about no result."""
-    found: set[str] = set()
-    for claim in claims:
-        if isinstance(claim, Equals):
-            found.update(as_rule(claim.target).of)
-        elif isinstance(claim, LagClaim):
+    found, met, waiting = set[str](), list[Any](), list(claims)
+    while waiting:
+        claim = waiting.pop()
+        if isinstance(claim, LagClaim):
             found.update(claim.of)
+        elif isinstance(claim, Equals) and not any(claim.target is each for each in met):
+            met.append(claim.target)
+            own = declared_claims(claim.target)
+            waiting += [each for each in own if isinstance(each, (LagClaim, Equals))] or [Exact()]
     return tuple(kind for kind in wanted.KINDS if kind in found)
 
 
@@ -156,13 +159,21 @@ def as_rule(
         changes["weighted"] = weighted
     if changes:
         rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
+    _check_wanted(rule)
+    return rule
+
+
+def _check_wanted(rule: Rule) -> None:
+    """Raise `GradcheckError` where a rule returns the gradient of an array that one of its networks has none of."""
     check_wanted(rule.declaration.claims, rule.declaration.networks)
+    for network in rule.declaration.networks:
+        if refusal := wanted.refusal(network, rule.of):
+            raise GradcheckError(f"{rule.name} returns the gradient of {wanted.described(rule.of)}: {refusal}")
     if rule.online and wanted.INPUTS in rule.of:
         raise GradcheckError(
             f"{rule.name} is an online rule, which sees one step at a time, and the gradient of inputs has a row for "
             "every step, seen or not; leave inputs out of its claims, or write a function of the problem"
         )
-    return rule
 
 
 def _check_all(what: str, given: Any, refused: Callable[[Any], str], such_as: str) -> None:
@@ -265,7 +276,7 @@ def _name(target: Any) -> str:
 
 def declared_claims(target: Any) -> tuple[Claim, ...]:
     """Return the claims that a rule declares of itself, whichever it is audited on."""
-    return _declaration(target).claims
+    return target.declaration.claims if isinstance(target, Rule) else _declaration(target).claims
 
 
 def _declaration(target: Any) -> Declaration:

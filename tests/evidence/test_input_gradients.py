@@ -18,6 +18,7 @@ from gradcheck.evidence.exact.formal import Formal
 from gradcheck.evidence.exact.ladder import Ladder
 from gradcheck.evidence.exact.modular import Modular
 from gradcheck.evidence.floats.blackbox import BlackBox
+from gradcheck.evidence.floats.comparison import compare_on
 from gradcheck.evidence.floats.float_ladder import FloatLadder
 from gradcheck.evidence.floats.lagwise import Lagwise
 from gradcheck.evidence.floats.laws import PROPERTIES
@@ -28,6 +29,7 @@ from gradcheck.explain import counterexample
 from gradcheck.explain.diagnosis import diagnose
 from gradcheck.faults import inputs
 from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Rounding
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Equals, Exact, Online, Pure, Stable, Truncated, Windowed
 from gradcheck.reference.errors import GradcheckError
@@ -181,6 +183,38 @@ def test_a_claim_is_about_what_it_names_alone() -> None:
     assert EVIDENCE["modular"].gather(case_of(wrong, claim)).evidence.status is Status.REFUTED
 
 
+def test_a_rule_that_mixes_the_rows_of_inputs_is_allowed_norm_wise_rounding() -> None:
+    """The last row is far smaller than the others, and a turn and its inverse round it as they do these."""
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(SMALL.T, SMALL.T)))
+    weights = np.where(np.arange(SMALL.T) == SMALL.T - 1, 2.0**-30, 1.0)
+    problem = lively_problem(DEFAULT_NETWORK, SMALL, 0).replace(loss_weights=weights)
+
+    def mixing(problem: Any) -> Any:
+        found = tanh_bptt(problem)
+        return {**found, "inputs": turn.T @ (turn @ found["inputs"])}
+
+    def without_the_last_row(problem: Any) -> Any:
+        found = mixing(problem)
+        return {**found, "inputs": found["inputs"] * (np.arange(SMALL.T) < SMALL.T - 1)[:, None]}
+
+    seen, *_ = compare_on(as_rule(mixing, claims=[ALL]), ALL, problem, {})
+    assert seen.outside is None and seen.rounding is Rounding.NORMWISE, seen
+    seen, *_ = compare_on(as_rule(without_the_last_row, claims=[ALL]), ALL, problem, {})
+    assert seen.outside is not None and seen.outside[0].startswith("inputs[3"), seen
+
+
+def test_two_rules_that_claim_to_be_each_other() -> None:
+    def one(problem: Any) -> Any:
+        return tanh_bptt(problem)
+
+    def other(problem: Any) -> Any:
+        return tanh_bptt(problem)
+
+    gradcheck.rule(Equals(other))(one)
+    gradcheck.rule(Equals(one), ALL)(other)
+    assert as_rule(one).of == as_rule(other).of == KINDS
+
+
 # Preconditions
 
 
@@ -290,6 +324,8 @@ def test_a_network_that_settles_its_start_has_no_gradient_of_it(network: Any, sa
         gradcheck.rule(claim, networks=[network])(tanh_bptt)
     with pytest.raises(GradcheckError, match="cannot be claimed"):
         gradcheck.audit(tanh_bptt, [claim], networks=[network])
+    with pytest.raises(GradcheckError, match="bptt_to_inputs returns the gradient of parameters, inputs and initial"):
+        gradcheck.audit(gradcheck.algorithms.bptt_to_inputs, [Exact()], networks=[network])
     with pytest.raises(GradcheckError, match=said):
         problem = lively_problem(network, Sizes(2, 2, 2, 1), 0)
         lags.gradient(problem, None, ("initial_state",))

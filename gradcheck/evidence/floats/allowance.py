@@ -15,7 +15,8 @@ largest product of factors that may follow, `_reach`. If that product exceeds th
 Algorithms that mix the entries of an array (rotations, QR, SVD, FFT) round each entry as the largest. Their allowance,
 `normwise`, comes from the same computation on `NormwiseField` scalars. An error that is made in the influence of all P
 entries of the parameters at once has a norm of at most sqrt(P) times that of the largest influence of a single entry,
-so each of these entries is allowed sqrt(P) times the largest bound.
+so each of these entries is allowed sqrt(P) times the largest bound. Inputs and initial state act on the state too, and
+count among the P entries where their gradients are wanted.
 """
 
 from __future__ import annotations
