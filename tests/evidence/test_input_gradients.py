@@ -8,10 +8,13 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from cells import CELLS, named
+from nested import CELLS as NESTED
 from wanted_rules import ALL, LSTM, RIGHT, by_lags, lstm_bptt, mistaken, tanh_bptt
 
 import gradcheck
 from gradcheck import Outcome, Status, Strength
+from gradcheck.algorithms import bptt_to_inputs
 from gradcheck.evidence.base import Case, Kind
 from gradcheck.evidence.exact.enclosure import Enclosure
 from gradcheck.evidence.exact.formal import Formal
@@ -34,6 +37,7 @@ from gradcheck.reference import lags
 from gradcheck.reference.claims import Chunked, Equals, Exact, Online, Pure, Stable, Truncated, Windowed
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import DEFAULT_NETWORK, Network, Sizes
+from gradcheck.reference.tree import leaves
 from gradcheck.reference.wanted import KINDS
 from gradcheck.rules.adapt import WrongResult, as_rule
 from gradcheck.rules.call import run
@@ -73,6 +77,22 @@ def test_a_mistake_in_them_is_refuted(kind: str, name: str, mistake: str) -> Non
     rule, network = RIGHT[name]
     found = EVIDENCE[kind].gather(case_of(mistaken(rule, mistake), ALL, network))
     assert found.evidence.status is Status.REFUTED, found.evidence
+
+
+@pytest.mark.parametrize("cell", [*CELLS, *NESTED], ids=named)
+def test_every_cell_has_them_and_a_mistake_is_refuted(cell: Any) -> None:
+    kind = Enclosure((Sizes(3, 2, 2, 2),))
+    found = kind.gather(case_of(bptt_to_inputs, ALL, cell)).evidence
+    assert found.status is Status.HOLDS and found.strength is Strength.CERTIFIED, found
+
+    def last_state_dropped(problem: Any) -> Any:
+        found = bptt_to_inputs(problem)
+        last = leaves(found["initial_state"])[-1]
+        last[...] = np.zeros_like(last)
+        return found
+
+    found = kind.gather(case_of(last_state_dropped, ALL, cell)).evidence
+    assert found.status is Status.REFUTED and "initial_state" in found.statement, found
 
 
 @pytest.mark.parametrize(
