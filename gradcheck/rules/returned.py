@@ -29,19 +29,23 @@ class Asked:
         keys: The keys of the rule's dict, in order; "initial_state" is one of them.
         state: The initial state as it is nested; None if it is not asked for.
         kinds: The kinds of arrays.
+        parameters: The names of all parameters.
     """
 
     arrays: dict[str, Array]
     keys: tuple[str, ...]
     state: State | None
-    kinds: wanted.Of = wanted.DEFAULT
+    kinds: wanted.Of
+    parameters: frozenset[str]
 
     @classmethod
     def of(cls, problem: Problem, kinds: wanted.Of) -> Asked:
         found = arrays.wanted(problem, kinds)
         first = [wanted.INITIAL_STATE] if wanted.INITIAL_STATE in kinds else []
         keys = [name for name in found if wanted.kind_of(name) != wanted.INITIAL_STATE]
-        return cls(found, (*keys, *first), problem.initial_state if first else None, kinds)
+        return cls(
+            found, (*keys, *first), problem.initial_state if first else None, kinds, frozenset(problem.parameters)
+        )
 
     def shape(self, key: str) -> str:
         """Return the shape of what belongs at a key, in words."""
@@ -137,7 +141,9 @@ def _checked(raw: Any, asked: Asked, name: str) -> Gradient:
 
 def _to_declare(asked: Asked, surplus: set[Any]) -> str:
     """Return how to declare gradients that were returned beyond what is declared; empty if these are none."""
-    more = {key for key in surplus if type(key) is str and key in (wanted.INPUTS, wanted.INITIAL_STATE)}
+    more = {key for key in (wanted.INPUTS, wanted.INITIAL_STATE) if key in surplus}
+    if asked.parameters <= surplus:
+        more, surplus = more | {wanted.PARAMETERS}, surplus - asked.parameters
     if not more or surplus - more:
         return ""
     kinds = tuple(kind for kind in wanted.KINDS if kind in asked.kinds or kind in more)
