@@ -272,6 +272,15 @@ def test_a_whole_audit_reports_them(brief: None) -> None:
     assert [each.claim for each in again.verdicts] == [each.claim for each in report.verdicts]
 
 
+@pytest.mark.parametrize("of", [("inputs",), ("initial_state",)], ids=str)
+def test_a_whole_audit_of_one_array_alone(of: Any, brief: None) -> None:
+    def rule(problem: Any) -> Any:
+        return {name: array for name, array in tanh_bptt(problem).items() if name in of}
+
+    report = gradcheck.audit(rule, [Exact(of=of)], effort="quick", isolated=False)
+    assert report.passed and all(stage.status is Status.HOLDS for stage in report.stages), report
+
+
 @pytest.mark.parametrize(
     ("name", "mistake", "array"),
     [

@@ -17,7 +17,7 @@ from ...reference.enclosure import RELATIVE_BITS
 from ...reference.networks.base import RecurrentNetwork, Sizes
 from ...reference.networks.sizes import fitting
 from ...reference.networks.state import cached
-from ...reference.wanted import DEFAULT, Of
+from ...reference.wanted import DEFAULT, INITIAL_STATE, PARAMETERS, Of
 from ..base import Case, Finding, Kind, Plan, whole
 
 KIND = "liveness"
@@ -80,7 +80,9 @@ def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool
     whole = lags.gradient(problem, None, of)
     dead = tuple(f"{n}{list(map(int, i)) or ''}" for n, a in whole.items() for i in np.argwhere(a == 0))
     faintest, at = float("inf"), 0
-    for (_, k), term in lags.of_last_loss(problem, DEFAULT if DEFAULT[0] in of else of).items():
+    for (_, k), term in lags.of_last_loss(problem, DEFAULT if PARAMETERS in of else of).items():
+        if of == (INITIAL_STATE,) and k < size.T - 1:
+            continue  # the last loss uses it at one lag alone
         share = max(float((np.abs(term[n]) / np.where(whole[n] == 0, 1, np.abs(whole[n]))).max()) for n in term)
         bits = float(np.log2(share)) if share > 0 else float("-inf")
         if bits < faintest:
