@@ -71,7 +71,7 @@ def flattened(nest: Any, like: Any, name: str) -> Iterator[tuple[str, Any]]:
     if mapping and issubclass(kind, dict):
         given = dict(dict.items(nest))
     elif not mapping and issubclass(kind, (tuple, list)):
-        given = dict(enumerate(list(nest)))
+        given = dict(enumerate(tuple.__iter__(nest) if issubclass(kind, tuple) else list.__iter__(nest)))
     else:
         given = {}
     if set(given) != set(keys):
