@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bptt import bptt
+from .bptt_to_inputs import bptt_to_inputs
 from .chunked_bptt import chunked_bptt
 from .descent import Descent, descend, risk_gradient
 from .focused import Focused
@@ -12,7 +13,9 @@ from .schmidhuber import Schmidhuber
 from .truncated_bptt import truncated_bptt
 from .windowed_bptt import windowed_bptt
 
-CATALOGUE: tuple[Rule, ...] = (bptt, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused)
+CATALOGUE: tuple[Rule, ...] = (
+    bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
+)  # fmt: skip
 
 __all__ = [
     "CATALOGUE",
@@ -23,6 +26,7 @@ __all__ = [
     "Rule",
     "Schmidhuber",
     "bptt",
+    "bptt_to_inputs",
     "chunked_bptt",
     "descend",
     "risk_gradient",

@@ -3,7 +3,7 @@
     state(t) = step(parameters, state(t-1), x(t)),  u(t) = readout(parameters, state(t))
     e(t) = w_t dL_t/du(t)                         the error at the output, loss weight w_t included
     enter(t): e(t) to dL_t/dstate(t), and to the parameters of the readout at time t
-    back(t):  dL/dstate(t) to dL/dstate(t-1), and to the parameters of step t
+    back(t):  dL/dstate(t) to dL/dstate(t-1), to the parameters of step t, and to x(t) if that is asked for
 
 No derivative is written here: `reference.tape` runs `step` and `readout` once and transposes each operation, on any
 number system. A state is an array or a nest of arrays; so is its cotangent.
@@ -56,7 +56,7 @@ class Step:
     Attributes:
         state: The state after it.
         e: The error at the output, (K,).
-        step: Takes a cotangent of the state to those of the parameters and of the state before.
+        step: Takes a cotangent of the state to those of the parameters and of the state before, and of x if asked for.
         readout: Takes one of u to those of the parameters and of the state.
         start: Takes a cotangent of the state before step 1 to one of the parameters, where they make that state.
     """
@@ -75,29 +75,39 @@ class Step:
 
     def back(self, cotangent: State, total: Total) -> State:
         """Return the cotangent of the state before; add what the step contributes, and a learned start at step 1."""
-        parameters, pulled = self.step.terms(cotangent)
+        return self.back_to_input(cotangent, total)[0]
+
+    def back_to_input(self, cotangent: State, total: Total) -> tuple[State, Array | None]:
+        """Return the cotangents of the state before and of x, (D,), if asked for; add as `back` does."""
+        parameters, pulled, *inputs = self.step.terms(cotangent)
         total.add(parameters)
         state = map_state(CotangentSum.array, pulled)
         if self.start is not None:
             total.add(self.start.terms(state)[0])
-        return state
+        return state, inputs[0].array() if inputs else None
 
 
-def taken(network: Any, parameters: Parameters, state: State, x: Array, y: Array, weight: Any) -> Step:
-    """Return the step from `state` with the input x, (D,), and the loss against y, (K,), times `weight`."""
-    state, step = vjp(lambda p, a: network.step(p, a, x), parameters, state)
+def taken(
+    network: Any, parameters: Parameters, state: State, x: Array, y: Array, weight: Any, *, to_input: bool = False
+) -> Step:
+    """Return the step from `state` with the input x, (D,), and the loss against y, (K,), times `weight`.
+
+    With `to_input` its pullback goes to x too.
+    """
+    moving = (parameters, state, *([x] if to_input else []))
+    state, step = vjp(lambda p, a, x=x: network.step(p, a, x), *moving)
     u, readout = vjp(network.readout, parameters, state)
     return Step(state, weight * lags.output_error(network, u, y), step, readout)
 
 
-def steps(problem: Problem) -> list[Step]:
-    """Return the steps of a problem, in order."""
+def steps(problem: Problem, *, to_inputs: bool = False) -> list[Step]:
+    """Return the steps of a problem, in order; `to_inputs` as for `taken`."""
     made: list[Step] = []
     state, first = problem.initial_state, None
     if start.is_learned(problem.network):
         state, first = vjp(lambda p: start.learned(problem.network, p), problem.parameters)
     for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
-        made.append(taken(problem.network, problem.parameters, state, x, y, weight))
+        made.append(taken(problem.network, problem.parameters, state, x, y, weight, to_input=to_inputs))
         state = made[-1].state
     made[0] = dataclasses.replace(made[0], start=first)
     return made

@@ -2,7 +2,9 @@
 
 With delta(t) = dL/dstate(t), d(t) the part of it from the loss at t, J(t) = dstate(t)/dstate(t-1):
     delta(T) = d(T),  delta(t) = d(t) + J(t+1)^T delta(t+1),  dL/dTheta = sum_t (dstate(t)/dTheta)^T delta(t)
-and the readouts' own share of dL/dTheta. Truncation leaves out what its rule leaves out. RTRL carries
+and the readouts' own share of dL/dTheta. BPTT to the inputs has
+    dL/dx(t) = (dstate(t)/dx(t))^T delta(t),  dL/dstate(0) = J(1)^T delta(1)
+too. Truncation leaves out what its rule leaves out. RTRL carries
     M(0) = dstate(0)/dTheta, 0 unless the start is learned,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
 forward, and contributes d(t)^T M(t) and the readout's share at each step.
 
@@ -33,6 +35,16 @@ def bptt(problem: Problem) -> Gradient:
     total = Total(problem.parameters)
     _send_back(steps(problem), total)
     return total.gradient()
+
+
+def bptt_to_inputs(problem: Problem) -> Gradient:
+    """Return the gradient of parameters, inputs and initial state by one pass back through all steps."""
+    total, made, rows = Total(problem.parameters), steps(problem, to_inputs=True), list[Any]()
+    cotangent = nothing(made[-1].state)
+    for each in reversed(made):
+        cotangent, row = each.back_to_input(added(each.enter(total), cotangent), total)
+        rows.append(row)
+    return {**total.gradient(), "inputs": np.stack(rows[::-1]), "initial_state": cotangent}
 
 
 def chunked_bptt(problem: Problem, *, length: int) -> Gradient:

@@ -1,10 +1,11 @@
 """Running rules: a function is called, an online rule is stepped through the sequence.
 
-An online rule has `start(network, parameters, initial_state) -> state` and
-`step(state, x, y) -> (state, contribution)`; `step` takes the loss weight as a fourth argument where
-the rule is declared `weighted`. A contribution is a dict with the parameters' names and shapes, or None
-for a step that has none. A rule that gathers several steps before it contributes (Schmidhuber's blocks)
-has `finish(state) -> contribution` too, called once after the last step. The gradient is the sum.
+An online rule has `start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state,
+contribution)`; `step` takes the loss weight as a fourth argument where the rule is declared `weighted`. A
+contribution is a dict with the parameters' names and shapes, or None for a step that has none; a rule that claims the
+gradient of the initial state has "initial_state" in it too, nested as that is. A rule that gathers several steps
+before it contributes (Schmidhuber's blocks) has `finish(state) -> contribution` too, called once after the last step.
+The gradient is the sum.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from gradcheck.reference.claims import Declaration
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
+from gradcheck.reference.tree import map_nest
 from gradcheck.reference.typing import Gradient, Parameters, State
 
 
@@ -80,5 +82,5 @@ def _sum(total: Gradient | None, contribution: Gradient | None) -> Gradient | No
     if contribution is None:
         return total
     if total is None:  # a rule may write its next contribution into the same arrays
-        return {name: np.array(array, subok=True) for name, array in contribution.items()}
-    return {name: total[name] + contribution[name] for name in total}
+        return map_nest(lambda array: np.array(array, subok=True), dict(contribution))  # type: ignore[no-any-return]
+    return map_nest(lambda one, other: one + other, dict(total), contribution)  # type: ignore[no-any-return]

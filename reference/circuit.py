@@ -25,7 +25,7 @@ _FIRST_OPERAND = {"+": 1, "*": 1, "^": 2, "function": 2, "jointly": 3}
 
 @dataclass(frozen=True)
 class LagCircuit:
-    """g(t, 0), ..., g(t, t-1) of one loss: entry k of `lags` has a parameter's entries, in C order, as gate numbers."""
+    """g(t, 0), ..., g(t, t-1) of one loss: entry k of `lags` has a use's entries, in C order, as gate numbers."""
 
     gates: Sequence[Gate]
     lags: Sequence[Mapping[str, Sequence[int]]]

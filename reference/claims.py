@@ -5,6 +5,7 @@ at time t counts the parameters' use at time t - k (t = 1..T, k = 0..t-1). `Exac
 A claim's numbers may be given by name: `Truncated("tau")` is a claim about the rule's keyword
 argument tau, judged at every value that the declaration's `settings` list.
 
+A claim about lags names the arrays whose gradient the rule returns: `Exact(of=("parameters", "inputs"))`, see `wanted`.
 A claim that promises a gradient allows for rounding norm-wise: each entry may be off by what rounding does to the
 largest entry of its array, as in QR or FFT. With `rounding="entrywise"` each entry must be within its own allowance.
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
+from . import wanted
 from .errors import GradcheckError
 from .network import DEFAULT_NETWORK, RecurrentNetwork
 from .networks.base import not_a_network
@@ -26,6 +28,8 @@ R = TypeVar("R")
 ENTRYWISE: Literal["entrywise"] = "entrywise"
 NORMWISE: Literal["normwise"] = "normwise"
 """The roundings that a claim may allow for."""
+OPTIONS = ("of", "rounding")
+"""Arguments that any claim about lags has: the arrays whose gradient is claimed, and how they may be rounded."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Claim:
 
     @classmethod
     def arguments(cls) -> tuple[str, ...]:
-        """Return the names of the arguments that say what is claimed; rounding is none of them."""
-        return tuple(f.name for f in dataclasses.fields(cls) if f.name != "rounding")
+        """Return the names of the arguments that say which lags, or what, is claimed; `OPTIONS` are none of them."""
+        return tuple(f.name for f in dataclasses.fields(cls) if f.name not in OPTIONS)
 
     def __str__(self) -> str:
         return self._printed([str(getattr(self, name)) for name in self.arguments()])
@@ -79,7 +83,24 @@ class GradientClaim(Claim):
 
 @dataclass(frozen=True)
 class LagClaim(GradientClaim):
-    """A claim that the rule returns the gradient restricted to certain lags."""
+    """A claim that the rule returns the gradient restricted to certain lags.
+
+    of: the kinds of arrays whose gradient it returns, among "parameters", "inputs" and "initial_state".
+    """
+
+    of: wanted.Of = field(default=wanted.DEFAULT, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "of", wanted.checked(self.of))
+
+    def _printed(self, values: list[str]) -> str:
+        return super()._printed([*values, *([f"of={'+'.join(self.of)}"] if self.of != wanted.DEFAULT else [])])
+
+    @property
+    def _result(self) -> str:
+        """The result that is claimed, in words."""
+        return "the gradient" + (f" of {wanted.described(self.of)}" if self.of != wanted.DEFAULT else "")
 
     def keeps(self, t: int, k: int, T: int) -> bool:
         raise NotImplementedError
@@ -98,7 +119,7 @@ def _require_length(value: Any, what: str) -> None:
 
 @dataclass(frozen=True)
 class Exact(LagClaim):
-    """The rule returns dL/dTheta for the full sequence."""
+    """The rule returns dL/dTheta for the full sequence, and dL/dx(t) and dL/da(0) if it says so by `of`."""
 
     kind: ClassVar[str] = "exact"
 
@@ -107,7 +128,7 @@ class Exact(LagClaim):
 
     @property
     def sentence(self) -> str:
-        return "the result is the gradient"
+        return f"the result is {self._result}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +147,7 @@ class Truncated(LagClaim):
 
     @property
     def sentence(self) -> str:
-        return f"the result is the gradient restricted to lags below {self.tau}"
+        return f"the result is {self._result} restricted to lags below {self.tau}"
 
 
 @dataclass(frozen=True)
@@ -145,7 +166,7 @@ class Chunked(LagClaim):
 
     @property
     def sentence(self) -> str:
-        return f"the result is the gradient cut at every multiple of {self.length} steps"
+        return f"the result is {self._result} cut at every multiple of {self.length} steps"
 
 
 @dataclass(frozen=True)
@@ -177,7 +198,8 @@ class Windowed(LagClaim):
 
     @property
     def sentence(self) -> str:
-        return f"the result is that of BPTT(h={self.horizon}; h'={self.stride})"
+        of = f" for {wanted.described(self.of)}" if self.of != wanted.DEFAULT else ""
+        return f"the result is that of BPTT(h={self.horizon}; h'={self.stride}){of}"
 
 
 @dataclass(frozen=True)
@@ -272,9 +294,11 @@ CLAIMS: dict[str, type[Claim]] = {
 def parse_claim(text: str) -> Claim:
     """Parse a claim from the command line: "exact", "truncated(3)", "cost(time=T*I**2)", "exact(rounding=entrywise)".
 
+    The arrays whose gradient is claimed are joined by +, as in "exact(of=parameters+inputs)".
     Raises `GradcheckError` naming the claims that exist.
     """
     name, _, rest = text.strip().partition("(")
+    options: dict[str, Any] = {}
     spoken = {kind: claim.arguments() for kind, claim in CLAIMS.items()}
     del spoken[Equals.kind]
     if name not in spoken:
@@ -284,14 +308,19 @@ def parse_claim(text: str) -> Claim:
     if name == Cost.kind:
         return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
-    names, options = spoken[name], {}
-    if arguments and issubclass(CLAIMS[name], GradientClaim) and arguments[-1].startswith("rounding="):
-        options["rounding"] = arguments.pop().partition("=")[2].strip("\"' ")
+    names = spoken[name]
+    while arguments and issubclass(CLAIMS[name], LagClaim) and arguments[-1].partition("=")[0].strip() in OPTIONS:
+        option, _, value = arguments.pop().partition("=")
+        options[option.strip()] = _option(option.strip(), value.strip("\"' "))
     if len(arguments) != len(names) or not all(a.lstrip("-").isdigit() for a in arguments):
         example = f"{name}({', '.join('3' * len(names))})"
         wanted = f"{name}({', '.join(names)}) with whole numbers, such as {example}" if names else name
         raise GradcheckError(f"cannot read the claim {text!r}; write {wanted}")
     return CLAIMS[name](*(int(a) for a in arguments), **options)
+
+
+def _option(name: str, text: str) -> Any:
+    return tuple(part.strip() for part in text.split("+")) if name == "of" else text
 
 
 def _code(claim: Claim) -> str:
@@ -333,6 +362,14 @@ def with_stable(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     given = tuple(claims)
     results = any(isinstance(claim, (LagClaim, Equals)) for claim in given)
     return (Stable(), *given) if results and Stable() not in given else given
+
+
+def check_wanted(claims: Iterable[Claim], networks: Iterable[RecurrentNetwork]) -> None:
+    """Raise `GradcheckError` where a claim is about the gradient of an array that a network does not let vary."""
+    for claim in claims:
+        for network in networks:
+            if isinstance(claim, LagClaim) and (refusal := wanted.refusal(network, claim.of)):
+                raise GradcheckError(f"{claim} cannot be claimed: {refusal}")
 
 
 def checked_expectations(expected: Any, claims: Iterable[Claim]) -> tuple[tuple[str, str], ...]:
@@ -402,6 +439,7 @@ def rule(
             raise GradcheckError(refusal)
     if not isinstance(problems, (list, tuple)):
         raise GradcheckError(f"problems must be a list of gradcheck.Problem; got {problems!r:.60}")
+    check_wanted(claims, declared)
     known = checked_expectations(expected or {}, claims)
     declaration = Declaration(claims, declared, weighted, settings, known, tuple(problems))
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import lags
-from .claims import Exact, LagClaim
+from .claims import LagClaim
 from .errors import GradcheckError, Undecided, UnsupportedOperation
 from .networks.registry import is_shipped
 from .problem import Problem
@@ -64,7 +64,7 @@ def enclose(
 
     Args:
         problem: The problem, on plain numbers.
-        claim: The lags that count; all, if left out.
+        claim: The lags that count, and the arrays; all lags of the parameters, if left out.
         relative_bits: Each ball's relative radius is to be below 2^-relative_bits.
         first_bits: The precision to begin with. 53 or fewer try balls of float64 first, on the networks whose
             equations these can run, and go on with 128 bits of Arb.
@@ -82,7 +82,7 @@ def enclose(
         field = BallField(bits)
         try:
             with field.working():
-                gradient = lags.gradient(problem.over(field), claim.keeps if claim and claim != Exact() else None)
+                gradient = lags.claimed(problem.over(field), claim)
                 worst = min(relative_radius_bits(b) for a in gradient.values() for b in field.natives(a))
         except Undecided as error:
             if bits >= last_bits:
@@ -108,8 +108,7 @@ def _in_float64(problem: Problem, claim: LagClaim | None, relative_bits: int) ->
     field = FloatBallField()
     try:
         with field.working(), np.errstate(all="ignore"):
-            keeps = claim.keeps if claim and claim != Exact() else None
-            balls: dict[str, Any] = lags.gradient(problem.over(field), keeps)
+            balls: dict[str, Any] = lags.claimed(problem.over(field), claim)
     except UnsupportedOperation:
         return None
     if not all(

@@ -5,9 +5,13 @@ k = 0..t-1. The readout's own use of the parameters at time t belongs to lag 0, 
 initial state makes of them to step 1. The gradient is the sum of them all; Werbos 1990, "Backpropagation
 through time: what it does and how to do it".
 
-The network's equations run once per step under `tape.vjp`, on the problem's own scalars, and inputs are
-constants. dL_t/du comes from `network.output_error` where there is one, else from `loss_value`. For a
-field with a working precision the caller enters `field.working()`.
+A gradient may be asked for of inputs and of the initial state too (see `wanted`): g(t, k) then has what the loss at
+time t contributes through the input x(t - k), in row t - k of (T, D), and g(t, t - 1) what it contributes through the
+initial state, which step 1 uses.
+
+The network's equations run once per step under `tape.vjp`, on the problem's own scalars. dL_t/du comes from
+`network.output_error` where there is one, else from `loss_value`. For a field with a working precision the caller
+enters `field.working()`.
 """
 
 from __future__ import annotations
@@ -18,18 +22,22 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import arrays
+from .claims import Exact, LagClaim
 from .cotangents import CotangentSum
 from .networks import base as networks
 from .networks import start
 from .problem import Problem
 from .tape import Pullback, vjp
-from .tree import map_nest
+from .tree import flatten, map_nest, path_name
 from .typing import Array, Gradient, State
+from .wanted import DEFAULT, INITIAL_STATE, INPUTS, Of, joined, row
 
 Keeps: TypeAlias = Callable[[int, int, int], bool]
 """(t, k, T) to whether the loss at time t counts the parameters' use at time t - k; see `claims.LagClaim`."""
 
 Sums: TypeAlias = dict[str, CotangentSum]
+"""Uses, by name: parameters, rows of inputs (`wanted.row`), arrays of the initial state."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,8 @@ class Unrolled:
     """A problem's forward pass, ready to be pulled back. Entry t - 1 of each list belongs to time t.
 
     states: a(t). readouts: u(t), (K,). errors: w_t dL_t/du(t), (K,). steps pull a cotangent of a(t) back to
-    (parameters, a(t-1)); readout_pulls pull one of u(t) back to (parameters, a(t)). start pulls one of a(0) back to
-    the parameters, for a network that makes its initial state of them.
+    (parameters, a(t-1)), and to x(t) if it is wanted; readout_pulls pull one of u(t) back to (parameters, a(t)).
+    start pulls one of a(0) back to the parameters, for a network that makes its initial state of them.
     """
 
     problem: Problem
@@ -48,6 +56,7 @@ class Unrolled:
     steps: list[Pullback]
     readout_pulls: list[Pullback]
     start: Pullback | None = None
+    of: Of = DEFAULT
 
     def enter(self, t: int) -> tuple[Sums, Any]:
         """Pull the loss at time t back to the parameters of its readout and to a(t)."""
@@ -55,15 +64,30 @@ class Unrolled:
         return parameters, map_nest(CotangentSum.array, state)
 
     def back(self, t: int, cotangent: State) -> tuple[Sums, State]:
-        """Pull a cotangent of a(t) back to the parameters of step t and to a(t-1)."""
-        parameters, pulled = self.steps[t - 1].terms(cotangent)
+        """Pull a cotangent of a(t) back to what step t uses, and to a(t-1)."""
+        uses, pulled, *inputs = self.steps[t - 1].terms(cotangent)
         state = map_nest(CotangentSum.array, pulled)
+        if inputs:
+            uses[row(t)] = inputs[0]
         if t == 1 and self.start:
-            _add(parameters, self.start.terms(state)[0])
-        return parameters, state
+            _add(uses, self.start.terms(state)[0])
+        if t == 1 and INITIAL_STATE in self.of:
+            uses |= {path_name(INITIAL_STATE, path): _sum(array) for path, array in flatten(state)}
+        return uses, state
 
     def zero(self) -> Sums:
+        """Return sums to add uses to."""
         return {name: CotangentSum(array) for name, array in self.problem.parameters.items()}
+
+    def formed(self, uses: Sums) -> Gradient:
+        """Return the gradient of what is wanted, from its uses."""
+        return joined({name: part.array() for name, part in uses.items()}, arrays.wanted(self.problem, self.of))
+
+
+def _sum(array: Array) -> CotangentSum:
+    made = CotangentSum(array)
+    made.add(array)
+    return made
 
 
 def output_error(network: networks.RecurrentNetwork, u: Array, y: Array) -> Array:
@@ -100,11 +124,12 @@ def derived_output_error(network: networks.RecurrentNetwork, u: Array, y: Array)
     return error  # type: ignore[no-any-return]
 
 
-def unroll(problem: Problem) -> Unrolled:
+def unroll(problem: Problem, of: Of = DEFAULT) -> Unrolled:
     """Run the network's equations once.
 
     Args:
         problem: The problem, on any scalars.
+        of: The kinds of arrays that a gradient is wanted of; see `wanted.KINDS`.
 
     Raises:
         UnsupportedOperation: The network uses an operation that `tape` lacks.
@@ -114,9 +139,10 @@ def unroll(problem: Problem) -> Unrolled:
     state, first = problem.initial_state, None
     if start.is_learned(network):
         state, first = vjp(lambda p: start.learned(network, p), problem.parameters)
-    unrolled = Unrolled(problem, [], [], [], [], [], first)
+    unrolled = Unrolled(problem, [], [], [], [], [], first, of)
     for x, y, w in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
-        state, step = vjp(lambda p, a, x=x: networks.step(network, p, a, x), problem.parameters, state)
+        moving = (problem.parameters, state, *([x] if INPUTS in of else []))
+        state, step = vjp(lambda p, a, x=x: networks.step(network, p, a, x), *moving)
         u, pull = vjp(lambda p, a: networks.readout(network, p, a, K), problem.parameters, state)
         unrolled.states.append(state)
         unrolled.readouts.append(u)
@@ -126,7 +152,7 @@ def unroll(problem: Problem) -> Unrolled:
     return unrolled
 
 
-def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
+def gradient(problem: Problem, keeps: Keeps | None = None, of: Of = DEFAULT) -> Gradient:
     """Return the gradient, or the sum of the lags that `keeps` keeps.
 
     Losses that keep the same of the steps still to come travel back as one cotangent, and a loss that
@@ -135,17 +161,18 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
     Args:
         problem: The problem, on any scalars.
         keeps: (t, k, T) to whether the loss at time t counts the parameters' use at t - k; all, if left out.
+        of: The kinds of arrays that it is wanted of; see `wanted.KINDS`.
 
     Returns:
-        Parameter name to an array of its shape.
+        Name to an array of its shape: parameters, inputs, initial_state or the arrays of its nest.
 
     Raises:
         UnsupportedOperation: The network uses an operation that `tape` lacks.
         GradcheckError: The network fails.
     """
     if keeps is None:
-        return _whole(problem)
-    unrolled, T = unroll(problem), problem.T
+        return _whole(problem, of)
+    unrolled, T = unroll(problem, of), problem.T
     total = unrolled.zero()
     travelling: dict[bytes, State] = {}
     for s in range(T, 0, -1):
@@ -165,25 +192,53 @@ def gradient(problem: Problem, keeps: Keeps | None = None) -> Gradient:
                 parameters, travelling[mask] = unrolled.back(s, cotangent)
                 if mask[-1]:
                     _add(total, parameters)
-    return {name: part.array() for name, part in total.items()}
+    return unrolled.formed(total)
 
 
-def _whole(problem: Problem) -> Gradient:
+def claimed(problem: Problem, claim: LagClaim | None) -> Gradient:
+    """Return the gradient that a claim promises: its lags, of its arrays.
+
+    Args:
+        problem: The problem, on any scalars.
+        claim: The claim, bound to numbers; `Exact()`, if None.
+
+    Raises:
+        UnsupportedOperation: The network uses an operation that `tape` lacks.
+        GradcheckError: The network fails.
+    """
+    if claim is None:
+        return gradient(problem)
+    return gradient(problem, None if isinstance(claim, Exact) else claim.keeps, claim.of)
+
+
+def _whole(problem: Problem, of: Of) -> Gradient:
     """Return the sum of all lags by one pass back through the whole sequence."""
     network, K = problem.network, problem.targets.shape[1]
+    given = (
+        problem.parameters,
+        list(problem.inputs) if INPUTS in of else (),
+        problem.initial_state if INITIAL_STATE in of else (),
+    )
 
-    def readouts(parameters: Any) -> list[Any]:
-        state = start.learned(network, parameters) if start.is_learned(network) else problem.initial_state
+    def readouts(parameters: Any, inputs: Any, first: Any) -> list[Any]:
+        state = first if INITIAL_STATE in of else problem.initial_state
+        if start.is_learned(network):
+            state = start.learned(network, parameters)
         found = []
-        for x in problem.inputs:
+        for x in inputs if INPUTS in of else problem.inputs:
             state = networks.step(network, parameters, state, x)
             found.append(networks.readout(network, parameters, state, K))
         return found
 
-    us, pull = vjp(readouts, problem.parameters)
+    us, pull = vjp(readouts, *given)
     errors = np.stack([output_error(network, u, y) for u, y in zip(us, problem.targets, strict=True)])
-    (parameters,) = pull(list(problem.loss_weights[:, None] * errors))
-    return parameters  # type: ignore[no-any-return]
+    uses, inputs, first = pull(list(problem.loss_weights[:, None] * errors))
+    if of == DEFAULT:
+        return uses  # type: ignore[no-any-return]
+    uses = uses | {row(t): x for t, x in enumerate(inputs, start=1)}
+    if INITIAL_STATE in of:
+        uses |= {path_name(INITIAL_STATE, path): array for path, array in flatten(first)}
+    return joined(uses, arrays.wanted(problem, of))
 
 
 def _merge(group: dict[bytes, State], mask: bytes, cotangent: State) -> None:
@@ -192,17 +247,17 @@ def _merge(group: dict[bytes, State], mask: bytes, cotangent: State) -> None:
 
 def _add(total: Sums, terms: Sums) -> None:
     for name, part in terms.items():
-        total[name].add(*part.terms)
+        total.setdefault(name, CotangentSum(part.like)).add(*part.terms)
 
 
 class Lags(Mapping[tuple[int, int], Gradient]):
-    """(t, k) to g(t, k), parameter name to array; each is formed when asked for."""
+    """(t, k) to g(t, k), name to array; each is formed when asked for."""
 
-    def __init__(self, parts: dict[tuple[int, int], Sums]) -> None:
-        self._parts = parts
+    def __init__(self, unrolled: Unrolled, parts: dict[tuple[int, int], Sums]) -> None:
+        self._unrolled, self._parts = unrolled, parts
 
     def __getitem__(self, key: tuple[int, int]) -> Gradient:
-        return {name: part.array() for name, part in self._parts[key].items()}
+        return self._unrolled.formed(self._parts[key])
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return iter(self._parts)
@@ -211,34 +266,37 @@ class Lags(Mapping[tuple[int, int], Gradient]):
         return len(self._parts)
 
 
-def by_lag(problem: Problem) -> Lags:
+def by_lag(problem: Problem, of: Of = DEFAULT) -> Lags:
     """Return every g(t, k), 1 <= t <= T, 0 <= k < t, by T (T + 1) / 2 pullbacks that share one forward pass.
 
     Args:
         problem: The problem, on any scalars.
+        of: The kinds of arrays that a gradient is wanted of; see `wanted.KINDS`.
 
     Raises:
         UnsupportedOperation: The network uses an operation that `tape` lacks.
         GradcheckError: The network fails.
     """
-    unrolled = unroll(problem)
+    unrolled = unroll(problem, of)
     parts: dict[tuple[int, int], Sums] = {}
     for t in range(1, problem.T + 1):
         parts.update(_of_loss(unrolled, t))
-    return Lags(parts)
+    return Lags(unrolled, parts)
 
 
-def of_last_loss(problem: Problem) -> Lags:
+def of_last_loss(problem: Problem, of: Of = DEFAULT) -> Lags:
     """Return every g(T, k), 0 <= k < T, by T pullbacks.
 
     Args:
         problem: The problem, on any scalars.
+        of: The kinds of arrays that a gradient is wanted of; see `wanted.KINDS`.
 
     Raises:
         UnsupportedOperation: The network uses an operation that `tape` lacks.
         GradcheckError: The network fails.
     """
-    return Lags(_of_loss(unroll(problem), problem.T))
+    unrolled = unroll(problem, of)
+    return Lags(unrolled, _of_loss(unrolled, problem.T))
 
 
 def _of_loss(unrolled: Unrolled, t: int) -> dict[tuple[int, int], Sums]:

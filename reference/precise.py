@@ -12,12 +12,13 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from . import lags
+from . import arrays, lags
 from .claims import LagClaim
 from .errors import GradcheckError
 from .problem import Problem, loss
 from .scalars.precise import PreciseField
 from .typing import Array, Gradient
+from .wanted import DEFAULT, Of
 
 
 def recursion(problem: Problem, digits: int, claim: LagClaim | None = None) -> Gradient:
@@ -26,22 +27,23 @@ def recursion(problem: Problem, digits: int, claim: LagClaim | None = None) -> G
     Args:
         problem: The problem, on plain numbers.
         digits: Decimal digits of every operation.
-        claim: The lags that count; all, if left out.
+        claim: The lags that count, and the arrays; all lags of the parameters, if left out.
 
     Returns:
         Name to an array of precise scalars.
     """
     field = PreciseField(digits)
     with field.working():
-        return lags.gradient(problem.over(field), claim.keeps if claim else None)
+        return lags.claimed(problem.over(field), claim)
 
 
-def difference_quotient(problem: Problem, digits: int) -> Gradient:
+def difference_quotient(problem: Problem, digits: int, of: Of = DEFAULT) -> Gradient:
     """Return the gradient by mpmath's difference quotient of the loss.
 
     Args:
         problem: The problem, on plain numbers.
         digits: Decimal digits to which the quotient is good.
+        of: The kinds of arrays that it is wanted of; see `wanted.KINDS`.
 
     Returns:
         Name to an array of mpf scalars.
@@ -51,18 +53,20 @@ def difference_quotient(problem: Problem, digits: int) -> Gradient:
         lifted = problem.over(field)
         return {
             name: field.array([_quotient(field, lifted, name, i) for i in np.ndindex(*array.shape)], array.shape)
-            for name, array in lifted.parameters.items()
+            for name, array in arrays.wanted(lifted, of).items()
         }
 
 
 def _quotient(field: PreciseField, problem: Problem, name: str, index: tuple[int, ...]) -> Any:
+    here: Array = problem.arrays()[name]
+
     def loss_at(value: Any) -> Any:
-        changed: Array = problem.parameters[name].copy()
+        changed = here.copy()
         changed[index] = field.scalar(value)
-        moved = problem.replace(parameters={**problem.parameters, name: changed})  # a learned start moves too
+        moved = arrays.replaced(problem, name, changed)  # a learned start moves with its parameters
         return field.native(np.asarray(loss(moved)).item())
 
-    return mpmath.diff(loss_at, field.native(problem.parameters[name][index]))
+    return mpmath.diff(loss_at, field.native(here[index]))
 
 
 def digits_of_agreement(a: Any, b: Any) -> float:

@@ -171,7 +171,7 @@ class Problem:
                 f"the {self.network.name} network has the parameters {wanted}; "
                 f"got {', '.join(f'{k} {v.shape}' for k, v in self.parameters.items()) or 'none'}"
             ) from None
-        if taken := [name for name in shapes if name in _GIVEN]:
+        if taken := [name for name in shapes if name.partition("[")[0] in _GIVEN]:
             raise GradcheckError(
                 f"the {self.network.name} network has a parameter {taken[0]!r}, which is the name of an array of every "
                 "problem; give it another name"

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from . import lags
+from . import arrays, lags
 from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
 from .networks import start
@@ -24,9 +24,11 @@ from .networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, 
 from .networks.domains import INPUTS, domain_of
 from .networks.registry import is_shipped
 from .networks.state import cached
-from .problem import Problem, named_state
+from .problem import Problem, named_state, state_names
 from .scalars.formal import FormalField, entry_name
+from .tree import flatten, is_shape
 from .typing import Array
+from .wanted import DEFAULT, INITIAL_STATE, Of, joined, kind_of, row
 
 
 class Store(Protocol):
@@ -48,7 +50,7 @@ def keepable(network: RecurrentNetwork) -> bool:
 
 
 class FormalReference:
-    """SymPy's gradient in a polynomial ring, for one network and one (I, D, K); any T up to `sizes.T`.
+    """SymPy's gradient in a polynomial ring, for one network and one (I, D, K), of some arrays; any T up to `sizes.T`.
 
     SymPy differentiates with f and L undefined wherever the network has such a form, and the network's own
     functions are put in for them afterwards, so one differentiation serves every activation and loss. Each
@@ -56,9 +58,15 @@ class FormalReference:
     """
 
     def __init__(
-        self, network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False, store: Store | None = None
+        self,
+        network: RecurrentNetwork,
+        sizes: Sizes,
+        *,
+        weighted: bool = False,
+        store: Store | None = None,
+        of: Of = DEFAULT,
     ) -> None:
-        self.network, self.sizes, self.weighted = network, sizes, weighted
+        self.network, self.sizes, self.weighted, self.of = network, sizes, weighted, of
         self.field = _field(network, sizes)
         self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
         self._instance = network if network != self._source else None
@@ -91,11 +99,12 @@ class FormalReference:
         return _generic(self.field, self.network, T, self.sizes, self.weighted, self._given)
 
     def term(self, t: int, k: int) -> dict[str, Array]:
-        """Return g(t, k), weighted: parameter name to an array of native polynomials."""
+        """Return the uses of g(t, k), weighted: name to an array of native polynomials."""
         if (t, k) not in self._terms:
             weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
-            circuit = lag_circuit(self._source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store)
-            for lag, term in enumerate(_evaluated(circuit, self.network, self.sizes, self._evaluation(), weight)):
+            circuit = lag_circuit(self._source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store, self.of)
+            shapes = _use_shapes(self.network, self.sizes)
+            for lag, term in enumerate(_evaluated(circuit, shapes, self._evaluation(), weight)):
                 self._terms[t, lag] = term
         return self._terms[t, k]
 
@@ -114,7 +123,14 @@ class FormalReference:
     def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
         """Return the sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
         kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
-        return _summed(self._of_loss(t, lags) for t, lags in kept if lags)
+        return self._joined(T, _summed(self._of_loss(t, lags) for t, lags in kept if lags))
+
+    def lag(self, T: int, t: int, k: int) -> dict[str, Array]:
+        """Return g(t, k), weighted, for T steps: name to an array of native polynomials."""
+        return self._joined(T, self.term(t, k))
+
+    def _joined(self, T: int, uses: dict[str, Array]) -> dict[str, Array]:
+        return _joined(uses, self.problem(T), self.of, self.field)
 
     def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
         """Return the sum of g(t, k) over these k, which the settings of a claim have in common."""
@@ -124,46 +140,77 @@ class FormalReference:
 
 
 @cached(1024)
-def lag_circuit(network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None) -> LagCircuit:
-    """Return g(t, 0), ..., g(t, t-1), unweighted, from the store if it has them right, else from SymPy."""
+def lag_circuit(
+    network: RecurrentNetwork, I: int, D: int, K: int, t: int, store: Store | None = None, of: Of = DEFAULT
+) -> LagCircuit:
+    """Return the uses of g(t, 0), ..., g(t, t-1), unweighted, from the store if it has them right, else from SymPy."""
     sizes = Sizes(t, I, D, K)
     if store is None or not keepable(network) or network != ask(network, Capabilities.undefined):
-        return _derived(network, sizes)
+        return _derived(network, sizes, of)
     key = f"the lags of the loss at T for {network.name}, {network}, at {sizes}"
+    key += "" if of == DEFAULT else f", of {', '.join(of)}"
     try:
         circuit = LagCircuit.from_plain(store.get(key))
-        if _is_the_reverse_pass(circuit, network, sizes):
+        if _is_the_reverse_pass(circuit, network, sizes, of):
             return circuit
     except Exception:  # whatever a file makes of it, its circuit is no better than none
         pass
-    circuit = _derived(network, sizes)
+    circuit = _derived(network, sizes, of)
     store.put(key, circuit.plain())
     return circuit
 
 
-def _derived(network: RecurrentNetwork, sizes: Sizes) -> LagCircuit:
+def _derived(network: RecurrentNetwork, sizes: Sizes, of: Of) -> LagCircuit:
     from . import symbolic  # SymPy is not needed where circuits are kept
 
-    return symbolic.lag_circuit(network, sizes, sizes.T)
+    return symbolic.lag_circuit(network, sizes, sizes.T, of)
 
 
-def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes) -> bool:
+def _is_the_reverse_pass(circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes, of: Of) -> bool:
     """Return whether each lag term of the last loss is, as a polynomial, that of the reverse pass."""
     field = _field(network, sizes)
-    pulled = lags.of_last_loss(_generic(field, network, sizes.T, sizes, False, {}))
-    terms = _evaluated(circuit, network, sizes, Evaluation(field), field.convert(1))
+    problem = _generic(field, network, sizes.T, sizes, False, {})
+    pulled = lags.of_last_loss(problem, of)
+    terms = _evaluated(circuit, _use_shapes(network, sizes), Evaluation(field), field.convert(1))
     return len(terms) == sizes.T and all(
-        term.keys() == pulled[sizes.T, k].keys()
-        and all(term[name].reshape(-1).tolist() == field.natives(array) for name, array in pulled[sizes.T, k].items())
+        term.keys() == _used(problem, of, k)
+        and all(
+            array.reshape(-1).tolist() == field.natives(pulled[sizes.T, k][name])
+            for name, array in _joined(term, problem, of, field).items()
+        )
         for k, term in enumerate(terms)
     )
 
 
+def _used(problem: Problem, of: Of, k: int) -> set[str]:
+    """Return the names of the uses of g(T, k)."""
+    names = {row(problem.T - k) if name == INPUTS else name for name in arrays.wanted(problem, of)}
+    return {name for name in names if k == problem.T - 1 or kind_of(name) != INITIAL_STATE}
+
+
+def _use_shapes(network: RecurrentNetwork, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all that a gradient can be asked for, by the names of uses."""
+    shape = network.state_shape(sizes)
+    states = zip(state_names(shape), (tuple(part) for _, part in flatten(shape, is_shape)), strict=True)
+    rows = {row(t): (sizes.D,) for t in range(1, sizes.T + 1)}
+    return {**network.parameter_shapes(sizes), **rows, **dict(states)}
+
+
+def _joined(uses: dict[str, Array], problem: Problem, of: Of, field: FormalField) -> dict[str, Array]:
+    """Return a gradient of native polynomials from its uses."""
+    if of == DEFAULT and uses:
+        return uses
+
+    def zeros(array: Array) -> Array:
+        return _array([field.convert(0)] * array.size, array.shape)
+
+    return joined(uses, arrays.wanted(problem, of), zeros)
+
+
 def _evaluated(
-    circuit: LagCircuit, network: RecurrentNetwork, sizes: Sizes, evaluation: Evaluation, weight: Any
+    circuit: LagCircuit, shapes: dict[str, tuple[int, ...]], evaluation: Evaluation, weight: Any
 ) -> list[dict[str, Array]]:
-    """Return the lag terms, weighted, as arrays of native values."""
-    shapes = network.parameter_shapes(sizes)
+    """Return the uses of the lag terms, weighted, as arrays of native values."""
     for gate in circuit.gates:
         evaluation.add(gate)
     return [
@@ -227,7 +274,8 @@ def _generic(
 def _summed(terms: Iterable[dict[str, Array]]) -> dict[str, Array]:
     total: dict[str, Array] = {}
     for term in terms:
-        total = {name: by_entry(operator.add, total[name], term[name]) for name in term} if total else dict(term)
+        for name, array in term.items():
+            total[name] = by_entry(operator.add, total[name], array) if name in total else array
     return total
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from . import arrays
 from .circuit import Evaluation, Gate, LagCircuit
 from .derivative import Derivative
 from .errors import GradcheckError, UnsupportedOperation
@@ -31,6 +32,7 @@ from .scalars import expression as ex
 from .scalars.base import Field
 from .scalars.formal import entry_name
 from .typing import Array
+from .wanted import DEFAULT, INPUTS, Of, kind_of, row
 
 FIELD = ex.ExpressionField()
 _LETTER = {"inputs": "x", "targets": "y", "initial_state": "a", "loss_weights": "omega"}
@@ -100,23 +102,40 @@ def unrolled_loss(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = F
 
 
 @cached(256)
-def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False) -> dict[str, Array]:
-    """Return dL/dTheta: parameter name to an object array of SymPy expressions, shaped like the parameter."""
+def gradient(network: RecurrentNetwork, sizes: Sizes, *, weighted: bool = False, of: Of = DEFAULT) -> dict[str, Array]:
+    """Return dL/dTheta: name to an object array of SymPy expressions, shaped like the array.
+
+    Args:
+        network: Any network whose functions SymPy has.
+        sizes: T, I, D and K.
+        weighted: Whether the loss weights are symbols; else they are 1.
+        of: The kinds of arrays that it is wanted of; see `wanted.KINDS`.
+    """
     total = unrolled_loss(network, sizes, weighted=weighted)
     return {
         name: _expressions(shape, lambda index, name=name: total.diff(symbol(name, index)))  # type: ignore[misc]
-        for name, shape in network.parameter_shapes(sizes).items()
+        for name, shape in _shapes(network, sizes, of).items()
     }
+
+
+def _shapes(network: RecurrentNetwork, sizes: Sizes, of: Of) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays that a gradient is wanted of."""
+    return {name: array.shape for name, array in arrays.wanted(symbolic_problem(network, sizes), of).items()}
 
 
 @cached(4096)
-def lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int) -> dict[str, Array]:
-    """Return g(t, k): derive L_t in copy t - k of the parameters, then join the copies."""
-    loss = step_losses(network, Sizes(t, sizes.I, sizes.D, sizes.K), copies=True)[t - 1]
-    return {
-        name: _expressions(shape, lambda index, name=name: Derivative(symbol(name, index, t - k))(loss))  # type: ignore[misc]
-        for name, shape in network.parameter_shapes(sizes).items()
-    }
+def lag_term(network: RecurrentNetwork, sizes: Sizes, t: int, k: int, of: Of = DEFAULT) -> dict[str, Array]:
+    """Return the uses of g(t, k): derive L_t in copy t - k of the parameters, in x(t - k), and at k = t - 1 in a(0)."""
+    at, found = Sizes(t, sizes.I, sizes.D, sizes.K), {}
+    loss = step_losses(network, at, copies=True)[t - 1]
+    for name, shape in _shapes(network, at, of).items():
+        if name in network.parameter_shapes(at):
+            found[name] = _expressions(shape, lambda i, name=name: Derivative(symbol(name, i, t - k))(loss))  # type: ignore[misc]
+        elif kind_of(name) == INPUTS:
+            found[row(t - k)] = _expressions(shape[1:], lambda i: Derivative(symbol(INPUTS, (t - k - 1, *i)))(loss))
+        elif k == t - 1:
+            found[name] = _expressions(shape, lambda i, name=name: Derivative(symbol(name, i))(loss))  # type: ignore[misc]
+    return found
 
 
 def _expressions(shape: tuple[int, ...], entry: Callable[[tuple[int, ...]], Any]) -> Array:
@@ -195,11 +214,11 @@ class Lowering:
         return values[number]
 
 
-def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int) -> LagCircuit:
-    """Return g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
+def lag_circuit(network: RecurrentNetwork, sizes: Sizes, t: int, of: Of = DEFAULT) -> LagCircuit:
+    """Return the uses of g(t, 0), ..., g(t, t-1), unweighted, as a circuit; `sizes` has I, D and K."""
     write = _Writer()
     lags = [
-        {name: [write(e) for e in array.reshape(-1)] for name, array in lag_term(network, sizes, t, k).items()}
+        {name: [write(e) for e in array.reshape(-1)] for name, array in lag_term(network, sizes, t, k, of).items()}
         for k in range(t)
     ]
     return LagCircuit(write.gates, lags)
@@ -245,7 +264,7 @@ def mathml(network: RecurrentNetwork, sizes: Sizes) -> dict[str, str]:
 
 
 def numpy_function(
-    network: RecurrentNetwork, sizes: Sizes, module: str = "numpy"
+    network: RecurrentNetwork, sizes: Sizes, module: str = "numpy", of: Of = DEFAULT
 ) -> Callable[[Problem], dict[str, Array]]:
     """Compile the gradient to a function of a `Problem` of these sizes.
 
@@ -253,11 +272,12 @@ def numpy_function(
         network: A network without undefined functions, which have no values.
         sizes: The sizes of the problems.
         module: numpy or mpmath.
+        of: The kinds of arrays that the gradient is wanted of; see `wanted.KINDS`.
 
     Raises:
         GradcheckError: The network has undefined functions.
     """
-    exact = gradient(network, sizes, weighted=True)
+    exact = gradient(network, sizes, weighted=True, of=of)
     entries = [e.rewrite("exp") if _has_own(e) else e for a in exact.values() for e in a.reshape(-1)]
     kinds = (sp.core.function.AppliedUndef, ex.f, ex.f_prime, ex.L)
     undefined = {str(u.func) for e in entries for u in e.atoms(*kinds)}
@@ -285,7 +305,7 @@ def numpy_function(
     return evaluate
 
 
-def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
+def evaluated(problem: Problem, field: Field, of: Of = DEFAULT) -> dict[str, Array]:
     """Evaluate the gradient at the numbers of a problem over `field`; repeated parts are handled once.
 
     Its derivative is that of the lag terms, which proofs rest on. Raises `GradcheckError` as `numpy_function`.
@@ -294,7 +314,7 @@ def evaluated(problem: Problem, field: Field) -> dict[str, Array]:
     total = unrolled_loss(network, sizes, weighted=True)
     exact = {
         name: _expressions(shape, lambda index, name=name: Derivative(symbol(name, index))(total))  # type: ignore[misc]
-        for name, shape in network.parameter_shapes(sizes).items()
+        for name, shape in _shapes(network, sizes, of).items()
     }
     values = Lowering(field)
     symbols = symbolic_problem(network, sizes, weighted=True).free_arrays()

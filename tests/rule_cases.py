@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.algorithms import run_rule
+from gradcheck.reference.arrays import wanted
 from gradcheck.reference.claims import Declaration, LagClaim
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.problem import Problem, forward
 from gradcheck.reference.scalars.base import Field
 from gradcheck.reference.scalars.precise import PreciseField
+from gradcheck.reference.wanted import KINDS
 
 DEFAULT = Sizes(T=5, I=3, D=2, K=2)
 
@@ -59,9 +61,10 @@ LAGS: dict[Any, dict[tuple[int, int], dict[str, Any]]] = {}
 
 
 def lags(problem: Problem) -> dict[tuple[int, int], dict[str, Any]]:
-    """w_t g(t, k): what weight copy t-k does to the loss at t, by central differences at 50 digits.
+    """w_t g(t, k): what weight copy t-k, or x(t-k), does to the loss at t, by central differences at 50 digits.
 
-    Nothing is derived here: each step is given parameters of its own, and one copy at a time is moved.
+    Nothing is derived here: each step is given parameters of its own, and one copy at a time is moved. The initial
+    state is moved before step 1.
     """
     problem = problem.astype(np.float64)
     key = (
@@ -77,28 +80,31 @@ def lags(problem: Problem) -> dict[tuple[int, int], dict[str, Any]]:
         states, _ = forward(exact)
         h = Fraction(1, 10**20)
         found = {
-            (t, k): {name: np.zeros(p.shape) for name, p in problem.parameters.items()}
+            (t, k): {name: np.zeros(array.shape) for name, array in wanted(problem, KINDS).items()}
             for t in range(1, problem.T + 1)
             for k in range(t)
         }
 
-        def losses(used: int, parameters: Any) -> list[Any]:
-            state, values = states[used - 1], []
+        def losses(used: int, name: str, moved: Any) -> list[Any]:
+            state, values = moved if name == "initial_state" else states[used - 1], []
+            parameters = {**exact.parameters, name: moved} if name in exact.parameters else exact.parameters
             for t in range(used, problem.T + 1):
                 own = parameters if t == used else exact.parameters
-                state = net.step(own, state, exact.inputs[t - 1])
+                state = net.step(own, state, (moved if name == "inputs" else exact.inputs)[t - 1])
                 value = net.loss_value(net.readout(own, state), exact.targets[t - 1])
                 values.append(exact.loss_weights[t - 1] * value)
             return values
 
         for used in range(1, problem.T + 1):
-            for name, array in exact.parameters.items():
+            for name, array in wanted(exact, KINDS).items():
                 for index in np.ndindex(array.shape):
+                    if (name == "inputs" and index[0] != used - 1) or (name == "initial_state" and used > 1):
+                        continue
                     sides = []
                     for sign in (1, -1):
                         moved = array.copy()
                         moved[index] = moved[index] + sign * h
-                        sides.append(losses(used, {**exact.parameters, name: moved}))
+                        sides.append(losses(used, name, moved))
                     for t, (up, down) in enumerate(zip(*sides, strict=True), start=used):
                         found[t, t - used][name][index] = float(field.native((up - down) / (2 * h)))
     LAGS[key] = found
@@ -110,18 +116,18 @@ def complaints(gradient: Any, problem: Problem, claim: LagClaim) -> list[str]:
 
     Allowed: 8 roundings for each product on a path (T steps of I+D+K terms), relative to the sum of |lags|.
     """
-    if list(gradient) != list(problem.parameters):
-        return [f"keys {list(gradient)}; wanted {list(problem.parameters)}"]
+    if list(gradient) != list(wanted(problem, claim.of)):
+        return [f"keys {list(gradient)}; wanted {list(wanted(problem, claim.of))}"]
     found, T = lags(problem), problem.T
     products = T * (problem.sizes.I + problem.sizes.D + problem.sizes.K)
     wrong = []
     for name, came in gradient.items():
-        wanted = sum(g[name] for (t, k), g in found.items() if claim.keeps(t, k, T))
+        true = sum(g[name] for (t, k), g in found.items() if claim.keeps(t, k, T))
         scale = sum(abs(g[name]).max() for g in found.values())
         allowed = 8 * products * np.finfo(problem.inputs.dtype).eps * scale
-        if came.dtype != problem.inputs.dtype or came.shape != wanted.shape:
-            wrong.append(f"{name}: {came.dtype} {came.shape}; wanted {problem.inputs.dtype} {wanted.shape}")
-        elif not (off := abs(came - wanted).max()) <= allowed:
+        if came.dtype != problem.inputs.dtype or came.shape != true.shape:
+            wrong.append(f"{name}: {came.dtype} {came.shape}; wanted {problem.inputs.dtype} {true.shape}")
+        elif not (off := abs(came - true).max()) <= allowed:
             wrong.append(f"{name} is off by {off:.2e}, allowed {allowed:.2e}, under {claim}")
     return wrong
 

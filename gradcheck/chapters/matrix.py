@@ -26,6 +26,7 @@ from ..reference.claims import Pure, Settings
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
+from ..reference.wanted import Of
 from ..rules.adapt import Rule, WrongResult, as_rule
 from ..rules.failures import RuleFailed
 from . import sought
@@ -186,10 +187,10 @@ def by_peer(fault: Fault, peer: Peer, extent: Extent = WHOLE, seed: int = 0) -> 
     for title, problem in _problems(rule, extent, seed).items():
         for settings in spread(rule.settings(problem.T), 2):
             tried += 1
-            accepted, error = _answer(peer, rule.target, base, problem, settings)
+            accepted, error = _answer(peer, rule.target, base, problem, settings, rule.of)
             if accepted:
                 continue
-            accepts_truth, failure = _answer(peer, base.truth, base, problem, {})
+            accepts_truth, failure = _answer(peer, base.truth, base, problem, {}, rule.of)
             if failure:
                 return Outcome(Result.FAILED, f"on the true gradient, at {title}, it raised {failure}")
             if accepts_truth:
@@ -200,10 +201,10 @@ def by_peer(fault: Fault, peer: Peer, extent: Extent = WHOLE, seed: int = 0) -> 
     return Outcome(Result.MISSED, f"not rejected where the true gradient is accepted (false alarms: {alarms})")
 
 
-def _answer(peer: Peer, target: Any, base: Base, problem: Problem, settings: Settings) -> tuple[bool, str]:
+def _answer(peer: Peer, target: Any, base: Base, problem: Problem, settings: Settings, of: Of) -> tuple[bool, str]:
     """Return the peer's answer about a rule, and the error that it raised in place of one."""
     try:
-        return peer.accepts(as_question(target, base.objective, problem, settings)), ""
+        return peer.accepts(as_question(target, base.objective, problem, settings, of)), ""
     except Exception as error:  # a wrong gradient may well make a checker fail; the true one tells the two apart
         return False, f"{type(error).__name__}: {error}"
 
@@ -288,8 +289,9 @@ def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterabl
 _INTRODUCTION = f"""
 The gallery holds {len(FAULTS)} mistakes, each made in a right rule: a shipped one, or the backward pass of a cell. Of \
 these, {len(FAULTS) - len(SHOWN)} show only at some sizes, at some values, at extreme ones, or after some calls, and \
-searches find them; `gradcheck faults --matrix` has them too. This chapter shows which kinds of evidence catch each of the others, at small sizes, and which \
-are caught by the gradient checkers of torch, JAX and autograd on their default settings.
+searches find them; `gradcheck faults --matrix` has them too. This chapter shows which kinds of evidence catch each of \
+the others, at small sizes, and which are caught by the gradient checkers of torch, JAX and autograd on their default \
+settings.
 
 Float evidence and those checkers judge the same code on the same float64 problems, which were chosen for power: long \
 lags stay visible. A rejection by a checker counts only where the checker accepts the true gradient. Checkers do not \

@@ -16,43 +16,53 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.online import run_rule
+from ..reference import arrays
 from ..reference.claims import Settings
 from ..reference.problem import Problem
 from ..reference.typing import Array
+from ..reference.wanted import DEFAULT, Of
+from ..rules.returned import by_name
 
 
 @dataclass(frozen=True)
 class Question:
-    """A value, a supposed gradient of it, and the place to compare them. Both take one array per parameter."""
+    """A value, a supposed gradient of it, and the place to compare them. Both take the arrays that are wanted."""
 
     start: tuple[Array, ...]
     value: Callable[..., float]
     gradient: Callable[..., tuple[Array, ...]]
 
 
-def as_question(rule: Any, objective: Callable[[Problem], Any], problem: Problem, settings: Settings) -> Question:
+def as_question(
+    rule: Any, objective: Callable[[Problem], Any], problem: Problem, settings: Settings, of: Of = DEFAULT
+) -> Question:
     """Return the question whether a rule's result on a problem is the gradient of the objective there.
 
     Args:
         rule: The rule, a function or a class with `start` and `step`.
         objective: The value of a problem.
-        problem: The problem; its parameters are the place.
+        problem: The problem; its arrays are the place.
         settings: The rule's settings, such as a horizon.
+        of: The kinds of arrays whose gradient the rule returns.
     """
-    problem, names = problem.copy(), list(problem.parameters)
+    problem = problem.copy()
+    place = arrays.wanted(problem, of)
 
-    def at(arrays: tuple[Array, ...]) -> Problem:
-        return problem.replace(parameters=dict(zip(names, arrays, strict=True)))
+    def at(given: tuple[Array, ...]) -> Problem:
+        moved = problem
+        for name, array in zip(place, given, strict=True):
+            moved = arrays.replaced(moved, name, array)
+        return moved
 
-    def value(*arrays: Array) -> float:
-        return float(objective(at(arrays)))
+    def value(*given: Array) -> float:
+        return float(objective(at(given)))
 
-    def gradient(*arrays: Array) -> tuple[Array, ...]:
+    def gradient(*given: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
-            result = run_rule(rule, at(arrays), **settings)
-        return tuple(np.ascontiguousarray(result[name]) for name in names)
+            result = by_name(run_rule(rule, at(given), **settings))
+        return tuple(np.ascontiguousarray(result[name]) for name in place)
 
-    return Question(tuple(problem.parameters[name].copy() for name in names), value, gradient)
+    return Question(tuple(array.copy() for array in place.values()), value, gradient)
 
 
 @dataclass(frozen=True)

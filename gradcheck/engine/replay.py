@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..records import Counterexample
 from ..reference.claims import ENTRYWISE, Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..reference.wanted import DEFAULT
 from ..rules.adapt import Rule, as_rule
 from ..store.case import Document, read
 from ..store.codec import from_data
@@ -70,6 +72,8 @@ def replay(
 def _replayed(rule: Rule, document: Document, progress: Progress) -> Replay:
     claim, problem = document.claim_and_problem(rule)
     check_settings(rule, problem, document.settings)
+    claimed = dataclasses.replace(rule.declaration, claims=(*rule.declaration.claims, claim))
+    rule = dataclasses.replace(rule, declaration=claimed)  # it may be declared where the audit was asked for
     return compared(rule, claim, problem, document.settings, (document.entry, document.got))
 
 
@@ -77,7 +81,9 @@ def _lost(rule: Rule, document: Document, reason: str) -> Replay:
     """Return the ERROR of a rule whose worker did not return."""
     given = msgspec.structs.asdict(document.claim)
     kind, rounding = document.claim.__struct_config__.tag, given.pop("rounding")
-    values = [*map(str, given.values()), *([f"rounding={rounding}"] if rounding == ENTRYWISE else [])]
+    of = tuple(given.pop("of", DEFAULT))
+    values = [*map(str, given.values()), *([f"of={'+'.join(of)}"] if of != DEFAULT else [])]
+    values += [f"rounding={rounding}"] if rounding == ENTRYWISE else []
     claim = f"{kind}({', '.join(values)})" if values else kind
     where = place(Sizes(*msgspec.structs.astuple(document.sizes)), document.settings)
     before = (document.entry, document.got)

@@ -185,16 +185,19 @@ def _purity(task: Task, context: Context, progress: Progress) -> Data:
 def _liveness(task: Task, context: Context, progress: Progress) -> Data:
     case = context.case(task)
     sizes = context.effort(task.request).enclosure_sizes
-    found = liveness.visibility(case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted)
+    found = liveness.visibility(
+        case.network, sizes[-1 if task.network == 0 else 0], case.seed, case.weighted, case.rule.of
+    )
     return {"holds": found.alive, "statement": found.statement}
 
 
 def _oracles(task: Task, context: Context, progress: Progress) -> Data:
-    network = context.case(task).network
+    case = context.case(task)
+    network, of = case.network, case.rule.of
     if task.network:
-        found = oracles.agreement(network, oracles.SMALL_SIZE, with_sympy=False)
+        found = oracles.agreement(network, oracles.SMALL_SIZE, with_sympy=False, of=of)
     else:
-        found = oracles.agreement(network)
+        found = oracles.agreement(network, of=of)
     disagreement = found.blame or f"the oracles disagree on {network}: {found.statement}"
     return {"holds": found.holds, "statement": found.statement if found.holds else disagreement}
 

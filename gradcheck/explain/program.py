@@ -22,7 +22,8 @@ from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windo
 from ..reference.network import RecurrentNetwork
 from ..reference.networks import start
 from ..reference.problem import Problem
-from ..reference.tree import children
+from ..reference.tree import children, flatten, path_name
+from ..reference.wanted import INITIAL_STATE, INPUTS, PARAMETERS, kind_of
 from .equations import forward_lines
 from .origins import constructor, expression, importable, importing, importing_instance, shipped
 from .source import FUNCTIONS, LOSSES, OUTPUTS, array_lines, assignments, comment, function, nest_lines, statement, text
@@ -60,12 +61,12 @@ def snippet(
         The source of the program.
     """
     network, claim = problem.network, case.claim.bind(settings)
-    name, index = _place(entry)
+    name, index = _place(problem, entry)
     keeps = _keeps(claim)
     head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
-        *comment(f"The result of {case.rule.name}({called})[{name!r}][{index or '()'}]:"),
+        *comment(f"The result of {case.rule.name}({called}){_taken(problem, name)}[{index or '()'}]:"),
         f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
         *statement(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
@@ -91,10 +92,24 @@ def snippet(
     return text(["import numpy as np", "", *head, *why, true, *tail])
 
 
-def _place(entry: str) -> tuple[str, str]:
-    """Split the name of an entry: R[0,1] into ("R", "0,1")."""
-    name, _, index = entry.partition("[")
-    return name, index.rstrip("]")
+def _place(problem: Problem, entry: str) -> tuple[str, str]:
+    """Split the name of an entry: R[0,1] into ("R", "0,1"), initial_state[h][0] into ("initial_state[h]", "0")."""
+    names = [name for name in problem.arrays() if entry == name or entry.startswith(f"{name}[")]
+    name = max(names, key=len)
+    return name, entry.removeprefix(name).strip("[]")
+
+
+def _taken(problem: Problem, name: str) -> str:
+    """Return the source that takes an array, by its name, out of a rule's result: ['initial_state']['h']."""
+    if kind_of(name) != INITIAL_STATE:
+        return f"[{name!r}]"
+    return f"[{INITIAL_STATE!r}]{_within_state(problem, name)}"
+
+
+def _within_state(problem: Problem, name: str) -> str:
+    """Return the source that takes an array out of the initial state, by its name; empty where it is all of it."""
+    paths = {path_name(INITIAL_STATE, path): path for path, _ in flatten(problem.initial_state)}
+    return "".join(f"[{key!r}]" for key in paths[name])
 
 
 def _index(index: str) -> str:
@@ -147,28 +162,53 @@ _AS_COMPLEX = [
 
 
 def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
-    name, index = _place(entry)
+    name, index = _place(problem, entry)
     nested = children(problem.initial_state) is not None
+    at_start, at_step, x = _moved(problem, name)
     return [
         *(_AS_COMPLEX if nested else []),
-        "# Does the loss at t count the use of the parameters at t - k?",
+        f"# Does the loss at t count {_USED[kind_of(name)]}?",
         f"def keeps(t, k): return {keeps}",
         "",
         "def true_entry(name, index):",
         "    total = 0.0",
         "    for t in range(1, T + 1):",
         f"        a = {'as_complex(initial_state)' if nested else 'initial_state.astype(complex)'}",
+        *at_start,
         "        for s in range(1, t + 1):",
         "            p = {n: value.astype(complex) for n, value in parameters.items()}",
-        "            if keeps(t, t - s):",
-        "                p[name][index] += 1e-30j",
+        *at_step,
         *(["            a = network.initial_state(p) if s == 1 else a"] if start.is_learned(problem.network) else []),
-        "            a = step(p, a, inputs[s - 1])",
+        f"            a = step(p, a, {x})",
         "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
         "    return total",
         "",
         f"true = true_entry({name!r}, {_index(index)})",
     ]
+
+
+_USED = {
+    PARAMETERS: "the use of the parameters at t - k",
+    INPUTS: "the input x(t - k)",
+    INITIAL_STATE: "the initial state, which step 1 uses, so that k is t - 1",
+}
+"""Words for what a lag of the loss counts, by the kind of the array that is moved."""
+
+
+def _moved(problem: Problem, name: str) -> tuple[list[str], list[str], str]:
+    """Return the lines that move the entry, before the first step and at each step, and the input of a step."""
+    kind = kind_of(name)
+    if kind == INITIAL_STATE:
+        lines = ["        if keeps(t, t - 1):", f"            a{_within_state(problem, name)}[index] += 1e-30j"]
+        return lines, [], "inputs[s - 1]"
+    if kind == INPUTS:
+        moves = [
+            "            x = inputs[s - 1].astype(complex)",
+            "            if s - 1 == index[0] and keeps(t, t - s):",
+        ]
+        return [], [*moves, "                x[index[1:]] += 1e-30j"], "x"
+    moves = ["            if keeps(t, t - s):", "                p[name][index] += 1e-30j"]
+    return [], moves, "inputs[s - 1]"
 
 
 def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
@@ -245,7 +285,7 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
         before = map(repr, bound.args) if bound else ()
         kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
-    name, index = _place(entry)
+    name, index = _place(problem, entry)
     return [
         *comment(f"The same from the rule itself, which needs gradcheck{where}:"),
         *(f"# {line}" for line in ["import gradcheck", *imports]),
@@ -254,7 +294,7 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
             + (f".astype({dtype!r})" if dtype != "float64" else ""),
             "# ",
         ),
-        *statement(f"got = {call}[{name!r}][{index or '()'}]", "# "),
+        *statement(f"got = {call}{_taken(problem, name)}[{index or '()'}]", "# "),
     ]
 
 

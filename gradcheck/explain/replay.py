@@ -21,11 +21,12 @@ from ..evidence.floats.comparison import compare_on
 from ..evidence.sizes import place
 from ..evidence.target import entries
 from ..records import spoken
+from ..reference import arrays, wanted
 from ..reference.claims import Claim, Settings
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.scalars.formal import entry_name
-from ..rules.adapt import Rule, WrongResult
+from ..rules.adapt import Rule, WrongResult, wanted_by
 from ..rules.failures import RuleFailed
 from .counterexample import as_fraction
 
@@ -36,9 +37,9 @@ class Outcome(enum.Enum):
     """The result of a replay; each value is its meaning."""
 
     STILL_WRONG = "an entry is provably further from its true value than rounding allows"
-    FIXED = "every entry of every parameter is within what rounding allows of its true value"
+    FIXED = "every entry of every array is within what rounding allows of its true value"
     INCONCLUSIVE = "no entry is provably wrong, but some have no finite rounding allowance"
-    ERROR = "the rule raised, or returned no gradient of the case's parameters"
+    ERROR = "the rule raised, or returned no gradient of the case's arrays"
 
     @property
     def label(self) -> str:
@@ -156,14 +157,17 @@ def compared(rule: Rule, claim: Claim, problem: Problem, settings: Settings, bef
     """
     saved = before[0]
     common = (rule.name, str(claim), place(problem.sizes, settings), before)
-    names = [entry_name(name, index) for name, index, _ in entries(problem.parameters)]
+    what = wanted.described(wanted_by(claim) or wanted.DEFAULT)
+    names = [entry_name(name, index) for name, index, _ in entries(arrays.wanted(problem, wanted_by(claim)))]
     if saved not in names:
-        raise GradcheckError(f"this case is about the entry {saved}, and its parameters have {_listed(names)}")
+        raise GradcheckError(f"this case is about the entry {saved}, and its {what} have {_listed(names)}")
     try:
         _, result, truth, field, allowed = compare_on(rule, claim, problem, settings)
     except (RuleFailed, WrongResult, UnsupportedOperation) as error:
-        wanted = ", ".join(f"{name} {array.shape}" for name, array in problem.parameters.items())
-        return Replay(Outcome.ERROR, *common, message=f"{error}. The parameters of the case are {wanted}")
+        asked = ", ".join(f"{name} {array.shape}" for name, array in arrays.wanted(problem, rule.of).items())
+        return Replay(
+            Outcome.ERROR, *common, message=f"{error}. The {wanted.described(rule.of)} of the case are {asked}"
+        )
     judged: dict[str, tuple[float, Any, Any, float]] = {}
     wrong, undecided = [], []
     with field.working():

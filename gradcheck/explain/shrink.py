@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ..reference import arrays
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Sizes
 from ..reference.networks.sizes import fewer
-from ..reference.problem import Problem, map_state, state_names
+from ..reference.problem import Problem, map_state
 from ..reference.tree import flatten, is_shape
 from ..reference.typing import Array
 
@@ -162,10 +163,4 @@ def _with(problem: Problem, name: str, part: slice, value: float) -> Problem:
         flat[part] = value
         return flat.reshape(array.shape)
 
-    if name in problem.parameters:
-        return problem.varied(parameters={**problem.parameters, name: put(problem.parameters[name])})
-    if name.startswith("initial_state"):
-        names = state_names(problem.network.state_shape(problem.sizes))
-        state = map_state(lambda array: put(array) if next(names) == name else array, problem.initial_state)
-        return problem.varied(initial_state=state)
-    return problem.varied(**{name: put(getattr(problem, name))})
+    return arrays.replaced(problem, name, put(problem.arrays()[name]), inside=True)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..reference import lags
+from ..reference import arrays, lags
 from ..reference.errors import GradcheckError
 from ..reference.problem import Problem
 from ..reference.typing import Array, Gradient
+from ..reference.wanted import Of, kinds_of
 
 LONGEST = 48
 """The longest sequence that is taken apart into lags."""
@@ -54,7 +55,7 @@ def traits(problem: Problem, result: Gradient, truth: Gradient, allowed: dict[st
         allowed: Absolute allowances by parameter. A candidate and the result are each within one of their exact values.
     """
     wrong = {name for name, array in result.items() if not (np.abs(array - truth[name]) <= allowed[name]).all()}
-    terms = _terms(problem)
+    terms = _terms(problem, kinds_of(result))
     facts, trivial = set(), set()
     for name in wrong:
         for fact, holds_of_all in _facts(name, result[name], truth[name], allowed[name], terms):
@@ -89,16 +90,16 @@ def _facts(name: str, result: Array, truth: Array, allowed: Array, terms: list[G
         kept = kept + term[name]
 
 
-def _terms(problem: Problem) -> list[Gradient]:
+def _terms(problem: Problem, of: Of) -> list[Gradient]:
     """Return the gradient's part of each lag, from 0 on; nothing for long sequences, or where that is not known."""
     if problem.T > LONGEST:
         return []
     try:
-        parts = lags.by_lag(problem)
+        parts = lags.by_lag(problem, of)
     except GradcheckError:
         return []
     return [
         {name: sum((parts[t, k][name] for t in range(k + 1, problem.T + 1)), np.zeros(array.shape))
-         for name, array in problem.parameters.items()}
+         for name, array in arrays.wanted(problem, of).items()}
         for k in range(problem.T)
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from . import (
     gated,
     histories,
     influences,
+    inputs,
     layers,
     losses,
     lstm,
@@ -43,6 +44,7 @@ FAULTS: tuple[Fault, ...] = (
     + scales.FAULTS
     + influences.FAULTS
     + memory.FAULTS
+    + inputs.FAULTS
     + conditions.FAULTS
     + ON_CELLS
     + blocks.FAULTS

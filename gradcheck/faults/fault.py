@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.online import run_rule
-from ..reference import lags
+from ..reference import lags, wanted
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
 from ..reference.network import DEFAULT_NETWORK, ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.networks.gated import GRU, MGU
@@ -55,6 +55,7 @@ def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
 
 BASES = {
     "bptt": Base("bptt", "bptt"),
+    "bptt_to_inputs": Base("bptt_to_inputs", "bptt_to_inputs", truth=functools.partial(lags.gradient, of=wanted.KINDS)),
     "truncated_bptt": Base("truncated_bptt", "truncated_bptt"),
     "windowed_bptt": Base("windowed_bptt", "windowed_bptt"),
     "chunked_bptt": Base("chunked_bptt", "chunked_bptt"),

@@ -17,7 +17,20 @@ from types import ModuleType
 from typing import Any
 
 from ..algorithms.online import run_online
-from ..reference.claims import Claim, Cost, Declaration, Exact, Pure, Settings, Stable, not_a_claim
+from ..reference import wanted
+from ..reference.claims import (
+    Claim,
+    Cost,
+    Declaration,
+    Equals,
+    Exact,
+    LagClaim,
+    Pure,
+    Settings,
+    Stable,
+    check_wanted,
+    not_a_claim,
+)
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, not_a_network
 from ..reference.problem import Problem
@@ -25,10 +38,10 @@ from .load import load_rule as load_rule
 
 
 class WrongResult(GradcheckError):
-    """Raised where a rule's result is not a gradient of the problem's parameters.
+    """Raised where a rule's result is not a gradient of the arrays that it declares.
 
     Attributes:
-        shapes: The shapes of the result's arrays by parameter, empty if the result is no dict of arrays.
+        shapes: The shapes of the result's arrays by name, empty if the result is no dict of arrays.
     """
 
     def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
@@ -63,6 +76,11 @@ class Rule:
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         return self.function(problem, **(settings or {}))
 
+    @functools.cached_property
+    def of(self) -> wanted.Of:
+        """The kinds of arrays whose gradient it returns: those of its declared claims, and of those it is judged on."""
+        return wanted_by(*_declaration(self.target).claims, *self.declaration.claims) or wanted.DEFAULT
+
     def settings(self, T: int) -> list[dict[str, int]]:
         """List the keyword arguments to audit the rule at on sequences of T steps.
 
@@ -73,6 +91,20 @@ class Rule:
             GradcheckError: The declared function failed, or returned anything but a nonempty list of dicts.
         """
         return _settings(self.declaration, self.name, T)
+
+
+def wanted_by(*claims: Claim) -> wanted.Of:
+    """Return the kinds of arrays whose gradient claims are about; none for claims about no result."""
+    found, met, waiting = set[str](), list[Any](), list(claims)
+    while waiting:
+        claim = waiting.pop()
+        if isinstance(claim, LagClaim):
+            found.update(claim.of)
+        elif isinstance(claim, Equals) and not any(claim.target is each for each in met):
+            met.append(claim.target)
+            own = declared_claims(claim.target)
+            waiting += [each for each in own if isinstance(each, (LagClaim, Equals))] or [Exact()]
+    return tuple(kind for kind in wanted.KINDS if kind in found)
 
 
 def _settings(declaration: Declaration, name: str, T: int) -> list[dict[str, int]]:
@@ -125,9 +157,23 @@ def as_rule(
         changes["networks"] = tuple(networks)
     if weighted is not None:
         changes["weighted"] = weighted
-    if not changes:
-        return rule
-    return dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
+    if changes:
+        rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
+    _check_wanted(rule)
+    return rule
+
+
+def _check_wanted(rule: Rule) -> None:
+    """Raise `GradcheckError` where a rule returns the gradient of an array that one of its networks has none of."""
+    check_wanted(rule.declaration.claims, rule.declaration.networks)
+    for network in rule.declaration.networks:
+        if refusal := wanted.refusal(network, rule.of):
+            raise GradcheckError(f"{rule.name} returns the gradient of {wanted.described(rule.of)}: {refusal}")
+    if rule.online and wanted.INPUTS in rule.of:
+        raise GradcheckError(
+            f"{rule.name} is an online rule, which sees one step at a time, and the gradient of inputs has a row for "
+            "every step, seen or not; leave inputs out of its claims, or write a function of the problem"
+        )
 
 
 def _check_all(what: str, given: Any, refused: Callable[[Any], str], such_as: str) -> None:
@@ -230,7 +276,7 @@ def _name(target: Any) -> str:
 
 def declared_claims(target: Any) -> tuple[Claim, ...]:
     """Return the claims that a rule declares of itself, whichever it is audited on."""
-    return _declaration(target).claims
+    return target.declaration.claims if isinstance(target, Rule) else _declaration(target).claims
 
 
 def _declaration(target: Any) -> Declaration:
@@ -298,7 +344,10 @@ class _Stepped:
         return last
 
     def _gradient(self, part: Any) -> bool:
-        return isinstance(part, dict) and set(part) == set(self.parameters)
+        """Return True for a dict of the parameters, of the initial state, or of both."""
+        if not isinstance(part, dict) or not part:
+            return False
+        return set(part) - {wanted.INITIAL_STATE} in (set(), set(self.parameters))
 
     def _contribution(self, part: Any, method: str, hint: str = "") -> Any:
         if part is not None and not self._gradient(part):
@@ -308,7 +357,7 @@ class _Stepped:
                 f"{', '.join(self.parameters)}{hint}"
             )
         for key, value in (part or {}).items():
-            if isinstance(value, (list, tuple)):
+            if isinstance(value, (list, tuple)) and key != wanted.INITIAL_STATE:
                 raise WrongResult(
                     f"{method} of {self.name} contributed a {type(value).__name__} for {key}; return a NumPy array"
                 )

@@ -34,7 +34,7 @@ from .failures import (
     where,
 )
 from .fresh import called
-from .returned import all_of_one_kind, checked, system_of
+from .returned import Asked, all_of_one_kind, checked, system_of
 from .side_effects import Changes, SideEffects
 
 
@@ -43,7 +43,7 @@ class Run:
     """The outcome of one checked call.
 
     Attributes:
-        gradient: Arrays by parameter.
+        gradient: Arrays by name, of the kinds that the rule declares.
         changes: Output, warnings and side effects of the call. The side effects are undone.
     """
 
@@ -105,7 +105,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
     """
     around, process = SideEffects(), _process()
     field = system_of(problem.inputs)
-    parameters = dict(problem.parameters)  # the rule may empty its own
+    asked = Asked.of(problem, rule.of)  # before the rule can change its problem
     network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
     place = _place(problem, settings)
     with _watched(problem, settings):
@@ -120,8 +120,8 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                         if _process() != process:  # a fork that the rule made, and let go on
                             _exit(0)
                         around.restore_language()  # before anything of ours runs
-                    gradient = checked(raw, parameters, rule.name)
-                    all_of_one_kind(gradient, parameters)
+                    gradient = checked(raw, asked, rule.name)
+                    all_of_one_kind(gradient, asked.arrays)
                 except BaseException as error:
                     failure = _failure(rule, problem, place, error)
         except BaseException as error:

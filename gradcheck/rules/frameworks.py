@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..reference import wanted
 from ..reference.claims import Claim, Exact
 from ..reference.claims import rule as declare
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem
-from .adapt import WrongResult
+from .adapt import WrongResult, wanted_by
 
 Rule = Callable[[Problem], dict[str, Any]]
 
@@ -43,6 +44,11 @@ def _inner(source: Any) -> Any:
     while isinstance(source, functools.partial):
         source = source.func
     return source
+
+
+def kinds(claims: Sequence[Claim]) -> wanted.Of:
+    """Return the kinds of arrays whose gradient a rule with these claims returns."""
+    return wanted_by(*claims) or wanted.DEFAULT
 
 
 def declared(

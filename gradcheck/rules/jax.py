@@ -27,7 +27,11 @@ from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem, map_state
-from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
+from ..reference.wanted import INITIAL_STATE, INPUTS, PARAMETERS
+from .frameworks import Rule, check_function, declared, floats, kinds, named, refuse_half, required, returned
+
+_PLACE = {PARAMETERS: 0, INPUTS: 1, INITIAL_STATE: 3}
+"""Places of a function's arguments by the kinds of arrays that gradients are asked for."""
 
 
 def rule(
@@ -45,7 +49,8 @@ def rule(
         function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
             `weighted`. parameters is a dict of arrays with the names and shapes of the network's; inputs are (T, D),
             targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients.
-        *claims: `Exact()` if left out.
+        *claims: `Exact()` if left out. `Exact(of=("parameters", "inputs", "initial_state"))` takes `jax.grad` in these
+            too; a dict of gradients then has "inputs" and "initial_state", nested as the state is.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
         jit: Compile the function, once for each shape.
@@ -62,6 +67,7 @@ def rule(
         raise GradcheckError(f"x64 is {x64!r}; pass True, False, or None to follow the problem")
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
     known = named(function, name)
+    of = kinds(claims)
     home = jax if hasattr(jax, "enable_x64") else required("jax.experimental")  # its place before JAX 0.8
 
     def gradients(*arguments: Any) -> Any:
@@ -70,7 +76,9 @@ def rule(
             return function(*arguments) if jit else result
         if getattr(result, "shape", None) != () or not jax.numpy.issubdtype(result.dtype, jax.numpy.floating):
             raise returned(result, known, "a loss of shape () or a dict of gradients")
-        return {key: no_finer(gradient, result.dtype) for key, gradient in jax.grad(function)(*arguments).items()}
+        found = jax.grad(function, tuple(_PLACE[kind] for kind in of))(*arguments)
+        found = jax.tree.map(lambda gradient: no_finer(gradient, result.dtype), dict(zip(of, found, strict=True)))
+        return {**found.pop(PARAMETERS, {}), **found}
 
     def no_finer(gradient: Any, dtype: Any) -> Any:
         """Convert a gradient to the format of its loss if that is coarser, since it is no more accurate."""
@@ -89,9 +97,14 @@ def rule(
                 arguments.append(array(problem.loss_weights))
             parameters = {key: array(value) for key, value in problem.parameters.items()}
             result = compiled(parameters, *arguments)
-            return {key: _own(value, known, key, jax) for key, value in result.items()}
+            return {key: _owned(value, known, key, jax) for key, value in result.items()}
 
     return declared(computed, function, name, module, claims, networks, weighted)
+
+
+def _owned(nest: Any, name: str, key: str, jax: Any) -> Any:
+    """Copy each JAX array of a nest to a NumPy array."""
+    return jax.tree.map(lambda value: _own(value, name, key, jax), nest)
 
 
 def _own(value: Any, name: str, key: str, jax: Any) -> Any:

@@ -18,6 +18,7 @@ they return.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -27,8 +28,10 @@ from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem, map_state
+from ..reference.tree import leaves, map_nest
+from ..reference.wanted import INITIAL_STATE, INPUTS, Of, kind_of
 from .adapt import WrongResult
-from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
+from .frameworks import Rule, check_function, declared, floats, kinds, named, refuse_half, required, returned
 from .torch_layers import Layers
 from .torch_layers import TorchRNN as TorchRNN
 
@@ -55,9 +58,11 @@ def rule(
             `weighted`. parameters is a dict of fresh leaf tensors that require a gradient, with the names and shapes
             of the network's; inputs are (T, D), targets (T, K). Returns the loss, a tensor of shape (), on which
             backward is called; or a dict of gradients; or None after it called backward itself, once or several
-            times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
+            times. An array that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
             `nn.GRU`, one of their cells, a subclass, or an instance of one, with any number of layers in one direction.
-        *claims: `Exact()` if left out.
+        *claims: `Exact()` if left out. With `Exact(of=("parameters", "inputs", "initial_state"))` inputs and initial
+            state are leaves that require a gradient too; a dict of gradients then has "inputs" and "initial_state",
+            nested as the state is.
         readout: The layer that reads out a recurrent one: `nn.Linear`, a subclass, or an instance.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
@@ -78,14 +83,15 @@ def rule(
         if networks is not None:
             raise GradcheckError("a layer determines its network; leave networks out")
         layers = Layers(function, readout, place)
-        computed = _one_at_a_time(_rule(layers.loss, layers.begin, kind, place, weighted, named(layer, name)))
+        run = _rule(layers.loss, layers.begin, kind, place, weighted, named(layer, name), kinds(claims))
+        computed = _one_at_a_time(run)
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
         made.__doc__ = f"{layer.__name__} with a {type(layers.readout).__name__} readout, as torch runs them."
         return made
     check_function(function, "torch")
     if readout is not None:
         raise GradcheckError(f"{function!r:.80} is no recurrent layer, so it takes no readout; leave readout out")
-    computed = _rule(function, _leaves, kind, place, weighted, named(function, name))
+    computed = _rule(function, _leaves, kind, place, weighted, named(function, name), kinds(claims))
     return declared(computed, function, name, module, claims, networks, weighted)
 
 
@@ -124,6 +130,7 @@ def _rule(
     device: Any,
     weighted: bool,
     name: str,
+    of: Of,
 ) -> Rule:
     """Return a function of a problem that calls `function` and reads the gradients.
 
@@ -134,22 +141,30 @@ def _rule(
         device: Where the tensors are.
         weighted: Pass loss weights.
         name: The rule's name, for messages.
+        of: The kinds of arrays whose gradients it returns.
     """
     torch = required("torch")
 
     def tensor(array: Any) -> Any:
         return torch.tensor(floats(array, "tensor").astype(kind or array.dtype), device=device)
 
+    def leaf(array: Any) -> Any:
+        return tensor(array).requires_grad_()
+
     def computed(problem: Problem) -> dict[str, Any]:
-        leaves = begin({key: tensor(array) for key, array in problem.parameters.items()})
-        arguments = [tensor(problem.inputs), tensor(problem.targets), map_state(tensor, problem.initial_state)]
+        begun = begin({key: tensor(array) for key, array in problem.parameters.items()})
+        inputs = (leaf if INPUTS in of else tensor)(problem.inputs)
+        state = map_state(leaf if INITIAL_STATE in of else tensor, problem.initial_state)
+        arguments = [inputs, tensor(problem.targets), state]
         if weighted:
             arguments.append(tensor(problem.loss_weights))
+        asked = {**begun, INPUTS: inputs, INITIAL_STATE: state}
+        asked = {key: nest for key, nest in asked.items() if kind_of(key) in of}
         with torch.enable_grad():
-            result = function(dict(leaves), *arguments)
+            result = function(dict(begun), *arguments)
             if not isinstance(result, dict):
-                result = _backward(result, leaves, name)
-        return {key: _array(value, name, key) for key, value in result.items()}
+                result = _backward(result, asked, name)
+        return {key: map_nest(functools.partial(_array, name=name, key=key), value) for key, value in result.items()}
 
     return computed
 
@@ -168,10 +183,10 @@ def _one_at_a_time(rule: Rule) -> Rule:
     return computed
 
 
-def _backward(result: Any, leaves: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the gradients of the leaves, after a call of backward if the result is a loss."""
+def _backward(result: Any, asked: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the gradients of nests of leaves, after a call of backward if the result is a loss."""
     torch = required("torch")
-    called = any(leaf.grad is not None for leaf in leaves.values())
+    called = any(leaf.grad is not None for leaf in leaves(asked))
     coarse = None
     if isinstance(result, torch.Tensor) and result.shape == () and result.is_floating_point():
         if called:
@@ -183,8 +198,11 @@ def _backward(result: Any, leaves: dict[str, Any], name: str) -> dict[str, Any]:
         raise returned(
             result, name, "a loss of shape (), a dict of gradients, or None after backward() on the parameters given"
         )
-    found = {key: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for key, leaf in leaves.items()}
-    return {key: _no_finer(grad, coarse) for key, grad in found.items()}
+
+    def gradient(leaf: Any) -> Any:
+        return _no_finer(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad, coarse)
+
+    return map_nest(gradient, asked)  # type: ignore[no-any-return]
 
 
 def _no_finer(gradient: Any, dtype: Any) -> Any:

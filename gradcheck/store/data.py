@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from ..algorithms import CATALOGUE
+from ..reference import wanted
 from ..reference.claims import CLAIMS, NORMWISE, Claim, Equals, GradientClaim, LagClaim
 from ..reference.errors import GradcheckError
 from ..reference.networks import registry
@@ -41,10 +42,12 @@ def _documented(text: str) -> dict[str, Any]:
 
 
 _ROUNDING = ("rounding", Literal["normwise", "entrywise"], NORMWISE)
+_Kind = Literal["parameters", "inputs", "initial_state"]
+_OF = ("of", Annotated[tuple[_Kind, ...], msgspec.Meta(min_length=1, max_length=3)], wanted.DEFAULT)
 _LAGS = {kind: made for kind, made in CLAIMS.items() if issubclass(made, LagClaim)}
 LAG_CLAIMS = tuple(
     msgspec.defstruct(
-        kind, [*((name, Length) for name in made.arguments()), _ROUNDING], tag=kind,
+        kind, [*((name, Length) for name in made.arguments()), _OF, _ROUNDING], tag=kind,
         namespace=_documented((made.__doc__ or "").partition("\n")[0]), **_STRICT,
     )
     for kind, made in _LAGS.items()
@@ -103,6 +106,8 @@ def claim_as_data(claim: Claim) -> dict[str, Any]:
     said = {name: getattr(claim, name) for name in claim.arguments()}
     if isinstance(claim, Equals):
         said["target"] = as_rule(claim.target).origin
+    if isinstance(claim, LagClaim) and claim.of != wanted.DEFAULT:
+        said["of"] = list(claim.of)
     if isinstance(claim, GradientClaim) and claim.rounding != NORMWISE:
         said["rounding"] = claim.rounding
     return {"kind": claim.kind, **said}

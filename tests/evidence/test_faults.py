@@ -87,6 +87,13 @@ ISSUE = {
     "aliasing of the returned arrays": ["returns-its-buffer", "changes-its-parameters"],
     "time reversed": ["time-reversed", "changes-its-inputs"],
     "sequences padded and not masked": ["padded-and-not-masked"],
+    "dL/dh0 dropped, of another step, or in the wrong slot": [
+        "initial-state-gradient-dropped", "initial-state-gradient-of-step-1", "initial-states-exchanged",
+    ],
+    "dL/dh0 through a transposed R": ["initial-state-gradient-transposed"],
+    "dL/dx a step late, or weighted twice": ["input-gradient-one-step-late", "input-gradient-weighted-twice"],
+    "dL/dx without a path": ["input-gradient-without-recurrence", "input-gradient-past-the-output-gate"],
+    "layer's input gradient lost": ["layer-input-gradient-lost"],
 }  # fmt: skip
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
 

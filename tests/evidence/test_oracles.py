@@ -112,7 +112,7 @@ def test_a_wrong_derivative_stops_the_audit(fresh: None, monkeypatch: pytest.Mon
 
 
 def test_an_oracle_that_fails_stops_the_audit(fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(problem: Problem, digits: int) -> Any:
+    def failing(problem: Problem, digits: int, of: Any) -> Any:
         raise GradcheckError("no quotient today")
 
     monkeypatch.setattr(precise, "difference_quotient", failing)

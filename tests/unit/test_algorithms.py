@@ -29,6 +29,7 @@ from gradcheck.algorithms import (
     Focused,
     Schmidhuber,
     bptt,
+    bptt_to_inputs,
     chunked_bptt,
     run_online,
     run_rule,
@@ -196,7 +197,7 @@ def test_every_rule_runs_on_every_number_system(target: Any, field: Field, netwo
         if field.name == "modular":
             return  # residues have no size to compare
         values = {name: [float(str(v)) if field.name == "precise" else _middle(v) for v in came[name]] for name in came}
-    gradient = {name: np.reshape(values[name], array.shape) for name, array in problem.parameters.items()}
+    gradient = {name: np.reshape(values[name], array.shape) for name, array in problem.arrays().items() if name in came}
     assert complaints(gradient, problem, claim_of(target, chosen)) == []
 
 
@@ -215,8 +216,12 @@ def test_every_rule_runs_on_scalars_that_carry_more_than_a_value(target: Any, fi
     values = {
         name: [v.v if isinstance(field, RoundedField) else _middle(v.primal.value) for v in came[name]] for name in came
     }
-    gradient = {name: np.reshape(values[name], array.shape) for name, array in problem.parameters.items()}
+    gradient = {name: np.reshape(values[name], array.shape) for name, array in problem.arrays().items() if name in came}
     assert complaints(gradient, problem, claim_of(target, chosen)) == []
+
+
+def _to_parameters(problem: Problem) -> Any:
+    return {name: array for name, array in bptt_to_inputs(problem).items() if name in problem.parameters}
 
 
 def test_the_exact_rules_are_the_same_polynomials() -> None:
@@ -234,6 +239,7 @@ def test_the_exact_rules_are_the_same_polynomials() -> None:
     assert natives(field, truncated_bptt(problem, tau=2)) != wanted
     for target, chosen in [
         (RTRL, {}),
+        (_to_parameters, {}),
         *((Schmidhuber, {"block": b}) for b in range(1, 5)),
         (truncated_bptt, {"tau": 3}),
     ]:

@@ -370,8 +370,8 @@ def test_a_sweep_that_stops_one_step_early_is_caught(monkeypatch: pytest.MonkeyP
 def test_a_whole_pass_that_forgets_a_loss_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     right = lags.vjp
 
-    def without_the_first_loss(function: Callable[..., Any], parameters: Any) -> Any:
-        us, pull = right(function, parameters)
+    def without_the_first_loss(function: Callable[..., Any], *inputs: Any) -> Any:
+        us, pull = right(function, *inputs)
         return us, lambda errors: pull([errors[0] * 0, *errors[1:]])
 
     monkeypatch.setattr(lags, "vjp", without_the_first_loss)

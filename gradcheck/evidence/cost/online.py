@@ -17,6 +17,7 @@ from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.call import run
 from ...rules.failures import RuleFailed
+from ...rules.returned import by_name
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from ..preconditions.calls import within_rounding
 from ..sizes import place, spread
@@ -96,7 +97,7 @@ class _Recorded:
 
     def step(self, *arguments: Any) -> Any:
         state, part = self.rule.step(*arguments)
-        self.contributions.append(part and {name: np.array(array) for name, array in part.items()})
+        self.contributions.append(part and {name: np.array(array) for name, array in by_name(part).items()})
         return state, part
 
     def finish(self, state: Any) -> Any:

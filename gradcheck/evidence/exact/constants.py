@@ -18,9 +18,8 @@ from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference.errors import GradcheckError
 from ...reference.scalars.ball import BallField
-from ...rules.call import run
 from ..base import Case, Finding, Kind, Plan, Witness, whole
-from ..target import expected
+from ..target import expected, returned
 from .enclosure import Comparison
 
 KIND = "constants"
@@ -89,7 +88,7 @@ def explain(case: Case, witness: Witness) -> bool:
             lifted = problem.over(field)
             promised = expected(claim, lifted)
             field.widening = True
-            result = run(case.rule, lifted.copy(), witness.settings).gradient
+            result = returned(case.rule, claim, lifted.copy(), witness.settings)
             field.widening = False
             return field.met and Comparison(field, promised, result).apart is None
     except GradcheckError:

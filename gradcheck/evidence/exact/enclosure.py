@@ -23,13 +23,12 @@ from ...reference.problem import Problem
 from ...reference.scalars.ball import BallField
 from ...reference.scalars.formal import entry_name
 from ...rules.adapt import Rule
-from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, refused, settled
 from ..budget import Budget
 from ..floats.second_look import at_a_kink
 from ..sizes import grown, place, reaching, scope, spread, vacuous
-from ..target import entries, expected, planted
+from ..target import entries, expected, planted, returned
 
 KIND = "enclosure"
 SIZES = (Sizes(50, 12, 2, 2), Sizes(12, 33, 3, 2))
@@ -93,7 +92,7 @@ def compare(
         with field.working():
             lifted = problem.over(field)
             promised = expected(claim, lifted)
-            result = run(rule, lifted.copy(), settings).gradient
+            result = returned(rule, claim, lifted.copy(), settings)
             comparison = Comparison(field, promised, result)
         if comparison.apart or comparison.bits >= wanted or bits >= last_bits:
             return comparison, promised, result, field, lifted

@@ -29,8 +29,8 @@ from ...reference.networks.state import state_of
 from ...reference.ring import FormalReference, by_entry
 from ...reference.scalars.formal import entry_name, natives
 from ...reference.scalars.laws import TooLarge
-from ...rules.adapt import WrongResult
-from ...rules.call import run
+from ...reference.wanted import DEFAULT, Of
+from ...rules.adapt import WrongResult, wanted_by
 from ...rules.failures import KeptNumbers, RuleFailed, chain
 from ...store import cache
 from ..base import (
@@ -49,7 +49,7 @@ from ..base import (
 )
 from ..budget import FORMAL_SECONDS, Budget
 from ..sizes import place, possible, sizes_text, vacuous
-from ..target import TargetFailed, expected, longest_kept
+from ..target import TargetFailed, expected, returned, to_plant
 
 KIND = "formal"
 LARGEST_T = 4
@@ -63,10 +63,12 @@ FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 """The shapes (I, D, K) of proofs beyond `LARGEST_T`."""
 
 
-_REFERENCES: dict[tuple[Hashable, Sizes, bool], tuple[FormalReference, int]] = {}
+_REFERENCES: dict[tuple[Hashable, Sizes, bool, Of], tuple[FormalReference, int]] = {}
 
 
-def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | None = None) -> FormalReference:
+def reference(
+    network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | None = None, of: Of = DEFAULT
+) -> FormalReference:
     """Return SymPy's side of the proofs at these sizes, each length derived once per process.
 
     A rule that evaluates f where the network does not leaves generators of its own in the ring. Such a ring is not
@@ -77,13 +79,14 @@ def reference(network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | 
         sizes: Sizes of the longest problem.
         weighted: Include loss weights among the generators.
         T: The longest problem that is derived now; that of `sizes` if None.
+        of: The kinds of arrays that the gradient is wanted of.
     """
-    key = (state_of(network), sizes, weighted)
+    key = (state_of(network), sizes, weighted, of)
     made, generators = _REFERENCES.get(key, (None, 0))
     if made is None or made.field.used > generators:
         for other in [key for key, (kept, _) in _REFERENCES.items() if kept.monomials > MOST_KEPT]:
             del _REFERENCES[other]
-        made = FormalReference(network, sizes, weighted=weighted, store=cache.store())
+        made = FormalReference(network, sizes, weighted=weighted, store=cache.store(), of=of)
     made.gradient(T or sizes.T, Exact())
     made.problem(T or sizes.T)
     _REFERENCES[key] = made, made.field.used
@@ -173,7 +176,7 @@ def _compare(
         tally = _Tally()
         progress(f"{size}{smaller}")  # deriving may take a while
         try:
-            ref = reference(network, largest, case.weighted, size.T)
+            ref = reference(network, largest, case.weighted, size.T, wanted_by(case.claim))
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error, who="the network")
             continue
@@ -285,7 +288,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
             promised = ref.gradient(T, claim)
         else:
             promised = {n: natives(ref.field, a) for n, a in expected(claim, problem).items()}
-        result = run(case.rule, problem.copy(), settings).gradient
+        result = returned(case.rule, claim, problem.copy(), settings)
         off = _first_difference(ref, promised, {n: natives(ref.field, a) for n, a in result.items()})
         if off is not None and ref.field.functions > known:
             return not_run(
@@ -307,7 +310,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
         tally.terms = max(tally.terms, sum(len(p) for a in promised.values() for p in a.reshape(-1).tolist()))
         if isinstance(claim, LagClaim):
             tally.planted += 1
-            term = ref.term(T, longest_kept(claim, T))
+            term = ref.lag(T, *to_plant(claim, T))
             fault = {n: by_entry(operator.sub, a, term[n]) for n, a in promised.items()}
             tally.rejected += _first_difference(ref, promised, fault) is not None
     return None

@@ -20,12 +20,11 @@ from ...reference.networks.sizes import fitting
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import NormwiseField, RoundedField
-from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..floats.allowance import allowance, normwise
 from ..sizes import describe, place, spread, vacuous
-from ..target import entries, expected, planted
+from ..target import entries, expected, planted, returned
 
 KIND = "ladder"
 SIZE = Sizes(7, 3, 2, 2)
@@ -83,7 +82,7 @@ def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -
             allowed = allowance(claim, problem, RoundedField.for_digits(n))
             try:
                 with low.working():
-                    result = run(case.rule, problem.over(low), settings).gradient
+                    result = returned(case.rule, claim, problem.over(low), settings)
                     values = {name: low.lift(array) for name, array in result.items()}
             except UnsupportedOperation as error:
                 return not_run(KIND, f"the rule does not run at {n} digits: {error}")

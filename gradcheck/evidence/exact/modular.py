@@ -72,7 +72,7 @@ from ..base import (
 )
 from ..budget import Budget
 from ..sizes import grown, place, possible, reaching, scope, spread, vacuous
-from ..target import TargetFailed, expected, planted
+from ..target import TargetFailed, expected, planted, returned
 
 KIND = "modular"
 SIZES = (Sizes(9, 5, 2, 3), Sizes(130, 7, 2, 2), Sizes(48, 16, 3, 2), Sizes(20, 33, 2, 3))
@@ -457,7 +457,7 @@ def _compare_point(at: _Place, draw: int, rooted: _Rooted | None = None) -> Poin
     promised = expected(claim, problem)
     numerator, denominator = field.functions.numerator, field.functions.denominator
     field.reset()
-    result = run(case.rule, problem.copy(), at.settings).gradient
+    result = returned(case.rule, claim, problem.copy(), at.settings)
     for name, array in result.items():
         if not isinstance(array, ResidueArray):
             if np.asarray(array).dtype.kind == "f" and np.any(np.asarray(array)):
@@ -508,7 +508,7 @@ def _repeat_on_objects(at: _Place, difference: str, *, by_law: bool = False) -> 
         problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
         try:
             promised = expected(claim, problem)
-            result = run(case.rule, problem.copy(), settings).gradient
+            result = returned(case.rule, claim, problem.copy(), settings)
             break
         except NoRoot:
             continue

@@ -15,7 +15,8 @@ largest product of factors that may follow, `_reach`. If that product exceeds th
 Algorithms that mix the entries of an array (rotations, QR, SVD, FFT) round each entry as the largest. Their allowance,
 `normwise`, comes from the same computation on `NormwiseField` scalars. An error that is made in the influence of all P
 entries of the parameters at once has a norm of at most sqrt(P) times that of the largest influence of a single entry,
-so each of these entries is allowed sqrt(P) times the largest bound.
+so each of these entries is allowed sqrt(P) times the largest bound. Inputs and initial state act on the state too, and
+count among the P entries where their gradients are wanted.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from ...reference.problem import Problem
 from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...reference.tree import map_nest
 from ...reference.typing import Array, Gradient
+from ...reference.wanted import DEFAULT, PARAMETERS, Of, kind_of
+from ...rules.adapt import wanted_by
 from ..target import expected
 from .kept import kept
 
@@ -49,11 +52,16 @@ def allowance(claim: Claim, problem: Problem, field: RoundedField) -> dict[str, 
     Returns:
         Float64 arrays by parameter; infinity where a product may overflow.
     """
-    return allowance_of(lambda lifted: expected(claim, lifted), problem, field)
+    return allowance_of(lambda lifted: expected(claim, lifted), problem, field, of=wanted_by(claim))
 
 
 def allowance_of(
-    compute: Callable[[Problem], Gradient], problem: Problem, field: RoundedField, *, lost: float | None = None
+    compute: Callable[[Problem], Gradient],
+    problem: Problem,
+    field: RoundedField,
+    *,
+    lost: float | None = None,
+    of: Of = DEFAULT,
 ) -> dict[str, Array]:
     """Return absolute rounding allowances for a function of a problem, see `allowance`.
 
@@ -62,10 +70,11 @@ def allowance_of(
         problem: A float problem.
         field: Scalars of the format.
         lost: The result of `underflow`, if known.
+        of: The kinds of arrays that it returns gradients of.
     """
     with np.errstate(all="ignore"):
         gradient = compute(problem.over(field))
-        lost = underflow(problem, field) if lost is None else lost
+        lost = underflow(problem, field, of) if lost is None else lost
         if field.flips:
             lost = float("inf")
         return {name: SLACK * field.errors(array) + lost for name, array in gradient.items()}
@@ -80,10 +89,11 @@ def normwise(claim: Claim, problem: Problem, field: NormwiseField) -> dict[str, 
         field: Scalars of the format.
 
     Returns:
-        Float64 arrays by parameter: one number for all parameters that act on the state, and one for each other.
+        Float64 arrays by name: one number for all arrays that act on the state, and one for each other.
     """
     each = allowance(claim, problem, field)
-    together = _of_steps(problem)
+    together = _of_steps(problem) | {name for name in each if kind_of(name) != PARAMETERS}
+    together &= set(each)
     found: dict[str, Array] = {}
     for name in each:
         mixed = together if name in together else {name}
@@ -100,19 +110,25 @@ def _of_steps(problem: Problem) -> set[str]:
     return {name for name, part in use.items() if part.terms}
 
 
-def underflow(problem: Problem, field: RoundedField) -> float:
-    """Bound the error of an entry by underflow, in any association of the factors; infinity if one may overflow."""
+def underflow(problem: Problem, field: RoundedField, of: Of = DEFAULT) -> float:
+    """Bound the error of an entry by underflow, in any association of the factors; infinity if one may overflow.
+
+    Args:
+        problem: A float problem.
+        field: Scalars of the format.
+        of: The kinds of arrays that a gradient is wanted of.
+    """
     if not field.eta:
         return 0.0
     with np.errstate(all="ignore"):
-        reach = kept(problem, _reach, functools.partial(_reach, problem))
+        reach = kept(problem, (_reach, of), functools.partial(_reach, problem, of))
     products = problem.T * sum(size for size in (problem.sizes.I, problem.sizes.D, problem.sizes.K))
     return float(field.eta * reach * products**2) if reach < field.largest else float("inf")
 
 
-def _reach(problem: Problem) -> float:
+def _reach(problem: Problem, of: Of) -> float:
     """Bound the product of any factors of a path, by 1 or the 1-norm of each step's Jacobian, error and use."""
-    unrolled = lags.unroll(problem)
+    unrolled = lags.unroll(problem, of)
     reach, errors, uses = 1.0, 1.0, 1.0
     for t in range(1, problem.T + 1):
         errors += _size(unrolled.enter(t)[1])

@@ -1,7 +1,7 @@
 """Black-box evidence: the rule's float results compared with balls, at float64 or float32.
 
 Each entry is within its rounding allowance of the true value, provably outside, or undecided. Problems are chosen for
-power, so that long lags stay visible. The report names the power reached, per parameter: the smallest relative error
+power, so that long lags stay visible. The report names the power reached, per array: the smallest relative error
 that would have been caught, and the longest visible lag.
 
 A rule is judged at the coarser of the formats of its problem and its result. A rule whose float64 result for a float32
@@ -30,7 +30,7 @@ from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
 from ..sizes import describe, grown, possible, reaching, spread, vacuous
-from ..target import longest_kept, planted
+from ..target import planted, to_plant
 from .comparison import casts_up, coarsest, compare, compare_on, midpoints, outside_text
 from .power import Power, reaches
 
@@ -197,10 +197,10 @@ def compare_problem(
         if not lively or fitting(case.network, size, alive=True) != size:
             continue  # the longest lag may be 0 there
         fine = coarsest(result, dtype) == np.float64  # a coarser format hides long lags of a right rule too
-        lag = longest_kept(claim, size.T) if fine else _visible(claim, problem, allowed)
+        lag = to_plant(claim, size.T)[1] if fine else _visible(claim, problem, allowed)
         if lag < 0:
             continue  # the power reports it
-        fault = planted(claim, problem, midpoints(truth, field), lag)
+        fault = planted(claim, problem, midpoints(truth, field), None if fine else lag)
         with field.working():
             seen_there = compare(fault, truth, field, allowed).outside is not None
         given, rejected = given + 1, rejected + seen_there

@@ -22,8 +22,7 @@ from ...reference.scalars.formal import entry_name
 from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...reference.typing import Array, Gradient
 from ...rules.adapt import Rule
-from ...rules.call import run
-from ..target import entries, expected
+from ..target import entries, expected, returned
 from . import second_look
 from .allowance import allowance, normwise
 from .kept import kept
@@ -115,7 +114,7 @@ class Compared:
     @classmethod
     def on(cls, rule: Rule, claim: Claim, problem: Problem, settings: Settings) -> Compared:
         """Run the rule on a problem at the format of this, and compare."""
-        result = run(rule, problem.copy(), settings).gradient
+        result = returned(rule, claim, problem.copy(), settings)
         truth, allowed = known(claim, problem.astype(np.float64), result, problem.inputs.dtype)
         with FIELD.working():
             seen = compare(result, truth, FIELD, allowed)

@@ -30,6 +30,8 @@ from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem, forward
 from ...reference.scalars.ball import BallField
 from ...reference.typing import Array, Gradient
+from ...reference.wanted import DEFAULT, INITIAL_STATE, Of
+from ...rules.adapt import wanted_by
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, lags_shown, not_run, settled, total
 from ..budget import Budget
@@ -89,11 +91,16 @@ def _faded(problem: Problem) -> Problem:
     return problem.varied(parameters=smaller, targets=problem.targets * _FAR)
 
 
-def owners(problem: Problem) -> Owners:
-    """Find the entries that belong to one lag each; none if losses before the last have errors."""
+def owners(problem: Problem, of: Of = DEFAULT) -> Owners:
+    """Find the entries that belong to one lag each; none if losses before the last have errors.
+
+    Args:
+        problem: The problem.
+        of: The kinds of arrays that they are entries of.
+    """
     if any(error.any() for error in lags.error_signals(problem)[:-1]):
         return {}
-    T, terms = problem.T, lags.of_last_loss(problem)
+    T, terms = problem.T, lags.of_last_loss(problem, of)
     active: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for k in range(T):
         for name, array in terms[T, k].items():
@@ -209,6 +216,8 @@ class Lagwise(Kind):
     def plan(self, case: Case) -> Plan:
         if not isinstance(case.claim, (LagClaim, Equals)):
             return settled(KIND, not_run(KIND, f"the claim {case.claim} promises no particular result"))
+        if wanted_by(case.claim) == (INITIAL_STATE,):
+            return settled(KIND, not_run(KIND, "a loss uses the initial state at one lag alone"))
         own = fitting(case.network, self.size)
         if own.D != own.T:
             return settled(KIND, not_run(KIND, f"{case.network.name} cannot have as many inputs as steps, {own}"))
@@ -228,7 +237,7 @@ class Lagwise(Kind):
 
 def _compare_size(case: Case, size: Sizes, progress: Progress, *, fades: bool = False) -> PieceData | Finding:
     problem = lagwise_problem(case, size, fades=fades)
-    owned = owners(problem)
+    owned = owners(problem, wanted_by(case.claim))
     complete = sorted(owned) == list(range(size.T))
     if not complete and not fades:
         return not_run(KIND, f"in {case.network} not every lag has entries of its own, even with one-hot inputs")

@@ -18,9 +18,11 @@ from ...reference.networks import start
 from ...reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
+from ...reference.wanted import INITIAL_STATE, INPUTS, Of, kind_of
+from ...rules.adapt import wanted_by
 
 Move = Callable[[str, Array], Array]
-"""Function of a parameter's name and gradient. It selects and moves entries and changes signs, and does no more."""
+"""Function of an array's name and gradient. It selects and moves entries and changes signs, and does no more."""
 
 
 def _as_is(name: str, array: Array) -> Array:
@@ -82,7 +84,9 @@ def _turned(problem: Problem, order: Array, signs: Array) -> tuple[Problem, Move
     axes = ask(problem.network, Capabilities.unit_axes)
 
     def move(name: str, array: Array) -> Array:
-        for axis in axes[name]:
+        if name == INITIAL_STATE:
+            return array[order] * signs
+        for axis in axes.get(name, ()):
             array = np.take(array, order, axis)
             if array.ndim > 1:  # w multiplies a unit's state by itself, whatever its sign
                 array = array * np.expand_dims(signs, [i for i in range(array.ndim) if i != axis])
@@ -145,7 +149,11 @@ def _sequences(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     )
 
     def block(number: int) -> Move:
-        return lambda name, array: array[tuple(slice(number * n // 2, (number + 1) * n // 2) for n in array.shape)]
+        def move(name: str, array: Array) -> Array:
+            half = tuple(slice(number * n // 2, (number + 1) * n // 2) for n in array.shape)
+            return array[:, half[1]] if name == INPUTS else array[half]
+
+        return move
 
     for number, alone in enumerate((problem, other)):
         yield Law((Term(alone, lambda name: -1.0), Term(both, move=block(number))))
@@ -166,7 +174,7 @@ def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     targets[-1] = ask(problem.network, Capabilities.output, forward(problem)[1][-1])
     whole = problem.replace(targets=targets)
     if not lags.error_signals(whole)[-1].any():
-        yield Law((Term(whole), Term(whole.prefix(T - 1), lambda name: -1.0)), rounded=True)
+        yield Law((Term(whole), Term(whole.prefix(T - 1), lambda name: -1.0, _among(T, 0))), rounded=True)
 
 
 def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
@@ -182,7 +190,7 @@ def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
             )
         except Inadmissible:
             continue
-        if _forgets(cut):
+        if _forgets(cut, wanted_by(claim)):
             states, _ = forward(cut)
             steps = [
                 cut.replace(
@@ -191,14 +199,33 @@ def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
                 )
                 for t in range(T)
             ]  # fmt: skip
-            yield Law((Term(cut, lambda name: -1.0), *map(Term, steps)), rounded=True)
+            alone = (Term(step, _only_first(t), _among(T, t)) for t, step in enumerate(steps))
+            yield Law((Term(cut, lambda name: -1.0), *alone), rounded=True)
 
 
-def _forgets(problem: Problem) -> bool:
+def _among(T: int, first: int) -> Move:
+    """Return the move of the gradient of some steps of a sequence of T, from `first` on, to that of all of them."""
+
+    def move(name: str, array: Array) -> Array:
+        if name != INPUTS:
+            return array
+        rows = np.zeros((T, *array.shape[1:]), dtype=array.dtype)
+        rows[first : first + len(array)] = array
+        return rows
+
+    return move
+
+
+def _only_first(t: int) -> Callable[[str], float]:
+    """Return the scale of the gradient of step t + 1 alone: the state before it is the sequence's own at t = 0."""
+    return lambda name: 0.0 if t and kind_of(name) == INITIAL_STATE else 1.0
+
+
+def _forgets(problem: Problem, of: Of) -> bool:
     """Return True if the gradient is not 0 and has only lag 0."""
-    terms = lags.by_lag(problem)
+    terms = lags.by_lag(problem, of)
     later = any(array.any() for (_, k) in terms if k for array in terms[_, k].values())
-    return not later and any(array.any() for name, array in lags.gradient(problem).items())
+    return not later and any(array.any() for name, array in lags.gradient(problem, None, of).items())
 
 
 def _keeps(claim: Claim, t: int, k: int, T: int) -> bool:

@@ -1,4 +1,4 @@
-"""Power of comparisons on floats: the smallest relative error and the longest lag seen, per parameter."""
+"""Power of comparisons on floats: the smallest relative error and the longest lag seen, per array."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from ...reference import lags
 from ...reference.problem import Problem
 from ...reference.typing import Array
+from ...reference.wanted import kinds_of
 
 
 @dataclass(frozen=True)
@@ -107,11 +108,13 @@ class Power:
         errors = ", ".join(f"{name} {value:.1g}" for name, value in self.smallest.items() if np.isfinite(value))
         by_lag: dict[int, list[str]] = {}
         for name, reach in self.reach.items():
-            if reach.longest > 0:
+            if reach.longest > 0 and reach.visible >= 0:
                 by_lag.setdefault(reach.visible, []).append(name)
         lengths = ", or ".join(f"beyond lag {lag} in {' and '.join(names)}" for lag, names in by_lag.items())
         truncated = f"; a truncation {lengths} would be invisible at {kind} on these problems" if lengths else ""
-        return f"relative errors below {errors} (smallest caught, per parameter){truncated}"
+        unseen = " and ".join(name for name, reach in self.reach.items() if reach.visible < 0 < reach.longest)
+        lost = f"; rounding at {kind} hides what the last loss owes to {unseen}" if unseen else ""
+        return f"relative errors below {errors} (smallest caught, per array){truncated}{lost}"
 
     def details(self) -> dict[str, Any]:
         """Return the numbers for the report."""
@@ -134,7 +137,7 @@ def reaches(problem: Problem, allowed: dict[str, Array], counted: Iterable[int] 
         The visible and the longest lag of each parameter.
     """
     found = {name: Reach(-1, -1) for name in allowed}
-    terms = lags.of_last_loss(problem)
+    terms = lags.of_last_loss(problem, kinds_of(allowed))
     for k in range(problem.T) if counted is None else counted:
         for name, term in terms[problem.T, k].items():
             size, reach = np.abs(term), found[name]

@@ -30,11 +30,11 @@ from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
 from ...reference.typing import Gradient
-from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled
 from ..budget import Budget
 from ..sizes import describe, spread
+from ..target import returned
 from .comparison import coarsest, compare_on, known_allowance
 from .laws import PROPERTIES, Law, Property
 
@@ -116,7 +116,7 @@ def _excused(case: Case, trial: Trial, law: Law) -> bool:
 
 
 def _result(case: Case, problem: Problem, settings: Settings) -> Result:
-    gradient = run(case.rule, problem.copy(), settings).gradient
+    gradient = returned(case.rule, case.claim, problem.copy(), settings)
     allowed = known_allowance(case.claim.bind(settings), problem, coarsest(gradient, np.float64))
     return {name: array.astype(np.float64) for name, array in gradient.items()}, allowed
 

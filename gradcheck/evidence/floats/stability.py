@@ -22,12 +22,13 @@ from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Array
-from ...rules.adapt import declared_claims
+from ...rules.adapt import declared_claims, wanted_by
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness
 from ..budget import Budget
 from ..sizes import spread
+from ..target import about
 from .comparison import FIELD, Compared, FloatComparison, coarsest, compare, known, known_normwise, midpoints
 from .second_look import at_a_kink
 
@@ -75,7 +76,7 @@ class Judge:
     @property
     def claim(self) -> Claim:
         """The claim that results are compared with."""
-        return self.claims[0] if self.claims else Exact()
+        return self.claims[0] if self.claims else Exact(of=self.case.rule.of)
 
     def settings(self, problem: Problem) -> Settings:
         """Return the keyword arguments that the rule is tried with."""
@@ -105,7 +106,7 @@ class Judge:
         finite = all(np.isfinite(array).all() for array in result.values())
         if finite and not self.claims:
             return FloatComparison(None, 0, 0.0)
-        exact = given.astype(np.float64)
+        exact, result = given.astype(np.float64), about(claim, result)
         try:
             truth, allowed = known(claim, exact, result, self.dtype)
             with FIELD.working():
@@ -143,9 +144,10 @@ def _widest(entrywise: Array, mixed: Array, least: float) -> Array:
 
 
 def kept_claims(case: Case) -> tuple[Claim, ...]:
-    """Return the rule's claims about its result that can be compared with."""
-    given = [*case.rule.declaration.claims, *declared_claims(case.rule.target)]
-    return tuple(claim for claim in dict.fromkeys(given) if isinstance(claim, (LagClaim, Equals))) or (Exact(),)
+    """Return the rule's claims about its result that can be compared with, those about more arrays first."""
+    given = dict.fromkeys([*case.rule.declaration.claims, *declared_claims(case.rule.target)])
+    results = [claim for claim in given if isinstance(claim, (LagClaim, Equals))] or [Exact(of=case.rule.of)]
+    return tuple(sorted(results, key=lambda claim: -len(wanted_by(claim))))
 
 
 def judges(case: Case, sizes: Sizes) -> Iterator[Judge]:

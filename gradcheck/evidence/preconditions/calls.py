@@ -19,6 +19,7 @@ from ...rules.call import run
 from ..base import Case
 from ..floats.comparison import FIELD, coarsest, compare, known, known_normwise, midpoints
 from ..sizes import spread
+from ..target import returned
 
 SMALLEST = Sizes(2, 2, 1, 1)
 _process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
@@ -49,7 +50,7 @@ def right(
     case: Case, claim: Claim, problem: Problem, given: Problem, settings: Settings, forgiven: float = 0.0
 ) -> bool:
     """Return True if the result is right; an error below a share of the largest entry must go without calls before."""
-    result = run(case.rule, given, settings).gradient
+    result = returned(case.rule, claim, given, settings)
     try:
         truth, allowed = known(claim, problem, result, np.float64)
     except GradcheckError as error:  # the network, or the target of the claim, does not run on balls

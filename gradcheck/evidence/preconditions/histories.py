@@ -25,6 +25,7 @@ from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.adapt import Rule
 from ...rules.call import run
+from ...rules.returned import by_name
 from ..base import Case
 from ..sizes import spread
 from .calls import SMALLEST, KeepsState, NoTruth, difference, plain_call, right
@@ -120,8 +121,8 @@ def _call_in_a_row(case: Case) -> None:
         """Call the rule some times without looking around it in between, which costs more than a small call."""
         for _ in range(AT_ONCE):
             result = plain_call(case.rule, problem.copy(), settings)
-            results.append({name: np.array(array) for name, array in result.items()})
-        return results[-1]
+            results.append({name: np.array(array) for name, array in by_name(result).items()})
+        return result
 
     rule = dataclasses.replace(case.rule, function=several)
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS

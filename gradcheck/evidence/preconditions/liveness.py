@@ -17,6 +17,7 @@ from ...reference.enclosure import RELATIVE_BITS
 from ...reference.networks.base import RecurrentNetwork, Sizes
 from ...reference.networks.sizes import fitting
 from ...reference.networks.state import cached
+from ...reference.wanted import DEFAULT, INITIAL_STATE, PARAMETERS, Of
 from ..base import Case, Finding, Kind, Plan, whole
 
 KIND = "liveness"
@@ -27,7 +28,7 @@ class Visibility:
     """Visibility of a problem's entries and lags.
 
     Attributes:
-        dead: Parameter entries with gradient 0.
+        dead: Entries with gradient 0.
         faintest_bits: The base-2 logarithm of the largest relative contribution of the faintest lag to the last loss.
         faintest_lag: That lag.
         alive: True if every entry contributes, and every lag enough for balls to see it.
@@ -56,7 +57,7 @@ class Liveness(Kind):
 
     def plan(self, case: Case) -> Plan:
         def look(_: object) -> Finding:
-            found = visibility(case.network, self.size, case.seed, case.weighted)
+            found = visibility(case.network, self.size, case.seed, case.weighted, case.rule.of)
             status = Status.HOLDS if found.alive else Status.INCONCLUSIVE
             return Finding(Evidence(KIND, status, Strength.NONE, found.statement))
 
@@ -64,14 +65,24 @@ class Liveness(Kind):
 
 
 @cached(256)
-def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool) -> Visibility:
-    """Measure the visibility of every entry and lag on the lively problem of a size and seed."""
+def visibility(network: RecurrentNetwork, size: Sizes, seed: int, weighted: bool, of: Of = DEFAULT) -> Visibility:
+    """Measure the visibility of every entry and lag on the lively problem of a size and seed.
+
+    Args:
+        network: The network.
+        size: The size.
+        seed: The seed.
+        weighted: Whether the problem has loss weights.
+        of: The kinds of arrays that a gradient is wanted of. Lags are looked at in parameters, if these are among them.
+    """
     size = fitting(network, size, alive=True)
     problem = lively_problem(network, size, seed, weighted=weighted)
-    whole = lags.gradient(problem)
+    whole = lags.gradient(problem, None, of)
     dead = tuple(f"{n}{list(map(int, i)) or ''}" for n, a in whole.items() for i in np.argwhere(a == 0))
     faintest, at = float("inf"), 0
-    for (_, k), term in lags.of_last_loss(problem).items():
+    for (_, k), term in lags.of_last_loss(problem, DEFAULT if PARAMETERS in of else of).items():
+        if of == (INITIAL_STATE,) and k < size.T - 1:
+            continue  # the last loss uses it at one lag alone
         share = max(float((np.abs(term[n]) / np.where(whole[n] == 0, 1, np.abs(whole[n]))).max()) for n in term)
         bits = float(np.log2(share)) if share > 0 else float("-inf")
         if bits < faintest:

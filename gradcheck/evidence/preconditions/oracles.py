@@ -17,7 +17,8 @@ import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
-from ...reference import lags, precise
+from ...reference import arrays, lags, precise
+from ...reference.claims import Exact
 from ...reference.enclosure import enclose
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.network import ContextNetwork, Network, RecurrentNetwork, Sizes
@@ -28,6 +29,7 @@ from ...reference.problem import Problem, forward, loss
 from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField
 from ...reference.typing import Array, Gradient
+from ...reference.wanted import DEFAULT, Of
 from ..base import Case, Finding, Kind, Plan, whole
 
 KIND = "oracle agreement"
@@ -80,30 +82,36 @@ class OracleAgreement(Kind):
 
     def plan(self, case: Case) -> Plan:
         def compare(_: object) -> Finding:
-            found = agreement(case.network, self.size, with_sympy=self.with_sympy)
+            found = agreement(case.network, self.size, with_sympy=self.with_sympy, of=case.rule.of)
             status = Status.HOLDS if found.holds else Status.REFUTED
             return Finding(Evidence(KIND, status, Strength.NONE, found.statement))
 
         return whole(KIND, compare)
 
 
-def dual_gradient(problem: Problem, digits: int) -> Gradient:
-    """Return the gradient, on precise scalars, by a forward pass on dual numbers for each parameter entry."""
+def dual_gradient(problem: Problem, digits: int, of: Of = DEFAULT) -> Gradient:
+    """Return the gradient, on precise scalars, by a forward pass on dual numbers for each entry.
+
+    Args:
+        problem: The float problem.
+        digits: Decimal digits of every operation.
+        of: The kinds of arrays that it is wanted of.
+    """
     inner = PreciseField(digits)
     field = DualField(inner)
     with field.working():
         lifted = problem.over(inner)
         constant = lifted.map(lambda a: field.join(a, inner.lift(np.zeros(a.shape))))
         gradient: Gradient = {}
-        for name, parameter in lifted.parameters.items():
+        for name, array in arrays.wanted(lifted, of).items():
             out = []
-            for index in np.ndindex(*parameter.shape):
-                direction = np.zeros(parameter.shape)
+            for index in np.ndindex(*array.shape):
+                direction = np.zeros(array.shape)
                 direction[index] = 1
-                moved = {**constant.parameters, name: field.join(parameter, inner.lift(direction))}
-                value: Any = np.asarray(loss(constant.replace(parameters=moved)))
+                moved = arrays.replaced(constant, name, field.join(array, inner.lift(direction)))
+                value: Any = np.asarray(loss(moved))
                 out.append(field.native(value.item()).tangent.value)
-            gradient[name] = inner.array(out, parameter.shape)
+            gradient[name] = inner.array(out, array.shape)
     return gradient
 
 
@@ -115,6 +123,7 @@ def agreement(
     seed: int = 0,
     *,
     with_sympy: bool = True,
+    of: Of = DEFAULT,
 ) -> Agreement:
     """Compare the oracles on one problem of this network.
 
@@ -127,22 +136,23 @@ def agreement(
         digits: Decimal digits of the working precision.
         seed: Seed of the problem.
         with_sympy: Include SymPy.
+        of: The kinds of arrays that a gradient is wanted of.
 
     Returns:
         The digits to which the oracles agree.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
-    return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy)
+    return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy, of=of)
 
 
-def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> Agreement:
+def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True, of: Of = DEFAULT) -> Agreement:
     """Compare the oracles on a given float problem; see `agreement`."""
     high = PreciseField(digits)
-    others: dict[str, Any] = {"reverse pass": lambda: precise.recursion(problem, digits)}
+    others: dict[str, Any] = {"reverse pass": lambda: precise.recursion(problem, digits, Exact(of=of))}
     if with_sympy:
-        others = {_SYMPY: lambda: _by_sympy(problem, high), **others}
-    others["difference quotient"] = lambda: precise.difference_quotient(problem, digits)
-    others["dual numbers"] = lambda: dual_gradient(problem, digits)
+        others = {_SYMPY: lambda: _by_sympy(problem, high, of), **others}
+    others["difference quotient"] = lambda: precise.difference_quotient(problem, digits, of)
+    others["dual numbers"] = lambda: dual_gradient(problem, digits, of)
     gradients: dict[str, Any] = {}
     lacking: dict[str, str] = {}
 
@@ -160,7 +170,7 @@ def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> A
         if gradients:
             (_, base), *rest = gradients.items()
             found = {name: precise.digits_of_agreement(base, g) for name, g in rest}
-            add("balls", lambda: _digits_in_balls(base, problem, digits))
+            add("balls", lambda: _digits_in_balls(base, problem, digits, of))
             if "balls" in gradients:
                 found["balls"] = gradients["balls"]
     if not found:
@@ -215,18 +225,19 @@ def _short(values: Any) -> str:
 _SYMPY = "SymPy"
 
 
-def _by_sympy(problem: Problem, field: PreciseField) -> Any:
+def _by_sympy(problem: Problem, field: PreciseField, of: Of) -> Any:
     from ...reference import symbolic  # SymPy is not needed before
 
-    return symbolic.evaluated(problem.over(field), field)
+    return symbolic.evaluated(problem.over(field), field, of)
 
 
-def _digits_in_balls(base: Any, problem: Problem, digits: int) -> float:
+def _digits_in_balls(base: Any, problem: Problem, digits: int, of: Of) -> float:
     """Return the digits to which a value agrees with the nearest point of its ball, which is far narrower."""
     import flint
     import mpmath
 
-    enclosure = enclose(problem, relative_bits=int(digits * 3.33) + 40, first_bits=int(digits * 3.33) + 80)
+    bits = int(digits * 3.33)
+    enclosure = enclose(problem, Exact(of=of), relative_bits=bits + 40, first_bits=bits + 80)
     least = float("inf")
     with enclosure.field.working():
         for name, array in enclosure.gradient.items():

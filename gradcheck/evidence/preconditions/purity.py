@@ -16,11 +16,13 @@ import numpy as np
 
 from ...problems.lively import lively_problem
 from ...records import Cause, Evidence, Status, Strength
+from ...reference import arrays
 from ...reference.claims import Claim, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
+from ...reference.wanted import Of
 from ...rules.adapt import WrongResult
 from ...rules.call import Run, run
 from ...rules.failures import KeptNumbers, RuleFailed
@@ -89,7 +91,7 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
                 text = f"{case.rule.name} does not run on floats: {error}"
                 return Finding(Evidence(KIND, Status.ERROR, Strength.NONE, text, cause=Cause.FAILED))
             except WrongResult as error:
-                text = f"{error}{_recalled(error, problem, earlier)}"
+                text = f"{error}{_recalled(error, problem, earlier, case.rule.of)}"
                 return Finding(Evidence(KIND, Status.REFUTED, Strength.NONE, text, cause=Cause.MALFORMED))
             except Impure as error:
                 at = f" (at {place(size, settings)})"
@@ -133,11 +135,11 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
     )
 
 
-def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem]) -> str:
+def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem], of: Of) -> str:
     """Return a hint for a result with the shapes of an earlier problem; empty if there is none."""
-    if error.shapes == _shapes(problem):
+    if error.shapes == _shapes(problem, of):
         return ""
-    before = next((p for p in earlier if _shapes(p) == error.shapes), None)
+    before = next((p for p in earlier if _shapes(p, of) == error.shapes), None)
     if before is None:
         return ""
     return (
@@ -146,8 +148,8 @@ def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem]) 
     )
 
 
-def _shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape for name, array in problem.parameters.items()}
+def _shapes(problem: Problem, of: Of) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.wanted(problem, of).items()}
 
 
 def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, None]) -> Run:
@@ -161,7 +163,7 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
             raise Impure(f"it changed its input {name}; work on a copy")
     for key, array in first.gradient.items():
         if array.dtype.kind != "f":
-            raise Impure(f"its {key} has dtype {array.dtype}; wanted {problem.parameters[key].dtype}")
+            raise Impure(f"its {key} has dtype {array.dtype}; wanted {problem.arrays()[key].dtype}")
         if not np.isfinite(array).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
             raise Impure(f"its {key} holds {array[where]} at {list(where)}, where the gradient is finite")

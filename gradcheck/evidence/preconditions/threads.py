@@ -26,6 +26,7 @@ from ...reference.typing import Gradient
 from ...rules.adapt import Rule
 from ...rules.authors import authored_by
 from ...rules.call import run
+from ...rules.returned import by_name
 from ...rules.failures import cut, shown_error
 from ..base import Case
 from ..sizes import spread
@@ -194,7 +195,7 @@ class _Both:
 
     @staticmethod
     def _copied(gradient: Gradient) -> Gradient:
-        return {name: array.copy() for name, array in gradient.items()}
+        return {name: array.copy() for name, array in by_name(gradient).items()}
 
     def _run(self, function: Callable[..., Gradient]) -> Gradient:
         """Return the checked result of a function that calls the rule."""

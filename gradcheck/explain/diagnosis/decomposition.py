@@ -16,13 +16,15 @@ from typing import Any
 import flint
 import numpy as np
 
-from ...reference import lags
+from ...problems.lively import lively_problem
+from ...reference import arrays, lags
 from ...reference.claims import LagClaim
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.networks.sizes import fitting
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
+from ...reference.wanted import DEFAULT, kinds_of
 from .comparison import Comparison
 from .points import SIZES, Point, ResiduePoint, matched
 
@@ -34,23 +36,24 @@ _DENOMINATOR = 64
 
 
 def combination(coefficients: Coefficients, name: str) -> Any:
-    """Return a candidate for one parameter: the sum of c(t, k) g(t, k).
+    """Return a candidate for one array: the sum of c(t, k) g(t, k).
 
     Args:
         coefficients: The c(t, k).
-        name: The parameter. The others are returned as placeholders, with the problem's own values.
+        name: The array. The others of its kind are returned as placeholders, with the problem's own values.
 
     Returns:
         The candidate.
     """
 
     def candidate(problem: Problem) -> Gradient:
-        terms = lags.by_lag(problem)
-        total = {name: np.zeros_like(problem.parameters[name])}
+        terms = lags.by_lag(problem, kinds_of([name]))
+        like = arrays.wanted(problem, kinds_of([name]))
+        total = {name: np.zeros_like(like[name])}
         for key, c in coefficients.items():
             if c:
                 total[name] = total[name] + terms[key][name] * float(c)
-        return {other: total.get(other, array) for other, array in problem.parameters.items()}
+        return {other: total.get(other, array) for other, array in like.items()}
 
     return candidate
 
@@ -96,7 +99,8 @@ def place(comparison: Comparison) -> str:
 
 def _shape(comparison: Comparison, name: str, sizes: Sizes) -> tuple[int, ...]:
     network = comparison.points[0].problem.network
-    return network.parameter_shapes(fitting(network, sizes))[name]
+    problem = lively_problem(network, fitting(network, sizes), 0)
+    return arrays.wanted(problem, kinds_of([name]))[name].shape
 
 
 def _solve(points: Sequence[Point], name: str) -> Coefficients | None:
@@ -185,12 +189,13 @@ def sentence(found: dict[int, Coefficients], claim: Any, name: str) -> str | Non
     Returns:
         A sentence, or None if no simple description fits both lengths.
     """
-    descriptions = [_words(T, c, claim) for T, c in found.items()]
+    use = "the parameters' use at" if kinds_of([name]) == DEFAULT else "the use at"
+    descriptions = [_words(T, c, claim, use) for T, c in found.items()]
     common = [words for words in descriptions[0] if all(words in others for others in descriptions)]
     return f"{name} counts {common[0]}" if common else None
 
 
-def _words(T: int, c: Coefficients, claim: Any) -> list[str]:
+def _words(T: int, c: Coefficients, claim: Any, use: str) -> list[str]:
     """Return descriptions of the coefficients, with steps and lags counted from the start and from the end."""
     wanted = {key: Fraction(bool(not isinstance(claim, LagClaim) or claim.keeps(*key, T))) for key in c}
     if c == wanted:
@@ -204,7 +209,7 @@ def _words(T: int, c: Coefficients, claim: Any) -> list[str]:
         elif by_loss := _by(c, lambda t, k: t):
             ways += _time_words("the loss at", by_loss, say)
         elif by_use := _by(c, lambda t, k: t - k):
-            ways += _time_words("the parameters' use at", by_use, say)
+            ways += _time_words(use, by_use, say)
         elif cuts := _cuts(c, T):
             where = " or ".join(f"from step {say(s + 1)} back to step {say(s)}" for s in cuts)
             ways.append(f"every path but those that lead {where}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...reference import arrays
 from ...reference.problem import Problem, loss
 from ...reference.typing import Array
 from .comparison import Comparison
@@ -117,7 +118,7 @@ def _remainders(points: Sequence[FloatPoint], step: float, kind: str) -> list[Ar
         width = 2 * step if kind == "central" else step
         problem, values = point.floats, list[float]()
         for name in point.result:
-            for index in np.ndindex(*problem.parameters[name].shape):
+            for index in np.ndindex(*problem.arrays()[name].shape):
                 high, low = (_loss(problem, name, index, move * width) for move in _MOVES[kind])
                 values.append((high - low) / width)
         found.append(np.array(values) - _flat(point, point.middles))
@@ -125,6 +126,6 @@ def _remainders(points: Sequence[FloatPoint], step: float, kind: str) -> list[Ar
 
 
 def _loss(problem: Problem, name: str, index: Sequence[int], move: float) -> float:
-    moved = problem.parameters[name].copy()
+    moved = problem.arrays()[name].copy()
     moved[tuple(index)] += move
-    return float(loss(problem.replace(parameters={**problem.parameters, name: moved})))
+    return float(loss(arrays.replaced(problem, name, moved)))

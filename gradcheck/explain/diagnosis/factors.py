@@ -64,6 +64,9 @@ def transformation(comparison: Comparison, name: str) -> str | None:
         return constant
     if other := _of_another(comparison, name):
         return other
+    if all(np.ndim(p.result[name]) == 1 for p in comparison.points):
+        if all(point.reordered(name, 0) for point in comparison.points):
+            return f"{name} has the entries of the reference in another order"
     if all(np.ndim(p.result[name]) == 2 for p in comparison.points):
         if gives(lambda array, _: array.T):
             return f"{name} equals the transpose of the reference"
@@ -71,6 +74,9 @@ def transformation(comparison: Comparison, name: str) -> str | None:
             return f"{name} equals the reference with its rows in reverse order"
         if gives(lambda array, _: array[:, ::-1]):
             return f"{name} equals the reference with its columns in reverse order"
+        for words, by in {"one place late": 1, "one place early": -1}.items():
+            if gives(lambda array, _, by=by: _shifted(array, by)):  # type: ignore[misc]
+                return f"{name} has the rows of the reference {words}, and 0 for the one that is missing"
         for axis, lines in ((0, "rows"), (1, "columns")):
             if all(point.reordered(name, axis) for point in comparison.points):
                 return f"{name} has the {lines} of the reference in another order"
@@ -96,6 +102,10 @@ def _of_another(comparison: Comparison, name: str) -> str | None:
             if comparison.matched(candidate, [name]):
                 return f"{name} equals {'the transpose of ' if turned else ''}the gradient of {other}"
     return None
+
+
+def _shifted(array: Any, by: int) -> Any:
+    return np.concatenate([array[:by] * 0, array[:-by]] if by > 0 else [array[-by:], array[by:] * 0])
 
 
 def _scaled(array: Any, factor: Fraction) -> Any:

@@ -6,12 +6,14 @@ counterexample has that length; so this module tries every horizon below the cou
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 
 from ...evidence.target import expected
 from ...reference.claims import Chunked, LagClaim, Truncated
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
+from ...reference.wanted import DEFAULT, Of, kinds_of
 from .comparison import Comparison
 from .points import Candidate, matched
 
@@ -39,12 +41,12 @@ def other_claims(comparison: Comparison, names: Iterable[str], shortest: int = _
         return found
     try:
         short = comparison.make(Sizes(T, 3, 2, 2), 30)
-        for n, claim in _claims(T, shortest):
+        for n, claim in _claims(T, shortest, kinds_of(left)):
             here = matched([short], _candidate(claim), names=left) if claim != comparison.claim else set()
             if here:
                 long = comparison.make(Sizes(2 * n + 2, 3, 2, 2), 31)
                 here = matched([long, *comparison.points], _candidate(claim), names=here)
-                words = claim.sentence.removeprefix("the result ")
+                words = dataclasses.replace(claim, of=DEFAULT).sentence.removeprefix("the result ")
                 found |= {name: f"{name} {words}, at T = {T} and {long.problem.T} too" for name in here}
                 left -= here
             if not left:
@@ -58,8 +60,8 @@ def _candidate(claim: LagClaim) -> Candidate:
     return lambda problem: expected(claim, problem)
 
 
-def _claims(T: int, shortest: int) -> Iterator[tuple[int, LagClaim]]:
+def _claims(T: int, shortest: int, of: Of) -> Iterator[tuple[int, LagClaim]]:
     for n in range(T - 1, 1, -1):
-        yield n, Chunked(n)
+        yield n, Chunked(n, of=of)
         if n >= shortest:
-            yield n, Truncated(n)
+            yield n, Truncated(n, of=of)

@@ -18,7 +18,7 @@ import numpy as np
 from ...evidence.base import Case
 from ...evidence.floats.allowance import allowance_of, underflow
 from ...evidence.floats.comparison import coarsest, midpoints
-from ...evidence.target import expected
+from ...evidence.target import expected, returned
 from ...problems.residues import residue_problem
 from ...reference import lags
 from ...reference.claims import Claim, Settings
@@ -29,8 +29,8 @@ from ...reference.scalars.ball import BallField
 from ...reference.scalars.residues.modular import ModularField
 from ...reference.scalars.rounded import RoundedField
 from ...reference.typing import Array, Gradient
+from ...reference.wanted import kinds_of
 from ...rules.adapt import WrongResult
-from ...rules.call import run
 from ...rules.failures import RuleFailed
 
 Candidate = Callable[[Problem], Gradient]
@@ -121,7 +121,7 @@ class ResiduePoint:
         for u in forward(self.problem)[1]:
             ask(case.network, Capabilities.output, u)
         own = set(self.field.drawn)
-        result = run(case.rule, self.problem.copy(), settings).gradient
+        result = returned(case.rule, claim, self.problem.copy(), settings)
         self.foreign = bool(self.field.drawn - own)
         self.result: Gradient = {name: self.field.lift(array) for name, array in result.items()}
 
@@ -131,11 +131,11 @@ class ResiduePoint:
 
     @cached_property
     def terms(self) -> Mapping[tuple[int, int], Gradient]:
-        return lags.by_lag(self.problem)
+        return lags.by_lag(self.problem, kinds_of(self.result))
 
     def agrees(self, candidate: Candidate) -> dict[str, Array]:
         other = candidate(self.problem.copy())
-        return {name: self._equal(a, other[name]) for name, a in self.result.items()}
+        return {name: self._equal(a, other[name]) if name in other else _nowhere(a) for name, a in self.result.items()}
 
     @property
     def plain(self) -> Problem:
@@ -159,7 +159,7 @@ class ResiduePoint:
             np.moveaxis(np.array(self.field.natives(a), dtype=object).reshape(a.shape), axis, 0)
             for a in (self.result[name], self.promised[name])
         ]
-        got, right = (sorted(tuple(map(int, line)) for line in each) for each in lines)
+        got, right = (sorted(tuple(map(int, line.reshape(-1))) for line in map(np.asarray, each)) for each in lines)
         return got == right
 
     def _equal(self, a: Any, b: Any) -> Array:
@@ -189,7 +189,7 @@ class FloatPoint:
         given = problem.astype(np.dtype(dtype))
         self.floats, self.claim, self.field = given.astype(np.float64), claim, BallField(320)
         with np.errstate(all="ignore"):
-            self.result = run(case.rule, given.copy(), settings).gradient
+            self.result = returned(case.rule, claim, given.copy(), settings)
         self.kind = str(np.dtype(coarsest(self.result, dtype)).name)
         with self.field.working():
             self.problem = self.floats.over(self.field)
@@ -220,7 +220,7 @@ class FloatPoint:
     @cached_property
     def terms(self) -> Mapping[tuple[int, int], Gradient]:
         with self.field.working():
-            return lags.by_lag(self.problem)
+            return lags.by_lag(self.problem, kinds_of(self.result))
 
     @cached_property
     def middles(self) -> Gradient:
@@ -241,7 +241,10 @@ class FloatPoint:
         with self.field.working():
             other = candidate(self.problem.copy())
             allowed = allowance_of(candidate, self.floats, self._rounding, lost=self._lost)
-            return {name: self._within(a, other[name], allowed[name]) for name, a in self.result.items()}
+            return {
+                name: self._within(a, other[name], allowed[name]) if name in other else _nowhere(a)
+                for name, a in self.result.items()
+            }
 
     @property
     def plain(self) -> Problem:
@@ -251,7 +254,8 @@ class FloatPoint:
         return {name for name in names if self._near(name, gradient[name])}
 
     def resembling(self, candidate: Candidate) -> set[str]:
-        return self.near(self._on_floats(candidate), self.result)
+        floats = self._on_floats(candidate)
+        return self.near(floats, self.result.keys() & floats.keys())
 
     def repeats(self, candidate: Candidate) -> dict[str, Array]:
         """Return boolean arrays by parameter: the entries in which the candidate's floats match the rule's.
@@ -264,6 +268,8 @@ class FloatPoint:
             return {
                 name: ((abs(a - floats[name]) <= self.allowed[name]) | (a == floats[name]))
                 & (self.right[name] == self._within(floats[name], self.promised[name], self.allowed[name]))
+                if name in floats
+                else _nowhere(a)
                 for name, a in self.result.items()
             }
 
@@ -296,7 +302,7 @@ class FloatPoint:
 
     @cached_property
     def _lost(self) -> float:
-        return underflow(self.floats, self._rounding)
+        return underflow(self.floats, self._rounding, kinds_of(self.result))
 
     @cached_property
     def _rounded(self) -> Gradient:
@@ -324,6 +330,11 @@ class FloatPoint:
             )
         ]
         return np.array(near, dtype=bool).reshape(np.shape(floats))
+
+
+def _nowhere(array: Array) -> Array:
+    """Return the entries of a result that agree with a candidate that returns no such array: none."""
+    return np.zeros(np.shape(array), dtype=bool)
 
 
 _BITS = {"float32": 24, "float16": 11, "bfloat16": 8}

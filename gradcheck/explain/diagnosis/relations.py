@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...evidence.target import expected
 from ...reference.claims import Chunked, Equals, Exact, LagClaim, Truncated
+from ...reference.wanted import kinds_of
 from .comparison import Comparison
 from .points import Candidate, matched
 
@@ -47,8 +48,9 @@ def _candidate(claim: LagClaim) -> Candidate:
 
 
 def _claims(comparison: Comparison) -> Iterator[LagClaim]:
-    yield Exact()
+    of = kinds_of(comparison.points[0].result)
+    yield Exact(of=of)
     if isinstance(comparison.claim, Equals):
         for n in range(1, max(point.problem.T for point in comparison.points)):
-            yield Truncated(n)
-            yield Chunked(n)
+            yield Truncated(n, of=of)
+            yield Chunked(n, of=of)

@@ -15,6 +15,7 @@ from ...problems.lively import lively_problem
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
 from ...reference.problem import forward
+from ...reference.wanted import kinds_of
 from .comparison import Comparison
 from .points import FloatPoint
 from .where import pattern
@@ -102,7 +103,9 @@ def _by_lag(comparison: Comparison, network: RecurrentNetwork, names: Sequence[s
     """Describe the wrong lags, on inputs one-hot in time, for which each row of dW shows one lag."""
     T = _length(comparison)
     problem = lagwise.one_hot_problem(network, Sizes(T, 3, T, 2), 0)
-    owned = {k: [e for e in entries if e[0] in names] for k, entries in lagwise.owners(problem).items()}
+    owned = {
+        k: [e for e in entries if e[0] in names] for k, entries in lagwise.owners(problem, kinds_of(names)).items()
+    }
     if sorted(k for k, entries in owned.items() if entries) != list(range(T)):
         return ""
     point = comparison.on_floats(problem)

@@ -1,0 +1,51 @@
+"""Arrays of a problem by name: those that a gradient is asked for, and a problem with one of them replaced."""
+
+from __future__ import annotations
+
+from .errors import GradcheckError
+from .problem import Problem, map_state, state_names
+from .typing import Array
+from .wanted import DEFAULT, INITIAL_STATE, Of, kind_of, refusal
+
+_CONSTANT = ("targets", "loss_weights")
+
+
+def wanted(problem: Problem, of: Of = DEFAULT) -> dict[str, Array]:
+    """Return the arrays that a gradient is asked for, by name and in their usual order.
+
+    Args:
+        problem: The problem, on any scalars.
+        of: Their kinds, see `wanted.KINDS`.
+
+    Raises:
+        GradcheckError: The problem's network has no gradient of these.
+    """
+    if of == DEFAULT:
+        return dict(problem.parameters)
+    if text := refusal(problem.network, of):
+        raise GradcheckError(text)
+    given = {name: array for name, array in problem.arrays().items() if name not in _CONSTANT}
+    return {name: array for name, array in given.items() if kind_of(name) in of}
+
+
+def replaced(problem: Problem, name: str, array: Array, *, inside: bool = False) -> Problem:
+    """Return the problem with one array in place of another.
+
+    Args:
+        problem: The problem, on any scalars.
+        name: Its name, as `problem.arrays` has it.
+        array: The new array, of the same shape.
+        inside: Move numbers into the network's domains, as `Problem.varied` does, instead of refusing others.
+
+    Raises:
+        GradcheckError: As for `Problem`.
+    """
+    change = problem.varied if inside else problem.replace
+    if name in problem.parameters:
+        return change(parameters={**problem.parameters, name: array})
+    if kind_of(name) == INITIAL_STATE:
+        in_order = state_names(problem.network.state_shape(problem.sizes))
+        return change(
+            initial_state=map_state(lambda old: array if next(in_order) == name else old, problem.initial_state)
+        )
+    return change(**{name: array})
