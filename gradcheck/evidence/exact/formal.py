@@ -307,7 +307,7 @@ def _compare_size(case: Case, ref: FormalReference, T: int, tally: _Tally, progr
         tally.terms = max(tally.terms, sum(len(p) for a in promised.values() for p in a.reshape(-1).tolist()))
         if isinstance(claim, LagClaim):
             tally.planted += 1
-            term = ref.term(T, longest_kept(claim, T))
+            term = ref.term(T, longest_kept(claim, T), T)
             fault = {n: by_entry(operator.sub, a, term[n]) for n, a in promised.items()}
             tally.rejected += _first_difference(ref, promised, fault) is not None
     return None
