@@ -17,6 +17,7 @@ import numpy as np
 
 from ..algorithms.online import run_rule
 from ..reference.claims import Settings
+from ..reference.networks.base import Capabilities, ask
 from ..reference.problem import Problem
 from ..reference.typing import Array
 
@@ -49,7 +50,8 @@ def as_question(rule: Any, objective: Callable[[Problem], Any], problem: Problem
 
     def gradient(*arrays: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
-            result = run_rule(rule, at(arrays), **settings)
+            given = at(arrays)
+            result = run_rule(rule, ask(given.network, Capabilities.presented, given), **settings)
         return tuple(np.ascontiguousarray(result[name]) for name in names)
 
     return Question(tuple(problem.parameters[name].copy() for name in names), value, gradient)

@@ -153,9 +153,10 @@ def _forward(network: Any, time: str) -> list[str]:
 
 
 def _of_network(problem: Problem) -> list[str]:
+    time = _time(problem)
     return [
         "step = network.step",
-        f"def loss_at({_time(problem)}, p, a): return network.loss_value(network.readout(p, a), {target(_time(problem))})",
+        f"def loss_at({time}, p, a): return network.loss_value(network.readout(p, a), {target(time)})",
     ]
 
 

@@ -6,6 +6,7 @@ import difflib
 
 from ..reference.errors import GradcheckError
 from . import (
+    batches,
     blocks,
     conditions,
     formats,
@@ -34,6 +35,7 @@ FAULTS: tuple[Fault, ...] = (
     + influences.FAULTS
     + memory.FAULTS
     + conditions.FAULTS
+    + batches.FAULTS
     + blocks.FAULTS
     + structure.FAULTS
     + ranges.FAULTS

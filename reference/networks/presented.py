@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..tree import map_nest
 from ..typing import Array, State
 from .base import Sizes
 
@@ -42,6 +45,13 @@ class Presented:
     @property
     def T(self) -> int:
         return self.sizes.T
+
+    def map(self, function: Callable[[Array], Array]) -> Presented:
+        """Return this with `function` applied to each of its arrays of numbers; lengths and mask stay."""
+        arrays: dict[str, Any] = {name: function(getattr(self, name)) for name in ("inputs", "targets", "loss_weights")}
+        parameters = {name: function(array) for name, array in self.parameters.items()}
+        state = map_nest(function, self.initial_state)
+        return dataclasses.replace(self, parameters=parameters, initial_state=state, **arrays)
 
     def copies(self) -> dict[str, Array]:
         """Return copies of the float arrays that are no views of the problem's, by name."""

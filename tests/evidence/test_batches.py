@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.exact import enclosure, formal, modular
 from gradcheck.evidence.floats import blackbox
+from gradcheck.explain.diagnosis import batches, diagnose, gallery
+from gradcheck.explain.diagnosis.comparison import compare
+from gradcheck.faults import fault_named
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
@@ -55,6 +59,40 @@ def test_twin_another_reduction_is_refuted() -> None:
     for changes in ({"time": "sum"}, {"reduction": "sum"}, {"lengths": "any", "padding": "zeros"}, {"outputs": "mean"}):
         shown = evidence(BALLS, time_major, dataclasses.replace(TIME_MAJOR, **changes))
         assert shown.status is Status.REFUTED, changes
+
+
+@pytest.mark.parametrize(
+    ("id", "words"),
+    [
+        ("batch-summed-for-mean", "the sum over sequences, reduction='sum'"),
+        ("mean-over-outputs-missing", "the sum over outputs, outputs='sum'"),
+        ("mean-over-padded-length", "It divides by T, the padded length"),
+        ("mean-over-all-padded-steps", "It divides by N T, padding included"),
+        ("padding-not-masked", "padding is not masked"),
+        ("nan-times-0", "NaN in the padding reaches the gradient"),
+        ("step-t-for-the-last-valid-step", "it takes the loss at step T"),
+        ("mask-a-step-late", "The mask comes a step late"),
+        ("mask-of-another-sequence", "those of the sequences in the opposite order"),
+        ("first-sequence-only", "It counts the first sequence alone"),
+        ("bias-of-the-first-sequence", "In b, it counts the first sequence alone"),
+        ("sequences-mixed-by-a-reshape", "Inputs are reshaped from (T, N, ...) to (N, T, ...)"),
+        ("one-start-for-all", "from the initial state of the first"),
+    ],
+)
+def test_a_mistake_is_named(id: str, words: str) -> None:
+    """In words that are true of any cell, without the gallery."""
+    rule = as_rule(fault_named(id).fresh())
+    network: Any = rule.declaration.networks[0]
+    seen = lively_problem(network, Sizes(4, 2, 2 * network.count, network.count), 0)
+    with patch.object(gallery, "matches", lambda found: []):
+        assert words in str(diagnose(Case(rule, Exact(), network), {}, seen))
+
+
+def test_twin_no_batch_is_named_for_another_mistake() -> None:
+    rule = as_rule(fault_named("errors-of-the-batch-averaged").fresh())
+    network: Any = rule.declaration.networks[0]
+    found = compare(Case(rule, Exact(), network), {}, lively_problem(network, Sizes(4, 2, 6, 3), 0))
+    assert found is not None and batches.another(found) is None
 
 
 def test_the_loss_is_that_of_the_sequences() -> None:
