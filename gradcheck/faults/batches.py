@@ -66,7 +66,7 @@ FAULTS = (
         _X, "problem.inputs, ", values=True,
     ),
     _weights(
-        "step-t-for-the-last-valid-step",
+        "step-t-for-last-valid-step",
         "The loss is taken at step T of the padded sequence, where it should be taken at the sequence's own last step.",
         "np.concatenate([0 * problem.loss_weights[1:], problem.loss_weights.sum(axis=0)[None]])", _LAST,
     ),
@@ -101,7 +101,7 @@ FAULTS = (
         'delta.sum(axis=0)', 'delta[0]',
     ),
     _fault(
-        "sequences-mixed-by-a-reshape",
+        "sequences-mixed-by-reshape",
         "Inputs (T, N, D) become (N, T, D) by a reshape, where the axes should be exchanged.",
         _X, "np.where(mask, problem.inputs, 0).reshape(N, T, -1).swapaxes(0, 1), ", _EQUAL,
     ),
@@ -116,7 +116,7 @@ FAULTS = (
         "[problem.initial_state]", "[problem.initial_state[::-1]]", _EQUAL,
     ),
     _fault(
-        "errors-of-the-batch-averaged",
+        "batch-errors-averaged",
         "Every sequence goes back with the mean error of the batch.",
         "[net.output_error(u[n], y[t, n]) for n in range(N)])",
         "[net.output_error(u[n], y[t, n]) for n in range(N)])\n"

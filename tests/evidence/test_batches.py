@@ -70,12 +70,12 @@ def test_twin_another_reduction_is_refuted() -> None:
         ("mean-over-all-padded-steps", "It divides by N T, padding included"),
         ("padding-not-masked", "padding is not masked"),
         ("nan-times-0", "NaN in the padding reaches the gradient"),
-        ("step-t-for-the-last-valid-step", "it takes the loss at step T"),
+        ("step-t-for-last-valid-step", "it takes the loss at step T"),
         ("mask-a-step-late", "The mask comes a step late"),
         ("mask-of-another-sequence", "those of the sequences in the opposite order"),
         ("first-sequence-only", "It counts the first sequence alone"),
         ("bias-of-the-first-sequence", "In b, it counts the first sequence alone"),
-        ("sequences-mixed-by-a-reshape", "Inputs are reshaped from (T, N, ...) to (N, T, ...)"),
+        ("sequences-mixed-by-reshape", "Inputs are reshaped from (T, N, ...) to (N, T, ...)"),
         ("one-start-for-all", "from the initial state of the first"),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_mistake_is_named(id: str, words: str) -> None:
 
 
 def test_twin_no_batch_is_named_for_another_mistake() -> None:
-    rule = as_rule(fault_named("errors-of-the-batch-averaged").fresh())
+    rule = as_rule(fault_named("batch-errors-averaged").fresh())
     network: Any = rule.declaration.networks[0]
     found = compare(Case(rule, Exact(), network), {}, lively_problem(network, Sizes(4, 2, 6, 3), 0))
     assert found is not None and batches.another(found) is None

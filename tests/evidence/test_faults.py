@@ -91,12 +91,12 @@ ISSUE = {
     "mean over padded length": ["mean-over-padded-length", "mean-over-all-padded-steps"],
     "batch summed for mean and back": ["batch-summed-for-mean", "batch-averaged-for-sum"],
     "mean over K missing": ["mean-over-outputs-missing"],
-    "last valid step taken as step T": ["step-t-for-the-last-valid-step"],
+    "last valid step taken as step T": ["step-t-for-last-valid-step"],
     "mask of another step or sequence": ["mask-a-step-late", "mask-of-another-sequence"],
     "reduction over some sequences only": ["first-sequence-only", "last-sequence-left-out"],
     "bias counted once instead of N times": ["bias-counted-once", "bias-of-the-first-sequence"],
     "sequences mixed": [
-        "sequences-mixed-by-a-reshape", "one-start-for-all", "starts-in-another-order", "errors-of-the-batch-averaged",
+        "sequences-mixed-by-reshape", "one-start-for-all", "starts-in-another-order", "batch-errors-averaged",
     ],
 }  # fmt: skip
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
@@ -147,7 +147,7 @@ FORMAL_CANNOT = {
     # They evaluate f where the network does not.
     "w-read-by-columns", "initial-state-ignored", "slope-of-the-activation", "padded-and-not-masked",
     "sum-over-sequences", "mean-twice-over-sequences", "mean-over-padded-length", "mean-over-all-padded-steps",
-    "padding-not-masked", "step-t-for-the-last-valid-step", "mask-of-another-sequence", "sequences-mixed-by-a-reshape",
+    "padding-not-masked", "step-t-for-last-valid-step", "mask-of-another-sequence", "sequences-mixed-by-reshape",
     "one-start-for-all", "starts-in-another-order",
     # They are right at its sizes.
     "truncated-at-8", "detach-left-in", "wrong-when-i-exceeds-4", "boundary-error-late",
