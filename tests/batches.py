@@ -105,7 +105,25 @@ def lstm(problem: Any) -> Any:
     return made
 
 
+def tokens(problem: Any, add_at: Any = np.add.at) -> Any:
+    """BPTT of token ids: rows of W are taken, and the gradient is added to the rows that were taken."""
+    W, R, V = (problem.parameters[name] for name in "WRV")
+    a, x = [problem.initial_state], problem.inputs
+    for row in x:
+        a.append(np.tanh(W[row] + a[-1] @ R))
+    dW, dR, dV = np.zeros_like(W), np.zeros_like(R), np.zeros_like(V)
+    back = np.zeros_like(a[0])
+    for t in reversed(range(len(x))):
+        e = problem.loss_weights[t][:, None] * (a[t + 1] @ V - problem.targets[t])
+        delta = (e @ V.T + back) * (1 - a[t + 1] ** 2)
+        add_at(dW, x[t], delta)
+        dR, dV = dR + a[t].T @ delta, dV + a[t + 1].T @ e
+        back = delta @ R.T
+    return {"W": dW, "R": dR, "V": dV}
+
+
 TIME_MAJOR = Batch(Network(), N=3, time="mean")
 POOLED = Batch(Network(), N=2, reduction="pooled", lengths="any")
 LAST = Batch(Network(), N=2, reduction="sum", time="last", lengths="descending", batch_first=True)
 OF_LSTM = Batch(LSTM(initial_state="zeros"), N=2)
+TOKENS = Batch(Network(), N=2, tokens=True)

@@ -27,7 +27,7 @@ from ..typing import Array, Parameters, State
 from . import base, start
 from .base import Capabilities, Rest, Sizes, TargetDomain, ask, not_a_network
 from .domains import INPUTS, Domain
-from .presented import Presented
+from .presented import Presented, places
 
 EQUAL, ANY, DESCENDING = "equal", "any", "descending"
 CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -65,7 +65,8 @@ class Batch(Capabilities):
             longest has T steps.
         padding: Numbers of inputs and targets where a sequence has ended. "nan": NaN on floats, at every other place,
             and any numbers else; "numbers": any numbers; "zeros".
-        tokens: Hand inputs over as whole numbers (T, N), the places of the 1 in one-hot inputs of the network.
+        tokens: Let inputs be one-hot, and hand them over as whole numbers (T, N), the places of the 1: W[x] in the rule
+            is W^T x in the network.
         batch_first: Hand arrays over as (N, T, ...) in place of (T, N, ...).
 
     Raises:
@@ -106,13 +107,10 @@ class Batch(Capabilities):
                 f"reduction='pooled' is a mean over all steps, so time={self.time!r} has no place beside it; leave "
                 "time out, or take reduction='mean'"
             )
-        if (
-            self.tokens
-            and Domain.read(ask(self.network, Capabilities.domains).get(INPUTS, "real"), INPUTS).kind != "one-hot"
-        ):
+        stated = Domain.read(ask(self.network, Capabilities.domains).get(INPUTS, "real"), INPUTS)
+        if self.tokens and not stated.real and stated.kind != "one-hot":
             raise GradcheckError(
-                f"tokens=True needs one-hot inputs; let the domains of the network {self.network.name} say "
-                "{'inputs': 'one-hot'}"
+                f"tokens=True is for inputs that are one-hot; the network {self.network.name} wants {stated}"
             )
 
     def _check_lengths(self) -> None:
@@ -294,7 +292,8 @@ class Batch(Capabilities):
         ask(self.network, Capabilities.validate_targets, rows)
 
     def domains(self) -> Mapping[str, Any]:
-        return ask(self.network, Capabilities.domains)
+        stated = ask(self.network, Capabilities.domains)
+        return {**stated, INPUTS: "one-hot"} if self.tokens else stated
 
     def has_kinks(self) -> bool:
         return ask(self.network, Capabilities.has_kinks)
@@ -344,8 +343,11 @@ class Batch(Capabilities):
         mask = self.mask_at(problem.T)
         floats = problem.inputs.dtype.kind == "f" and type(problem.inputs) is np.ndarray
         arrays = self.arrays(problem)
+        tokens = places(arrays["inputs"]) if self.tokens else None
         for name in ("inputs", "targets"):
             arrays[name] = self._filled(arrays[name], mask, floats)
+        if tokens is not None:
+            arrays["inputs"] = np.where(mask, tokens, 0) if self.padding == "zeros" else tokens
         arrays["mask"] = mask
         state, lengths = problem.initial_state, np.array(self.lengths_at(problem.T))
         if self.N is None:

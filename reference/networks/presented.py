@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnsupportedOperation
 from ..tree import map_nest
 from ..typing import Array, State
 from .base import Sizes
@@ -71,3 +72,25 @@ class Presented:
         for name, array in before.items():
             if not np.array_equal(getattr(self, name), array, equal_nan=True):
                 np.add(getattr(self.side_by_side, name), 1, out=getattr(self.side_by_side, name))
+
+
+def places(array: Array) -> Array:
+    """Return the places of the 1 in one-hot rows, as whole numbers.
+
+    Args:
+        array: (..., D), on any scalars.
+
+    Raises:
+        UnsupportedOperation: A row is not one-hot, as where its entries stand for all numbers.
+    """
+    field = getattr(array, "field", None) or getattr(next(iter(array.flat)), "field", None)
+    if field is None:
+        ones = np.asarray(array) == 1
+    elif hasattr(field, "residues"):
+        ones = field.residues(array) == 1
+    else:
+        one = field.convert(1)
+        ones = np.array([bool(value == one) for value in field.natives(array)]).reshape(array.shape)
+    if not (ones.sum(axis=-1) == 1).all():
+        raise UnsupportedOperation("a token", getattr(field, "name", "float"), "inputs are not one-hot")
+    return ones.argmax(axis=-1)

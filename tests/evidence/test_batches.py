@@ -9,7 +9,21 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from batches import LAST, LSTM, OF_LSTM, POOLED, TIME_MAJOR, Batch, Network, by_lengths, lstm, masked, time_major
+from batches import (
+    LAST,
+    LSTM,
+    OF_LSTM,
+    POOLED,
+    TIME_MAJOR,
+    TOKENS,
+    Batch,
+    Network,
+    by_lengths,
+    lstm,
+    masked,
+    time_major,
+    tokens,
+)  # fmt: skip
 
 import gradcheck
 from gradcheck.algorithms import bptt
@@ -164,6 +178,27 @@ def test_what_a_rule_writes_into_its_inputs_is_seen() -> None:
         assert np.array_equal(problem.inputs, given.inputs) == passed
 
 
+def last_one_counts(array: Any, places: Any, values: Any) -> None:
+    array[places] = array[places] + values
+
+
+def test_tokens() -> None:
+    """Inputs are whole numbers in every kind of evidence; a token that comes twice in a step must be added twice."""
+    for kind, strength in ((MODULAR, Strength.EXACT), (BALLS, Strength.CERTIFIED), (FORMAL, Strength.SUPPORTED)):
+        shown = evidence(kind, tokens, TOKENS)
+        assert shown.status is Status.HOLDS and shown.strength is strength, shown.statement
+
+        def overwritten(problem: Any) -> Any:
+            return tokens(problem, last_one_counts)
+
+        assert evidence(kind, overwritten, TOKENS).status is Status.REFUTED, kind
+    problem = lively_problem(TOKENS, Sizes(5, 2, 6, 2), 0)
+    given = TOKENS.presented(problem).inputs
+    assert (
+        given.shape == (5, 2) and given.dtype.kind == "i" and (np.eye(3)[given].reshape(5, 6) == problem.inputs).all()
+    )
+
+
 def test_tied_blocks() -> None:
     """One-hot inputs, and targets that sum to 1, are so for each sequence."""
     words = gradcheck.network(
@@ -188,6 +223,12 @@ def test_a_file_names_a_batch(network: Any) -> None:
     assert data is not None and registry.from_data(data) == network
 
 
+POSITIVE = gradcheck.network(
+    lambda p, a, x: np.tanh(p["W"] @ x + a), lambda p, a: a, {"W": ("I", "D")}, domains={"inputs": "positive"},
+    sizes={"K": "I"}, name="positive",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -200,7 +241,7 @@ def test_a_file_names_a_batch(network: Any) -> None:
         (lambda: Batch(Network(), reduction="pooled", time="mean"), "is a mean over all steps"),
         (lambda: Batch(Network(), lengths=(3,)), "is not a tuple of 2 whole numbers"),
         (lambda: Batch(Network(), lengths="random"), "choose one of 'equal', 'any', 'descending'"),
-        (lambda: Batch(Network(), tokens=True), "needs one-hot inputs"),
+        (lambda: Batch(POSITIVE, tokens=True), "is for inputs that are one-hot; the network positive wants numbers above 0"),
         (lambda: registry.from_data({"kind": "Batch", "network": 3}), "the network of a batch is a shipped network"),
         (lambda: registry.from_data({"kind": "Batch", "network": {"kind": "LSTM"}, "M": 3}), "a batch has no 'M'"),
     ],
