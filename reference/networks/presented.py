@@ -93,4 +93,4 @@ def places(array: Array) -> Array:
         ones = np.array([bool(value == one) for value in field.natives(array)]).reshape(array.shape)
     if not (ones.sum(axis=-1) == 1).all():
         raise UnsupportedOperation("a token", getattr(field, "name", "float"), "inputs are not one-hot")
-    return ones.argmax(axis=-1)
+    return np.asarray(ones.argmax(axis=-1))

@@ -194,9 +194,8 @@ def test_tokens() -> None:
         assert evidence(kind, overwritten, TOKENS).status is Status.REFUTED, kind
     problem = lively_problem(TOKENS, Sizes(5, 2, 6, 2), 0)
     given = TOKENS.presented(problem).inputs
-    assert (
-        given.shape == (5, 2) and given.dtype.kind == "i" and (np.eye(3)[given].reshape(5, 6) == problem.inputs).all()
-    )
+    assert given.shape == (5, 2) and given.dtype.kind == "i"
+    assert (np.eye(3)[given].reshape(5, 6) == problem.inputs).all()
 
 
 def test_tied_blocks() -> None:
@@ -241,7 +240,7 @@ POSITIVE = gradcheck.network(
         (lambda: Batch(Network(), reduction="pooled", time="mean"), "is a mean over all steps"),
         (lambda: Batch(Network(), lengths=(3,)), "is not a tuple of 2 whole numbers"),
         (lambda: Batch(Network(), lengths="random"), "choose one of 'equal', 'any', 'descending'"),
-        (lambda: Batch(POSITIVE, tokens=True), "is for inputs that are one-hot; the network positive wants numbers above 0"),
+        (lambda: Batch(POSITIVE, tokens=True), "inputs that are one-hot; the network positive wants numbers above 0"),
         (lambda: registry.from_data({"kind": "Batch", "network": 3}), "the network of a batch is a shipped network"),
         (lambda: registry.from_data({"kind": "Batch", "network": {"kind": "LSTM"}, "M": 3}), "a batch has no 'M'"),
     ],
