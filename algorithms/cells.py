@@ -106,8 +106,8 @@ def steps(problem: Problem, *, to_inputs: bool = False) -> list[Step]:
     state, first = problem.initial_state, None
     if start.is_learned(problem.network):
         state, first = vjp(lambda p: start.learned(problem.network, p), problem.parameters)
-    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
-        made.append(taken(problem.network, problem.parameters, state, x, y, weight, to_input=to_inputs))
+    for t, (x, y, weight) in enumerate(zip(problem.inputs, problem.targets, problem.loss_weights, strict=True), 1):
+        made.append(taken(problem.network_at(t), problem.parameters, state, x, y, weight, to_input=to_inputs))
         state = made[-1].state
     made[0] = dataclasses.replace(made[0], start=first)
     return made
@@ -121,6 +121,10 @@ def nothing(state: State) -> State:
 def added(a: State, b: State) -> State:
     """Return the sum of two cotangents."""
     return map_state(lambda one, other: one + other, a, b)
+
+
+SIDE_BY_SIDE = "side_by_side"
+"""Attribute, True for a rule that takes the sequences of a batch side by side, as the network of the batch does."""
 
 
 def or_on_any_cell(general: Any) -> Callable[[R], R]:
@@ -149,6 +153,7 @@ def _function_of_both(special: Any, general: Any) -> Any:
         chosen = special if _is_fully_recurrent(problem.network) else general
         return chosen(problem, **settings)  # type: ignore[no-any-return]
 
+    setattr(rule, SIDE_BY_SIDE, True)
     return rule
 
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from .reference.network import LSTM as LSTM
     from .reference.network import MGU as MGU
     from .reference.network import RTU as RTU
+    from .reference.network import Batch as Batch
     from .reference.network import ContextNetwork as ContextNetwork
     from .reference.network import ContinuousTime as ContinuousTime
     from .reference.network import Elman as Elman
@@ -88,6 +89,7 @@ _CLAIMS = (
 _NETWORKS = (
     "ALL_CONTEXT_NETWORKS",
     "ALL_NETWORKS",
+    "Batch",
     "ContextNetwork",
     "ContinuousTime",
     "Elman",

@@ -140,13 +140,13 @@ def unroll(problem: Problem, of: Of = DEFAULT) -> Unrolled:
     if start.is_learned(network):
         state, first = vjp(lambda p: start.learned(network, p), problem.parameters)
     unrolled = Unrolled(problem, [], [], [], [], [], first, of)
-    for x, y, w in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+    for t, (x, y, w) in enumerate(zip(problem.inputs, problem.targets, problem.loss_weights, strict=True), start=1):
         moving = (problem.parameters, state, *([x] if INPUTS in of else []))
         state, step = vjp(lambda p, a, x=x: networks.step(network, p, a, x), *moving)
         u, pull = vjp(lambda p, a: networks.readout(network, p, a, K), problem.parameters, state)
         unrolled.states.append(state)
         unrolled.readouts.append(u)
-        unrolled.errors.append(w * output_error(network, u, y))
+        unrolled.errors.append(w * output_error(problem.network_at(t), u, y))
         unrolled.steps.append(step)
         unrolled.readout_pulls.append(pull)
     return unrolled
@@ -231,7 +231,8 @@ def _whole(problem: Problem, of: Of) -> Gradient:
         return found
 
     us, pull = vjp(readouts, *given)
-    errors = np.stack([output_error(network, u, y) for u, y in zip(us, problem.targets, strict=True)])
+    pairs = enumerate(zip(us, problem.targets, strict=True), start=1)
+    errors = np.stack([output_error(problem.network_at(t), u, y) for t, (u, y) in pairs])
     uses, inputs, first = pull(list(problem.loss_weights[:, None] * errors))
     if of == DEFAULT:
         return uses  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .networks.base import Capabilities as Capabilities
 from .networks.base import RecurrentNetwork as RecurrentNetwork
 from .networks.base import Sizes as Sizes
+from .networks.batch import Batch as Batch
 from .networks.context import ContextNetwork as ContextNetwork
 from .networks.elman import Network as Network
 from .networks.gated import GRU as GRU

@@ -250,6 +250,10 @@ class Problem:
     def sizes(self) -> Sizes:
         return networks.sizes_of(self.network, self.parameters, self.T)
 
+    def network_at(self, t: int) -> RecurrentNetwork:
+        """Return the network whose loss is that of step t."""
+        return networks.ask(self.network, networks.Capabilities.at_step, t, self.T)  # type: ignore[no-any-return]
+
     def map(self, function: Callable[[Array], Array], network: RecurrentNetwork | None = None) -> Problem:
         """Return this problem with `function` applied to each of its arrays, which must keep their shapes."""
         return Problem(
@@ -372,14 +376,9 @@ def loss(problem: Problem) -> Any:
         GradcheckError: The network's own functions fail.
     """
     _, readouts = forward(problem)
-    terms = [
-        w * networks.loss_value(problem.network, u, y)
-        for w, u, y in zip(problem.loss_weights, readouts, problem.targets, strict=True)
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+    steps = zip(problem.loss_weights, readouts, problem.targets, strict=True)
+    terms = [w * networks.loss_value(problem.network_at(t), u, y) for t, (w, u, y) in enumerate(steps, 1)]
+    return sum(terms[1:], terms[0])
 
 
 def empirical_risk(problems: Sequence[Problem]) -> Any:

@@ -10,6 +10,7 @@ the truth.
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from .circuit import Evaluation, LagCircuit
 from .claims import LagClaim
 from .networks import start
 from .networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
-from .networks.domains import INPUTS, domain_of
+from .networks.domains import INPUTS, domain_of, inside
 from .networks.registry import is_shipped
 from .networks.state import cached
 from .problem import Problem, named_state, state_names
@@ -69,14 +70,14 @@ class FormalReference:
         self.network, self.sizes, self.weighted, self.of = network, sizes, weighted, of
         self.field = _field(network, sizes)
         self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
-        self._instance = network if network != self._source else None
+        self._instance = ask(network, Capabilities.functions) if network != self._source else None
         self._store = store
         self._given: dict[str, Any] = {}
         self._make_discrete()
         if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
             self._make_targets_probabilities()
-        self._terms: dict[tuple[int, int], dict[str, Array]] = {}
-        self._sums: dict[tuple[int, tuple[int, ...]], dict[str, Array]] = {}
+        self._terms: dict[tuple[RecurrentNetwork, int], list[dict[str, Array]]] = {}
+        self._sums: dict[tuple[RecurrentNetwork, int, tuple[int, ...]], dict[str, Array]] = {}
 
     def _make_discrete(self) -> None:
         """Give parameters and inputs whose numbers lie apart such numbers in place of generators."""
@@ -85,33 +86,39 @@ class FormalReference:
         for name, shape in arrays.items():
             domain = domain_of(self.network, name)
             if domain.discrete:
-                for index, value in np.ndenumerate(domain.nearest(3 * rng.normal(size=shape))):
+                for index, value in np.ndenumerate(inside(self.network, name, 3 * rng.normal(size=shape))):
                     self._given[entry_name(name, index)] = self.field.convert(int(value))
 
     def _make_targets_probabilities(self) -> None:
         """Let the last target of each step be 1 minus the others, as categorical cross-entropy wants."""
+        each = self.sizes.K // ask(self.network, Capabilities.sequences)
         for t in range(self.sizes.T):
-            *others, last = (entry_name("targets", (t, k)) for k in range(self.sizes.K))
-            self._given[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
+            for first in range(0, self.sizes.K, each):
+                *others, last = (entry_name("targets", (t, k)) for k in range(first, first + each))
+                self._given[last] = self.field.convert(1) - sum(map(self.field.symbol, others), self.field.convert(0))
 
     def problem(self, T: int) -> Problem:
         """Return the problem of length T whose entries are generators."""
         return _generic(self.field, self.network, T, self.sizes, self.weighted, self._given)
 
-    def term(self, t: int, k: int) -> dict[str, Array]:
-        """Return the uses of g(t, k), weighted: name to an array of native polynomials."""
-        if (t, k) not in self._terms:
+    def term(self, t: int, k: int, T: int | None = None) -> dict[str, Array]:
+        """Return the uses of g(t, k) of T steps, or of the most, weighted: name to an array of native polynomials."""
+        return self._of(ask(self._source, Capabilities.at_step, t, T or self.sizes.T), t)[k]
+
+    def _of(self, source: RecurrentNetwork, t: int) -> list[dict[str, Array]]:
+        """Return the uses of g(t, 0), ..., g(t, t-1) of the loss of `source`, weighted."""
+        if (source, t) not in self._terms:
             weight = self.field.symbol(f"loss_weights[{t - 1}]") if self.weighted else self.field.convert(1)
-            circuit = lag_circuit(self._source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store, self.of)
+            circuit = lag_circuit(source, self.sizes.I, self.sizes.D, self.sizes.K, t, self._store, self.of)
             shapes = _use_shapes(self.network, self.sizes)
-            for lag, term in enumerate(_evaluated(circuit, shapes, self._evaluation(), weight)):
-                self._terms[t, lag] = term
-        return self._terms[t, k]
+            self._terms[source, t] = _evaluated(circuit, shapes, self._evaluation(), weight)
+        return self._terms[source, t]
 
     @property
     def monomials(self) -> int:
         """The monomials of all lag terms that were derived."""
-        terms = (p for term in self._terms.values() for array in term.values() for p in array.reshape(-1).tolist())
+        found = itertools.chain.from_iterable(self._terms.values())
+        terms = (p for term in found for array in term.values() for p in array.reshape(-1).tolist())
         return sum(map(len, terms))
 
     def _evaluation(self) -> Evaluation:
@@ -123,20 +130,22 @@ class FormalReference:
     def gradient(self, T: int, claim: LagClaim) -> dict[str, Array]:
         """Return the sum of the lag terms that `claim` keeps, for T steps: name to an array of native polynomials."""
         kept = ((t, tuple(k for k in range(t) if claim.keeps(t, k, T))) for t in range(1, T + 1))
-        return self._joined(T, _summed(self._of_loss(t, lags) for t, lags in kept if lags))
+        return self._joined(T, _summed(self._of_loss(t, lags, T) for t, lags in kept if lags))
 
     def lag(self, T: int, t: int, k: int) -> dict[str, Array]:
         """Return g(t, k), weighted, for T steps: name to an array of native polynomials."""
-        return self._joined(T, self.term(t, k))
+        return self._joined(T, self.term(t, k, T))
 
     def _joined(self, T: int, uses: dict[str, Array]) -> dict[str, Array]:
         return _joined(uses, self.problem(T), self.of, self.field)
 
-    def _of_loss(self, t: int, lags: tuple[int, ...]) -> dict[str, Array]:
+    def _of_loss(self, t: int, lags: tuple[int, ...], T: int) -> dict[str, Array]:
         """Return the sum of g(t, k) over these k, which the settings of a claim have in common."""
-        if (t, lags) not in self._sums:
-            self._sums[t, lags] = _summed(self.term(t, k) for k in lags)
-        return self._sums[t, lags]
+        source = ask(self._source, Capabilities.at_step, t, T)
+        if (source, t, lags) not in self._sums:
+            terms = self._of(source, t)
+            self._sums[source, t, lags] = _summed(terms[k] for k in lags)
+        return self._sums[source, t, lags]
 
 
 @cached(1024)
@@ -229,9 +238,10 @@ def _field(network: RecurrentNetwork, sizes: Sizes) -> FormalField:
     """Return a ring with enough generators for the network, and some to spare for the rule's functions."""
     parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
     functions = 4 if is_shipped(network) else 8
-    taken = max(functions * sizes.I, _functions_of_a_step(network, sizes.I, sizes.D, sizes.K) + sizes.I)
+    N = ask(network, Capabilities.sequences)
+    taken = max(functions * N * sizes.I, _functions_of_a_step(network, sizes.I, sizes.D, sizes.K) + N * sizes.I)
     states = sizes.T * (taken + 4 * sizes.K + sizes.D + 2)
-    laws = _FEW_LAWS if is_shipped(network) else _FEW_LAWS + sizes.T * (4 * sizes.I + 2 * sizes.K)
+    laws = N * _FEW_LAWS if is_shipped(network) else N * _FEW_LAWS + sizes.T * (4 * N * sizes.I + 2 * sizes.K)
     return FormalField(parameters + states + 3 * sizes.I + 16, laws)
 
 

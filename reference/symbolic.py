@@ -84,7 +84,8 @@ def step_losses(network: RecurrentNetwork, sizes: Sizes, *, copies: bool = False
             if t == 1 and start.is_learned(network):
                 state = start.settled(network, parameters, network.state_shape(sizes), problem.inputs)
         state = network.step(parameters, state, x)
-        losses.append(FIELD.native(np.asarray(network.loss_value(network.readout(parameters, state), y)).item()))
+        loss = problem.network_at(t).loss_value(network.readout(parameters, state), y)
+        losses.append(FIELD.native(np.asarray(loss).item()))
     return tuple(losses)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import arrays
 from ..reference.claims import Settings
+from ..reference.networks.base import Capabilities, ask
 from ..reference.problem import Problem
 from ..reference.typing import Array
 from ..reference.wanted import DEFAULT, Of
@@ -59,7 +60,8 @@ def as_question(
 
     def gradient(*given: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
-            result = by_name(run_rule(rule, at(given), **settings))
+            moved = at(given)
+            result = by_name(run_rule(rule, ask(moved.network, Capabilities.presented, moved), **settings))
         return tuple(np.ascontiguousarray(result[name]) for name in place)
 
     return Question(tuple(array.copy() for array in place.values()), value, gradient)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..reference.claims import Claim, Exact, LagClaim, Settings
-from ..reference.networks.base import RecurrentNetwork, Sizes
+from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, ask
 from ..reference.networks.sizes import fitting
 from ..rules.adapt import Rule
 
@@ -56,9 +56,15 @@ def possible(network: RecurrentNetwork, sizes: Iterable[Sizes]) -> list[Sizes]:
 
     Args:
         network: The rule's network.
-        sizes: The sizes that are asked for.
+        sizes: The sizes that are asked for; of a batch, those of each sequence.
     """
-    return list(dict.fromkeys(fitting(network, size) for size in sizes))
+    return list(dict.fromkeys(fitting(network, of_all(network, size)) for size in sizes))
+
+
+def of_all(network: RecurrentNetwork, size: Sizes) -> Sizes:
+    """Return the sizes of a batch whose sequences have these sizes: D and K count those of all sequences."""
+    N = ask(network, Capabilities.sequences)
+    return Sizes(size.T, size.I, size.D * N, size.K * N)
 
 
 def reaching(claim: Claim, sizes: Sequence[Sizes]) -> list[Sizes]:

@@ -120,11 +120,12 @@ def _leaves(nest: Any) -> Iterator[Any]:
         yield from _leaves(part)
 
 
-def forward_lines(network: Any) -> list[str]:
+def forward_lines(network: Any, time: str = "t") -> list[str]:
     """Return source that defines step(p, a, x) and loss_at(t, p, a), from f, g and loss(y, yhat).
 
     Args:
         network: A shipped network, of known functions.
+        time: The arguments of loss_at that find the target: "t", or "t, n" for sequence n of a batch.
 
     Raises:
         UnsupportedOperation: The network uses an operation that cannot be written down.
@@ -137,7 +138,7 @@ def forward_lines(network: Any) -> list[str]:
     lines: list[str] = []
     for signature, around, results in (
         ("step(p, a, x)", "{}", network.step(parameters, state, _Written("x"))),
-        ("loss_at(t, p, a)", "loss(targets[t - 1], g({}))", network.readout(parameters, state)),
+        (f"loss_at({time}, p, a)", f"loss({target(time)}, g({{}}))", network.readout(parameters, state)),
     ):
         write = _Writer(results, names)
         returned = f"return {around.format(_nest(write, results))}"
@@ -150,6 +151,11 @@ def forward_lines(network: Any) -> list[str]:
             lines.append(one)
     others = sorted(used & set(FUNCTIONS) - {*names, "identity"})
     return [function(FUNCTIONS[name], name, "s") for name in others] + lines
+
+
+def target(time: str) -> str:
+    """Return the target at "t", or at "t, n", as source."""
+    return f"targets[{time.replace('t', 't - 1', 1)}]"
 
 
 def _operand(text: str, shape: Any) -> Any:

@@ -21,10 +21,11 @@ from ..evidence.base import Case
 from ..reference.claims import Chunked, Claim, Exact, Settings, Truncated, Windowed
 from ..reference.network import RecurrentNetwork
 from ..reference.networks import start
+from ..reference.networks.batch import Batch
 from ..reference.problem import Problem
 from ..reference.tree import children, flatten, path_name
 from ..reference.wanted import INITIAL_STATE, INPUTS, PARAMETERS, kind_of
-from .equations import forward_lines
+from .equations import forward_lines, target
 from .origins import constructor, expression, importable, importing, importing_instance, shipped
 from .source import FUNCTIONS, LOSSES, OUTPUTS, array_lines, assignments, comment, function, nest_lines, statement, text
 
@@ -60,10 +61,11 @@ def snippet(
     Returns:
         The source of the program.
     """
-    network, claim = problem.network, case.claim.bind(settings)
+    network, claim = _of_one(problem), case.claim.bind(settings)
     name, index = _place(problem, entry)
     keeps = _keeps(claim)
-    head = [*comment(f"{network.name}: {network}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
+    spoken = problem.network
+    head = [*comment(f"{spoken.name}: {spoken}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
     tail = [
         *comment(f"The result of {case.rule.name}({called}){_taken(problem, name)}[{index or '()'}]:"),
@@ -76,7 +78,16 @@ def snippet(
             "The number that the rule claims to return, to 20 digits. The claim is about another rule, not a loss."
         )
     elif shipped(network):
-        return text(["import numpy as np", "", *head, *_forward(network), *_true_entry(problem, keeps, entry), *tail])
+        return text(
+            [
+                "import numpy as np",
+                "",
+                *head,
+                *_forward(network, _time(problem)),
+                *_true_entry(problem, keeps, entry),
+                *tail,
+            ]
+        )
     else:
         for first, last in _given_by(network):
             program = text(
@@ -90,6 +101,17 @@ def snippet(
         )
     true = f"true = {_literal(expected)}  # {entry}"
     return text(["import numpy as np", "", *head, *why, true, *tail])
+
+
+def _of_one(problem: Problem) -> RecurrentNetwork:
+    """Return the network of one sequence of a batch, or the problem's own."""
+    network = problem.network
+    return network.network if isinstance(network, Batch) else network
+
+
+def _time(problem: Problem) -> str:
+    """Return the indices of a step of a sequence, as source."""
+    return "t, n" if isinstance(problem.network, Batch) else "t"
 
 
 def _place(problem: Problem, entry: str) -> tuple[str, str]:
@@ -120,7 +142,9 @@ def _numbers(problem: Problem) -> list[str]:
     arrays = problem.arrays()
     parameters = {key: arrays.pop(key) for key in problem.parameters}
     lines: list[str] = []
-    if shipped(problem.network) and all(key.isidentifier() for key in parameters):
+    if isinstance(problem.network, Batch):
+        arrays |= problem.network.arrays(problem)
+    if shipped(_of_one(problem)) and all(key.isidentifier() for key in parameters):
         lines += assignments(parameters)
         lines += statement(f"parameters = {{{', '.join(f'{key!r}: {key}' for key in parameters)}}}")
     else:  # a user's parameters may have any name
@@ -134,19 +158,20 @@ def _numbers(problem: Problem) -> list[str]:
     return [*lines, *assignments(arrays), f"T = {problem.T}", ""]
 
 
-def _forward(network: Any) -> list[str]:
+def _forward(network: Any, time: str) -> list[str]:
     return [
         function(FUNCTIONS[network.activation.name], "f", "s"),
         function(OUTPUTS[network.head.output.name], "g", "u"),
         "def loss(y, yhat): return " + LOSSES[network.head.loss.name],
-        *forward_lines(network),
+        *forward_lines(network, time),
     ]
 
 
 def _of_network(problem: Problem) -> list[str]:
+    time = _time(problem)
     return [
         "step = network.step",
-        "def loss_at(t, p, a): return network.loss_value(network.readout(p, a), targets[t - 1])",
+        f"def loss_at({time}, p, a): return network.loss_value(network.readout(p, a), {target(time)})",
     ]
 
 
@@ -159,28 +184,46 @@ _AS_COMPLEX = [
     "    return a.astype(complex)",
     "",
 ]
+_OF_ONE = [
+    "def state_of(n, a):",
+    "    if isinstance(a, dict):",
+    "        return {key: state_of(n, part) for key, part in a.items()}",
+    "    if isinstance(a, (tuple, list)):",
+    "        return type(a)(state_of(n, part) for part in a)",
+    "    return a[n]",
+    "",
+]
 
 
 def _true_entry(problem: Problem, keeps: str, entry: str) -> list[str]:
     name, index = _place(problem, entry)
-    nested = children(problem.initial_state) is not None
+    nested, batch = children(problem.initial_state) is not None, isinstance(problem.network, Batch)
+    state = "initial_state"
+    if batch:
+        state = "state_of(n, initial_state)" if nested else "initial_state[n]"
     at_start, at_step, x = _moved(problem, name)
+    inner = [
+        "for t in range(1, T + 1):",
+        f"    a = as_complex({state})" if nested else f"    a = {state}.astype(complex)",
+        *(f"    {line}" for line in at_start),
+        "    for s in range(1, t + 1):",
+        "        p = {n: value.astype(complex) for n, value in parameters.items()}",
+        *(f"        {line}" for line in at_step),
+        *(["        a = network.initial_state(p) if s == 1 else a"] if start.is_learned(_of_one(problem)) else []),
+        f"        a = step(p, a, {x})",
+        f"    total += loss_weights[{'t - 1, n' if batch else 't - 1'}] * loss_at({_time(problem)}, p, a).imag / 1e-30",
+    ]
+    if batch:
+        inner = ["for n in range(inputs.shape[1]):", *(f"    {line}" for line in inner)]
     return [
         *(_AS_COMPLEX if nested else []),
+        *(_OF_ONE if nested and batch else []),
         f"# Does the loss at t count {_USED[kind_of(name)]}?",
         f"def keeps(t, k): return {keeps}",
         "",
         "def true_entry(name, index):",
         "    total = 0.0",
-        "    for t in range(1, T + 1):",
-        f"        a = {'as_complex(initial_state)' if nested else 'initial_state.astype(complex)'}",
-        *at_start,
-        "        for s in range(1, t + 1):",
-        "            p = {n: value.astype(complex) for n, value in parameters.items()}",
-        *at_step,
-        *(["            a = network.initial_state(p) if s == 1 else a"] if start.is_learned(problem.network) else []),
-        f"            a = step(p, a, {x})",
-        "        total += loss_weights[t - 1] * loss_at(t, p, a).imag / 1e-30",
+        *(f"    {line}" for line in inner),
         "    return total",
         "",
         f"true = true_entry({name!r}, {_index(index)})",
@@ -198,17 +241,13 @@ _USED = {
 def _moved(problem: Problem, name: str) -> tuple[list[str], list[str], str]:
     """Return the lines that move the entry, before the first step and at each step, and the input of a step."""
     kind = kind_of(name)
+    x = "inputs[s - 1, n]" if isinstance(problem.network, Batch) else "inputs[s - 1]"
     if kind == INITIAL_STATE:
-        lines = ["        if keeps(t, t - 1):", f"            a{_within_state(problem, name)}[index] += 1e-30j"]
-        return lines, [], "inputs[s - 1]"
+        return ["if keeps(t, t - 1):", f"    a{_within_state(problem, name)}[index] += 1e-30j"], [], x
     if kind == INPUTS:
-        moves = [
-            "            x = inputs[s - 1].astype(complex)",
-            "            if s - 1 == index[0] and keeps(t, t - s):",
-        ]
-        return [], [*moves, "                x[index[1:]] += 1e-30j"], "x"
-    moves = ["            if keeps(t, t - s):", "                p[name][index] += 1e-30j"]
-    return [], moves, "inputs[s - 1]"
+        moves = [f"x = {x}.astype(complex)", "if s - 1 == index[0] and keeps(t, t - s):"]
+        return [], [*moves, "    x[index[1:]] += 1e-30j"], "x"
+    return [], ["if keeps(t, t - s):", "    p[name][index] += 1e-30j"], x
 
 
 def _given_by(network: RecurrentNetwork) -> list[tuple[list[str], list[str]]]:
@@ -257,10 +296,10 @@ def _shows(program: str, network: RecurrentNetwork, expected: str, got: str) -> 
 
 def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str, dtype: str) -> list[str]:
     """Return commented-out lines that run the rule itself on these numbers."""
-    rule, network, target = case.rule, problem.network, case.rule.target
+    rule, network, called = case.rule, _of_one(problem), case.rule.target
     module, _, qualname = rule.origin.partition(":")
-    bound = target if isinstance(target, functools.partial) else None
-    imports = importing(module, qualname, bound.func if bound else target)
+    bound = called if isinstance(called, functools.partial) else None
+    imports = importing(module, qualname, bound.func if bound else called)
     where = "" if imports else f", with {qualname} as the audited rule, which cannot be imported by name"
     imports = list(imports or [])
     if shipped(network):
@@ -279,21 +318,27 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
     chosen = [f"{k}={v!r}" for k, v in settings.items()]
     if rule.online:
         imports.append("from gradcheck.algorithms import run_online")
-        online = f"{qualname}({', '.join(chosen)})" if isinstance(target, type) else qualname
+        online = f"{qualname}({', '.join(chosen)})" if isinstance(called, type) else qualname
         call = f"run_online({online}, problem, weighted={case.weighted})"
     else:
         before = map(repr, bound.args) if bound else ()
         kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
     name, index = _place(problem, entry)
+    made = f"gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
+    if isinstance(problem.network, Batch):
+        options = ", ".join(f"{key}={value!r}" for key, value in problem.network.chosen().items())
+        imports.append(f"batch = gradcheck.Batch({given}{', ' * bool(options)}{options})")
+        weights = "" if (problem.loss_weights == 1).all() else f"np.array({problem.loss_weights.tolist()}), "
+        flat = "inputs.reshape(T, -1), targets.reshape(T, -1)"
+        made = f"gradcheck.Problem(parameters, {flat}, initial_state, {weights}network=batch)"
+    made += f".astype({dtype!r})" if dtype != "float64" else ""
+    if isinstance(problem.network, Batch):
+        made = f"batch.presented({made})"
     return [
         *comment(f"The same from the rule itself, which needs gradcheck{where}:"),
         *(f"# {line}" for line in ["import gradcheck", *imports]),
-        *statement(
-            f"problem = gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
-            + (f".astype({dtype!r})" if dtype != "float64" else ""),
-            "# ",
-        ),
+        *statement(f"problem = {made}", "# "),
         *statement(f"got = {call}{_taken(problem, name)}[{index or '()'}]", "# "),
     ]
 

@@ -6,6 +6,7 @@ import difflib
 
 from ..reference.errors import GradcheckError
 from . import (
+    batches,
     blocks,
     conditions,
     costs,
@@ -47,6 +48,7 @@ FAULTS: tuple[Fault, ...] = (
     + inputs.FAULTS
     + conditions.FAULTS
     + ON_CELLS
+    + batches.FAULTS
     + blocks.FAULTS
     + structure.FAULTS
     + ranges.FAULTS

@@ -13,7 +13,7 @@ import numpy as np
 from ..algorithms.online import run_rule
 from ..reference import lags, wanted
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
-from ..reference.network import DEFAULT_NETWORK, ContextNetwork, Network, RecurrentNetwork, Sizes
+from ..reference.network import DEFAULT_NETWORK, Batch, ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.networks.gated import GRU, MGU
 from ..reference.networks.leaky import Leaky
 from ..reference.networks.linear import LRU, RTU
@@ -35,7 +35,7 @@ class Base:
         rule: Its name in that module.
         network: The network of its faults, unless they name others.
         objective: The function of a problem of which it is the gradient, if it is one.
-        truth: Returns that gradient, from the reference.
+        truth: Returns that gradient, from the reference, of a problem as the rule gets it.
         wrap: Turns the object in the module into a rule.
         cells: The classes of networks for which its code is written.
     """
@@ -44,7 +44,7 @@ class Base:
     rule: str
     network: RecurrentNetwork = DEFAULT_NETWORK
     objective: Callable[[Problem], Any] = loss
-    truth: Callable[[Problem], Gradient] = lags.gradient
+    truth: Callable[[Any], Gradient] = lags.gradient
     wrap: Callable[[Any], Any] = lambda rule: rule
     cells: tuple[type, ...] = (Network,)
 
@@ -62,6 +62,12 @@ BASES = {
     "rtrl": Base("rtrl", "RTRL"),
     "schmidhuber": Base("schmidhuber", "Schmidhuber"),
     "focused": Base("focused", "Focused", ContextNetwork(), cells=(ContextNetwork,)),
+    "batched_bptt": Base(
+        "batched_bptt",
+        "batched_bptt",
+        Batch(Elman(), N=2, time="mean", lengths="any"),
+        truth=lambda given: lags.gradient(given.side_by_side),
+    ),
     "descent": Base(
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
     ),

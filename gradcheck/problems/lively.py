@@ -39,9 +39,10 @@ def targets_for(network: RecurrentNetwork, T: int, K: int, rng: np.random.Genera
     if domain is TargetDomain.UNIT:
         return _dyadic(rng.uniform(0.05, 0.95, (T, K)))
     if domain is TargetDomain.SHARES:
-        shares = np.floor(rng.dirichlet(np.ones(K), T) / _GRID) * _GRID
+        blocks = ask(network, Capabilities.sequences)
+        shares = np.floor(rng.dirichlet(np.ones(K // blocks), T * blocks) / _GRID) * _GRID
         shares[:, 0] += 1 - shares.sum(axis=1)
-        return shares
+        return shares.reshape(T, K)
     return _dyadic(rng.normal(size=(T, K)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..reference.networks import start
 from ..reference.networks.base import Capabilities, RecurrentNetwork, Sizes, TargetDomain, ask
-from ..reference.networks.domains import INPUTS, domain_of
+from ..reference.networks.domains import INPUTS, domain_of, inside
 from ..reference.networks.sizes import fitting
 from ..reference.problem import Problem, map_shape
 from ..reference.scalars.residues.modular import ModularField
@@ -40,11 +40,11 @@ def residue_problem(
     sizes = fitting(network, sizes)
     targets = random((sizes.T, sizes.K))
     if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
-        targets = _summing_to_one(targets)
+        targets = _summing_to_one(targets, ask(network, Capabilities.sequences))
 
     def drawn(name: str, shape: tuple[int, ...]) -> Any:
-        domain = domain_of(network, name)
-        return field.lift(domain.nearest(3 * rng.normal(size=shape))) if domain.discrete else random(shape)
+        discrete = domain_of(network, name).discrete
+        return field.lift(inside(network, name, 3 * rng.normal(size=shape))) if discrete else random(shape)
 
     return Problem(
         {name: drawn(name, s) for name, s in network.parameter_shapes(sizes).items()},
@@ -56,7 +56,11 @@ def residue_problem(
     )
 
 
-def _summing_to_one(targets: Array) -> Array:
-    """Replace the last output's targets so that each step's targets sum to 1."""
-    last = 1 - targets[:, :-1].sum(axis=1, keepdims=True)
-    return np.concatenate([targets[:, :-1], last], axis=1)
+def _summing_to_one(targets: Array, blocks: int) -> Array:
+    """Replace the last output's targets so that each step's targets sum to 1, those of each sequence of a batch."""
+    parts = []
+    for block in range(blocks):
+        width = targets.shape[1] // blocks
+        others = targets[:, block * width : (block + 1) * width - 1]
+        parts += [others, 1 - others.sum(axis=1, keepdims=True)]
+    return np.concatenate(parts, axis=1)

@@ -45,8 +45,9 @@ def _targets(network: RecurrentNetwork, T: int, K: int) -> st.SearchStrategy[Arr
     if domain is TargetDomain.UNIT:
         return arrays((T, K), st.sampled_from([0.0, 1.0, 0.5, 0.25]))
     if domain is TargetDomain.SHARES:
-        labels = st.lists(st.integers(0, K - 1), min_size=T, max_size=T)
-        return labels.map(lambda chosen: np.eye(K)[chosen])
+        blocks = ask(network, Capabilities.sequences)
+        labels = st.lists(st.integers(0, K // blocks - 1), min_size=T * blocks, max_size=T * blocks)
+        return labels.map(lambda chosen: np.eye(K // blocks)[chosen].reshape(T, K))
     return arrays((T, K))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from ..algorithms.cells import SIDE_BY_SIDE
 from ..algorithms.online import run_online
 from ..reference import wanted
 from ..reference.claims import (
@@ -32,7 +33,7 @@ from ..reference.claims import (
     not_a_claim,
 )
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import RecurrentNetwork, not_a_network
+from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a_network
 from ..reference.problem import Problem
 from .load import load_rule as load_rule
 
@@ -208,7 +209,26 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     origin = f"{module}:{getattr(source, '__qualname__', name)}"
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
+    if not getattr(getattr(target, "func", target), SIDE_BY_SIDE, False):
+        function = _presenting(function)
     return Rule(name, function, declaration, online, origin, summary, target, assumed)
+
+
+def _presenting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that hands problems over as their networks present them; see `Capabilities.presented`."""
+
+    @functools.wraps(function)
+    def presented(problem: Problem, **settings: Any) -> Any:
+        given = ask(problem.network, Capabilities.presented, problem)
+        if given is problem:
+            return function(problem, **settings)
+        before = given.copies()
+        try:
+            return function(given, **settings)
+        finally:
+            given.hand_back(before)
+
+    return presented
 
 
 def _hint(target: Any) -> str:

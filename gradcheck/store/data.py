@@ -67,7 +67,7 @@ def _functions(kind: str) -> list[tuple[str, Any]]:
     return [("layers", Layers), *names[1:]] if kind == "Stacked" else names
 
 
-NETWORKS = tuple(
+_OF_ONE = tuple(
     msgspec.defstruct(
         kind, [*_functions(kind), *((name, *option) for name, option in registry.OPTIONS[kind].items())], tag=kind,
         namespace=_documented("A shipped network, by the names of its functions, and its options."), **_STRICT,
@@ -75,6 +75,24 @@ NETWORKS = tuple(
     )
     for kind in registry.SHIPPED
 )  # fmt: skip
+
+
+class BatchData(msgspec.Struct, tag="Batch", omit_defaults=True, **_STRICT):
+    """A batch of a shipped network, and its options."""
+
+    network: Annotated[dict[str, Name | bool | int | float | Layers | None], msgspec.Meta(max_length=20)]
+    N: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = 2
+    reduction: Name = "mean"
+    time: Name = "sum"
+    outputs: Name = "sum"
+    scale: Length = 1
+    lengths: Name | Annotated[list[Length], msgspec.Meta(max_length=1000)] = "equal"
+    padding: Name = "nan"
+    tokens: bool = False
+    batch_first: bool = False
+
+
+NETWORKS = (*_OF_ONE, BatchData)
 
 
 class OwnNetwork(msgspec.Struct, tag="own", rename={"qualname": "class"}, **_STRICT):

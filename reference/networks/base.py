@@ -118,6 +118,22 @@ class Capabilities:
         """Return where units keep their slope, or None if f(0) = 0 and f'(0) = 1 will do."""
         return None
 
+    def at_step(self, t: int, T: int) -> Any:
+        """Return the network whose `loss_value` is the loss at step t of T; this one where all steps have one loss."""
+        return self
+
+    def sequences(self) -> int:
+        """Return the number of blocks, alike, that inputs and targets consist of: the sequences of a batch."""
+        return 1
+
+    def functions(self) -> Any:
+        """Return the network whose activation and output error are those that `undefined` leaves undefined."""
+        return self
+
+    def presented(self, problem: Any) -> Any:
+        """Return a problem of this network as a rule gets it."""
+        return problem
+
     def least_outputs(self) -> int:
         """Return the smallest K whose gradient is not zero throughout; 2 where one output leaves the loss as it is."""
         own: Any = self

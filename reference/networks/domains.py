@@ -183,7 +183,7 @@ def inside(network: RecurrentNetwork, name: str, array: Array) -> Array:
     """
     if not _judged(array) or not all_of(network):
         return array
-    return domain_of(network, name).nearest(array)
+    return np.reshape(domain_of(network, name).nearest(_in_blocks(network, name, array)), array.shape)
 
 
 def check(network: RecurrentNetwork, name: str, array: Array) -> None:
@@ -198,11 +198,17 @@ def check(network: RecurrentNetwork, name: str, array: Array) -> None:
         Inadmissible: Some number lies outside.
     """
     domain = domain_of(network, name)
-    if _judged(array) and not domain.contains(array):
+    if _judged(array) and not domain.contains(_in_blocks(network, name, array)):
         least, most = float(array.min()), float(array.max())
         raise Inadmissible(
             f"{name} holds numbers from {least:g} to {most:g}; the network {network.name} wants {domain}"
         )
+
+
+def _in_blocks(network: RecurrentNetwork, name: str, array: Array) -> Array:
+    """Return inputs with an axis of their own for the sequences of a batch; anything else as it is."""
+    blocks = ask(network, Capabilities.sequences) if name == INPUTS else 1
+    return array if blocks == 1 else np.reshape(array, (*array.shape[:-1], blocks, -1))
 
 
 def _judged(array: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import GradcheckError
 from .activations import ACTIVATIONS
+from .batch import Batch
 from .context import ContextNetwork
 from .elman import Network
 from .gated import GRU, MGU
@@ -55,7 +56,12 @@ _NAMES = ("activation", "output", "loss", "initial_state")
 
 
 def is_shipped(network: Any) -> bool:
-    """Return whether a network, and each layer of it, is of one of `SHIPPED`; a subclass may step otherwise."""
+    """Return whether a network, and each layer of it, is of one of `SHIPPED`; a subclass may step otherwise.
+
+    So is a batch of such a network.
+    """
+    if type(network) is Batch:
+        return is_shipped(network.network)
     return type(network) in SHIPPED.values() and all(map(is_shipped, getattr(network, "layers", ())))
 
 
@@ -67,6 +73,9 @@ def to_data(network: Any) -> dict[str, Any] | None:
     """
     if not is_shipped(network):
         return None
+    if type(network) is Batch:
+        own = to_data(network.network)
+        return None if own is None else {"kind": "Batch", "network": own, **network.chosen()}
     head = network.head
     data = {"kind": type(network).__name__, "output": head.output.name, "loss": head.loss.name, **network.chosen()}
     if isinstance(network, Stacked):
@@ -82,7 +91,7 @@ def to_data(network: Any) -> dict[str, Any] | None:
         return None
 
 
-def from_data(data: Mapping[str, Any]) -> HeadedNetwork:
+def from_data(data: Mapping[str, Any]) -> Any:
     """Return the shipped network that `to_data` wrote.
 
     Args:
@@ -93,8 +102,10 @@ def from_data(data: Mapping[str, Any]) -> HeadedNetwork:
     """
     names = dict(data)
     kind = names.pop("kind", None)
+    if kind == "Batch":
+        return _batch(names)
     if not isinstance(kind, str) or kind not in SHIPPED:
-        raise GradcheckError(f"there is no shipped network {kind!r:.60}; choose one of {', '.join(SHIPPED)}")
+        raise GradcheckError(f"there is no shipped network {kind!r:.60}; choose one of {', '.join(SHIPPED)}, Batch")
     layers = names.pop("layers", []) if kind == "Stacked" else []
     if not isinstance(layers, list) or not all(isinstance(layer, Mapping) for layer in layers):
         raise GradcheckError(f"the layers of a stacked network are a list of networks; got {layers!r:.60}")
@@ -105,4 +116,18 @@ def from_data(data: Mapping[str, Any]) -> HeadedNetwork:
     if odd := [name for name in functions if not isinstance(names.get(name, ""), str)]:
         raise GradcheckError(f"the network's {odd[0]} must be a name; got {names[odd[0]]!r:.60}")
     made: Any = SHIPPED[kind]
-    return made(*map(from_data, layers), **names)  # type: ignore[no-any-return]
+    return made(*map(from_data, layers), **names)
+
+
+def _batch(options: dict[str, Any]) -> Batch:
+    """Return the batch that `to_data` wrote, without its kind."""
+    network = options.pop("network", None)
+    if not isinstance(network, Mapping) or network.get("kind") == "Batch":
+        raise GradcheckError(f"the network of a batch is a shipped network; got {network!r:.60}")
+    if strange := [name for name in options if name not in BATCH_OPTIONS]:
+        raise GradcheckError(f"a batch has no {strange[0]!r:.60}; wanted network, {', '.join(BATCH_OPTIONS)}")
+    return Batch(from_data(network), **options)
+
+
+BATCH_OPTIONS = tuple(each.name for each in dataclasses.fields(Batch) if each.name not in ("network", "weights"))
+"""The options of a batch."""

@@ -86,7 +86,7 @@ ISSUE = {
     "stale buffer between calls": ["stale-buffer"],
     "aliasing of the returned arrays": ["returns-its-buffer", "changes-its-parameters"],
     "time reversed": ["time-reversed", "changes-its-inputs"],
-    "sequences padded and not masked": ["padded-and-not-masked"],
+    "sequences padded and not masked": ["padded-and-not-masked", "padding-not-masked"],
     "dL/dh0 dropped, of another step, or in the wrong slot": [
         "initial-state-gradient-dropped", "initial-state-gradient-of-step-1", "initial-states-exchanged",
     ],
@@ -94,6 +94,17 @@ ISSUE = {
     "dL/dx a step late, or weighted twice": ["input-gradient-one-step-late", "input-gradient-weighted-twice"],
     "dL/dx without a path": ["input-gradient-without-recurrence", "input-gradient-past-the-output-gate"],
     "layer's input gradient lost": ["layer-input-gradient-lost"],
+    "NaN times 0": ["nan-times-0"],
+    "mean over padded length": ["mean-over-padded-length", "mean-over-all-padded-steps"],
+    "batch summed for mean and back": ["batch-summed-for-mean", "batch-averaged-for-sum"],
+    "mean over K missing": ["mean-over-outputs-missing"],
+    "last valid step taken as step T": ["step-t-for-last-valid-step"],
+    "mask of another step or sequence": ["mask-a-step-late", "mask-of-another-sequence"],
+    "reduction over some sequences only": ["first-sequence-only", "last-sequence-left-out"],
+    "bias counted once instead of N times": ["bias-counted-once", "bias-of-the-first-sequence"],
+    "sequences mixed": [
+        "sequences-mixed-by-reshape", "one-start-for-all", "starts-in-another-order", "batch-errors-averaged",
+    ],
 }  # fmt: skip
 """What a gallery of wrong recurrent gradients must have, and the faults that are it."""
 
@@ -149,7 +160,9 @@ EXTENT = Extent(
 FORMAL_CANNOT = {
     # They evaluate f where the network does not.
     "w-read-by-columns", "initial-state-ignored", "slope-of-the-activation", "padded-and-not-masked",
-    "sum-over-sequences", "mean-twice-over-sequences",
+    "sum-over-sequences", "mean-twice-over-sequences", "mean-over-padded-length", "mean-over-all-padded-steps",
+    "padding-not-masked", "step-t-for-last-valid-step", "mask-of-another-sequence", "sequences-mixed-by-reshape",
+    "one-start-for-all", "starts-in-another-order",
     # They are right at its sizes.
     "truncated-at-8", "detach-left-in", "wrong-when-i-exceeds-4", "boundary-error-late",
 }  # fmt: skip

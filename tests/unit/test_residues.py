@@ -260,7 +260,7 @@ UNSUPPORTED = {
     "np.exp2": np.exp2,
     "np.floor_divide": lambda x: x // 2,
     "np.remainder": lambda x: x % 2,
-    "np.add.at": lambda x: np.add.at(x, [0], 1),
+    "np.subtract.at": lambda x: np.subtract.at(x, [0], 1),
     "np.multiply.reduce": np.multiply.reduce,
     "np.prod": np.prod,
     "np.interp": lambda x: np.interp(x, [0, 1], [0, 1]),
@@ -466,3 +466,16 @@ def test_a_matrix_product_with_a_number_is_refused_as_numpy_does(number: Any) ->
         x @ number
     with pytest.raises(ValueError, match="matmul"):
         np.matmul(number, x)
+
+
+def test_add_at_adds_every_time() -> None:
+    """As a loop does, at places that come again."""
+    field = ResidueField(seed=1)
+    rng = np.random.default_rng(0)
+    x, values, places = field.random((4, 3), rng), field.random((5, 3), rng), [2, 0, 2, 2, 3]
+    added, looped = x.copy(), x.copy()
+    np.add.at(added, places, values)
+    for place, value in zip(places, values, strict=True):
+        looped[place] = looped[place] + value
+    assert field.equal(added, looped).all() and not field.equal(added, x).all()
+    assert added.degree == looped.degree

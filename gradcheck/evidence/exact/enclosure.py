@@ -27,7 +27,7 @@ from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, refused, settled
 from ..budget import Budget
 from ..floats.second_look import at_a_kink
-from ..sizes import grown, place, reaching, scope, spread, vacuous
+from ..sizes import grown, of_all, place, reaching, scope, spread, vacuous
 from ..target import entries, expected, planted, returned
 
 KIND = "enclosure"
@@ -142,9 +142,15 @@ class Enclosure(Kind):
             return compare_problem(case, problem, 0, 1, self.bits, progress, lively=False)
 
         def further(number: int) -> Piece:
-            return piece(len(sizes) + number, fitting(case.network, grown(sizes[-1], number), alive=True), 1)
+            return piece(
+                len(sizes) + number,
+                fitting(case.network, of_all(case.network, grown(sizes[-1], number)), alive=True),
+                1,
+            )
 
-        sizes = [fitting(case.network, size, alive=True) for size in reaching(case.claim, self.sizes)]
+        sizes = [
+            fitting(case.network, of_all(case.network, size), alive=True) for size in reaching(case.claim, self.sizes)
+        ]
         pieces = [piece(turn, size, self.most_settings) for turn, size in enumerate(sizes)]
         if ask(case.network, Capabilities.has_kinks):
             pieces.append(Piece(INACTIVE, around_kinks))

@@ -26,8 +26,8 @@ from ...reference.typing import Gradient
 from ...rules.adapt import Rule
 from ...rules.authors import authored_by
 from ...rules.call import run
-from ...rules.returned import by_name
 from ...rules.failures import cut, shown_error
+from ...rules.returned import by_name
 from ..base import Case
 from ..sizes import spread
 from .calls import KeepsState, difference, plain_call

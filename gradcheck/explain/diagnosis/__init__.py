@@ -3,6 +3,7 @@
 The steps, in order:
 
 - `relations`: the whole result fulfils another claim.
+- `batches`: the result is right for another batch.
 - `differences`: the error is that of difference quotients.
 - `gallery`: a fault of the gallery gives the same result in every entry of every point.
 - `starts`: the result is right from a zero initial state.
@@ -26,6 +27,7 @@ from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ..shrink import products
 from . import (
+    batches,
     clipping,
     decomposition,
     differences,
@@ -75,6 +77,8 @@ def diagnose(
 def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     if relation := relations.relation(found):
         return [precision.allowed(found), relation.text]
+    if batch := batches.another(found):
+        return [precision.allowed(found), batch]
     small = products(found.seen) <= _LARGE
     if small and (quotients := differences.differences(found)):
         return [quotients.text]

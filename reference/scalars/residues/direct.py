@@ -55,3 +55,18 @@ def in_place(ufunc: np.ufunc) -> Any:
         return ufunc(self, other, out=self) if self.ndim or self.flags.writeable else ufunc(self, other)
 
     return method
+
+
+def add_at(field: Any, target: Any, index: Any, values: Any) -> None:
+    """Add values at places that may come again, as `np.add.at` does: the gradient of rows that are taken several times.
+
+    Args:
+        field: The field.
+        target: The array to add to.
+        index: The places.
+        values: Residues or plain numbers, one for each place.
+    """
+    raw, degree = field.operand(values)
+    total = np.zeros(np.shape(target))
+    np.add.at(total, index, raw)
+    field.write(target, Ellipsis, target + field.carry(field.modulus.reduce(total), degree))

@@ -16,6 +16,7 @@ from ...private import NO_VALUE
 from ..scalar import as_halves
 from .array import LIKE_HINT, NO_ORDER, NUMBERS, Operand, ResidueArray, ResidueField, has_residues, kind_of
 from .degrees import CONSTANT, Cell
+from .direct import add_at
 
 
 def _sum_like(operation: str) -> Callable[..., Operand]:
@@ -134,6 +135,8 @@ def call_ufunc(
         x, y = (field.operand(v) for v in inputs)
         x = Operand(np.reshape(x.raw, np.shape(x.raw) + (1,) * np.ndim(y.raw)), x.degree)
         result = field.carry(*_ARITHMETIC[ufunc](field, x, y))
+    elif method == "at" and ufunc is np.add:
+        return add_at(field, *inputs)
     elif method != "__call__":
         _refuse(field, name)
     else:
