@@ -38,6 +38,36 @@ def time_major(problem: Any) -> Any:
     return {name: array / (N * T) for name, array in made.items()}
 
 
+def to_inputs(problem: Any, order: slice = slice(None)) -> Any:
+    """BPTT over a batch that comes first, to its inputs and initial states too, in the order of its sequences."""
+    p, N = problem.parameters, len(problem.lengths)
+    rows = np.swapaxes(np.where(problem.mask[..., None], problem.inputs, 0), 0, 1)
+    a = [problem.initial_state]
+    for row in rows:
+        a.append(np.tanh(row @ p["W"] + a[-1] @ p["R"]))
+    made = {name: np.zeros_like(array) for name, array in p.items()}
+    back, to_rows = np.zeros_like(a[0]), []
+    for t in reversed(range(len(rows))):
+        e = np.where(problem.mask[:, t, None], a[t + 1] @ p["V"] - problem.targets[:, t], 0) / N
+        delta = (e @ p["V"].T + back) * (1 - a[t + 1] ** 2)
+        step = {"W": rows[t].T @ delta, "R": a[t].T @ delta, "V": a[t + 1].T @ e}
+        made = {name: made[name] + step[name] for name in made}
+        to_rows.insert(0, delta @ p["W"].T)
+        back = delta @ p["R"].T
+    return {**made, "inputs": np.stack(to_rows, axis=1)[order], "initial_state": back}
+
+
+def to_other_inputs(problem: Any) -> Any:
+    """Wrong: the gradients of the inputs are those of the sequences in reverse order."""
+    return to_inputs(problem, slice(None, None, -1))
+
+
+def to_inputs_time_first(problem: Any) -> Any:
+    """Wrong: the gradients of the inputs come time-major, where the batch is first."""
+    made = to_inputs(problem)
+    return {**made, "inputs": np.swapaxes(made["inputs"], 0, 1)}
+
+
 def masked(problem: Any) -> Any:
     """BPTT over padded sequences: the padding is replaced before anything is computed with it."""
     mask = problem.mask[..., None]

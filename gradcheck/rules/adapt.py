@@ -33,8 +33,9 @@ from ..reference.claims import (
     not_a_claim,
 )
 from ..reference.errors import GradcheckError
-from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a_network
+from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a_network, shapes
 from ..reference.problem import Problem
+from ..reference.wanted import INITIAL_STATE, INPUTS
 from .load import load_rule as load_rule
 
 
@@ -224,11 +225,24 @@ def _presenting(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(problem, **settings)
         before = given.copies()
         try:
-            return function(given, **settings)
+            result = function(given, **settings)
         finally:
             given.hand_back(before)
+        return _side_by_side(given, result)
 
     return presented
+
+
+def _side_by_side(given: Any, result: Any) -> Any:
+    """Return a rule's result on a presented problem with its gradients of inputs and initial state in their places."""
+    if not issubclass(type(result), dict):
+        return result
+    moved = {key: getattr(given, key) for key in (INPUTS, INITIAL_STATE) if dict.__contains__(result, key)}
+    for key, own in moved.items():
+        came, needed = shapes(dict.__getitem__(result, key)), shapes(own)
+        if came != needed:
+            raise WrongResult(f"the result has {came} for {key}; wanted {needed}, the shape of problem.{key}")
+    return given.side_by_side_of(result) if moved else result
 
 
 def _hint(target: Any) -> str:

@@ -63,6 +63,22 @@ class Presented:
                 found[name] = given.copy()
         return found
 
+    def side_by_side_of(self, gradient: dict[Any, Any]) -> dict[Any, Any]:
+        """Return a rule's gradient with those of inputs and initial state as the reference has these arrays.
+
+        Args:
+            gradient: Key to array; "inputs" has the shape of `inputs`, "initial_state" is nested as `initial_state`.
+        """
+        batch, found = self.side_by_side.network, dict(gradient)
+        if "inputs" in found:
+            given = np.swapaxes(found["inputs"], 0, 1) if batch.batch_first and batch.N is not None else found["inputs"]
+            found["inputs"] = np.reshape(given, self.side_by_side.inputs.shape)
+        if "initial_state" in found and batch.N is None:
+            found["initial_state"] = map_nest(
+                lambda array: np.reshape(array, (1, *array.shape)), found["initial_state"]
+            )
+        return found
+
     def hand_back(self, before: dict[str, Array]) -> None:
         """Change the problem's array where the rule changed its copy of it, so that the change is seen.
 

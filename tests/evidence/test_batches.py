@@ -22,6 +22,9 @@ from batches import (
     lstm,
     masked,
     time_major,
+    to_inputs,
+    to_inputs_time_first,
+    to_other_inputs,
     tokens,
 )  # fmt: skip
 
@@ -34,7 +37,7 @@ from gradcheck.explain.diagnosis import batches, diagnose, gallery
 from gradcheck.explain.diagnosis.comparison import compare
 from gradcheck.faults import fault_named
 from gradcheck.problems.lively import lively_problem
-from gradcheck.records import Status, Strength
+from gradcheck.records import Cause, Status, Strength
 from gradcheck.reference import lags
 from gradcheck.reference.claims import Exact
 from gradcheck.reference.networks import registry
@@ -67,6 +70,41 @@ def test_a_right_rule_is_accepted(target: Any, network: Any) -> None:
         shown = evidence(kind, target, network)
         assert shown.strength is strength, shown.statement
     assert evidence(FLOATS, target, network).status is Status.HOLDS
+
+
+BATCH_FIRST = Batch(Network(), N=2, lengths="any", batch_first=True)
+WANTED = Exact(of=("parameters", "inputs", "initial_state"))
+
+
+def wanted(kind: Any, target: Any, network: Any = BATCH_FIRST) -> Any:
+    return kind.gather(Case(as_rule(target, claims=[WANTED], networks=[network]), WANTED, network)).evidence
+
+
+def test_gradients_of_a_batchs_inputs_and_initial_states_are_judged_as_they_are_given() -> None:
+    for kind, strength in ((FORMAL, Strength.PROVED), (MODULAR, Strength.EXACT), (BALLS, Strength.CERTIFIED)):
+        shown = wanted(kind, to_inputs)
+        assert shown.strength is strength, shown.statement
+    for kind in (FORMAL, BALLS):  # residues leave this one open: the padding that it replaces is nowhere in the network
+        assert wanted(kind, to_other_inputs).status is Status.REFUTED
+
+
+def test_gradients_of_a_batchs_inputs_in_another_shape_are_refused_in_its_own_terms() -> None:
+    shown = wanted(BALLS, to_inputs_time_first)
+    assert shown.status is Status.ERROR and shown.cause is Cause.MALFORMED
+    assert "has (6, 2, 2) for inputs; wanted (2, 6, 2), the shape of problem.inputs" in shown.statement
+
+
+def test_gradients_of_one_padded_sequence_have_no_axis_of_the_batch() -> None:
+    def alone(problem: Any) -> Any:
+        given = Batch(Network(), N=1).presented(problem.side_by_side)
+        made = to_inputs(dataclasses.replace(given, **{k: np.swapaxes(getattr(given, k), 0, 1) for k in AXES}))
+        return {**made, "inputs": made["inputs"][0], "initial_state": made["initial_state"][0]}
+
+    shown = wanted(BALLS, alone, Batch(Network(), N=None))
+    assert shown.strength is Strength.CERTIFIED, shown.statement
+
+
+AXES = ("inputs", "targets", "loss_weights", "mask")
 
 
 def test_twin_another_reduction_is_refuted() -> None:
