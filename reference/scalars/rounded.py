@@ -178,8 +178,8 @@ class NormwiseField(RoundedField):
             error += max(objects.shape, default=1) * self.u * norm * _UP
         if not objects.flags.writeable:
             objects = objects.copy()
-        for index, x in zip(np.ndindex(*objects.shape), values, strict=True):
-            objects[index] = self.scalar(self.made(x.v, error))
+        made = (self.scalar(self.made(x.v, error)) for x in values)
+        objects.view(np.ndarray)[...] = np.fromiter(made, dtype=object, count=len(values)).reshape(objects.shape)
         return super().wrap(objects)
 
 

@@ -25,7 +25,7 @@ from gradcheck.reference.scalars.formal import FormalField
 from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.residues.modular import ModularField
-from gradcheck.reference.scalars.rounded import RoundedField
+from gradcheck.reference.scalars.rounded import NormwiseField, RoundedField
 from gradcheck.reference.scalars.scalar import Scalar
 
 FIELDS = {
@@ -767,3 +767,11 @@ def test_the_logistic_function_of_one_float_is_that_of_an_array() -> None:
     values = [0.0, -0.0, 0.3, -0.3, 1.0, -1.0, 2.5, -2.5, 40.0, -40.0, -750.0, 1e300, math.inf, -math.inf, math.nan]
     alone = [apply("logistic", np.float64(v)) for v in values]
     np.testing.assert_array_equal(alone, apply("logistic", np.array(values)))
+
+
+@pytest.mark.parametrize("operation", [lambda a: a + 1, lambda a: a * a, lambda a: a @ a, lambda a: np.tanh(a).T])
+def test_norm_wise_every_entry_of_an_array_is_charged_as_the_largest(operation: Callable[[Any], Any]) -> None:
+    values = np.array([[1.0, 1e-6], [3.0, 0.1]])
+    mixed, alone = (kind.for_dtype(np.float32) for kind in (NormwiseField, RoundedField))
+    charged = mixed.errors(operation(mixed.lift(values)))
+    assert charged.min() == charged.max() > alone.errors(operation(alone.lift(values))).max()
