@@ -16,10 +16,10 @@ from ..reference.tree import leaves
 from ..reference.typing import Array
 from .lively import fading, lively_problem
 
-WIDE, LONG = Sizes(7, 20, 8, 6), (Sizes(44, 3, 2, 2), Sizes(112, 2, 2, 2))
+WIDE, LONG = Sizes(6, 34, 9, 7), (Sizes(64, 3, 2, 2), Sizes(128, 2, 2, 2))
 """Sizes of problems with weights that are mostly 0; and of those with states that settle, the first that suffices."""
-KEPT, SETTLING = 10, 0.25
-"""One in so many weights is kept; and a factor of what multiplies the state, so that it settles to its last bit."""
+MOSTLY, NEARLY, SETTLING = 12, 40, 0.25
+"""One in so many weights is kept; and a factor of what multiplies the state, with which it settles to its last bit."""
 _AGAIN, _STEPS = 12, 6
 """Steps before the end at which a settled state moves again, and for how many."""
 
@@ -59,9 +59,19 @@ def _pruned(problem: Problem) -> Iterator[tuple[str, Problem]]:
             yield f"{' and '.join(names)} {text}", problem.varied(parameters={**problem.parameters, **changed})
 
 
-def _most_zero(array: Array) -> Array:
-    kept: Array = np.where(_every(array, KEPT), array, 0.0)
-    return kept
+def _keeping(marked: Callable[[Array, Array], Array]) -> Callable[[Array], Array]:
+    """Return a change that keeps the entries at marked rows and columns, and sets the others to 0."""
+
+    def change(array: Array) -> Array:
+        kept: Array = np.where(marked(*np.indices(array.shape)), array, 0.0)
+        return kept
+
+    return change
+
+
+def _one_in(n: int) -> Callable[[Array], Array]:
+    """Return a change that keeps one in n entries, in a pattern without rows or columns of its own."""
+    return _keeping(lambda i, j: (i * 7 + j * 3) % n == 0)
 
 
 def _rows_zero(array: Array) -> Array:
@@ -72,15 +82,11 @@ def _columns_zero(array: Array) -> Array:
     return array * (np.arange(array.shape[1]) % 2)
 
 
-def _every(array: Array, n: int) -> Array:
-    """Mark one in n entries, in a pattern without rows or columns of its own."""
-    i, j = np.indices(array.shape)
-    marked: Array = (i * 7 + j * 3) % n == 0
-    return marked
-
-
 _PRUNED: dict[str, Callable[[Array], Array]] = {
-    "mostly 0": _most_zero,
+    "mostly 0": _one_in(MOSTLY),
+    "nearly all 0": _one_in(NEARLY),
+    "with two of four 0": _keeping(lambda i, j: (i + j) % 4 < 2),
+    "in diagonal blocks": _keeping(lambda i, j: i // 5 == j // 5),
     "with rows of zeros": _rows_zero,
     "with columns of zeros": _columns_zero,
 }

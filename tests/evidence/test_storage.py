@@ -159,6 +159,15 @@ def on_a_stack_of_the_module(problem: Problem) -> Gradient:
     return gradient
 
 
+def guarded_in_part(problem: Problem) -> Gradient:
+    with _PART:
+        _SLOPES["problem"] = problem
+    return bptt(_SLOPES["problem"])
+
+
+_PART = threading.Lock()
+
+
 def guarded(rule: Rule) -> Rule:
     lock = threading.Lock()
 
@@ -177,7 +186,9 @@ class OfEachThread(threading.local):
         return bptt(self.problem)
 
 
-@pytest.mark.parametrize("rule", [in_memory_of_the_module(), in_a_dict_of_the_module, on_a_stack_of_the_module])
+@pytest.mark.parametrize(
+    "rule", [in_memory_of_the_module(), in_a_dict_of_the_module, on_a_stack_of_the_module, guarded_in_part]
+)
 def test_a_rule_that_two_threads_cannot_call_at_once_keeps_state(rule: Rule) -> None:
     with pytest.raises(calls.KeepsState, match="while another thread calls it"):
         for _ in range(20):  # the first has no lines to stop at: threads run freely

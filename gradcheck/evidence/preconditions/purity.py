@@ -107,7 +107,8 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
         if claims:
             progress("calls in a row")
             histories.check(case, claims)
-            notes.update(dict.fromkeys(threads.check(case)))
+        progress("calls at once")
+        notes.update(dict.fromkeys(threads.check(case)))
         progress("arrays that are stored in other ways")
         notes.update(dict.fromkeys(storage.check(case, claims)))
     except (KeepsState, KeptNumbers, storage.DependsOnStorage) as error:

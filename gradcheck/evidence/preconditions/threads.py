@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ...problems.lively import lively_problem
 from ...reference.claims import Settings
 from ...reference.errors import GradcheckError
@@ -37,10 +39,10 @@ MOST_STOPS, FREE = 60, 12
 """Lines at which a call is stopped, and calls of each thread that are not stopped."""
 TURNS = (1, 2, 3, 5)
 """Lines that each of two calls runs before it is the other's turn."""
-WAIT, LEAST = 0.2, 1e-6
+WAIT, LEAST = 0.05, 1e-6
 """Seconds that a stopped call waits for the other one, which may wait for a lock that the first holds; and seconds
 after which Python lets the other thread run."""
-MOST_WAITS = 2
+MOST_WAITS = 8
 """Calls that the other one waited for, after which no call is stopped any more: a lock keeps them apart."""
 LONGEST = 30.0
 """Seconds after which a thread that does not end is left alone."""
@@ -52,7 +54,7 @@ def check(case: Case) -> list[str]:
     """Call the rule on two problems at once, and compare with what it returns on each alone.
 
     Args:
-        case: The rule on its first network.
+        case: The rule on one network.
 
     Returns:
         Notes on errors that calls at once raise.
@@ -147,7 +149,7 @@ class _Both:
         """Stop the first call at one line after another, until the second has returned."""
         waits, reached = 0, list[Place]()
         self._run(lambda *_, **__: _traced(self._authored, reached.append, lambda: self._call(0)))
-        for stop in _stops(reached):
+        for stop in np.random.default_rng(0).permutation(_stops(reached)).tolist():  # some lines may lie behind a lock
             waits += self._stopped(stop, alone)
             if waits >= MOST_WAITS:
                 break
