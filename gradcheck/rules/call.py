@@ -18,6 +18,7 @@ from ..reference.networks.base import Capabilities, ask
 from ..reference.networks.state import state_of
 from ..reference.problem import Problem
 from ..reference.typing import Gradient
+from ..reference.wanted import described as described_kinds
 from .adapt import Rule, WrongResult
 from .failures import (
     SCALARS,
@@ -105,7 +106,7 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
     """
     around, process = SideEffects(), _process()
     field = system_of(problem.inputs)
-    asked = Asked.of(problem, rule.of)  # before the rule can change its problem
+    asked = _asked(rule, problem, settings)  # before the rule can change its problem
     network, data = state_of(problem.network), dict(getattr(problem.network, "__dict__", {}))
     place = _place(problem, settings)
     with _watched(problem, settings):
@@ -138,6 +139,15 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
             _restore(problem.network, data)
             raise RuleFailed(f"{rule.name} changed its network; change a copy instead ({place})")
         return Run(gradient, around.changes)
+
+
+def _asked(rule: Rule, problem: Problem, settings: Settings | None) -> Asked:
+    """Return what the rule is to return. Raises `RuleFailed` where the problem's network has no such gradient."""
+    try:
+        return Asked.of(problem, rule.of)
+    except GradcheckError as error:
+        text = f"{rule.name} returns the gradient of {described_kinds(rule.of)}: {error}"
+        raise RuleFailed(f"{text} ({_place(problem, settings)})") from None
 
 
 def _restore(network: Any, data: dict[str, Any]) -> None:

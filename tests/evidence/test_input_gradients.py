@@ -41,6 +41,7 @@ from gradcheck.reference.tree import leaves
 from gradcheck.reference.wanted import KINDS
 from gradcheck.rules.adapt import WrongResult, as_rule
 from gradcheck.rules.call import run
+from gradcheck.rules.failures import RuleFailed
 from gradcheck.store import case as cases
 
 SMALL = Sizes(4, 3, 2, 2)
@@ -358,6 +359,13 @@ def test_a_network_that_settles_its_start_has_no_gradient_of_it(network: Any, sa
     with pytest.raises(GradcheckError, match=said):
         problem = lively_problem(network, Sizes(2, 2, 2, 1), 0)
         lags.gradient(problem, None, ("initial_state",))
+
+
+def test_a_rule_on_a_problem_without_such_a_gradient_fails_alone() -> None:
+    """Candidates of a diagnosis, and rules on saved cases, meet networks that they do not declare."""
+    problem = lively_problem(Network(initial_state="zeros"), Sizes(2, 2, 1, 1), 0)
+    with pytest.raises(RuleFailed, match="bptt_to_inputs returns the gradient of .*starts from zeros.*at T=2"):
+        run(as_rule(bptt_to_inputs), problem)
 
 
 def test_inputs_that_lie_apart_have_no_gradient() -> None:
