@@ -17,6 +17,7 @@ are judged as black boxes, in the format that they return. In the networks here 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,18 @@ from ..reference.claims import Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem, map_state
-from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
+from .frameworks import (
+    Rule,
+    asked_for,
+    check_function,
+    declared,
+    floats,
+    named,
+    of_batch,
+    refuse_half,
+    required,
+    returned,
+)
 
 
 def rule(
@@ -44,7 +56,9 @@ def rule(
     Args:
         function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
             `weighted`. parameters is a dict of arrays with the names and shapes of the network's; inputs are (T, D),
-            targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients.
+            targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients. On a
+            `gradcheck.Batch`, arrays are those that it hands over, and a function with parameters `lengths` or `mask`
+            gets these too.
         *claims: `Exact()` if left out.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
@@ -61,16 +75,17 @@ def rule(
     if x64 not in (None, True, False):
         raise GradcheckError(f"x64 is {x64!r}; pass True, False, or None to follow the problem")
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
-    known = named(function, name)
+    known, asked = named(function, name), asked_for(function)
     home = jax if hasattr(jax, "enable_x64") else required("jax.experimental")  # its place before JAX 0.8
 
-    def gradients(*arguments: Any) -> Any:
-        result = jax.eval_shape(function, *arguments) if jit else function(*arguments)
+    def gradients(*arguments: Any, **batched: Any) -> Any:
+        own = functools.partial(function, **batched)
+        result = jax.eval_shape(own, *arguments) if jit else own(*arguments)
         if isinstance(result, dict):
-            return function(*arguments) if jit else result
+            return own(*arguments) if jit else result
         if getattr(result, "shape", None) != () or not jax.numpy.issubdtype(result.dtype, jax.numpy.floating):
             raise returned(result, known, "a loss of shape () or a dict of gradients")
-        return {key: no_finer(gradient, result.dtype) for key, gradient in jax.grad(function)(*arguments).items()}
+        return {key: no_finer(gradient, result.dtype) for key, gradient in jax.grad(own)(*arguments).items()}
 
     def no_finer(gradient: Any, dtype: Any) -> Any:
         """Convert a gradient to the format of its loss if that is coarser, since it is no more accurate."""
@@ -80,7 +95,8 @@ def rule(
     compiled = jax.jit(gradients) if jit else gradients
 
     def array(value: Any) -> Any:
-        return jax.device_put(floats(value, "JAX array").copy())  # jnp.array would compile a copy for each shape
+        own = value if value.dtype.kind in "iub" else floats(value, "JAX array")
+        return jax.device_put(own.copy())  # jnp.array would compile a copy for each shape
 
     def computed(problem: Problem) -> dict[str, Any]:
         with home.enable_x64(problem.inputs.dtype == np.float64 if x64 is None else x64):
@@ -88,7 +104,8 @@ def rule(
             if weighted:
                 arguments.append(array(problem.loss_weights))
             parameters = {key: array(value) for key, value in problem.parameters.items()}
-            result = compiled(parameters, *arguments)
+            batched = {each: array(value) for each, value in of_batch(problem, asked).items()}
+            result = compiled(parameters, *arguments, **batched)
             return {key: _own(value, known, key, jax) for key, value in result.items()}
 
     return declared(computed, function, name, module, claims, networks, weighted)

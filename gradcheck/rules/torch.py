@@ -27,7 +27,18 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem, map_state
 from .adapt import WrongResult
-from .frameworks import Rule, check_function, declared, floats, named, refuse_half, required, returned
+from .frameworks import (
+    Rule,
+    asked_for,
+    check_function,
+    declared,
+    floats,
+    named,
+    of_batch,
+    refuse_half,
+    required,
+    returned,
+)
 from .torch_layers import Layers
 from .torch_layers import TorchRNN as TorchRNN
 
@@ -42,6 +53,8 @@ def rule(
     weighted: bool = False,
     dtype: Any = None,
     name: str | None = None,
+    N: int | None = None,
+    packed: bool = False,
 ) -> Rule:
     """Make a rule for `gradcheck.audit` from a function of tensors, or from an `nn.RNN`, `nn.LSTM` or `nn.GRU`.
 
@@ -54,13 +67,17 @@ def rule(
             of the network's; inputs are (T, D), targets (T, K). Returns the loss, a tensor of shape (), on which
             backward is called; or a dict of gradients; or None after it called backward itself, once or several
             times. A parameter that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
-            `nn.GRU` or a subclass, or an instance of one, with any number of layers in one direction.
+            `nn.GRU` or a subclass, or an instance of one, with any number of layers in one direction. On a
+            `gradcheck.Batch`, arrays are those that it hands over, and a function with parameters `lengths` or `mask`
+            gets these too.
         *claims: `Exact()` if left out.
         readout: The layer that reads out a recurrent one: `nn.Linear`, a subclass, or an instance.
         networks: As for `gradcheck.rule`.
         weighted: Pass loss weights, and audit the rule with them.
         dtype: The format to compute in, torch.float32 or torch.float64; the problem's own if left out.
         name: Its name in reports.
+        N: Run a layer on N sequences at once; the loss is the sum of theirs.
+        packed: Run a layer on packed sequences, of lengths that differ; needs N.
 
     Raises:
         GradcheckError: torch is missing, or `function` cannot be made a rule.
@@ -72,12 +89,15 @@ def rule(
     if issubclass(layer, torch.nn.Module):
         if networks is not None:
             raise GradcheckError("a layer determines its network; leave networks out")
-        layers = Layers(function, readout)
-        computed = _rule(layers.loss, layers.begin, kind, weighted, named(layer, name))
+        layers = Layers(function, readout, N, packed)
+        loss = layers.loss if N is None else layers.loss_of_batch
+        computed = _rule(loss, layers.begin, kind, weighted or N is not None, named(layer, name))
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
         made.__doc__ = f"{layer.__name__} with a {type(layers.readout).__name__} readout, as torch runs them."
         return made
     check_function(function, "torch")
+    if N is not None or packed:
+        raise GradcheckError("N and packed are for layers; a function's batches are networks=[gradcheck.Batch(...)]")
     if readout is not None:
         raise GradcheckError(f"{function!r:.80} is no recurrent layer, so it takes no readout; leave readout out")
     computed = _rule(function, _leaves, kind, weighted, named(function, name))
@@ -113,9 +133,11 @@ def _rule(
         weighted: Pass loss weights.
         name: The rule's name, for messages.
     """
-    torch = required("torch")
+    torch, asked = required("torch"), asked_for(function)
 
     def tensor(array: Any) -> Any:
+        if array.dtype.kind in "iub":
+            return torch.tensor(array)
         return torch.tensor(floats(array, "tensor").astype(kind or array.dtype))
 
     def computed(problem: Problem) -> dict[str, Any]:
@@ -123,8 +145,9 @@ def _rule(
         arguments = [tensor(problem.inputs), tensor(problem.targets), map_state(tensor, problem.initial_state)]
         if weighted:
             arguments.append(tensor(problem.loss_weights))
+        batched = {each: tensor(array) for each, array in of_batch(problem, asked).items()}
         with torch.enable_grad():
-            result = function(dict(leaves), *arguments)
+            result = function(dict(leaves), *arguments, **batched)
             if not isinstance(result, dict):
                 result = _backward(result, leaves, name)
         return {key: _array(value, name, key) for key, value in result.items()}

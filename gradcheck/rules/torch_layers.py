@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..reference.errors import GradcheckError
 from ..reference.functions import apply
 from ..reference.networks.activations import Activation, activation_named
 from ..reference.networks.base import Sizes
+from ..reference.networks.batch import Batch
 from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
@@ -143,13 +145,15 @@ class Layers:
     Attributes:
         rnn: The recurrent layer.
         readout: The readout.
-        network: Their equations.
+        layer: Their equations.
+        network: The same, or a batch of it.
+        packed: True if they run on packed sequences.
 
     Raises:
         GradcheckError: The layers are of another class, or have settings or parameters that are not supported.
     """
 
-    def __init__(self, rnn: Any, readout: Any) -> None:
+    def __init__(self, rnn: Any, readout: Any, N: int | None = None, packed: bool = False) -> None:
         nn = required("torch").nn
         self.rnn = _instance(rnn, tuple(getattr(nn, kind) for kind in _KINDS), _SUPPORTED)
         readout = nn.Linear(1, 1, bias=self.rnn.bias) if readout is None else readout
@@ -158,12 +162,18 @@ class Layers:
         for setting, only in {"bidirectional": False, "dropout": 0, "proj_size": 0}.items():
             if (found := getattr(self.rnn, setting, only)) != only:
                 raise GradcheckError(f"{type(self.rnn).__name__} has {setting}={found}; {_SUPPORTED}")
-        self.network = TorchRNN(
+        layer = self.layer = TorchRNN(
             getattr(self.rnn, "nonlinearity", "tanh"), bool(self.rnn.bias), self.readout.bias is not None, kind,
             self.rnn.num_layers,
         )  # fmt: skip
+        if packed and N is None:
+            raise GradcheckError("packed sequences are those of a batch; give their number, such as N=3")
+        self.packed = packed
+        self.network: Any = layer
+        if N is not None:
+            self.network = Batch(layer, N=N, reduction="sum", lengths="any" if packed else "equal")
         has = {*dict(self.rnn.named_parameters()), *(_READOUT + n for n, _ in self.readout.named_parameters())}
-        wanted = self.network.parameter_shapes(Sizes(1, 1, 1, 1))
+        wanted = layer.parameter_shapes(Sizes(1, 1, 1, 1))
         if has != set(wanted):
             raise GradcheckError(
                 f"the layers have the parameters {', '.join(sorted(has))}; wanted {', '.join(wanted)}. For others, "
@@ -192,15 +202,43 @@ class Layers:
             weights: Loss weights (T,), ones if None.
         """
         batch = 0 if self.rnn.batch_first else 1
-        layers = [initial_state] if self.network.layers == 1 else initial_state
-        stack = required("torch").stack
-        if self.network.kind == "LSTM":
-            start: Any = tuple(stack([layer[part] for layer in layers])[:, None] for part in (0, 1))
-        else:
-            start = stack(list(layers))[:, None]
-        states, _ = self.rnn(inputs.unsqueeze(batch), start)
+        states, _ = self.rnn(inputs.unsqueeze(batch), self._start(initial_state, lambda part: part[None]))
         losses = (self.readout(states).squeeze(batch) - targets) ** 2 / 2
         return losses.sum() if weights is None else (weights @ losses).sum()
+
+    def loss_of_batch(
+        self, leaves: Any, inputs: Any, targets: Any, initial_state: Any, weights: Any, mask: Any, lengths: Any
+    ) -> Any:
+        """Run the modules on a batch, and return half the squared error.
+
+        Args:
+            leaves: The parameters, which `begin` has set.
+            inputs: Tensor (T, N, D).
+            targets: Tensor (T, N, K).
+            initial_state: The state before step 1, nested as the network's, of tensors (N, I).
+            weights: Loss weights (T, N).
+            mask: Tensor (T, N), True for the steps of a sequence.
+            lengths: Tensor (N,), of whole numbers.
+        """
+        torch, first = required("torch"), self.rnn.batch_first
+        pack, pad = torch.nn.utils.rnn.pack_padded_sequence, torch.nn.utils.rnn.pad_packed_sequence
+        given: Any = inputs.transpose(0, 1) if first else inputs
+        if self.packed:
+            given = pack(given, lengths, batch_first=first, enforce_sorted=False)
+        states, _ = self.rnn(given, self._start(initial_state, lambda part: part))
+        if self.packed:
+            states, _ = pad(states, batch_first=first)
+        errors = self.readout(states.transpose(0, 1) if first else states) - targets
+        losses = torch.where(mask[..., None], errors, 0) ** 2 / 2
+        return (weights[..., None] * losses).sum()
+
+    def _start(self, initial_state: Any, of_batch: Callable[[Any], Any]) -> Any:
+        """Return the state before step 1 as the layer takes it: (layers, N, I), twice for an LSTM."""
+        layers = [initial_state] if self.layer.layers == 1 else initial_state
+        stack = required("torch").stack
+        if self.layer.kind == "LSTM":
+            return tuple(stack([of_batch(layer[part]) for layer in layers]) for part in (0, 1))
+        return stack([of_batch(layer) for layer in layers])
 
 
 def _instance(given: Any, kinds: tuple[Any, ...], supported: str) -> Any:

@@ -15,7 +15,7 @@ from ...reference import lags
 from ...reference.claims import Claim, LagClaim
 from ...reference.errors import Inadmissible
 from ...reference.networks import start
-from ...reference.networks.base import Capabilities, RecurrentNetwork, ask
+from ...reference.networks.base import Capabilities, RecurrentNetwork, ask, has_one_loss
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 
@@ -160,7 +160,7 @@ def _blocks(a: Array, b: Array) -> Array:
 
 def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     T = problem.T
-    if T == 1 or not _one_loss(problem.network):
+    if T == 1 or not has_one_loss(problem.network):
         return
     if not all(_keeps(claim, t, k, T) == _keeps(claim, t, k, T - 1) for t in range(1, T) for k in range(t)):
         return
@@ -173,7 +173,7 @@ def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
 
 def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     T = problem.T
-    if not start.is_given(problem.network) or not _one_loss(problem.network):
+    if not start.is_given(problem.network) or not has_one_loss(problem.network):
         return
     if not all(_keeps(claim, t, 0, T) and _keeps(claim, 1, 0, 1) for t in range(1, T + 1)):
         return
@@ -194,11 +194,6 @@ def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
                 for t in range(T)
             ]  # fmt: skip
             yield Law((Term(cut, lambda name: -1.0), *map(Term, steps)), rounded=True)
-
-
-def _one_loss(network: RecurrentNetwork) -> bool:
-    """Return True if the loss of a step is the same wherever it stands; a mean over T steps is not."""
-    return ask(network, Capabilities.at_step, 1, 2) is network
 
 
 def _forgets(problem: Problem) -> bool:

@@ -29,6 +29,7 @@ from ...reference.scalars.dual import DualField
 from ...reference.scalars.precise import PreciseField
 from ...reference.typing import Array, Gradient
 from ..base import Case, Finding, Kind, Plan, whole
+from ..sizes import of_all
 
 KIND = "oracle agreement"
 
@@ -132,7 +133,7 @@ def agreement(
         The digits to which the oracles agree.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
-    return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy)
+    return agreement_on(lively_problem(network, of_all(network, size), seed), digits, with_sympy=with_sympy)
 
 
 def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True) -> Agreement:
