@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ from batches import (
     POOLED,
     TIME_MAJOR,
     TOKENS,
+    WINDOWS,
     Batch,
     Network,
     by_lengths,
@@ -25,6 +27,7 @@ from batches import (
     masked,
     time_major,
     tokens,
+    windows,
 )  # fmt: skip
 
 import gradcheck
@@ -43,7 +46,7 @@ from gradcheck.faults.fault import build
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status, Strength
 from gradcheck.reference import lags
-from gradcheck.reference.claims import Exact
+from gradcheck.reference.claims import Chunked, Exact
 from gradcheck.reference.networks import registry
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.problem import loss
@@ -54,6 +57,7 @@ MODULAR = modular.Modular(sizes=(Sizes(6, 3, 2, 2),))
 BALLS = enclosure.Enclosure(sizes=(Sizes(6, 3, 2, 2),))
 FLOATS = blackbox.BlackBox(np.float64, sizes=(Sizes(6, 3, 2, 2),), branching=())
 
+EXACT = Exact()
 RIGHT: tuple[tuple[Any, Any], ...] = (
     (time_major, TIME_MAJOR),
     (masked, POOLED),
@@ -63,8 +67,8 @@ RIGHT: tuple[tuple[Any, Any], ...] = (
 )
 
 
-def evidence(kind: Any, target: Any, network: Any) -> Any:
-    return kind.gather(Case(as_rule(target, networks=[network]), Exact(), network)).evidence
+def evidence(kind: Any, target: Any, network: Any, claim: Any = EXACT) -> Any:
+    return kind.gather(Case(as_rule(target, networks=[network]), claim, network)).evidence
 
 
 @pytest.mark.parametrize(("target", "network"), RIGHT, ids=lambda each: getattr(each, "__name__", ""))
@@ -74,6 +78,17 @@ def test_a_right_rule_is_accepted(target: Any, network: Any) -> None:
         shown = evidence(kind, target, network)
         assert shown.strength is strength, shown.statement
     assert evidence(FLOATS, target, network).status is Status.HOLDS
+
+
+def test_states_carried_across_windows() -> None:
+    assert evidence(MODULAR, windows, WINDOWS, Chunked(2)).strength is Strength.EXACT
+    for words, options in (
+        ("detached too often", {"cut": 1}),
+        ("never detached", {"cut": 99}),
+        ("not carried", {"carried": False}),
+    ):
+        wrong = functools.partial(windows, **options)
+        assert evidence(BALLS, wrong, WINDOWS, Chunked(2)).status is Status.REFUTED, words
 
 
 def test_twin_another_reduction_is_refuted() -> None:
