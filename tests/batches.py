@@ -152,8 +152,29 @@ def tokens(problem: Any, add_at: Any = np.add.at) -> Any:
     return {"W": dW, "R": dR, "V": dV}
 
 
+def windows(problem: Any, *, cut: int = 2, carried: bool = True) -> Any:
+    """BPTT of windows of `cut` steps; the state is carried from one to the next, and no error goes back with it."""
+    W, R, V = (problem.parameters[name] for name in "WRV")
+    dW, dR, dV = np.zeros_like(W), np.zeros_like(R), np.zeros_like(V)
+    start = problem.initial_state
+    for first in range(0, len(problem.inputs), cut):
+        x, y = problem.inputs[first : first + cut], problem.targets[first : first + cut]
+        a = [start if carried else np.zeros_like(start)]
+        for row in x:
+            a.append(np.tanh(row @ W + a[-1] @ R))
+        back = np.zeros_like(start)
+        for t in reversed(range(len(x))):
+            e = (a[t + 1] @ V - y[t]) / x.shape[1]
+            delta = (e @ V.T + back) * (1 - a[t + 1] ** 2)
+            dW, dR, dV = dW + x[t].T @ delta, dR + a[t].T @ delta, dV + a[t + 1].T @ e
+            back = delta @ R.T
+        start = a[-1]
+    return {"W": dW, "R": dR, "V": dV}
+
+
 TIME_MAJOR = Batch(Network(), N=3, time="mean")
 POOLED = Batch(Network(), N=2, reduction="pooled", lengths="any")
 LAST = Batch(Network(), N=2, reduction="sum", time="last", lengths="descending", batch_first=True)
 OF_LSTM = Batch(LSTM(initial_state="zeros"), N=2)
+WINDOWS = Batch(Network(), N=2)
 TOKENS = Batch(Network(), N=2, tokens=True)

@@ -157,7 +157,7 @@ class Prepared:
 
     def is_first(self, network: int) -> bool:
         """Return True if the network is the first of its class; the others are judged at fewer and smaller sizes."""
-        kinds = [type(each) for each in self.networks]
+        kinds = [(type(each), type(ask(each, Capabilities.functions))) for each in self.networks]
         return kinds.index(kinds[network]) == network
 
     def first_alike(self, network: int) -> int:

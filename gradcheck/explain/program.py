@@ -328,7 +328,7 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
     made = f"gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
     if isinstance(problem.network, Batch):
         options = ", ".join(f"{key}={value!r}" for key, value in problem.network.chosen().items())
-        imports.append(f"batch = gradcheck.Batch({given}{', ' * bool(options)}{options})")
+        imports += statement(f"batch = gradcheck.Batch({given}{', ' * bool(options)}{options})")
         weights = "" if (problem.loss_weights == 1).all() else f"np.array({problem.loss_weights.tolist()}), "
         flat = "inputs.reshape(T, -1), targets.reshape(T, -1)"
         made = f"gradcheck.Problem(parameters, {flat}, initial_state, {weights}network=batch)"

@@ -130,7 +130,8 @@ def _draw(
         parameters = {name: array if name == "V" else np.abs(array) for name, array in parameters.items()}
         state, inputs = state if state is None else map_state(np.abs, state), np.abs(inputs)
     rest = ask(network, Capabilities.resting_point)
-    if rest and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (sizes.D, sizes.I):
+    each = sizes.D // ask(network, Capabilities.sequences)
+    if rest and shapes.get("R") == (sizes.I, sizes.I) and shapes.get("W") == (each, sizes.I):
         s, a, slope = rest
         R = parameters["R"] = parameters["R"] / slope
         kept = _dyadic(s - R.sum(axis=0) * a)
@@ -138,7 +139,7 @@ def _draw(
             parameters["W"] = parameters["W"] + kept
         else:
             parameters["W"][0] = kept
-            inputs[:, 0] = 1 + _dyadic(inputs[:, 0] / 4)
+            inputs[:, ::each] = 1 + _dyadic(inputs[:, ::each] / 4)
     weights = np.ones(sizes.T)
     if weighted:
         weights = _dyadic(rng.uniform(0.25, 1.5, sizes.T))

@@ -211,11 +211,11 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
     if not getattr(getattr(target, "func", target), SIDE_BY_SIDE, False):
-        function = _presenting(function)
+        function = presenting(function)
     return Rule(name, function, declaration, online, origin, summary, target, assumed)
 
 
-def _presenting(function: Callable[..., Any]) -> Callable[..., Any]:
+def presenting(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that hands problems over as their networks present them; see `Capabilities.presented`."""
 
     @functools.wraps(function)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,33 @@ def check_function(function: Any, framework: str) -> None:
         )
     if not callable(function) or isinstance(function, type):
         raise GradcheckError(f"{function!r:.80} cannot be made a rule; pass a function{form}")
+
+
+BATCHED = ("lengths", "mask")
+"""Parameters by which a function asks for more of a batch than the arrays that every problem has."""
+
+
+def asked_for(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return which of `BATCHED` a function has as parameters."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return ()
+    return tuple(name for name in BATCHED if name in parameters)
+
+
+def of_batch(problem: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return lengths and mask of a problem by name.
+
+    Raises:
+        GradcheckError: The problem is of a single sequence.
+    """
+    try:
+        return {name: getattr(problem, name) for name in names}
+    except AttributeError:
+        raise GradcheckError(
+            "a function that takes lengths or mask is for batches; declare one: networks=[gradcheck.Batch(...)]"
+        ) from None
 
 
 def floats(array: Any, kind: str) -> Any:

@@ -17,6 +17,7 @@ are judged as black boxes, in the format that they return. In the networks here 
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -28,7 +29,19 @@ from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork
 from ..reference.problem import Problem, map_state
 from ..reference.wanted import INITIAL_STATE, INPUTS, PARAMETERS
-from .frameworks import Rule, check_function, declared, floats, kinds, named, refuse_half, required, returned
+from .frameworks import (
+    Rule,
+    asked_for,
+    check_function,
+    declared,
+    floats,
+    kinds,
+    named,
+    of_batch,
+    refuse_half,
+    required,
+    returned,
+)
 
 _PLACE = {PARAMETERS: 0, INPUTS: 1, INITIAL_STATE: 3}
 """Places of a function's arguments by the kinds of arrays that gradients are asked for."""
@@ -48,7 +61,9 @@ def rule(
     Args:
         function: Called as function(parameters, inputs, targets, initial_state), and with loss_weights (T,) too if
             `weighted`. parameters is a dict of arrays with the names and shapes of the network's; inputs are (T, D),
-            targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients.
+            targets (T, K). Returns the loss, of shape (), whose `jax.grad` is taken, or a dict of gradients. On a
+            `gradcheck.Batch`, arrays are those that it hands over, and a function with parameters `lengths` or `mask`
+            gets these too.
         *claims: `Exact()` if left out. `Exact(of=("parameters", "inputs", "initial_state"))` takes `jax.grad` in these
             too; a dict of gradients then has "inputs" and "initial_state", nested as the state is.
         networks: As for `gradcheck.rule`.
@@ -66,17 +81,17 @@ def rule(
     if x64 not in (None, True, False):
         raise GradcheckError(f"x64 is {x64!r}; pass True, False, or None to follow the problem")
     module = sys._getframe(1).f_globals.get("__name__", "__main__")
-    known = named(function, name)
-    of = kinds(claims)
+    known, asked, of = named(function, name), asked_for(function), kinds(claims)
     home = jax if hasattr(jax, "enable_x64") else required("jax.experimental")  # its place before JAX 0.8
 
-    def gradients(*arguments: Any) -> Any:
-        result = jax.eval_shape(function, *arguments) if jit else function(*arguments)
+    def gradients(*arguments: Any, **batched: Any) -> Any:
+        own = functools.partial(function, **batched)
+        result = jax.eval_shape(own, *arguments) if jit else own(*arguments)
         if isinstance(result, dict):
-            return function(*arguments) if jit else result
+            return own(*arguments) if jit else result
         if getattr(result, "shape", None) != () or not jax.numpy.issubdtype(result.dtype, jax.numpy.floating):
             raise returned(result, known, "a loss of shape () or a dict of gradients")
-        found = jax.grad(function, tuple(_PLACE[kind] for kind in of))(*arguments)
+        found = jax.grad(own, tuple(_PLACE[kind] for kind in of))(*arguments)
         found = jax.tree.map(lambda gradient: no_finer(gradient, result.dtype), dict(zip(of, found, strict=True)))
         return {**found.pop(PARAMETERS, {}), **found}
 
@@ -88,7 +103,8 @@ def rule(
     compiled = jax.jit(gradients) if jit else gradients
 
     def array(value: Any) -> Any:
-        return jax.device_put(floats(value, "JAX array").copy())  # jnp.array would compile a copy for each shape
+        own = value if value.dtype.kind in "iub" else floats(value, "JAX array")
+        return jax.device_put(own.copy())  # jnp.array would compile a copy for each shape
 
     def computed(problem: Problem) -> dict[str, Any]:
         with home.enable_x64(problem.inputs.dtype == np.float64 if x64 is None else x64):
@@ -96,7 +112,8 @@ def rule(
             if weighted:
                 arguments.append(array(problem.loss_weights))
             parameters = {key: array(value) for key, value in problem.parameters.items()}
-            result = compiled(parameters, *arguments)
+            batched = {each: array(value) for each, value in of_batch(problem, asked).items()}
+            result = compiled(parameters, *arguments, **batched)
             return {key: _owned(value, known, key, jax) for key, value in result.items()}
 
     return declared(computed, function, name, module, claims, networks, weighted)

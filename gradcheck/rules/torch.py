@@ -31,7 +31,19 @@ from ..reference.problem import Problem, map_state
 from ..reference.tree import leaves, map_nest
 from ..reference.wanted import INITIAL_STATE, INPUTS, Of, kind_of
 from .adapt import WrongResult
-from .frameworks import Rule, check_function, declared, floats, kinds, named, refuse_half, required, returned
+from .frameworks import (
+    Rule,
+    asked_for,
+    check_function,
+    declared,
+    floats,
+    kinds,
+    named,
+    of_batch,
+    refuse_half,
+    required,
+    returned,
+)
 from .torch_layers import Layers
 from .torch_layers import TorchRNN as TorchRNN
 
@@ -47,6 +59,8 @@ def rule(
     dtype: Any = None,
     device: Any = None,
     name: str | None = None,
+    N: int | None = None,
+    packed: bool = False,
 ) -> Rule:
     """Make a rule for `gradcheck.audit` from a function of tensors, or from one of torch's recurrent layers or cells.
 
@@ -60,6 +74,8 @@ def rule(
             backward is called; or a dict of gradients; or None after it called backward itself, once or several
             times. An array that backward did not reach has gradient 0. May also be `nn.RNN`, `nn.LSTM`,
             `nn.GRU`, one of their cells, a subclass, or an instance of one, with any number of layers in one direction.
+            On a `gradcheck.Batch`, arrays are those that it hands over, and a function with parameters `lengths` or
+            `mask` gets these too.
         *claims: `Exact()` if left out. With `Exact(of=("parameters", "inputs", "initial_state"))` inputs and initial
             state are leaves that require a gradient too; a dict of gradients then has "inputs" and "initial_state",
             nested as the state is.
@@ -71,6 +87,8 @@ def rule(
             What it returns is judged by the rounding of the format that it returns, so products in a coarser one are
             found out.
         name: Its name in reports.
+        N: Run a layer on N sequences at once; the loss is the sum of theirs.
+        packed: Run a layer on packed sequences, of lengths that differ; needs N.
 
     Raises:
         GradcheckError: torch is missing, or `function` cannot be made a rule.
@@ -82,13 +100,16 @@ def rule(
     if issubclass(layer, torch.nn.Module):
         if networks is not None:
             raise GradcheckError("a layer determines its network; leave networks out")
-        layers = Layers(function, readout, place)
-        run = _rule(layers.loss, layers.begin, kind, place, weighted, named(layer, name), kinds(claims))
+        layers = Layers(function, readout, place, N, packed)
+        loss = layers.loss if N is None else layers.loss_of_batch
+        run = _rule(loss, layers.begin, kind, place, weighted or N is not None, named(layer, name), kinds(claims))
         computed = _one_at_a_time(run)
         made = declared(computed, layer, name, module, claims, [layers.network], weighted)
         made.__doc__ = f"{layer.__name__} with a {type(layers.readout).__name__} readout, as torch runs them."
         return made
     check_function(function, "torch")
+    if N is not None or packed:
+        raise GradcheckError("N and packed are for layers; a function's batches are networks=[gradcheck.Batch(...)]")
     if readout is not None:
         raise GradcheckError(f"{function!r:.80} is no recurrent layer, so it takes no readout; leave readout out")
     computed = _rule(function, _leaves, kind, place, weighted, named(function, name), kinds(claims))
@@ -143,9 +164,11 @@ def _rule(
         name: The rule's name, for messages.
         of: The kinds of arrays whose gradients it returns.
     """
-    torch = required("torch")
+    torch, asked = required("torch"), asked_for(function)
 
     def tensor(array: Any) -> Any:
+        if array.dtype.kind in "iub":
+            return torch.tensor(array, device=device)
         return torch.tensor(floats(array, "tensor").astype(kind or array.dtype), device=device)
 
     def leaf(array: Any) -> Any:
@@ -158,12 +181,13 @@ def _rule(
         arguments = [inputs, tensor(problem.targets), state]
         if weighted:
             arguments.append(tensor(problem.loss_weights))
-        asked = {**begun, INPUTS: inputs, INITIAL_STATE: state}
-        asked = {key: nest for key, nest in asked.items() if kind_of(key) in of}
+        batched = {each: tensor(array) for each, array in of_batch(problem, asked).items()}
+        moved = {**begun, INPUTS: inputs, INITIAL_STATE: state}
+        moved = {key: nest for key, nest in moved.items() if kind_of(key) in of}
         with torch.enable_grad():
-            result = function(dict(begun), *arguments)
+            result = function(dict(begun), *arguments, **batched)
             if not isinstance(result, dict):
-                result = _backward(result, asked, name)
+                result = _backward(result, moved, name)
         return {key: map_nest(functools.partial(_array, name=name, key=key), value) for key, value in result.items()}
 
     return computed

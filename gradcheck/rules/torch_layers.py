@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..reference.errors import GradcheckError
 from ..reference.functions import apply
 from ..reference.networks.activations import Activation, activation_named
 from ..reference.networks.base import Sizes
+from ..reference.networks.batch import Batch
 from ..reference.typing import Array, Parameters, State
 from .frameworks import required
 
@@ -173,17 +175,21 @@ class Layers:
         rnn: The recurrent layer or cell, or its class.
         readout: The readout, or its class; `nn.Linear` if None.
         device: Where the modules are put.
+        N: The number of sequences that they run at once; None for one without an axis of the batch.
+        packed: Whether sequences are packed.
 
     Attributes:
         rnn: The recurrent layer.
         readout: The readout.
-        network: Their equations.
+        layer: Their equations.
+        network: The same, or a batch of it.
+        packed: True if they run on packed sequences.
 
     Raises:
         GradcheckError: The layers are of another class, or have settings or parameters that are not supported.
     """
 
-    def __init__(self, rnn: Any, readout: Any, device: Any = None) -> None:
+    def __init__(self, rnn: Any, readout: Any, device: Any = None, N: int | None = None, packed: bool = False) -> None:
         nn = required("torch").nn
         kinds = {getattr(nn, f"{kind}{cell}"): (kind, bool(cell)) for kind in _KINDS for cell in ("", "Cell")}
         self.rnn = _instance(rnn, tuple(kinds), _SUPPORTED).to(device)
@@ -191,12 +197,20 @@ class Layers:
         self.readout = _instance(readout, (nn.Linear,), "use nn.Linear, or a subclass, as the readout").to(device)
         kind, cell = next(found for own, found in kinds.items() if isinstance(self.rnn, own))
         _refuse_settings(self.rnn)
-        self.network = TorchRNN(
+        layer = self.layer = TorchRNN(
             getattr(self.rnn, "nonlinearity", "tanh"), bool(self.rnn.bias), self.readout.bias is not None, kind,
             getattr(self.rnn, "num_layers", 1), cell, getattr(self.rnn, "proj_size", 0) > 0,
         )  # fmt: skip
+        if packed and N is None:
+            raise GradcheckError("packed sequences are those of a batch; give their number, such as N=3")
+        if packed and cell:
+            raise GradcheckError(f"{type(self.rnn).__name__} takes no packed sequences; leave packed out")
+        self.packed = packed
+        self.network: Any = layer
+        if N is not None:
+            self.network = Batch(layer, N=N, reduction="sum", lengths="any" if packed else "equal")
         has = {*dict(self.rnn.named_parameters()), *(_READOUT + n for n, _ in self.readout.named_parameters())}
-        wanted = self.network.parameter_shapes(Sizes(1, 1, 1, 1))
+        wanted = layer.parameter_shapes(Sizes(1, 1, 1, 1))
         if has != set(wanted):
             raise GradcheckError(
                 f"the layers have the parameters {', '.join(sorted(has))}; wanted {', '.join(wanted)}. For others, "
@@ -210,10 +224,10 @@ class Layers:
         for key, leaf in leaves.items():
             module = self.readout if key.startswith(_READOUT) else self.rnn
             setattr(module, key.removeprefix(_READOUT), leaf)
-        sizes = self.network.sizes_of(tensors, 1)
+        sizes = self.layer.sizes_of(tensors, 1)
         self.rnn.hidden_size, self.rnn.input_size = sizes.I, sizes.D
         self.readout.out_features, self.readout.in_features = tensors["readout.weight"].shape
-        if self.network.projected:
+        if self.layer.projected:
             self.rnn.proj_size = self.readout.in_features
         return leaves
 
@@ -227,29 +241,62 @@ class Layers:
             initial_state: The state before step 1, nested as the network's, of tensors (I,), or (P,).
             weights: Loss weights (T,), ones if None.
         """
-        states = (self._by_cell if self.network.cell else self._by_layers)(inputs, initial_state)
+        if self.layer.cell:
+            states = self._by_cell(inputs, initial_state)
+        else:
+            batch = 0 if self.rnn.batch_first else 1
+            states, _ = self.rnn(inputs.unsqueeze(batch), self._start(initial_state, lambda part: part[None]))
+            states = states.squeeze(batch)
         losses = (self.readout(states) - targets) ** 2 / 2
         return losses.sum() if weights is None else (weights @ losses).sum()
 
+    def loss_of_batch(
+        self, leaves: Any, inputs: Any, targets: Any, initial_state: Any, weights: Any, mask: Any, lengths: Any
+    ) -> Any:
+        """Run the modules on a batch, and return half the squared error.
+
+        Args:
+            leaves: The parameters, which `begin` has set.
+            inputs: Tensor (T, N, D).
+            targets: Tensor (T, N, K).
+            initial_state: The state before step 1, nested as the network's, of tensors (N, I), or (N, P).
+            weights: Loss weights (T, N).
+            mask: Tensor (T, N), True for the steps of a sequence.
+            lengths: Tensor (N,), of whole numbers.
+        """
+        if self.layer.cell:
+            states = self._by_cell(inputs, initial_state)
+        else:
+            states = self._on_batch(inputs, self._start(initial_state, lambda part: part), lengths)
+        errors = required("torch").where(mask[..., None], self.readout(states) - targets, 0)
+        return (weights[..., None] * errors**2 / 2).sum()
+
     def _by_cell(self, inputs: Any, state: Any) -> Any:
-        """Return h of every step, (T, I)."""
+        """Return h of every step, (T, I) or (T, N, I)."""
         found = []
         for x in inputs:
             state = self.rnn(x, state)
-            found.append(state[0] if self.network.kind == "LSTM" else state)
+            found.append(state[0] if self.layer.kind == "LSTM" else state)
         return required("torch").stack(found)
 
-    def _by_layers(self, inputs: Any, initial_state: Any) -> Any:
-        """Return the last layer's h of every step, (T, P)."""
-        batch = 0 if self.rnn.batch_first else 1
-        layers = [initial_state] if self.network.layers == 1 else initial_state
+    def _on_batch(self, inputs: Any, start: Any, lengths: Any) -> Any:
+        """Return the last layer's h of every step, (T, N, P), by way of packed sequences where these are asked for."""
+        rnn, first = required("torch").nn.utils.rnn, self.rnn.batch_first
+        given: Any = inputs.transpose(0, 1) if first else inputs
+        if self.packed:
+            given = rnn.pack_padded_sequence(given, lengths.cpu(), batch_first=first, enforce_sorted=False)
+        states, _ = self.rnn(given, start)
+        if self.packed:
+            states, _ = rnn.pad_packed_sequence(states, batch_first=first)
+        return states.transpose(0, 1) if first else states
+
+    def _start(self, initial_state: Any, of_batch: Callable[[Any], Any]) -> Any:
+        """Return the state before step 1 as the layer takes it: (layers, N, I), twice for an LSTM."""
+        layers = [initial_state] if self.layer.layers == 1 else initial_state
         stack = required("torch").stack
-        if self.network.kind == "LSTM":
-            start: Any = tuple(stack([layer[part] for layer in layers])[:, None] for part in (0, 1))
-        else:
-            start = stack(list(layers))[:, None]
-        states, _ = self.rnn(inputs.unsqueeze(batch), start)
-        return states.squeeze(batch)
+        if self.layer.kind == "LSTM":
+            return tuple(stack([of_batch(layer[part]) for layer in layers]) for part in (0, 1))
+        return stack([of_batch(layer) for layer in layers])
 
 
 def _refuse_settings(rnn: Any) -> None:

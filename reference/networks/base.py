@@ -182,6 +182,11 @@ def ask(
     return own  # type: ignore[no-any-return]  # a constant, as an attribute
 
 
+def has_one_loss(network: RecurrentNetwork) -> bool:
+    """Return whether the loss of a step is the same wherever it stands; that of a mean over T steps is not."""
+    return ask(network, Capabilities.at_step, 1, 2) is network
+
+
 def sizes_of(network: RecurrentNetwork, parameters: Parameters, T: int) -> Sizes:
     """Return the sizes that parameters imply; a tuple (T, I, D, K) counts as `Sizes`.
 

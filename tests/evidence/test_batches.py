@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import io
 from fractions import Fraction
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +19,7 @@ from batches import (
     POOLED,
     TIME_MAJOR,
     TOKENS,
+    WINDOWS,
     Batch,
     Network,
     by_lengths,
@@ -26,20 +30,26 @@ from batches import (
     to_inputs_time_first,
     to_other_inputs,
     tokens,
+    windows,
 )  # fmt: skip
 
 import gradcheck
+from gradcheck import Outcome
 from gradcheck.algorithms import bptt
 from gradcheck.evidence.base import Case
+from gradcheck.evidence.cost.online import Causality
 from gradcheck.evidence.exact import enclosure, formal, modular
 from gradcheck.evidence.floats import blackbox
+from gradcheck.explain import counterexample
 from gradcheck.explain.diagnosis import batches, diagnose, gallery
 from gradcheck.explain.diagnosis.comparison import compare
+from gradcheck.explain.program import snippet
 from gradcheck.faults import fault_named
+from gradcheck.faults.fault import build
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Cause, Status, Strength
 from gradcheck.reference import lags
-from gradcheck.reference.claims import Exact
+from gradcheck.reference.claims import Chunked, Exact
 from gradcheck.reference.networks import registry
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.problem import loss
@@ -50,6 +60,7 @@ MODULAR = modular.Modular(sizes=(Sizes(6, 3, 2, 2),))
 BALLS = enclosure.Enclosure(sizes=(Sizes(6, 3, 2, 2),))
 FLOATS = blackbox.BlackBox(np.float64, sizes=(Sizes(6, 3, 2, 2),), branching=())
 
+EXACT = Exact()
 RIGHT: tuple[tuple[Any, Any], ...] = (
     (time_major, TIME_MAJOR),
     (masked, POOLED),
@@ -59,8 +70,8 @@ RIGHT: tuple[tuple[Any, Any], ...] = (
 )
 
 
-def evidence(kind: Any, target: Any, network: Any) -> Any:
-    return kind.gather(Case(as_rule(target, networks=[network]), Exact(), network)).evidence
+def evidence(kind: Any, target: Any, network: Any, claim: Any = EXACT) -> Any:
+    return kind.gather(Case(as_rule(target, networks=[network]), claim, network)).evidence
 
 
 @pytest.mark.parametrize(("target", "network"), RIGHT, ids=lambda each: getattr(each, "__name__", ""))
@@ -105,6 +116,17 @@ def test_gradients_of_one_padded_sequence_have_no_axis_of_the_batch() -> None:
 
 
 AXES = ("inputs", "targets", "loss_weights", "mask")
+
+
+def test_states_carried_across_windows() -> None:
+    assert evidence(MODULAR, windows, WINDOWS, Chunked(2)).strength is Strength.EXACT
+    for words, options in (
+        ("detached too often", {"cut": 1}),
+        ("never detached", {"cut": 99}),
+        ("not carried", {"carried": False}),
+    ):
+        wrong = functools.partial(windows, **options)
+        assert evidence(BALLS, wrong, WINDOWS, Chunked(2)).status is Status.REFUTED, words
 
 
 def test_twin_another_reduction_is_refuted() -> None:
@@ -214,6 +236,83 @@ def test_what_a_rule_writes_into_its_inputs_is_seen() -> None:
         given = problem.copy()
         as_rule(target)(given)
         assert np.array_equal(problem.inputs, given.inputs) == passed
+
+
+LEARNED = gradcheck.network(
+    lambda p, a, x: np.tanh(p["W"] @ x + p["R"] @ a), lambda p, a: p["V"] @ a,
+    {"W": ("I", "D"), "R": ("I", "I"), "V": ("K", "I"), "h0": ("I",)}, initial_state=lambda p: p["h0"], name="learned",
+)  # fmt: skip
+"""A network of one's own, whose start is learned."""
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "index"),
+    [
+        (POOLED, "R", (0, 1)),
+        (dataclasses.replace(OF_LSTM, network=LSTM(), lengths=(4, 2)), "W_f", (1, 0)),
+        (Batch(LEARNED, N=2, time="last", lengths="any"), "h0", (1,)),
+        (Batch(Network(), N=None, time="mean"), "W", (0, 1)),
+    ],
+    ids=str,
+)
+def test_a_program_has_the_batch_as_people_hold_it(network: Any, name: str, index: Any) -> None:
+    """It finds the entry from the forward pass of each sequence."""
+    size = Sizes(4, 2, 2 * network.count, network.count)
+    problem = lively_problem(network, size, 0, weighted=True)
+    true = float(lags.gradient(problem)[name][index])
+    case = Case(as_rule(bptt, networks=[network]), Exact(), network)
+    entry = f"{name}[{','.join(map(str, index))}]"
+    program = snippet(case, problem, {}, entry, repr(true + 1), repr(true))
+    space: dict[str, Any] = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(program, "snippet", "exec"), space)
+    assert abs(space["true"] - true) < 1e-12 and space["inputs"].shape == (4, network.count, 2)
+    assert "def true_entry" in program and "batch = gradcheck.Batch(" in program
+
+
+def test_a_case_is_replayed() -> None:
+    wrong = fault_named("batch-summed-for-mean").rule()
+    network: Any = as_rule(wrong).declaration.networks[0]
+    case = Case(as_rule(wrong), Exact(), network)
+    problem = lively_problem(network, Sizes(2, 1, 3, 3), 0)
+    found = counterexample.violation(case, counterexample.Trial(problem, {}), floats=True)
+    assert found is not None
+    example = counterexample.counterexample(case, found)
+    assert gradcheck.replay(example, wrong).outcome is Outcome.STILL_WRONG
+    right = build("batched_bptt", networks=(network,))
+    assert gradcheck.replay(example, right).outcome is Outcome.FIXED
+
+
+class InOneGo:
+    """An online rule on a batch that sums over the sequences what each step contributes to V."""
+
+    def start(self, network: Any, parameters: Any, initial_state: Any) -> Any:
+        return parameters, initial_state
+
+    def step(self, state: Any, x: Any, y: Any, weight: Any) -> Any:
+        p, a = state
+        a = np.tanh(x @ p["W"] + a @ p["R"])
+        e = weight[:, None] * (a @ p["V"] - y)
+        return (p, a), {**{name: np.zeros_like(array) for name, array in p.items()}, "V": a.T @ e}
+
+
+def of_readout(problem: Any) -> Any:
+    gradient = {name: np.zeros_like(array) for name, array in problem.parameters.items()}
+    W, R, V = (problem.parameters[name] for name in "WRV")
+    a = problem.initial_state
+    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        a = np.tanh(x @ W + a @ R)
+        gradient["V"] = gradient["V"] + a.T @ (weight[:, None] * (a @ V - y))
+    return gradient
+
+
+def test_online_rules_get_rows() -> None:
+    """A contribution may depend on T through the weights, which a mean over T divides by it."""
+    claims = (gradcheck.Equals(of_readout), gradcheck.Online())
+    rule = as_rule(gradcheck.rule(*claims, networks=[TIME_MAJOR], weighted=True)(InOneGo))
+    for claim, kind in zip(claims, (MODULAR, Causality(sizes=(Sizes(4, 2, 6, 3),))), strict=True):
+        shown = kind.gather(Case(rule, claim, TIME_MAJOR)).evidence
+        assert shown.status is Status.HOLDS, shown.statement
 
 
 def last_one_counts(array: Any, places: Any, values: Any) -> None:

@@ -12,9 +12,10 @@ from ...algorithms.online import run_online
 from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
-from ...reference.networks.base import Sizes
+from ...reference.networks.base import Sizes, has_one_loss
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
+from ...rules.adapt import presenting
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ...rules.returned import by_name
@@ -85,7 +86,8 @@ def _endings(problem: Problem, steps: int, seed: int) -> Iterator[tuple[str, Pro
         changed[name] = getattr(problem, name).copy()
         changed[name][steps:] = getattr(other, name)[steps:]
     yield f"steps after {steps}", problem.replace(**changed)
-    yield "how many steps follow", problem.prefix(steps)
+    if has_one_loss(problem.network):
+        yield "how many steps follow", problem.prefix(steps)
 
 
 class _Recorded:
@@ -113,7 +115,7 @@ def _contributions(case: Case, problem: Problem, settings: Settings) -> list[Gra
         recorded.append(_Recorded(target(**settings) if isinstance(target, type) else target))
         return run_online(recorded[-1], given, weighted=weighted)
 
-    run(dataclasses.replace(case.rule, function=function), problem.copy())
+    run(dataclasses.replace(case.rule, function=presenting(function)), problem.copy())
     return recorded[-1].contributions
 
 

@@ -16,14 +16,13 @@ from ...records import Evidence, Rounding, Status, Strength
 from ...reference.claims import NORMWISE, Equals, LagClaim
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
-from ...reference.networks.sizes import fitting
 from ...reference.scalars.formal import entry_name
 from ...reference.scalars.precise import PreciseField
 from ...reference.scalars.rounded import NormwiseField, RoundedField
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
 from ..floats.allowance import allowance, normwise
-from ..sizes import describe, place, spread, vacuous
+from ..sizes import describe, place, possible, spread, vacuous
 from ..target import entries, expected, planted, returned
 
 KIND = "ladder"
@@ -59,7 +58,8 @@ class Ladder(Kind):
     digits: Sequence[int] = DIGITS
 
     def plan(self, case: Case) -> Plan:
-        return whole(KIND, lambda progress: _climb(case, fitting(case.network, self.size), self.digits, progress))
+        (size,) = possible(case.network, [self.size])
+        return whole(KIND, lambda progress: _climb(case, size, self.digits, progress))
 
 
 def _climb(case: Case, size: Sizes, digits: Sequence[int], progress: Progress) -> Finding:

@@ -23,7 +23,7 @@ from ...reference.scalars.formal import entry_name
 from ...reference.typing import Array, Gradient
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Plan, Progress, Witness, not_run, whole
-from ..sizes import place, spread
+from ..sizes import of_all, place, spread
 from ..target import entries
 from .comparison import casts_up, compare, compare_on, midpoints
 
@@ -82,7 +82,7 @@ def _climb(case: Case, sizes: Sequence[Sizes], progress: Progress) -> Finding:
     count = rejected = 0
     rounding = Rounding.ENTRYWISE
     for size in sizes:
-        size = fitting(case.network, size, alive=True)
+        size = fitting(case.network, of_all(case.network, size), alive=True)
         problem = lively_problem(case.network, size, case.seed + 3, weighted=case.weighted)
         for settings in spread(case.rule.settings(size.T), 1):
             at = place(size, settings)

@@ -15,7 +15,7 @@ from ...reference import lags
 from ...reference.claims import Claim, LagClaim
 from ...reference.errors import Inadmissible
 from ...reference.networks import start
-from ...reference.networks.base import Capabilities, RecurrentNetwork, ask
+from ...reference.networks.base import Capabilities, RecurrentNetwork, ask, has_one_loss
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
 from ...reference.wanted import INITIAL_STATE, INPUTS, Of, kind_of
@@ -168,7 +168,7 @@ def _blocks(a: Array, b: Array) -> Array:
 
 def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     T = problem.T
-    if T == 1 or not _one_loss(problem.network):
+    if T == 1 or not has_one_loss(problem.network):
         return
     if not all(_keeps(claim, t, k, T) == _keeps(claim, t, k, T - 1) for t in range(1, T) for k in range(t)):
         return
@@ -181,7 +181,7 @@ def _prefix(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
 
 def _reset(claim: Claim, problem: Problem, weighted: bool) -> Iterator[Law]:
     T = problem.T
-    if not start.is_given(problem.network) or not _one_loss(problem.network):
+    if not start.is_given(problem.network) or not has_one_loss(problem.network):
         return
     if not all(_keeps(claim, t, 0, T) and _keeps(claim, 1, 0, 1) for t in range(1, T + 1)):
         return
@@ -221,11 +221,6 @@ def _among(T: int, first: int) -> Move:
 def _only_first(t: int) -> Callable[[str], float]:
     """Return the scale of the gradient of step t + 1 alone: the state before it is the sequence's own at t = 0."""
     return lambda name: 0.0 if t and kind_of(name) == INITIAL_STATE else 1.0
-
-
-def _one_loss(network: RecurrentNetwork) -> bool:
-    """Return True if the loss of a step is the same wherever it stands; a mean over T steps is not."""
-    return ask(network, Capabilities.at_step, 1, 2) is network
 
 
 def _forgets(problem: Problem, of: Of) -> bool:

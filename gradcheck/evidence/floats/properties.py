@@ -33,7 +33,7 @@ from ...reference.typing import Gradient
 from ...rules.failures import RuleFailed
 from ..base import Case, Finding, Kind, Piece, PieceData, Plan, Progress, Witness, not_run, settled
 from ..budget import Budget
-from ..sizes import describe, spread
+from ..sizes import describe, of_all, spread
 from ..target import returned
 from .comparison import coarsest, compare_on, known_allowance
 from .laws import PROPERTIES, Law, Property
@@ -141,7 +141,7 @@ def _broken(law: Law, result: Callable[[Problem], Result]) -> str:
 
 
 def _lively(case: Case, properties: Sequence[Property], number: int, size: Sizes) -> Iterator[Trial]:
-    living, zero_state = fitting(case.network, size, alive=True), number == 1
+    living, zero_state = fitting(case.network, of_all(case.network, size), alive=True), number == 1
     problem = lively_problem(case.network, living, case.seed + 11, weighted=case.weighted, zero_state=zero_state)
     for settings in spread(case.rule.settings(size.T), 1):
         yield Trial(tuple(properties), problem, settings)

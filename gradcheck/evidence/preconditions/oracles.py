@@ -31,6 +31,7 @@ from ...reference.scalars.precise import PreciseField
 from ...reference.typing import Array, Gradient
 from ...reference.wanted import DEFAULT, Of
 from ..base import Case, Finding, Kind, Plan, whole
+from ..sizes import of_all
 
 KIND = "oracle agreement"
 
@@ -142,7 +143,7 @@ def agreement(
         The digits to which the oracles agree.
     """
     size = size or (SIZE if isinstance(network, (Network, ContextNetwork)) else SMALL_SIZE)
-    return agreement_on(lively_problem(network, size, seed), digits, with_sympy=with_sympy, of=of)
+    return agreement_on(lively_problem(network, of_all(network, size), seed), digits, with_sympy=with_sympy, of=of)
 
 
 def agreement_on(problem: Problem, digits: int, *, with_sympy: bool = True, of: Of = DEFAULT) -> Agreement:
