@@ -123,8 +123,7 @@ def test_it_is_right_with_other_options(base: str) -> None:
 
 
 NAMED = (
-    "gru-reset-on-the-wrong-side", "lstm-i-and-f-swapped", "lstm-peephole-a-step-late", "jacobians-in-forward-order",
-    "time-constant-forgotten", "carried-errors-swapped", "learned-start-a-step-late",
+    "gru-reset-on-the-wrong-side", "jacobians-in-forward-order", "time-constant-forgotten", "learned-start-a-step-late",
 )  # fmt: skip
 """Some that no other step of a diagnosis explains."""
 

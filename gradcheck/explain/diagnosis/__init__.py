@@ -93,7 +93,8 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
     at_sizes = where.sizes(found)
     at_values = None if found.exact or at_sizes else where.values(case, found.settings, seen)
     followed = []
-    if unexplained and small and not at_sizes and not at_values and not precision.answers_in(found):
+    known_fault = gallery.shared(faults, unexplained) == set(unexplained)
+    if unexplained and small and not (known_fault or at_values or precision.answers_in(found)):
         followed = paths.paths(found, unexplained)
     known = {name for path in followed for name in path.names}
     parts, counted = ({name: text for name, text in each.items() if name not in known} for each in (parts, counted))
@@ -112,12 +113,13 @@ def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
 def _parameters(found: Comparison) -> tuple[dict[str, str], dict[str, str]]:
     """Return two maps from wrong parameters to words: the value they have instead, and the paths that they count."""
     parts: dict[str, str] = {}
-    for explain in (_transformed, horizons.other_claims, elsewhere.promised_elsewhere):
+    for explain in (_transformed, horizons.other_claims):
         parts |= explain(found, [name for name in found.wrong if name not in parts])
     left = [name for name in found.wrong if name not in parts]
     counted = {name: text for name in left if (text := decomposition.counted(found, name))}
     left = [name for name in left if name not in counted]
     parts |= horizons.other_claims(found, left, shortest=1)
+    parts |= elsewhere.promised_elsewhere(found, [name for name in left if name not in parts])
     return {name: parts[name] for name in found.wrong if name in parts}, counted
 
 

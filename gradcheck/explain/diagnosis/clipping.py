@@ -35,9 +35,10 @@ def _by_entry(comparison: Comparison, points: Sequence[FloatPoint]) -> str | Non
     if np.unique(got[wrong]).size > 2 or wrong.sum() < 3:
         return None
     low, high = got[wrong].min(), got[wrong].max()
-    cut = np.where(right > got, got == high, got == low)
-    inside = (right[~wrong] <= high) & (right[~wrong] >= low) | (low == high)
-    if low > high or not cut[wrong].all() or not inside.all():
+    # The right entry lies beyond the limit, on the limit's own side of 0.
+    above, below = (right > got) & (got == high) & (got > 0), (right < got) & (got == low) & (got < 0)
+    inside = (low == high) | ((right <= high) & (right >= low))
+    if not (above | below)[wrong].all() or not inside[~wrong].all():
         return None
     limits = f"to [{low:.6g}, {high:.6g}]" if low < high else f"at {low:.6g}"
     names = " and ".join(comparison.wrong)

@@ -82,6 +82,11 @@ def whole(comparison: Comparison, found: Sequence[Match]) -> str | None:
     return text + _also(same[1:])
 
 
+def shared(found: Sequence[Match], names: Sequence[str]) -> frozenset[str]:
+    """Return the most of these parameters in which one fault agrees."""
+    return max((match.names & set(names) for match in found), key=len, default=frozenset[str]())
+
+
 def partly(comparison: Comparison, found: Sequence[Match], names: Sequence[str]) -> str | None:
     """Describe the faults that agree in the most of these parameters.
 
@@ -93,13 +98,13 @@ def partly(comparison: Comparison, found: Sequence[Match], names: Sequence[str])
     Returns:
         A sentence, or None if no fault agrees in any.
     """
-    shared = max((match.names & set(names) for match in found), key=len, default=frozenset[str]())
-    if not shared:
+    most = shared(found, names)
+    if not most:
         return None
-    same = [match for match in found if shared <= match.names]
-    ordered = [name for name in names if name in shared]
-    is_that = "is that" if len(shared) == 1 else "are those"
-    text = f"{' and '.join(ordered)} {is_that} of the fault {_describe(same[0])} ({comparison.place(shared)})"
+    same = [match for match in found if most <= match.names]
+    ordered = [name for name in names if name in most]
+    is_that = "is that" if len(most) == 1 else "are those"
+    text = f"{' and '.join(ordered)} {is_that} of the fault {_describe(same[0])} ({comparison.place(most)})"
     return text + _also(same[1:])
 
 

@@ -190,6 +190,8 @@ class Prototype:
 def _is_inner(part: Part, node: Traced) -> bool:
     """Return whether a value is a part of a sum that has no name."""
     words = part.words.get(node.order)
+    if node.order in part.results:
+        return False
     return bool(words and node.name in ("np.add", "np.matmul") and (words.calls or " = " not in words.result))
 
 

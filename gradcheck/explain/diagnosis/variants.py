@@ -17,9 +17,10 @@ from typing import Any
 
 from ...reference.cotangents import Product
 from ...reference.functions import DERIVATIVES
-from ...reference.tape import Edge, Traced
+from ...reference.networks.base import Capabilities, ask
+from ...reference.tape import Edge, Traced, vjp
 from .prototype import Part, Prototype
-from .recorded import STEP, Change, Scene
+from .recorded import READOUT, STEP, Change, Scene
 
 _MOVES = ("rearrangement", "split", "np.transpose", "np.concatenate")
 """Operations that only move entries: leaving out their derivative means nothing."""
@@ -38,9 +39,43 @@ class Variant:
 
 def variants(made: Prototype) -> Iterator[Variant]:
     """Yield wrong backward passes, the plainer first."""
+    yield from _outputs(made)
     for family in (_dropped, _scaled, _derivatives, _moved, _factors, _errors):
         for part in (made.step, made.readout):
             yield from family(made, part)
+
+
+def _outputs(made: Prototype) -> Iterator[Variant]:
+    """Yield wrong derivatives of the output and its loss."""
+    u = made.readout.nodes[0]
+    if u.order not in made.readout.results or not u.edges:
+        return
+    for text, error in {
+        "that takes the derivative of the output twice": _pulled_again,
+        "with yhat - y for dL/du": _plain_error,
+    }.items():
+
+        def edges(scene: Scene, error: Any = error) -> list[Edge]:
+            g = error(scene, scene.errors[0])
+            return [_fed(edge, g) for edge in scene.nodes[0].edges]
+
+        yield Variant(made.reached[u.order], {(READOUT, 0): edges}, text)
+
+
+def _fed(edge: Edge, error: Any) -> Edge:
+    """Return an edge that takes another error than it gets."""
+    return edge._replace(linear=lambda _: edge.linear(error))
+
+
+def _pulled_again(scene: Scene, g: Any) -> Any:
+    network = scene.record.problem.network
+    return vjp(lambda u: ask(network, Capabilities.output, u), scene.nodes[0].payload)[1](g)[0]
+
+
+def _plain_error(scene: Scene, _: Any) -> Any:
+    problem = scene.record.problem
+    yhat = ask(problem.network, Capabilities.output, scene.nodes[0].payload)
+    return problem.loss_weights[scene.t] * (yhat - problem.targets[scene.t])
 
 
 def _one(made: Prototype, part: Part, place: int, number: int, to: Map, text: str) -> Variant:
@@ -161,6 +196,10 @@ def _moved(made: Prototype, part: Part) -> Iterator[Variant]:
                 change = {(part.kind, place): _edges_of(other), (part.kind, other): _edges_of(place)}
                 text = f"in which {part.text(node)} and {part.text(nodes[other])} change places"
                 yield Variant(made.reached[node.order], change, text)
+    for place, number, node, edge in part.edges():
+        if node.payload.ndim == 2 and node.payload.shape[0] == node.payload.shape[1] > 1:
+            text = f"in which the error of {part.text(node)} is transposed, {part.way(node, edge)}"
+            yield _one(made, part, place, number, lambda _, __, edge, g: edge.linear(g.T), text)
     yield from _exchanged(made, part)
     for place, number, node, edge in part.edges():
         if node.name == "np.concatenate":
@@ -268,13 +307,25 @@ def _errors(made: Prototype, part: Part) -> Iterator[Variant]:
     for place, number, node, edge in part.edges():
         if node.name not in ("np.matmul", "np.multiply"):
             continue
-        for other, source in enumerate(part.nodes[:place]):
-            if not source.edges or source.payload.shape != node.payload.shape:
+        for other, source in enumerate(part.nodes[: part.places[edge.operand.order]]):
+            if other == place or not source.edges or source.payload.shape != node.payload.shape:
                 continue
-
-            def to(scene: Scene, _: Traced, edge: Edge, g: Any, other: int = other) -> Any:
-                found = scene.errors.get(other)
-                return edge.linear(0 * g if found is None else found)
-
             text = f"with the error of {part.text(source)} for that of {part.text(node)}, {part.way(node, edge)}"
-            yield _one(made, part, place, number, to, text)
+            change = _error_of(part.kind, place, number, other)
+            yield Variant(made.reached[edge.operand.order], change, text)
+
+
+def _error_of(kind: str, place: int, number: int, other: int) -> Change:
+    """Return the change in which an operand of the operation at `place` gets the error of the one at `other`."""
+
+    def without(scene: Scene) -> list[Edge]:
+        return [edge for n, edge in enumerate(scene.nodes[place].edges) if n != number]
+
+    def earlier(scene: Scene) -> list[Edge]:
+        found = scene.errors.get(other)
+        return without(scene) + ([] if found is None else [_fed(scene.nodes[place].edges[number], found)])
+
+    def later(scene: Scene) -> list[Edge]:
+        return [*scene.nodes[other].edges, scene.nodes[place].edges[number]]
+
+    return {(kind, place): earlier} if other < place else {(kind, place): without, (kind, other): later}

@@ -22,6 +22,8 @@ from .points import wrong_at
 _GRID = [
     Sizes(T, I, D, K) for T, I, (D, K) in itertools.product((1, 2, 3, 4, 5, 6), (1, 2, 3, 5), ((1, 1), (2, 3), (3, 2)))
 ]
+_BEYOND = (Sizes(7, 4, 2, 3), Sizes(8, 3, 1, 2), Sizes(9, 6, 3, 1), Sizes(11, 2, 2, 4), Sizes(2, 4, 4, 2))
+"""Sizes off the grid, at which what was read off it must hold too."""
 _SAMPLE = (
     Sizes(2, 5, 2, 3),
     Sizes(3, 3, 1, 1),
@@ -80,9 +82,22 @@ def sizes(comparison: Comparison) -> str | None:
     try:
         if all(map(wrong, _SAMPLE)):
             return None
-        return _by_grid(wrong) or _by_one_size(wrong, comparison.seen)
+        return condition(wrong, comparison.seen)
     except GradcheckError:
         return None
+
+
+def condition(wrong: Callable[[Sizes], bool], seen: Sizes) -> str | None:
+    """Find a condition on sizes that holds exactly where a rule is wrong.
+
+    Args:
+        wrong: Returns whether the rule is wrong at these sizes.
+        seen: Sizes at which it is, the smallest that are known.
+
+    Returns:
+        A sentence, or None if no condition fits.
+    """
+    return _by_grid(wrong) or _by_one_size(wrong, seen)
 
 
 def _by_grid(wrong: Callable[[Sizes], bool]) -> str | None:
@@ -95,6 +110,11 @@ def _by_grid(wrong: Callable[[Sizes], bool]) -> str | None:
         count += off
         if not possible:
             return None
+    for size in _BEYOND:
+        off = wrong(size)
+        possible = {words: holds for words, holds in possible.items() if holds(size) == off}
+    if not possible:
+        return None
     return f"It is wrong exactly where {next(iter(possible))}, at {count} of {len(_GRID)} sizes tried"
 
 

@@ -121,6 +121,7 @@ def _place(node: ast.expr) -> Place:
     return node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or node.col_offset
 
 
+@cache
 def _text(file: str, node: ast.expr) -> str:
     text = " ".join((ast.get_source_segment(_parsed(file)[0], node) or "").split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
