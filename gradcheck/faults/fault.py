@@ -38,6 +38,7 @@ class Base:
         truth: Returns that gradient, from the reference, of a problem as the rule gets it.
         wrap: Turns the object in the module into a rule.
         cells: The classes of networks for which its code is written.
+        any_cell: True if it takes any network; a fault is then of the networks that it names.
     """
 
     module: str
@@ -47,6 +48,7 @@ class Base:
     truth: Callable[[Any], Gradient] = lags.gradient
     wrap: Callable[[Any], Any] = lambda rule: rule
     cells: tuple[type, ...] = (Network,)
+    any_cell: bool = False
 
 
 def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
@@ -55,7 +57,9 @@ def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
 
 BASES = {
     "bptt": Base("bptt", "bptt"),
-    "bptt_to_inputs": Base("bptt_to_inputs", "bptt_to_inputs", truth=functools.partial(lags.gradient, of=wanted.KINDS)),
+    "bptt_to_inputs": Base(
+        "bptt_to_inputs", "bptt_to_inputs", truth=functools.partial(lags.gradient, of=wanted.KINDS), any_cell=True
+    ),
     "truncated_bptt": Base("truncated_bptt", "truncated_bptt"),
     "windowed_bptt": Base("windowed_bptt", "windowed_bptt"),
     "chunked_bptt": Base("chunked_bptt", "chunked_bptt"),
@@ -67,6 +71,7 @@ BASES = {
         "batched_bptt",
         Batch(Elman(), N=2, time="mean", lengths="any"),
         truth=lambda given: lags.gradient(given.side_by_side),
+        cells=(Batch,),
     ),
     "descent": Base(
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
@@ -134,8 +139,9 @@ class Fault:
         return black_box(self.fresh())
 
     def runs_on(self, network: RecurrentNetwork) -> bool:
-        """Return whether the base has this network's equations."""
-        return isinstance(network, BASES[self.base].cells)
+        """Return whether the base, as this fault changes it, has this network's equations."""
+        named = tuple(map(type, self.networks)) if BASES[self.base].any_cell else ()
+        return isinstance(network, named or BASES[self.base].cells)
 
     @property
     def claims_a_gradient(self) -> bool:

@@ -10,6 +10,7 @@ from ...evidence.target import expected
 from ...reference.claims import Claim
 from ...reference.problem import Problem
 from ...reference.typing import Array, Gradient
+from ...reference.wanted import INPUTS
 from .comparison import Comparison
 from .points import Candidate
 
@@ -43,9 +44,17 @@ def _candidate(claim: Claim, other: Other) -> Candidate:
         changed = other(problem)
         if changed is None:
             return {name: np.zeros_like(array) for name, array in problem.parameters.items()}
-        return expected(claim, changed)
+        return _whole(expected(claim, changed), problem)
 
     return candidate
+
+
+def _whole(gradient: Gradient, problem: Problem) -> Gradient:
+    """Return a gradient with 0 for the inputs of those steps that the other problem lacks."""
+    if INPUTS not in gradient:
+        return gradient
+    rows = gradient[INPUTS]
+    return {**gradient, INPUTS: np.concatenate([rows, 0 * problem.inputs[len(rows) :]])}
 
 
 def _others(comparison: Comparison) -> Iterator[tuple[str, Other]]:
