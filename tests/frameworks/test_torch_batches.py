@@ -11,6 +11,8 @@ import pytest
 import gradcheck
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.floats import blackbox
+from gradcheck.explain.diagnosis import diagnose
+from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Status
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.rules.adapt import as_rule
@@ -84,7 +86,11 @@ def test_functions_get_lengths_and_masks() -> None:
 
 
 def test_twin_padding_that_is_not_masked_is_refuted() -> None:
-    assert status(gradcheck.torch.rule(unmasked, networks=[BATCH])) is Status.REFUTED
+    """Its diagnosis is made on other padding than NaN, which is like nothing."""
+    rule = gradcheck.torch.rule(unmasked, networks=[BATCH])
+    assert status(rule) is Status.REFUTED
+    case = Case(as_rule(rule), gradcheck.Exact(), BATCH)
+    assert "padding is not masked" in str(diagnose(case, {}, lively_problem(BATCH, Sizes(4, 2, 6, 3), 0)))
 
 
 def test_what_is_refused() -> None:

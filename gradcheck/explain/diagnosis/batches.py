@@ -46,8 +46,18 @@ def another(comparison: Comparison) -> str | None:
     network = comparison.points[0].problem.network
     if not isinstance(network, Batch):
         return None
-    if text := _padding(comparison, network):
-        return text
+    if network.lengths != EQUAL and network.padding != "zeros":
+        numbers = _padded_with(comparison, network, "numbers")
+        if network.padding == "nan" and numbers and not numbers.wrong:
+            return (
+                "NaN in the padding reaches the gradient, which is right where the padding holds other numbers: 0 "
+                "times NaN is NaN. Replace the padding, np.where(mask, x, 0), before anything is computed with it"
+            )
+        zeros = _padded_with(comparison, network, "zeros")
+        if zeros and not zeros.wrong:
+            return "It is right where the padding holds zeros alone: what is beyond the end of a sequence is not masked"
+        if numbers and not comparison.exact:  # NaN is like no candidate
+            comparison = numbers
     wrong = set(comparison.wrong)
     for words, candidate in _candidates(comparison, network):
         if wrong <= (names := comparison.matched(candidate)):
@@ -57,25 +67,15 @@ def another(comparison: Comparison) -> str | None:
     return None
 
 
-def _padding(comparison: Comparison, network: Batch) -> str | None:
-    """Say that the rule is right where the padding holds other numbers."""
-    if network.lengths == EQUAL or network.padding == "zeros":
+def _padded_with(comparison: Comparison, network: Batch, padding: str) -> Comparison | None:
+    """Return float points of the same sizes whose padding holds other numbers; None where the rule fails there."""
+    other = dataclasses.replace(network, padding=padding)
+    sizes = [point.problem.sizes for point in comparison.points]
+    try:
+        points = tuple(comparison.on_floats(lively_problem(other, size, seed)) for seed, size in enumerate(sizes))
+        return dataclasses.replace(comparison, points=points, wrong=wrong_at(points))
+    except GradcheckError:
         return None
-    for padding in ("numbers", "zeros")[network.padding == "numbers" :]:
-        other = dataclasses.replace(network, padding=padding)
-        sizes = [point.problem.sizes for point in comparison.points]
-        try:
-            points = [comparison.on_floats(lively_problem(other, size, seed)) for seed, size in enumerate(sizes)]
-        except GradcheckError:
-            return None
-        if not wrong_at(points):
-            if padding == "numbers":
-                return (
-                    "NaN in the padding reaches the gradient, which is right where the padding holds other numbers: 0 "
-                    "times NaN is NaN. Replace the padding, np.where(mask, x, 0), before anything is computed with it"
-                )
-            return "It is right where the padding holds zeros alone: what is beyond the end of a sequence is not masked"
-    return None
 
 
 def _candidates(comparison: Comparison, network: Batch) -> Iterator[tuple[str, _Candidate]]:
