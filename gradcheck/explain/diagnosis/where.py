@@ -61,7 +61,7 @@ _OF_ONE_SIZE: dict[str, Callable[[int, int], bool]] = {
     "{0} is a multiple of {2}": lambda value, first: value % first == 0,
     "{0} is {2}": lambda value, first: value == first,
 }
-_BASE, _OTHER_BASE, _LARGEST = Sizes(3, 3, 2, 2), Sizes(4, 2, 3, 1), 64
+_BASE, _OTHER_BASE, _LARGEST, _ALL_UP_TO = Sizes(3, 3, 2, 2), Sizes(4, 2, 3, 1), 64, 8
 _TRIVIAL = ("T > 1", "I > 1")
 """Conditions that are never reported: at T = 1 or I = 1 there is little to get wrong."""
 
@@ -132,15 +132,21 @@ def _by_one_size(wrong: Callable[[Sizes], bool], seen: Sizes) -> str | None:
         while first - right > 1:
             middle = (first + right) // 2
             first, right = (middle, right) if at(middle) else (first, middle)
+        tried = _around(first)
         for words, holds in _OF_ONE_SIZE.items():
-            tried = sorted({1, first // 2, first - 1, first, first + 1, 2 * first - 1, 2 * first, 2 * first + 1} - {0})
             if all(at(value) == holds(value, first) for value in tried) and all(
-                at(value, base=_OTHER_BASE) == holds(value, first) for value in (first - 1, first)
+                at(value, base=_OTHER_BASE) == holds(value, first) for value in {first - 1, first}
             ):
-                return (
-                    f"It is wrong exactly where {words.format(letter, first - 1, first)}, at sizes {tried} of {letter}"
-                )
+                listed = f"1 to {tried[-1]}" if len(tried) == tried[-1] else ", ".join(map(str, tried))
+                return f"It is wrong exactly where {words.format(letter, first - 1, first)}, at {letter} = {listed}"
     return None
+
+
+def _around(first: int) -> list[int]:
+    """Return values on both sides of the first that is wrong, up to more than twice as large."""
+    if first <= _ALL_UP_TO:
+        return list(range(1, 2 * first + 2))
+    return sorted({1, first // 2, first - 1, first, first + 1, 2 * first - 1, 2 * first, 2 * first + 1})
 
 
 def values(case: Case, settings: Settings, seen: Problem) -> str | None:
