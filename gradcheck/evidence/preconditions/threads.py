@@ -29,6 +29,7 @@ from ...rules.adapt import Rule
 from ...rules.authors import authored_by
 from ...rules.call import run
 from ...rules.failures import cut, shown_error
+from ...rules.returned import checked
 from ..base import Case
 from ..sizes import spread
 from .calls import KeepsState, difference, plain_call
@@ -185,8 +186,9 @@ class _Both:
         return authored_by(self.rule.target)
 
     def _call(self, number: int) -> Gradient:
-        result: Gradient = plain_call(self.rule, self.problems[number].copy(), self.settings)
-        return result
+        problem = self.problems[number].copy()
+        parameters = dict(problem.parameters)  # the rule may empty its own
+        return checked(plain_call(self.rule, problem, self.settings), parameters, self.rule.name)
 
     def _result(self, number: int) -> Gradient | BaseException:
         try:
