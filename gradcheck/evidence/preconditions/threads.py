@@ -29,7 +29,7 @@ from ...rules.adapt import Rule
 from ...rules.authors import authored_by
 from ...rules.call import run
 from ...rules.failures import cut, shown_error
-from ...rules.returned import by_name
+from ...rules.returned import Asked, checked
 from ..base import Case
 from ..sizes import spread
 from .calls import KeepsState, difference, plain_call
@@ -99,21 +99,24 @@ class _Both:
     def freely(self, alone: Sequence[Gradient]) -> None:
         """Let both threads run, and switch between them as often as Python does."""
 
-        def several(number: int) -> list[Gradient]:
-            return [self._copied(self._call(number)) for _ in range(FREE)]
+        def several(number: int) -> Any:
+            for _ in range(FREE):
+                raw = self._call(number)
+                found[number].append(self._checked(raw, number))
+            return raw
 
         def at_once(_: Problem, **__: int) -> Gradient:
             interval = sys.getswitchinterval()
             sys.setswitchinterval(LEAST)
             try:
                 with ThreadPoolExecutor(1) as pool:
-                    other = pool.submit(several, 1)
-                    found.extend((several(0), other.result()))
+                    other, raw = pool.submit(several, 1), several(0)
+                    other.result()
             finally:
                 sys.setswitchinterval(interval)
-            return found[0][-1]
+            return raw  # type: ignore[no-any-return]
 
-        found: list[list[Gradient]] = []
+        found: tuple[list[Gradient], list[Gradient]] = ([], [])
         self._run(at_once)
         for number, results in enumerate(found):
             for result in results:
@@ -185,19 +188,19 @@ class _Both:
     def _authored(self) -> Callable[[str], bool]:
         return authored_by(self.rule.target)
 
-    def _call(self, number: int) -> Gradient:
-        result: Gradient = plain_call(self.rule, self.problems[number].copy(), self.settings)
-        return result
+    def _call(self, number: int) -> Any:
+        return plain_call(self.rule, self.problems[number].copy(), self.settings)
 
     def _result(self, number: int) -> Gradient | BaseException:
         try:
-            return self._copied(self._call(number))
+            return self._checked(self._call(number), number)
         except BaseException as error:
             return error
 
-    @staticmethod
-    def _copied(gradient: Gradient) -> Gradient:
-        return {name: array.copy() for name, array in by_name(gradient).items()}
+    def _checked(self, raw: Any, number: int) -> Gradient:
+        """Return a copy of a result, by name."""
+        asked = Asked.of(self.problems[number], self.rule.of)
+        return {name: array.copy() for name, array in checked(raw, asked, self.rule.name).items()}
 
     def _run(self, function: Callable[..., Gradient]) -> Gradient:
         """Return the checked result of a function that calls the rule."""
