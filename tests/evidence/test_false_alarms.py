@@ -400,7 +400,7 @@ def test_underflow_in_another_association_is_allowed_for(monkeypatch: pytest.Mon
     assert not forward_mode(problem)["W"].any() and bptt(problem)["W"].all()
     rules = [rule for rule in RULES if rule.name == "forward_mode"]
     assert_within(problem.astype(np.float64), np.float32, rules)
-    monkeypatch.setattr(module, "underflow", lambda problem, field: 0.0)
+    monkeypatch.setattr(module, "underflow", lambda problem, field, of: 0.0)
     with pytest.raises(AssertionError):
         assert_within(problem.astype(np.float64), np.float32, rules)
 
