@@ -101,7 +101,7 @@ FAULTS = (
     _fault(
         "lstm-peephole-path-dropped",
         "The output gate's error does not go back to c(t) through its peephole.",
-        'dc = dc + peep(p, \"_o\", ds_o)\n', 'dc = 1 * dc\n',
+        'dc = dc + peep(p, "_o", ds_o)\n', 'dc = 1 * dc\n',
         network=_PEEPHOLES,
     ),
     _fault(
