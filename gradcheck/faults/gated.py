@@ -52,7 +52,7 @@ FAULTS = (
     _fault(
         "gru-kept-path-dropped",
         "h(t-1) gets nothing through z h(t-1): gradients pass through the gates and the candidate alone.",
-        "        dh = dh + dstate * z\n", "",
+        "dh = dh + dstate * z\n", "dh = 1 * dh\n",
     ),
     _fault(
         "gru-gates-in-another-order",

@@ -72,7 +72,7 @@ FAULTS = (
         "dz, di, df = dc * i, dc * z, dc * before", "dz, di, df = dc * i, dc * before, dc * z",
     ),
     _fault(
-        "lstm-new-cell-in-forget-gate",
+        "lstm-new-cell-in-forgetting",
         "The forget gate gets c(t), where it multiplied c(t-1).",
         "dc * z, dc * before", "dc * z, dc * c",
     ),
@@ -101,7 +101,7 @@ FAULTS = (
     _fault(
         "lstm-peephole-path-dropped",
         "The output gate's error does not go back to c(t) through its peephole.",
-        '        dc = dc + peep(p, "_o", ds_o)\n', "",
+        'dc = dc + peep(p, "_o", ds_o)\n', 'dc = 1 * dc\n',
         network=_PEEPHOLES,
     ),
     _fault(

@@ -52,7 +52,7 @@ FAULTS = (
         "dstate * (1 - alpha) + dshown", "dshown",
     ),
     _fault(
-        "leak-missing-in-the-new-part",
+        "leak-missing-in-new-part",
         "f(s) gets all of dL/dh(t), where it gets alpha of it.",
         "leaky",
         "dnew = dstate * alpha", "dnew = dstate",

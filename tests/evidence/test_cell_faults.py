@@ -25,7 +25,7 @@ ISSUE = {
         "lstm-complement-missing",
     ],
     "cell path dropped": ["lstm-cell-path-dropped", "lstm-hidden-path-dropped", "gru-kept-path-dropped"],
-    "forget path": ["lstm-forgetting-missing", "lstm-new-cell-in-forget-gate", "mgu-reset-path-forgotten"],
+    "forget path": ["lstm-forgetting-missing", "lstm-new-cell-in-forgetting", "mgu-reset-path-forgotten"],
     "tanh of tanh": ["lstm-tanh-of-tanh"],
     "slopes": ["lstm-slope-missing-in-c", "lstm-slope-missing-in-z", "potential-slope-missing"],
     "gate order": ["lstm-gates-in-another-order", "gru-gates-in-another-order", "gru-update-gate-inverted"],
@@ -42,7 +42,7 @@ ISSUE = {
     "one gate twice": ["mgu-forget-applied-twice", "mgu-mixture-sign"],
     "hidden bias missing": ["elman-hidden-bias-missing"],
     "leak": [
-        "leak-missing-in-the-path", "leak-path-dropped", "leak-missing-in-the-new-part", "leak-of-the-new-part-alone",
+        "leak-missing-in-the-path", "leak-path-dropped", "leak-missing-in-new-part", "leak-of-the-new-part-alone",
     ],
     "1/tau": ["time-constant-not-squared", "time-constant-forgotten"],
     "sign of a complex pair": ["pair-turned-forward", "conjugate-readout"],
