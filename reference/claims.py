@@ -223,9 +223,17 @@ class Equals(GradientClaim):
 
 @dataclass(frozen=True)
 class Pure(Claim):
-    """Right keys, shapes and dtype, finite values, inputs untouched, nothing kept between calls."""
+    """Right keys, shapes and dtype, finite values, inputs untouched, nothing kept between calls or shared by them.
 
+    threads: False for a rule that promises one call at a time, such as one that works in buffers of its module.
+    """
+
+    threads: bool = field(default=True, kw_only=True)
     kind: ClassVar[str] = "pure"
+
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        return ()
 
 
 @dataclass(frozen=True)

@@ -202,6 +202,17 @@ def test_a_rule_that_two_threads_can_call_at_once_keeps_none(rule: Rule) -> None
     assert threads.check(case_of(rule)) == []
 
 
+def test_a_rule_that_promises_one_call_at_a_time_is_held_to_no_more() -> None:
+    def alone(problem: Problem) -> Gradient:
+        return in_a_dict_of_the_module(problem)
+
+    at_once = case_of(gradcheck.rule(gradcheck.Exact())(alone))
+    assert Purity().gather(at_once).evidence.status is Status.REFUTED
+    in_turn = case_of(gradcheck.rule(gradcheck.Exact(), gradcheck.Pure(threads=False))(alone))
+    evidence = Purity().gather(in_turn).evidence
+    assert evidence.status is Status.HOLDS and "it promises one call at a time" in evidence.scope + evidence.statement
+
+
 def test_an_error_of_calls_at_once_is_named() -> None:
     busy: list[int] = []
 

@@ -17,13 +17,13 @@ import numpy as np
 from ...problems.lively import lively_problem
 from ...records import Cause, Evidence, Status, Strength
 from ...reference import arrays
-from ...reference.claims import Claim, Settings
+from ...reference.claims import Claim, Pure, Settings
 from ...reference.errors import UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...reference.wanted import Of
-from ...rules.adapt import WrongResult
+from ...rules.adapt import WrongResult, declared_claims
 from ...rules.call import Run, run
 from ...rules.failures import KeptNumbers, RuleFailed
 from ...rules.side_effects import Changes, moved_generators
@@ -107,8 +107,11 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
         if claims:
             progress("calls in a row")
             histories.check(case, claims)
-        progress("calls at once")
-        notes.update(dict.fromkeys(threads.check(case)))
+        if _promises_threads(case):
+            progress("calls at once")
+            notes.update(dict.fromkeys(threads.check(case)))
+        else:
+            notes["promises one call at a time, so none were made at once"] = None
         progress("arrays that are stored in other ways")
         notes.update(dict.fromkeys(storage.check(case, claims)))
     except (KeepsState, KeptNumbers, storage.DependsOnStorage) as error:
@@ -134,6 +137,12 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
             details={"printed": printed.strip()[:2000]} if first else {},
         )
     )
+
+
+def _promises_threads(case: Case) -> bool:
+    """Return False for a rule that declares `Pure(threads=False)`."""
+    claims = (*case.rule.declaration.claims, *declared_claims(case.rule.target))
+    return all(claim.threads for claim in claims if isinstance(claim, Pure))
 
 
 def _recalled(error: WrongResult, problem: Problem, earlier: Sequence[Problem], of: Of) -> str:

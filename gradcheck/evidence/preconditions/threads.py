@@ -213,7 +213,7 @@ class _Both:
         if text := difference(result, alone[number], self.problems[number]):
             raise KeepsState(
                 f"{text}, of which one is made while another thread calls it; let each call work in memory of its own, "
-                "or behind a lock"
+                "or behind a lock, or declare gradcheck.Pure(threads=False) beside the other claims"
             )
 
 
