@@ -130,11 +130,13 @@ class _Both:
 
             def at_once(_: Problem, turns: _Turns = turns, other: threading.Thread = other, **__: int) -> Gradient:
                 other.start()
-                result: Gradient = turns.taken_by(0, self._authored, lambda: self._call(0))
-                return result
+                try:
+                    result: Gradient = turns.taken_by(0, self._authored, lambda: self._call(0))
+                    return result
+                finally:
+                    other.join(LONGEST)
 
             first = self._run(at_once)
-            other.join(LONGEST)
             self._compare_both(first, results, alone)
             if turns.waited:
                 break
@@ -169,11 +171,17 @@ class _Both:
                 other.join(WAIT)
                 waited = other.is_alive()
 
+        def at_once(_: Problem, **__: int) -> Gradient:
+            try:
+                result: Gradient = _traced(self._authored, at, lambda: self._call(0))
+                return result
+            finally:
+                if other.ident is not None:
+                    other.join(LONGEST)
+
         results: list[Any] = []
         other = threading.Thread(target=lambda: results.append(self._result(1)), daemon=True)
-        first = self._run(lambda *_, **__: _traced(self._authored, at, lambda: self._call(0)))
-        if other.ident is not None:
-            other.join(LONGEST)
+        first = self._run(at_once)
         self._compare_both(first, results, alone)
         return waited
 
@@ -203,7 +211,7 @@ class _Both:
         return {name: array.copy() for name, array in checked(raw, asked, self.rule.name).items()}
 
     def _run(self, function: Callable[..., Gradient]) -> Gradient:
-        """Return the checked result of a function that calls the rule."""
+        """Return the checked result of a function that calls the rule; what both calls change is undone at its end."""
         try:
             return run(dataclasses.replace(self.rule, function=function), self.problems[0], self.settings).gradient
         except GradcheckError as error:
