@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import signal
 import threading
 import time
@@ -28,6 +29,16 @@ Ended: TypeAlias = Callable[[events.AuditFinished, Report | None], None]
 """Callback that receives the last event of an audit, and its report; None where it never began."""
 _TURN = threading.RLock()
 """Held by the run of this process. flint, mpmath and what a rule may change around it are shared by all threads."""
+
+
+def _take_a_lock_of_its_own() -> None:
+    """Give a fork, in which no run goes on, a lock that nobody holds."""
+    global _TURN
+    _TURN = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_take_a_lock_of_its_own)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -385,10 +385,10 @@ def test_references_are_derived_once_for_all_workers(monkeypatch: pytest.MonkeyP
 
     derived, log = ring._derived, tmp_path / "derived"
 
-    def logged(network: Any, sizes: Any) -> Any:
+    def logged(network: Any, sizes: Any, *of: Any) -> Any:
         with log.open("a") as file:
             file.write(f"{network} {sizes}\n")
-        return derived(network, sizes)
+        return derived(network, sizes, *of)
 
     @gradcheck.rule(Exact())
     def crashes_off_formal(problem: Problem) -> Any:

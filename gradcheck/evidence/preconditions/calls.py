@@ -22,7 +22,7 @@ from ..sizes import spread
 from ..target import returned
 
 SMALLEST = Sizes(2, 2, 1, 1)
-_process, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
+process_id, _exit = os.getpid, os._exit  # held, since a rule may replace the attributes
 
 
 class KeepsState(GradcheckError):
@@ -37,12 +37,12 @@ class NoTruth(Exception):
 
 def plain_call(rule: Rule, problem: Problem, settings: Settings) -> Gradient:
     """Call a rule without looking around it; a fork that it made and let go on ends here, see `rules.call`."""
-    process = _process()
+    process = process_id()
     try:
         result: Gradient = rule.function(problem, **settings)
         return result
     finally:
-        if _process() != process:
+        if process_id() != process:
             _exit(0)
 
 

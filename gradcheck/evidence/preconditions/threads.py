@@ -12,8 +12,8 @@ import dataclasses
 import functools
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -32,10 +32,10 @@ from ...rules.failures import cut, shown_error
 from ...rules.returned import Asked, checked
 from ..base import Case
 from ..sizes import spread
-from .calls import KeepsState, difference, plain_call
+from .calls import KeepsState, difference, plain_call, process_id
 
 SIZE = Sizes(3, 2, 2, 2)
-MOST_STOPS, FREE = 60, 12
+MOST_STOPS, FREE = 60, 24
 """Lines at which a call is stopped, and calls of each thread that are not stopped."""
 TURNS = (1, 2, 3, 5)
 """Lines that each of two calls runs before it is the other's turn."""
@@ -44,8 +44,10 @@ WAIT, LEAST = 0.05, 1e-6
 after which Python lets the other thread run."""
 MOST_WAITS = 8
 """Calls that the other one waited for, after which no call is stopped any more: a lock keeps them apart."""
-LONGEST = 30.0
+LONGEST = 10.0
 """Seconds after which a thread that does not end is left alone."""
+SECONDS, SLOW = 2.0, 0.02
+"""Seconds after which no more calls are made, and those of a call that is too slow to be stopped at its lines."""
 Place: TypeAlias = tuple[str, int]
 Trace: TypeAlias = Callable[[FrameType, str, Any], Any]
 
@@ -67,12 +69,15 @@ def check(case: Case) -> list[str]:
         return []  # one object for one sequence at a time
     settings = spread(case.rule.settings(SIZE.T), 1)[0]
     problems = [lively_problem(case.network, SIZE, case.seed + 300 + k, weighted=case.weighted) for k in range(2)]
+    began = time.monotonic()
     alone = [run(case.rule, problem.copy(), settings).gradient for problem in problems]
-    both = _Both(case.rule, problems, settings)
+    taken = time.monotonic() - began
+    both = _Both(case.rule, problems, settings, began + taken + SECONDS)
     try:
         both.freely(alone)
-        both.stopped_at_lines(alone)
-        both.in_turns(alone)
+        if taken < SLOW * len(alone):
+            both.stopped_at_lines(alone)
+            both.in_turns(alone)
     except _Failed as error:
         return [f"fails when two threads call it at once ({cut(str(error), 80)})"]
     return []
@@ -90,11 +95,13 @@ class _Both:
         rule: The rule.
         problems: The problems.
         settings: The rule's keyword arguments.
+        deadline: The time on the monotonic clock after which no more calls are made.
     """
 
     rule: Rule
     problems: Sequence[Problem]
     settings: Settings
+    deadline: float
 
     def freely(self, alone: Sequence[Gradient]) -> None:
         """Let both threads run, and switch between them as often as Python does."""
@@ -102,29 +109,47 @@ class _Both:
         def several(number: int) -> Any:
             for _ in range(FREE):
                 raw = self._call(number)
-                found[number].append(self._checked(raw, number))
+                found[number].append(self._copied(raw, number))
+                if time.monotonic() > self.deadline:
+                    break
             return raw
 
-        def at_once(_: Problem, **__: int) -> Gradient:
-            interval = sys.getswitchinterval()
-            sys.setswitchinterval(LEAST)
+        def beside() -> None:
             try:
-                with ThreadPoolExecutor(1) as pool:
-                    other, raw = pool.submit(several, 1), several(0)
-                    other.result()
-            finally:
-                sys.setswitchinterval(interval)
-            return raw  # type: ignore[no-any-return]
+                several(1)
+            except BaseException as error:
+                raised.append(error)
 
+        def at_once(_: Problem, **__: int) -> Gradient:
+            interval, other = sys.getswitchinterval(), threading.Thread(target=beside, daemon=True)
+            sys.setswitchinterval(LEAST)
+            other.start()
+            try:
+                raw: Gradient = several(0)
+                return raw
+            finally:
+                other.join(LONGEST)
+                sys.setswitchinterval(interval)
+                if other.is_alive():
+                    raised.append(TimeoutError(f"a call does not end within {LONGEST:g} s of the other"))
+
+        raised: list[BaseException] = []
         found: tuple[list[Gradient], list[Gradient]] = ([], [])
-        self._run(at_once)
-        for number, results in enumerate(found):
+        try:
+            self._run(at_once)
+        except _Failed as error:
+            raised.insert(0, error)
+        for number, results in enumerate(found):  # an error of one call tells less than a wrong result of another
             for result in results:
                 self._compare(result, alone, number)
+        if raised:
+            raise raised[0] if isinstance(raised[0], _Failed) else _Failed(shown_error(raised[0]))
 
     def in_turns(self, alone: Sequence[Gradient]) -> None:
         """Let two calls take turns, some lines each."""
         for lines in TURNS:
+            if time.monotonic() > self.deadline:
+                break
             turns = _Turns(lines)
             other, results = self._beside(turns)
 
@@ -156,7 +181,7 @@ class _Both:
         self._run(lambda *_, **__: _traced(self._authored, reached.append, lambda: self._call(0)))
         for stop in np.random.default_rng(0).permutation(_stops(reached)).tolist():  # some lines may lie behind a lock
             waits += self._stopped(stop, alone)
-            if waits >= MOST_WAITS:
+            if waits >= MOST_WAITS or time.monotonic() > self.deadline:
                 break
 
     def _stopped(self, stop: int, alone: Sequence[Gradient]) -> bool:
@@ -205,6 +230,12 @@ class _Both:
         except BaseException as error:
             return error
 
+    def _copied(self, raw: Any, number: int) -> Gradient:
+        """Return a copy of a result, soon where it is a dict of plain arrays: calls are to overlap, not checks."""
+        if type(raw) is dict and all(type(array) is np.ndarray and array.dtype.kind == "f" for array in raw.values()):
+            return {name: array.copy() for name, array in raw.items()}
+        return self._checked(raw, number)
+
     def _checked(self, raw: Any, number: int) -> Gradient:
         """Return a copy of a result, by name."""
         asked = Asked.of(self.problems[number], self.rule.of)
@@ -238,11 +269,11 @@ def _traced(authored: Callable[[str], bool], at: Callable[[Place], None], call: 
         return line if authored(frame.f_code.co_filename) else None
 
     def line(frame: FrameType, event: str, argument: Any) -> Trace:
-        if event == "line":
+        if event == "line" and process_id() == process:
             at((frame.f_code.co_filename, frame.f_lineno))
         return line
 
-    before = sys.gettrace()
+    before, process = sys.gettrace(), process_id()  # a fork of the rule's has lines too, and no other thread
     sys.settrace(called)
     try:
         return call()
