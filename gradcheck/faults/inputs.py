@@ -29,33 +29,33 @@ def _stepping(network: str, helper: str) -> tuple[Change, Change]:
 
 FAULTS = (
     _fault(
-        "initial-state-gradient-dropped",
+        "initial-state-dropped",
         "dL/da(0) is 0: an encoder below learns nothing.",
         _replaced(_STATE, '"initial_state": 0 * problem.initial_state'),
     ),
     _fault(
-        "initial-state-gradient-of-step-1",
+        "initial-state-of-step-1",
         "dL/ds(1) is returned for dL/da(0): R is left out.",
         _replaced(_STATE, '"initial_state": delta[0]'),
     ),
     _fault(
-        "initial-state-gradient-transposed",
+        "initial-state-transposed",
         "dL/da(0) is R^T delta(1), with R transposed.",
         _replaced(_STATE, '"initial_state": R.T @ delta[0]'),
     ),
     _fault(
-        "input-gradient-one-step-late",
+        "inputs-one-step-late",
         "Row t of dL/dx is that of the step before: the first row is 0.",
         _replaced(_IMPORT, f"import numpy as np\n\n{_IMPORT}"),
         _replaced(_INPUTS, '"inputs": np.concatenate([0 * delta[:1], delta[:-1]]) @ W.T'),
     ),
     _fault(
-        "input-gradient-without-recurrence",
+        "inputs-without-recurrence",
         "dL/dx(t) is W d(t): what later losses owe to x(t), through R, is left out.",
         _replaced(_INPUTS, '"inputs": net.d @ W.T'),
     ),
     _fault(
-        "input-gradient-weighted-twice",
+        "inputs-weighted-twice",
         "dL/dx is multiplied by the loss weights, which the errors already have.",
         _replaced(_INPUTS, '"inputs": problem.loss_weights[:, None] * (delta @ W.T)'),
     ),
@@ -66,7 +66,7 @@ FAULTS = (
         network=LSTM(),
     ),
     _fault(
-        "input-gradient-past-the-output-gate",
+        "inputs-past-the-output-gate",
         "The output gate is taken for a constant in dL/dx: the path from x(t) through it is missing.",
         *_stepping(
             "_with_a_fixed_gate(network, x)",
