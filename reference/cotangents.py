@@ -53,8 +53,8 @@ class CotangentSum:
         if not arrays:
             return np.zeros_like(self.like)
         if len(arrays) == 1 and not products:
-            return arrays[0].copy()
-        total = arrays[0]
+            return as_array(arrays[0], self.like).copy()
+        total = as_array(arrays[0], self.like)
         for array in arrays[1:]:
             total = as_array(total + array, total)
         return total

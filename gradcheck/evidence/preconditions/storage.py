@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -120,14 +121,16 @@ def stored_otherwise(problem: Problem) -> Iterator[tuple[str, Problem]]:
 def _every_other(array: Array) -> Array:
     """Return a view of every other entry of a larger array, along each axis."""
     large = np.full([2 * n for n in array.shape], 7.25)
-    view: Array = large[tuple(slice(None, None, 2) for _ in array.shape)]
+    every_other: Any = (*(slice(None, None, 2) for _ in array.shape), ...)  # a view even of shape ()
+    view: Array = large[every_other]
     view[...] = array
     return view
 
 
 def _reversed(array: Array) -> Array:
     """Return a view with negative strides."""
-    turned: Array = np.flip(np.flip(array).copy())
+    back: Any = (*(slice(None, None, -1) for _ in array.shape), ...)
+    turned: Array = array[back].copy()[back]
     return turned
 
 
