@@ -91,7 +91,7 @@ RIGHT = [(base, network) for base in BY_HAND for network in networks(base)]
 
 @pytest.mark.parametrize(("base", "network"), RIGHT, ids=lambda each: str(each))
 def test_a_backward_pass_by_hand_is_right(base: str, network: RecurrentNetwork) -> None:
-    """The same machinery makes it: what is refuted is the mistake."""
+    """Base of the faults, made as they are, so that what is refuted is the mistake."""
     rule = build(base, networks=(network,))
     kinds = ("enclosure",) if isinstance(network, RTU) else ("modular", "enclosure")
     for kind in kinds:

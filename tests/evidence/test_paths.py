@@ -1,4 +1,4 @@
-"""What a diagnosis says of wrong rules on networks that a user wrote, which no gallery knows."""
+"""Diagnoses of wrong rules on networks that a user wrote, which no gallery knows."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def told(rule: Any, network: Any = BLEND, seen: Sizes = SEEN, weighted: bool = F
 
 
 def followed(rule: Any) -> str:
-    """What the network's operations alone say."""
+    """Return the diagnosis that the network's operations alone give."""
     found = compare(Case(as_rule(rule, networks=[BLEND]), Exact(), BLEND), {}, lively_problem(BLEND, SEEN, 0))
     assert found is not None
     return paths.sentence(found, paths.paths(found, found.wrong)) or ""

@@ -102,18 +102,8 @@ def test_torch_returns_what_is_declared_and_no_more() -> None:
 
 @pytest.mark.jax
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is missing; pip install 'rnn-gradcheck[jax]'")
+@pytest.mark.usefixtures("quick_to_compile")
 def test_jax_has_them_and_a_stopped_gradient_is_refuted() -> None:
-    import jax
-
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)  # every size is compiled anew
-    try:
-        _jax()
-    finally:
-        jax.config.update("jax_disable_most_optimizations", before)
-
-
-def _jax() -> None:
     import jax
 
     network = gradcheck.network(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from gradcheck.rules.torch import TorchRNN
 if importlib.util.find_spec("jax") is None:
     pytest.skip("jax is missing; pip install 'rnn-gradcheck[jax]'", allow_module_level=True)
 
-pytestmark = pytest.mark.jax
+pytestmark = [pytest.mark.jax, pytest.mark.usefixtures("quick_to_compile")]
 
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
@@ -35,15 +34,6 @@ import jax_rules as rules  # noqa: E402
 
 SIZES = Sizes(4, 3, 3, 2)
 EXACT = gradcheck.Exact()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_to_compile() -> Iterator[None]:
-    """Every size is compiled anew; without optimisation that takes half the time."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def outside(rule: Any, sizes: Sizes = SIZES, dtype: Any = np.float64) -> tuple[Any, set[str]]:

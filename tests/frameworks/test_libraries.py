@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +25,11 @@ for framework in ("torch", "jax"):
     if importlib.util.find_spec(framework) is None:
         pytest.skip(f"{framework} is missing; pip install 'rnn-gradcheck[{framework}]'", allow_module_level=True)
 
-pytestmark = [pytest.mark.torch, pytest.mark.jax]
+pytestmark = [pytest.mark.torch, pytest.mark.jax, pytest.mark.usefixtures("quick_to_compile")]
 
 import jax  # noqa: E402
 
 from gradcheck.chapters.libraries import cells_in_jax as cells  # noqa: E402
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_to_compile() -> Iterator[None]:
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def run(*arguments: str) -> tuple[int, str]:
