@@ -12,9 +12,8 @@ from typing import Any
 
 from ...reference import lags
 from ...reference.cotangents import CotangentSum
-from ...reference.networks import start
 from ...reference.problem import Problem, map_state
-from ...reference.tape import Edge, Pullback, Traced, vjp
+from ...reference.tape import Edge, Pullback, Traced
 from ...reference.tape_rules import fit
 from ...reference.tree import map_nest
 from ...reference.typing import Array, Gradient, State
@@ -80,17 +79,8 @@ def recorded(problem: Problem) -> Recorded:
     Raises:
         GradcheckError: It uses an operation that the tape has no rule for.
     """
-    network, parameters, state, first = problem.network, problem.parameters, problem.initial_state, None
-    if start.is_learned(network):
-        state, first = vjp(lambda p: start.learned(network, p), parameters)
-    steps, readouts, errors = [], [], []
-    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
-        state, step = vjp(lambda p, a, x=x: network.step(p, a, x), parameters, state)
-        u, readout = vjp(network.readout, parameters, state)
-        steps.append(step)
-        readouts.append(readout)
-        errors.append(weight * lags.output_error(network, u, y))
-    return Recorded(problem, tuple(steps), tuple(readouts), tuple(errors), first)
+    run = lags.unroll(problem)
+    return Recorded(problem, tuple(run.steps), tuple(run.readout_pulls), tuple(run.errors), run.start)
 
 
 def _add(total: dict[str, CotangentSum], contribution: dict[str, CotangentSum]) -> None:
