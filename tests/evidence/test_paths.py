@@ -191,7 +191,10 @@ def test_sizes_of_another_kind_have_no_condition(wrong: Callable[[Sizes], bool])
     assert where.condition(wrong, Sizes(6, 5, 1, 1)) is None
 
 
-@pytest.mark.parametrize("cell", CELLS[::6], ids=named)
+OF_THE_LAST_STEP = gradcheck.Batch(gradcheck.Elman(), N=2, time="last", lengths="any")
+
+
+@pytest.mark.parametrize("cell", [*CELLS[::6], OF_THE_LAST_STEP], ids=named)
 def test_a_pass_without_a_change_is_the_gradient(cell: Any) -> None:
     problem = lively_problem(cell, Sizes(3, 3, 2, 2), 0)
     right, passed = lags.gradient(problem), recorded(problem).gradient({})
