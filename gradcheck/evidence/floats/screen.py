@@ -8,7 +8,11 @@ only is noticed. Values are those of `problems.structured`.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +41,8 @@ DRAWN, DRAWS = Sizes(2, 2, 1, 1), 150
 """Size and number of problems with unrelated numbers."""
 _CALL_SECONDS, _WIDE = 1.0, 16
 """Processor time of one size; those of more units than some that are predicted to take longer are left out."""
+PROBED = Sizes(2, 8, 2, 2)
+"""Size at which a call is timed, and at half as many units, before one at many."""
 LONGEST, WIDEST, MOST_INPUTS = 260, 130, 260
 """The largest T, I, and D or K that are tried."""
 LONGEST_NAMED, WIDEST_NAMED = 1040, 520
@@ -138,14 +144,33 @@ def by_value(case: Case, values: tuple[float, ...], limits: Limits, progress: Pr
         ((Reach(VALUED, name, values), problem) for name, problem in structured(base, values)),
         ((reach, reach.problem(case)) for reach in drawn),
     )
+    slow = functools.cache(lambda sizes: sizes.I > _WIDE and _predicted(case, sizes) > _CALL_SECONDS)
     for reach, problem in tried:
         if time.process_time() - start > limits.values or time.monotonic() > deadline:
             break
+        if slow(problem.sizes):
+            continue
         progress(str(reach))
         doubted = reach.change in SETTLED or not _close(case, problem, known_on_floats, fails=True)
         if doubted and moderate(problem) and _outside(case, problem):
             return [reach]
     return []
+
+
+def _predicted(case: Case, sizes: Sizes) -> float:
+    """Predict the processor time of a call at many units from its growth between few of them, in seconds."""
+    few, more = (_timed(case, dataclasses.replace(PROBED, I=units)) for units in (PROBED.I // 2, PROBED.I))
+    growth = math.pow(max(more / few, 1.0), math.log2(sizes.I / PROBED.I))
+    return more * growth * sizes.T / PROBED.T
+
+
+def _timed(case: Case, sizes: Sizes) -> float:
+    """Return the processor time of a call, in seconds; a rule that fails is not slow."""
+    problem = lively_problem(case.network, fitting(case.network, sizes, alive=True), case.seed, weighted=case.weighted)
+    settings, start = spread(case.rule.settings(problem.T), 1, 1)[0], time.process_time()
+    with contextlib.suppress(GradcheckError):
+        returned(case.rule, case.claim, problem, settings)
+    return max(time.process_time() - start, 1e-6)
 
 
 def _outside(case: Case, problem: Problem) -> bool:
