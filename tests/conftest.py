@@ -45,8 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what uses JAX last: no worker can be forked in its process, and a fresh one each time takes long."""
-    items.sort(key=lambda item: item.get_closest_marker("jax") is not None)
+    """Run files in which JAX is used last: its process cannot be forked, and a fresh worker each time takes long.
+
+    pytest-xdist gives each process whole files, so one test that uses JAX speaks for its file.
+    """
+    files = {item.path for item in items if item.get_closest_marker("jax") is not None}
+    items.sort(key=lambda item: item.path in files)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +61,7 @@ def jax_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
     before = jax_in_use()
     yield
     told = request.node.get_closest_marker("jax") is not None
-    assert before or told or not jax_in_use(), "this test starts JAX; write `pytestmark = pytest.mark.jax` in its file"
+    assert before or told or not jax_in_use(), "this test starts JAX; mark it, or its file, with pytest.mark.jax"
 
 
 @pytest.fixture(scope="module")
