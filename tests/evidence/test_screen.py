@@ -313,3 +313,26 @@ def test_each_network_is_screened(brief: None, not_shrunk: None) -> None:
 def test_further_networks_share_their_time() -> None:
     one, many = screen.limits_of_others(1), screen.limits_of_others(29)
     assert one.sizes + one.values <= 2 and 29 * (many.sizes + many.values) <= 6.1
+
+
+@pytest.mark.parametrize(("power", "widest"), [(0, WIDE.I), (4, 4)])
+def test_a_rule_that_would_take_long_at_many_units_is_not_called_there(
+    power: int, widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[int] = []
+
+    def watched(problem: Any) -> Any:
+        called.append(problem.sizes.I)
+        return bptt(problem)
+
+    monkeypatch.setattr(screen, "_timed", lambda case, sizes: 1e-3 * sizes.I**power)
+    case = case_of(gradcheck.rule(gradcheck.Exact())(watched))
+    assert screen.by_value(case, (), screen.Limits(60.0, 60.0, 60.0), lambda _: None) == []
+    assert max(called) == widest
+
+
+def test_the_time_at_many_units_follows_the_growth_at_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = case_of(gradcheck.rule(gradcheck.Exact())(bptt))
+    for power in (0, 1, 2, 4):
+        monkeypatch.setattr(screen, "_timed", lambda case, sizes, power=power: 1e-6 * sizes.T * sizes.I**power)
+        assert screen._predicted(case, WIDE) == pytest.approx(1e-6 * WIDE.T * WIDE.I**power)
