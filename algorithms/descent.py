@@ -4,6 +4,11 @@
     w_new = w_old - eta grad R_emp(w_old)
 Both are the lecture's; with N = 1 it is the step for one sample. Sequences may differ in length.
 Cost: N runs of the rule per step.
+
+`descend_at_each_step` changes the parameters while a sequence runs, as online learning does:
+    w <- w - eta c_t   after step t, with c_t the contribution of step t
+Its steps are the gradient of no function; see the chapter on learning.
+Source: Williams & Zipser 1989, section 3.2, who call the algorithm real-time for this.
 """
 
 from __future__ import annotations
@@ -13,11 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcheck.reference.claims import Declaration
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.problem import Problem, empirical_risk
+from gradcheck.reference.problem import Problem, empirical_risk, loss
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
-from .online import Rule, run_rule
+from .online import OnlineRule, Rule, run_rule
 
 
 class Descent(NamedTuple):
@@ -62,6 +68,39 @@ def descend(rule: Rule, problems: Sequence[Problem], *, learning_rate: float, st
         trajectory.append(parameters)
         risks.append(empirical_risk(problems))
     return Descent(tuple(trajectory), tuple(risks))
+
+
+def descend_at_each_step(rule: OnlineRule | type[OnlineRule], problem: Problem, *, learning_rate: Any) -> Descent:
+    """Step down each contribution of an online rule as soon as it is made, over one sequence.
+
+    The rule reads the parameters through the dict that `start` got, and they change there. What it carries from
+    earlier steps, such as RTRL's influence matrix, stays that of the earlier parameters.
+
+    Args:
+        rule: An online rule that contributes at every step, or the class of one.
+        problem: The sequence; its own parameters stay as they are.
+        learning_rate: eta, a number or a scalar of the problem's field.
+
+    Returns:
+        The parameters before the first step and after each, and the loss of the whole sequence at each of them.
+
+    Raises:
+        GradcheckError: The rule gathers steps before it contributes.
+    """
+    made = rule() if isinstance(rule, type) else rule
+    if hasattr(made, "finish"):
+        raise GradcheckError(f"{type(made).__name__} contributes after its last step; wanted a contribution every step")
+    weighted = getattr(made, "__gradcheck__", Declaration()).weighted
+    parameters = {name: w.copy() for name, w in problem.parameters.items()}
+    state = made.start(problem.network, parameters, problem.initial_state)
+    trajectory = [dict(parameters)]
+    for x, y, weight in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True):
+        state, contribution = made.step(state, x, y, weight) if weighted else made.step(state, x, y)
+        if contribution is None:
+            raise GradcheckError(f"{type(made).__name__} contributed nothing; wanted a contribution every step")
+        parameters.update({name: w - learning_rate * contribution[name] for name, w in parameters.items()})
+        trajectory.append(dict(parameters))
+    return Descent(tuple(trajectory), tuple(loss(problem.replace(parameters=w)) for w in trajectory))
 
 
 def _require_shared(problems: Sequence[Problem]) -> None:

@@ -29,7 +29,6 @@ from gradcheck.chapters.truncation import (
     sampling,
     signs,
 )
-from gradcheck.chapters.truncation.records import judged
 from gradcheck.chapters.truncation.tails import (
     BALL,
     RATIONAL,
@@ -41,6 +40,7 @@ from gradcheck.chapters.truncation.tails import (
     squared_norm,
     sums_by_lag,
 )
+from gradcheck.chapters.verdicts import judged
 from gradcheck.problems.strategies import arrays, problems
 from gradcheck.records import Collection, Status, Strength
 from gradcheck.reference import lags

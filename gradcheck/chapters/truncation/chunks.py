@@ -25,9 +25,9 @@ from ...records import Statement, Strength
 from ...reference.claims import Chunked, LagClaim, Windowed
 from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
+from ..verdicts import judged, number
 from .monotony import chunked, show, smallest
 from .programs import counterexample, error_program
-from .records import judged, number
 from .signs import share_a_sign
 from .tails import BALL, RATIONAL, dropped, squared_norm
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...records import Counterexample, Statement, Strength
+from ..verdicts import judged
 from .balancing import (
     POSITIVE,
     STEPS,
@@ -21,7 +22,6 @@ from .balancing import (
     untied_slope,
     walks,
 )
-from .records import judged
 
 _PROGRAM = f"""\
 import numpy as np

@@ -30,7 +30,7 @@ from ...reference import lags
 from ...reference.network import Network
 from ...reference.problem import Problem, forward
 from ...reference.typing import Array
-from .records import judged
+from ..verdicts import judged
 from .tails import BALL, RATIONAL, THETA, errors, squared_norm, sums_by_lag
 
 SLACK = 2.0**-30

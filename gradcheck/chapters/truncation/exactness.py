@@ -20,7 +20,7 @@ from ...records import Statement, Strength
 from ...reference import symbolic
 from ...reference.claims import LagClaim, Truncated
 from ...reference.network import Network, Sizes
-from .records import judged
+from ..verdicts import judged
 
 SHAPES = ((1, 1, 1), (2, 1, 1), (1, 2, 2))
 """(I, D, K) of the proofs."""

@@ -32,8 +32,8 @@ from ...records import Statement, Strength
 from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.formal import entry_name
+from ..verdicts import judged
 from . import sampling
-from .records import judged
 from .tails import RATIONAL, THETA, squared_errors
 
 LINEAR = Network("identity")

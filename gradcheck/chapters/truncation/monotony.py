@@ -22,8 +22,8 @@ from ...records import Statement, Strength
 from ...reference.claims import LagClaim, Truncated
 from ...reference.network import Network
 from ...reference.problem import Problem
+from ..verdicts import judged
 from .programs import counterexample, error_program
-from .records import judged
 from .tails import RATIONAL, THETA, dropped, squared_norm
 
 Entries = tuple[int, ...]

@@ -28,8 +28,8 @@ from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.ring import FormalReference
 from ...reference.typing import Array
+from ..verdicts import judged, number
 from .programs import counterexample, error_program
-from .records import judged, number
 from .tails import BALL, RATIONAL, dropped, entries, squared_norm
 
 

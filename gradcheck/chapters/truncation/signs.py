@@ -27,7 +27,7 @@ from ...reference import lags
 from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.base import Field
-from .records import judged
+from ..verdicts import judged
 from .tails import BALL, RATIONAL, THETA, entries, errors, squared_norm, sums_by_lag
 
 SHAPES = ((1, 1, 1), (2, 1, 1), (2, 1, 2))

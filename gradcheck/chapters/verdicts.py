@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from ...records import Counterexample, Evidence, Status, Strength, Verdict
+from ..records import Counterexample, Evidence, Status, Strength, Verdict
 
 
 def judged(
