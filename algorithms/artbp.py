@@ -24,8 +24,8 @@ import numpy as np
 from gradcheck.reference.claims import Cost, Unbiased, rule
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_NETWORKS
-from gradcheck.reference.problem import Problem
-from gradcheck.reference.typing import Array, Gradient
+from gradcheck.reference.problem import Problem, map_state
+from gradcheck.reference.typing import Gradient
 
 from .cells import Total, added, is_fully_recurrent, nothing, steps
 from .unfolding import unfold
@@ -53,11 +53,11 @@ def artbp(problem: Problem, noise: Any, *, c: Probability | Sequence[Probability
     """
     probabilities = _probabilities(c, problem.T)
     factors = [(1 - noise.bernoulli(each)) / (1 - each) for each in probabilities]
-    back = _on_units if is_fully_recurrent(problem.network) else _on_any_cell
+    back = _through_units if is_fully_recurrent(problem.network) else _through_any_cell
     return back(problem, factors)
 
 
-def _on_units(problem: Problem, factors: Sequence[Any]) -> Gradient:
+def _through_units(problem: Problem, factors: Sequence[Any]) -> Gradient:
     R, run = problem.parameters["R"], unfold(problem)
     delta = np.zeros_like(run.d)
     delta[-1] = run.d[-1]
@@ -66,18 +66,21 @@ def _on_units(problem: Problem, factors: Sequence[Any]) -> Gradient:
     return run.gradient(delta)
 
 
-def _on_any_cell(problem: Problem, factors: Sequence[Any]) -> Gradient:
+def _through_any_cell(problem: Problem, factors: Sequence[Any]) -> Gradient:
     total, made = Total(problem.parameters), steps(problem)
     cotangent = nothing(made[-1].state)
-    for t in reversed(range(problem.T)):
-        cotangent = made[t].back(added(made[t].enter(total), cotangent), total)
+    for each, factor in zip(reversed(made), (1, *reversed(factors)), strict=True):
+        crossing = map_state(lambda g, by=factor: g * by, cotangent)
+        cotangent = each.back(added(each.enter(total), crossing), total)
     return total.gradient()
 
 
 def _probabilities(c: Any, T: int) -> list[Any]:
     listed = list(c) if isinstance(c, (list, tuple, np.ndarray)) else [c] * (T - 1)
     if len(listed) != T - 1:
-        raise GradcheckError(f"c must be one probability, or one for each of the {T - 1} steps but the last; got {c!r:.60}")
+        raise GradcheckError(
+            f"c must be one probability, or one for each of the {T - 1} steps but the last; got {len(listed)}"
+        )
     for each in listed:
         if not 0 <= each < 1:
             raise GradcheckError(f"c must be a probability in [0, 1), since 1 - c is divided by; got {each!r:.60}")

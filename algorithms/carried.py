@@ -3,9 +3,10 @@
 With s(t) the state, (N,), Theta the P parameters that lead to it, J(t) = ds(t)/ds(t-1) and B(t) the immediate
 influence, ds(t)/dTheta at fixed s(t-1), so that the influence matrix is M(t) = J(t) M(t-1) + B(t):
     carry(v) = J v,  back(nu) = nu^T B,  applied(w) = B w,  d = dL_t/ds(t)
-Of the fully recurrent network the state is the pre-activations s, or the activations a, and Theta = [W; R] stacked:
-    in s:  J = R^T diag f'(s(t-1)),  B[n, (m, j)] = [n = j] u_m(t),  d = f'(s) * (V e),  u(t) = [x(t); a(t-1)]
-    in a:  J = diag f'(s(t)) R^T,  B[n, (m, j)] = [n = j] f'(s_n) u_m(t),  d = V e
+Of the fully recurrent network the state is the activations a, or the pre-activations, and Theta = [W; R] stacked. With
+u(t) = [x(t); a(t-1)] and s(t) = Theta^T u(t):
+    on a:  J = diag f'(s(t)) R^T,  B[n, (m, j)] = [n = j] f'(s_n) u_m(t),  d = V e
+    on s:  J = R^T diag f'(s(t-1)),  B[n, (m, j)] = [n = j] u_m(t),  d = f'(s) * (V e),  with f'(s(0)) = 0
 On any other cell the state is its own, flat, Theta is all parameters, and J and B are derived from its equations; N
 steps back give the rows of both.
 
@@ -57,7 +58,7 @@ class UnitStep:
         e: The error at the output, (K,), times the loss weight.
         before: f'(s(t-1)), (I,).
         slope: f'(s(t)), (I,).
-        on_a: True if the state is a, False if it is s.
+        on_s: True if the state is s, False if it is a.
     """
 
     parameters: Parameters
@@ -66,7 +67,7 @@ class UnitStep:
     e: Array
     before: Array
     slope: Array
-    on_a: bool
+    on_s: bool
 
     @property
     def size(self) -> int:
@@ -77,31 +78,41 @@ class UnitStep:
     def J(self) -> Array:
         """J, (N, N)."""
         R = self.parameters["R"]
-        return self.slope[:, None] * R.T if self.on_a else R.T * self.before
+        return R.T * self.before if self.on_s else self.slope[:, None] * R.T
 
     @property
     def d(self) -> Array:
         """dL_t/dstate, (N,)."""
         error = self.parameters["V"] @ self.e
-        return error if self.on_a else self.slope * error
+        return self.slope * error if self.on_s else error
 
     def carry(self, v: Array) -> Array:
         """Return J v, (N,)."""
         R = self.parameters["R"]
-        return self.slope * (R.T @ v) if self.on_a else R.T @ (self.before * v)  # type: ignore[no-any-return]
+        return R.T @ (self.before * v) if self.on_s else self.slope * (R.T @ v)  # type: ignore[no-any-return]
+
+    def gained(self, v: Array) -> Array:
+        """Return (ds_i/ds_i) v_i or (da_i/ds_i) v_i of each unit i, (N,)."""
+        return v if self.on_s else self.slope * v
+
+    def diagonal(self) -> Array:
+        """Return the matrix G, (N, N), with which the immediate influence is B[n, (m, j)] = G[n, j] u_m."""
+        G = np.zeros_like(self.a, shape=(self.size, self.size))
+        unit = np.arange(self.size)
+        G[unit, unit] = self.gained(G[unit, unit] + 1)
+        return G
 
     def back(self, nu: Array) -> Array:
         """Return nu^T B, (P,)."""
-        return np.outer(self.u, self.slope * nu if self.on_a else nu).reshape(-1)
+        return np.outer(self.u, self.gained(nu)).reshape(-1)
 
     def applied(self, w: Array) -> Array:
         """Return B w, (N,)."""
-        into = self.u @ w.reshape(self.u.size, self.size)
-        return self.slope * into if self.on_a else into  # type: ignore[no-any-return]
+        return self.gained(self.u @ w.reshape(self.u.size, self.size))
 
     def rows(self) -> list[Array]:
         """Return the entries of each row of B that are not 0 by structure: N arrays (D+I,)."""
-        return [self.u * slope if self.on_a else self.u for slope in self.slope]
+        return [self.u if self.on_s else self.u * slope for slope in self.slope]
 
     def readout(self) -> Array:
         """Return the readout's own share of dL_t/dV, (I, K)."""
@@ -115,10 +126,6 @@ class UnitStep:
     def along(self, direction: Parameters, ds: Array) -> Any:
         """Return the derivative of L_t where the parameters move in `direction` and the state by ds, (N,)."""
         return self.d @ ds + np.sum(self.readout() * direction["V"])
-
-    def flat(self, direction: Parameters) -> Array:
-        """Return the part of a direction that is Theta's, (P,)."""
-        return np.concatenate([direction["W"], direction["R"]]).reshape(-1)
 
 
 class CellStep:
@@ -154,9 +161,6 @@ class CellStep:
         shares = [np.sum(self._readout[name] * direction[name]) for name in self.parameters]
         return sum(shares, self.d @ ds)
 
-    def flat(self, direction: Parameters) -> Array:
-        return np.concatenate([direction[name].reshape(-1) for name in self.parameters])
-
 
 def begun(network: Any, parameters: Parameters, initial_state: State) -> Units | Cell:
     """Return the network before step 1."""
@@ -178,7 +182,7 @@ def begun_on_units(rule: str, network: Any, parameters: Parameters, initial_stat
 
 
 def advanced(
-    before: Units | Cell, x: Array, y: Array, weight: Any, *, on_a: bool = False
+    before: Units | Cell, x: Array, y: Array, weight: Any, *, on_s: bool = False
 ) -> tuple[Any, UnitStep | CellStep]:
     """Return the network after a step with the input x, (D,), and the step itself.
 
@@ -187,15 +191,15 @@ def advanced(
         x: The input, (D,).
         y: The target, (K,).
         weight: The weight of the loss.
-        on_a: True to take the activations for the state of the fully recurrent network.
+        on_s: True to take the pre-activations for the state of the fully recurrent network, not the activations.
     """
     if isinstance(before, Cell):
         step = taken(before.network, before.parameters, before.state, x, y, weight)
         return before._replace(state=step.state), CellStep(step, before.parameters)
-    return advanced_units(before, x, y, weight, on_a=on_a)
+    return advanced_units(before, x, y, weight, on_s=on_s)
 
 
-def advanced_units(before: Units, x: Array, y: Array, weight: Any, *, on_a: bool = False) -> tuple[Units, UnitStep]:
+def advanced_units(before: Units, x: Array, y: Array, weight: Any, *, on_s: bool = False) -> tuple[Units, UnitStep]:
     """Return what `advanced` does, of the fully recurrent network."""
     net, parameters, a, old = before
     W, R, V = (parameters[name] for name in "WRV")
@@ -203,7 +207,7 @@ def advanced_units(before: Units, x: Array, y: Array, weight: Any, *, on_a: bool
     s = W.T @ x + R.T @ a
     a, slope = net.activation(s), net.activation.derivative(s)
     e = weight * net.output_error(V.T @ a, y)
-    return Units(net, parameters, a, slope), UnitStep(parameters, u, a, e, old, slope, on_a)
+    return Units(net, parameters, a, slope), UnitStep(parameters, u, a, e, old, slope, on_s)
 
 
 def extent(before: Units | Cell) -> tuple[int, int]:
@@ -221,6 +225,12 @@ def influence_of_start(before: Units | Cell) -> Array | None:
         return None
     state, first = vjp(lambda p: start.learned(before.network, p), before.parameters)
     return np.stack([flat(first(unit)[0]) for unit in units(state)])
+
+
+def flat_direction(before: Units | Cell, direction: Parameters) -> Array:
+    """Return the part of a direction of all parameters that is Theta's, (P,)."""
+    names = "WR" if isinstance(before, Units) else before.parameters
+    return np.concatenate([direction[name].reshape(-1) for name in names])
 
 
 def like(before: Units | Cell) -> Array:

@@ -10,9 +10,8 @@ This is the rank-one trick on the N + 1 terms J v w^T, e_1 B_1, ..., e_N B_N, wh
 Source: Ollivier, Tallec & Charpiat 2015, "Training recurrent networks online without backtracking"; without its Kalman
 filter, which makes a step of the gradient. Cost: O(I (I+D)) per step on the fully recurrent network, and N steps back
 on other cells. Storage: O(N + P), whatever T is.
-True of it: unbiased for independent signs and scalings that do not depend on their own signs. Its state is the
-activations, as in the paper, where B_i = f'(s_i) u; in pre-activations every row of B has the norm of u, and balanced
-UORO has the same distribution.
+True of it: unbiased for independent signs and scalings that do not depend on their own signs. c0 changes nothing but the
+sign of both factors, so with constant scalings it has UORO's distribution.
 Free choices, and what they do:
     balanced  ri = 1, or the norms of the two factors of each term alike, which makes the variance least (see `scaling`):
               unbiased either way
@@ -65,7 +64,7 @@ class NoBackTrack:
         return Traces(before, v, w)
 
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
-        before, now = advanced(state.before, x, y, weight, on_a=True)
+        before, now = advanced(state.before, x, y, weight)
         c = noise.signs(now.size + 1)
         carried, r0, r = now.carry(state.s), 1, 1
         if self.balanced:

@@ -1,18 +1,18 @@
 """OK: the influence matrix as a sum of r Kronecker products, reduced from r + 1 at random.
 
-With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, in pre-activations, where the immediate influence is
-u(t) times the identity, so that a step makes one more product:
-    M(t) = sum_i u_i (x) J(t) A_i + u(t) (x) identity,  (u (x) A)[n, (m, j)] = u_m A[n, j]
+With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, where the immediate influence is u(t) times the matrix
+G(t) = diag f'(s(t)), so that a step makes one more product:
+    M(t) = sum_i u_i (x) J(t) A_i + u(t) (x) G(t),  (u (x) A)[n, (m, j)] = u_m A[n, j]
     contribution of step t: sum_i u_i (d(t)^T A_i) for Theta, and the readout's own share
 and n = r + 1 products become r, with k of them made from the last k + 1 by random signs c:
     L = sqrt(w/k) diag(c) Z,  Z Z^T = identity - z z^T,  z_i^2 = 1 - k w_i / w,  w = sum_i w_i
     E[L L^T] = diag(w_i), so sum_a (sum_i L_ia v_i) (x) (sum_i L_ia E_i) has the mean sum_i w_i v_i (x) E_i
 Optimal: v and E are orthonormal and the weights w_1 >= w_2 >= ... singular values, the largest of which are kept as they
-are until k w_i <= w holds for the next. Even: v_i (x) E_i are the products as they come and every weight is 1, so that k = r;
-L L^T is then a rational matrix.
+are until k w_i <= w holds for the next. Even: v_i (x) E_i are the products as they come and every weight is 1, so that
+k = r; L L^T is then a rational matrix.
 
 Source: Benzing, Gauy, Mujika, Martinsson & Steger 2019, "Optimal Kronecker-sum approximation of real time recurrent
-learning"; the even reduction is its construction with equal weights, and at r = 1 that of KF-RTRL with constant scalings.
+learning"; the even reduction is its construction with equal weights, and at r = 1 KF-RTRL with constant scalings.
 Cost: O(r I^3 + r^2 I^2 + r I D) per step. Storage: O(r (I^2 + D)), whatever T is.
 True of it: exact while r >= t. Later unbiased; of all unbiased reductions to rank r the optimal one has the least
 variance, w^2/k minus the sum of the w_i^2 that were mixed. It needs singular values and so runs on floats only; the
@@ -83,11 +83,8 @@ class OK:
 
     def step(self, state: Products, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Products, Gradient]:
         before, now = advanced_units(state.before, x, y, weight)
-        identity = np.zeros_like(now.J)
-        unit = np.arange(now.size)
-        identity[unit, unit] = identity[unit, unit] + 1
         u = np.concatenate([state.u, now.u[None]])
-        A = np.concatenate([now.J @ state.A, identity[None]])
+        A = np.concatenate([now.J @ state.A, now.diagonal()[None]])
         if len(u) > self.rank:
             reduced = _optimally if self.optimal else _evenly
             u, A = reduced(u, A, noise.signs(len(u)))

@@ -1,10 +1,10 @@
-"""Reverse Kronecker-factored RTRL: the influence matrix as a random product of a vector over the units that weights
-lead to and a matrix over the rest.
+"""Reverse Kronecker-factored RTRL: the influence matrix as a random product, of a vector over units and a matrix.
 
-With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, in pre-activations, and nu(t), (I,), anew at each step:
-    A(t) = p0 A(t-1) + p1 nu(t),  B(t) = J(t) B(t-1) / p0 + nu(t) u(t)^T / p1,  A(0) = 0, B(0) = 0
+With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, and nu(t), (I,), anew at each step:
+    A(t) = p0 A(t-1) + p1 nu(t),  B(t) = J(t) B(t-1) / p0 + (f'(s(t)) * nu(t)) u(t)^T / p1,  A(0) = 0, B(0) = 0
     contribution of step t: (d(t)^T B(t))_m A_j(t) for Theta[m, j], and the readout's own share
-E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j].
+E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j]. The vector is over the units
+that weights lead to, where KF-RTRL has one over what they come from.
 
 Source: Marschall, Cho & Savin 2020, "A unified framework of online learning algorithms for training recurrent neural
 networks", R-KF-RTRL. Cost: O(I^2 (I+D)) per step. Storage: O(I (I+D)), whatever T is.
@@ -15,6 +15,8 @@ Free choices, and what they do:
     distribution  signs or normal: unbiased either way. The published code has uniform draws too, of variance 1
     trace         entries of A(0) and B(0): other than 0 adds A(0) times J(t)...J(1) B(0), a bias. The published code
                   starts from normal draws, which have this bias for each draw, not on average
+    on_s          the state: the activations, as in the paper, or the pre-activations, without the factor f'(s(t)): the
+                  same estimate at p0 = p1 = 1. Traces that do not start at 0 are then lost at step 1, without bias
 """
 
 from __future__ import annotations
@@ -55,13 +57,16 @@ class ReverseKFRTRL:
         balanced: True for scalings that make the norms of both factors alike; constant 1 otherwise.
         distribution: "signs" or "normal".
         trace: Entries of both factors before step 1; biased unless 0.
+        on_s: True to take the pre-activations for the state, not the activations.
 
     Raises:
         GradcheckError: There is no such distribution.
     """
 
-    def __init__(self, balanced: bool = False, distribution: str = "signs", trace: float = 0) -> None:
-        self.balanced, self.trace = balanced, trace
+    def __init__(
+        self, balanced: bool = False, distribution: str = "signs", trace: float = 0, on_s: bool = False
+    ) -> None:
+        self.balanced, self.trace, self.on_s = balanced, trace, on_s
         self.distribution = require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
@@ -70,9 +75,9 @@ class ReverseKFRTRL:
         return Factors(before, filled(before.a, (n,), self.trace), filled(before.a, (n, D + n), self.trace))
 
     def step(self, state: Factors, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Factors, Gradient]:
-        before, now = advanced_units(state.before, x, y, weight)
+        before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
-        carried, immediate = now.J @ state.B, np.outer(nu, now.u)
+        carried, immediate = now.J @ state.B, np.outer(now.gained(nu), now.u)
         p0 = p1 = 1
         if self.balanced:
             p0, p1 = balance(carried, state.A), balance(immediate, nu)

@@ -16,7 +16,8 @@ Free choices, and what they do:
     trace         entries of s(0) and theta(0): other than 0 adds J(t)...J(1) s(0) theta(0)^T to E[s theta^T], a bias
     exact_now     d(t) . B(t) without noise, as in the paper's algorithm, which estimates only what earlier steps did:
                   unbiased either way, less variance. Code that follows Marschall et al. 2020 has noise there too
-    on_a          the state, of the fully recurrent network: its pre-activations, or its activations as in the paper
+    on_s          the state of the fully recurrent network: its activations, as in the paper, or its pre-activations:
+                  unbiased either way. Traces that do not start at 0 are then lost at step 1, and leave no bias
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class UORO:
         distribution: "signs" or "normal".
         trace: Entries of both vectors before step 1; biased unless 0.
         exact_now: True to count the influence of the step itself without noise.
-        on_a: True to take the activations for the state of the fully recurrent network, not the pre-activations.
+        on_s: True to take the pre-activations for the state of the fully recurrent network, not the activations.
 
     Raises:
         GradcheckError: There is no such distribution.
@@ -70,9 +71,9 @@ class UORO:
         distribution: str = "signs",
         trace: float = 0,
         exact_now: bool = False,
-        on_a: bool = False,
+        on_s: bool = False,
     ) -> None:
-        self.balanced, self.trace, self.exact_now, self.on_a = balanced, trace, exact_now, on_a
+        self.balanced, self.trace, self.exact_now, self.on_s = balanced, trace, exact_now, on_s
         self.distribution = require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Traces:
@@ -86,7 +87,7 @@ class UORO:
         return Traces(before, s, theta)
 
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
-        before, now = advanced(state.before, x, y, weight, on_a=self.on_a)
+        before, now = advanced(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.carry(state.s), now.back(nu)
         r0, r1 = self._scalings(carried, state.theta, nu, immediate)
