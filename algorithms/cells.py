@@ -142,7 +142,7 @@ def or_on_any_cell(general: Any) -> Callable[[R], R]:
     return decorate
 
 
-def _is_fully_recurrent(network: Any) -> bool:
+def is_fully_recurrent(network: Any) -> bool:
     """Return whether a network is the lecture's; a subclass may step otherwise."""
     return type(network) is Network
 
@@ -150,7 +150,7 @@ def _is_fully_recurrent(network: Any) -> bool:
 def _function_of_both(special: Any, general: Any) -> Any:
     @functools.wraps(special)
     def rule(problem: Problem, **settings: Any) -> Gradient:
-        chosen = special if _is_fully_recurrent(problem.network) else general
+        chosen = special if is_fully_recurrent(problem.network) else general
         return chosen(problem, **settings)  # type: ignore[no-any-return]
 
     setattr(rule, SIDE_BY_SIDE, True)
@@ -160,7 +160,7 @@ def _function_of_both(special: Any, general: Any) -> Any:
 def _class_of_both(special: Any, general: Any) -> Any:
     class Both:
         def start(self, network: Any, parameters: Parameters, initial_state: State) -> Any:
-            chosen = special if _is_fully_recurrent(network) else general
+            chosen = special if is_fully_recurrent(network) else general
             return chosen().start(network, parameters, initial_state)
 
         def step(self, state: Any, x: Array, y: Array, weight: Any) -> Any:

@@ -39,7 +39,7 @@ def risk_gradient(rule: Rule, problems: Sequence[Problem], **settings: int) -> G
     Raises `GradcheckError` for no sequences, and for sequences that do not share network and parameters.
     """
     _require_shared(problems)
-    gradients = [run_rule(rule, problem, **settings) for problem in problems]
+    gradients = [run_rule(rule, problem, noise=None, **settings) for problem in problems]
     total = gradients[0]
     for gradient in gradients[1:]:
         total = {name: total[name] + gradient[name] for name in total}

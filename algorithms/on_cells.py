@@ -105,17 +105,17 @@ class RTRL:
     def start(self, network: Any, parameters: Parameters, initial_state: State) -> Influence:
         if start.is_learned(network):
             state, first = vjp(lambda p: start.learned(network, p), parameters)
-            return Influence(network, parameters, state, np.stack([_flat(first(unit)[0]) for unit in _units(state)]))
+            return Influence(network, parameters, state, np.stack([flat(first(unit)[0]) for unit in units(state)]))
         N, P = (sum(array.size for array in leaves(nest)) for nest in (initial_state, parameters))
         return Influence(network, parameters, initial_state, np.zeros_like(leaves(initial_state)[0], shape=(N, P)))
 
     def step(self, state: Influence, x: Array, y: Array, weight: Any) -> tuple[Influence, Gradient]:
         net, parameters, before, M = state
         now = taken(net, parameters, before, x, y, weight)
-        rows = [now.step(unit) for unit in _units(now.state)]
-        M = np.stack([_flat(J) for _, J in rows]) @ M + np.stack([_flat(own) for own, _ in rows])
+        rows = [now.step(unit) for unit in units(now.state)]
+        M = np.stack([flat(J) for _, J in rows]) @ M + np.stack([flat(own) for own, _ in rows])
         total = Total(parameters)
-        shared, at = _flat(now.enter(total)) @ M, 0
+        shared, at = flat(now.enter(total)) @ M, 0
         contribution = total.gradient()
         for name, array in parameters.items():
             contribution[name] = contribution[name] + shared[at : at + array.size].reshape(array.shape)
@@ -123,11 +123,12 @@ class RTRL:
         return Influence(net, parameters, now.state, M), contribution
 
 
-def _flat(nest: Any) -> Array:
+def flat(nest: Any) -> Array:
+    """Return the entries of a nest as one array, (N,)."""
     return np.concatenate([array.reshape(-1) for array in leaves(nest)])
 
 
-def _units(state: State) -> Iterator[State]:
+def units(state: State) -> Iterator[State]:
     """Yield the unit vectors of a state's entries, nested as it is."""
     for place, array in enumerate(leaves(state)):
         for index in np.ndindex(*array.shape):

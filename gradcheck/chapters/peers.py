@@ -61,7 +61,7 @@ def as_question(
     def gradient(*given: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
             moved = at(given)
-            result = by_name(run_rule(rule, ask(moved.network, Capabilities.presented, moved), **settings))
+            result = by_name(run_rule(rule, ask(moved.network, Capabilities.presented, moved), noise=None, **settings))
         return tuple(np.ascontiguousarray(result[name]) for name in place)
 
     return Question(tuple(array.copy() for array in place.values()), value, gradient)

@@ -195,7 +195,7 @@ def black_box(rule: Any) -> Any:
     """Return a rule that casts its problem to floats and calls another rule, with the same declaration."""
 
     def cast(problem: Problem, **settings: int) -> Gradient:
-        return run_rule(rule, problem.map(_floats), **settings)
+        return run_rule(rule, problem.map(_floats), noise=None, **settings)
 
     cast.__name__ = cast.__qualname__ = rule.__name__
     cast.__gradcheck__ = _declared(rule)  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@
 A user passes a function of a problem, or an online rule: a class (or an instance) with
 `start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state, contribution)`
 (`step(state, x, y, weight)` if it is declared weighted), and optionally `finish(state) -> contribution`.
-The gradient is the sum of the contributions.
+The gradient is the sum of the contributions. A stochastic rule takes `noise` after the problem, or as the last argument
+of `step` and, if it likes, of `start`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..algorithms.cells import SIDE_BY_SIDE
-from ..algorithms.online import run_online
+from ..algorithms.online import NOISE, is_stochastic, run_online, starts_with_noise, stepping
 from ..reference import wanted
 from ..reference.claims import (
     Claim,
@@ -34,7 +35,9 @@ from ..reference.claims import (
 )
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a_network, shapes
+from ..reference.noise import Noise, SampledNoise
 from ..reference.problem import Problem
+from ..reference.typing import Array
 from ..reference.wanted import INITIAL_STATE, INPUTS
 from .load import load_rule as load_rule
 
@@ -51,19 +54,30 @@ class WrongResult(GradcheckError):
         super().__init__(message)
 
 
+Source: TypeAlias = Callable[[Array], Noise]
+"""Maker of the noise of one call, from an array of the call's problem: what it draws is in that number system."""
+
+
+def seeded(seed: int | Sequence[int]) -> Source:
+    """Return a source of the same random noise for every call."""
+    return lambda like: SampledNoise(seed, like)
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule under audit.
 
     Attributes:
         name: Its name in reports.
-        function: Takes a problem and settings as keywords, and returns the raw result, unchecked.
+        function: Takes a problem, noise if the rule is stochastic, and settings as keywords, and returns the raw
+            result, unchecked.
         declaration: Its claims, networks and settings.
         online: True for an online rule.
         origin: Module and qualified name of the code, as "module:name".
         summary: First paragraph of the docstring.
         target: The object that the user passed.
         assumed: True if it declares no claim, and `Exact()` is assumed.
+        source: Makes the noise of each call of a stochastic rule; None for any other rule.
     """
 
     name: str
@@ -74,9 +88,20 @@ class Rule:
     summary: str
     target: Any = None
     assumed: bool = False
+    source: Source | None = None
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
-        return self.function(problem, **(settings or {}))
+        drawing = () if self.source is None else (self.source(problem.inputs),)
+        return self.function(problem, *drawing, **(settings or {}))
+
+    @property
+    def stochastic(self) -> bool:
+        """True for a rule that draws from noise."""
+        return self.source is not None
+
+    def drawing(self, source: Source) -> Rule:
+        """Return this rule with other noise. A rule that is not stochastic has none, and is returned as it is."""
+        return dataclasses.replace(self, source=source) if self.stochastic else self
 
     @functools.cached_property
     def of(self) -> wanted.Of:
@@ -204,28 +229,29 @@ def _made(target: Any, weighted: bool | None) -> Rule:
             f"{target!r} is not a rule; pass a function of a problem, or a class with start(network, parameters, "
             f"initial_state) and step(state, x, y){_hint(target)}"
         )
-    source = inspect.unwrap(getattr(target, "func", target))
-    module = getattr(source, "__module__", "?")
+    code = inspect.unwrap(getattr(target, "func", target))
+    module = getattr(code, "__module__", "?")
     module = "__main__" if module == "__mp_main__" else module  # a script's name in its child processes
-    origin = f"{module}:{getattr(source, '__qualname__', name)}"
-    document = inspect.getdoc(source) if getattr(source, "__doc__", None) else None
+    origin = f"{module}:{getattr(code, '__qualname__', name)}"
+    document = inspect.getdoc(code) if getattr(code, "__doc__", None) else None
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
     if not getattr(getattr(target, "func", target), SIDE_BY_SIDE, False):
         function = presenting(function)
-    return Rule(name, function, declaration, online, origin, summary, target, assumed)
+    source = seeded(0) if is_stochastic(target) else None
+    return Rule(name, function, declaration, online, origin, summary, target, assumed, source)
 
 
 def presenting(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that hands problems over as their networks present them; see `Capabilities.presented`."""
 
     @functools.wraps(function)
-    def presented(problem: Problem, **settings: Any) -> Any:
+    def presented(problem: Problem, *noise: Noise, **settings: Any) -> Any:
         given = ask(problem.network, Capabilities.presented, problem)
         if given is problem:
-            return function(problem, **settings)
+            return function(problem, *noise, **settings)
         before = given.copies()
         try:
-            result = function(given, **settings)
+            result = function(given, *noise, **settings)
         finally:
             given.hand_back(before)
         return _side_by_side(given, result)
@@ -339,14 +365,19 @@ def _online_function(target: Any, name: str, declaration: Declaration, weighted:
                 f"the online rule {name} cannot be made without arguments ({error}); give its settings defaults, or "
                 "pass an instance"
             ) from None
-    _check_method(target, name, "start", ["network", "parameters", "initial_state"])
-    _check_method(target, name, "step", ["state", "x", "y", *(["weight"] if weighted else [])])
+    stochastic = is_stochastic(target)
+    at_start = [NOISE] if starts_with_noise(target) else []
+    if at_start and not stochastic:
+        raise GradcheckError(f"start of {name} takes noise and step does not; give step the parameter noise too")
+    _check_method(target, name, "start", ["network", "parameters", "initial_state", *at_start])
+    weight = ["weight"] if weighted else []
+    _check_method(target, name, "step", ["state", "x", "y", *weight, *([NOISE] if stochastic else [])])
     if hasattr(target, "finish"):
         _check_method(target, name, "finish", ["state"])
 
-    def function(problem: Problem, **settings: int) -> Any:
+    def function(problem: Problem, noise: Noise | None = None, /, **settings: int) -> Any:
         instance = target(**settings) if isinstance(target, type) else target
-        return run_online(_Stepped(instance, name, tuple(problem.parameters)), problem, weighted=weighted)
+        return run_online(_Stepped(instance, name, tuple(problem.parameters)), problem, weighted=weighted, noise=noise)
 
     return function
 
@@ -357,9 +388,10 @@ class _Stepped:
     def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
         self.rule, self.name, self.parameters = rule, name, parameters
         self.start = rule.start
+        self.step = stepping(rule, self._step)
         self.contributed = False
 
-    def step(self, *arguments: Any) -> Any:
+    def _step(self, *arguments: Any) -> Any:
         result = self.rule.step(*arguments)
         if not isinstance(result, tuple) or len(result) != 2:
             what = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
@@ -412,7 +444,7 @@ def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> Non
     shown = inspect.Signature(bare)
     form = f"{method} of the online rule {name} is {method}{shown}; wanted {method}({', '.join(wanted)})"
     if not _binds(signature, *given, *wanted):
-        other = wanted[:-1] if wanted[-1] == "weight" else [*wanted, "weight"]
+        other = [each for each in wanted if each != "weight"] if "weight" in wanted else [*wanted, "weight"]
         weight = method == "step" and _binds(signature, *given, *other)
         hint = "; a rule declared with weighted=True takes the loss weight too, others do not" if weight else ""
         raise GradcheckError(f"{form}{hint}")
@@ -444,12 +476,12 @@ def _check_signature(function: Callable[..., Any], name: str) -> None:
         for p in signature.parameters.values()
         if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
     ]
-    if len(required) == 2 and required[1] == "noise":
-        raise GradcheckError(f"{name}{signature} takes noise; this version does not audit stochastic rules")
+    if required[1:2] == [NOISE]:
+        del required[1]
     if required[:1] == ["self"]:
         raise GradcheckError(f"{name}{signature} is an unbound method; pass a bound one: instance.{name}")
     if len(required) > 1 or not positional:
         raise GradcheckError(
             f"a rule takes one argument, the problem; {name} is {name}{signature}. Make settings such as tau "
-            "keyword-only, or bind them with functools.partial"
+            "keyword-only, or bind them with functools.partial; name the second one noise if the rule draws from it"
         )

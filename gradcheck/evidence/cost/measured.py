@@ -24,6 +24,7 @@ from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Cost, Settings
 from ...reference.networks.base import Sizes
+from ...reference.noise import Noise
 from ...reference.problem import Problem
 from ...reference.typing import Array, Gradient
 from ...rules.authors import authored_by
@@ -200,10 +201,10 @@ def _peak(case: Case, size: Sizes) -> int:
     problem = lively_problem(case.network, size, case.seed, weighted=case.weighted).copy()
     peaks: list[int] = []
 
-    def traced(problem: Problem, **settings: int) -> Gradient:
+    def traced(problem: Problem, *noise: Noise, **settings: int) -> Gradient:
         before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
-        result: Gradient = case.rule.function(problem, **settings)
+        result: Gradient = case.rule.function(problem, *noise, **settings)
         peaks.append(tracemalloc.get_traced_memory()[1] - before)
         return result
 

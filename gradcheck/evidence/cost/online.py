@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...algorithms.online import run_online
+from ...algorithms.online import run_online, stepping
 from ...problems.lively import lively_problem
 from ...records import Evidence, Status, Strength
 from ...reference.claims import Settings
 from ...reference.networks.base import Sizes, has_one_loss
+from ...reference.noise import Noise
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
 from ...rules.adapt import presenting
@@ -96,8 +97,9 @@ class _Recorded:
     def __init__(self, rule: Any) -> None:
         self.rule, self.start = rule, rule.start
         self.contributions: list[Gradient | None] = []
+        self.step = stepping(rule, self._step)
 
-    def step(self, *arguments: Any) -> Any:
+    def _step(self, *arguments: Any) -> Any:
         state, part = self.rule.step(*arguments)
         self.contributions.append(part and {name: np.array(array) for name, array in by_name(part).items()})
         return state, part
@@ -111,9 +113,9 @@ def _contributions(case: Case, problem: Problem, settings: Settings) -> list[Gra
     target, weighted = case.rule.target, case.weighted
     recorded: list[_Recorded] = []
 
-    def function(given: Problem) -> Any:
+    def function(given: Problem, noise: Noise | None = None) -> Any:
         recorded.append(_Recorded(target(**settings) if isinstance(target, type) else target))
-        return run_online(recorded[-1], given, weighted=weighted)
+        return run_online(recorded[-1], given, weighted=weighted, noise=noise)
 
     run(dataclasses.replace(case.rule, function=presenting(function)), problem.copy())
     return recorded[-1].contributions

@@ -39,7 +39,7 @@ def plain_call(rule: Rule, problem: Problem, settings: Settings) -> Gradient:
     """Call a rule without looking around it; a fork that it made and let go on ends here, see `rules.call`."""
     process = process_id()
     try:
-        result: Gradient = rule.function(problem, **settings)
+        result: Gradient = rule(problem, settings)
         return result
     finally:
         if process_id() != process:
