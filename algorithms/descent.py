@@ -20,6 +20,7 @@ import numpy as np
 
 from gradcheck.reference.claims import Declaration
 from gradcheck.reference.errors import GradcheckError
+from gradcheck.reference.noise import Noise
 from gradcheck.reference.problem import Problem, empirical_risk, loss
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -33,20 +34,29 @@ class Descent(NamedTuple):
     risks: tuple[Any, ...]
 
 
-def risk_gradient(rule: Rule, problems: Sequence[Problem], **settings: int) -> Gradient:
+def risk_gradient(rule: Rule, problems: Sequence[Problem], *, noise: Noise | None = None, **settings: int) -> Gradient:
     """Return the mean over sequences of the gradients of `rule`; `settings` are its own keyword arguments.
 
-    Raises `GradcheckError` for no sequences, and for sequences that do not share network and parameters.
+    A stochastic rule draws anew from `noise` for each sequence. Raises `GradcheckError` for no sequences, for sequences
+    that do not share network and parameters, and for noise that is missing or not wanted.
     """
     _require_shared(problems)
-    gradients = [run_rule(rule, problem, noise=None, **settings) for problem in problems]
+    gradients = [run_rule(rule, problem, noise=noise, **settings) for problem in problems]
     total = gradients[0]
     for gradient in gradients[1:]:
         total = {name: total[name] + gradient[name] for name in total}
     return {name: array / len(problems) for name, array in total.items()}
 
 
-def descend(rule: Rule, problems: Sequence[Problem], *, learning_rate: float, steps: int, **settings: int) -> Descent:
+def descend(
+    rule: Rule,
+    problems: Sequence[Problem],
+    *,
+    learning_rate: float,
+    steps: int,
+    noise: Noise | None = None,
+    **settings: int,
+) -> Descent:
     """Take `steps` steps of gradient descent from the problems' parameters, which stay as they are.
 
     Raises `GradcheckError` as `risk_gradient` does, for a learning rate that is not positive and finite, for
@@ -60,7 +70,7 @@ def descend(rule: Rule, problems: Sequence[Problem], *, learning_rate: float, st
     eta = float(learning_rate)
     trajectory, risks = [problems[0].parameters], [empirical_risk(problems)]
     for step in range(1, steps + 1):
-        gradient = risk_gradient(rule, problems, **settings)
+        gradient = risk_gradient(rule, problems, noise=noise, **settings)
         parameters = {name: w - eta * gradient[name] for name, w in trajectory[-1].items()}
         if not all(_is_finite(w) for w in parameters.values()):
             raise GradcheckError(f"the parameters overflowed at step {step}; try a learning_rate below {learning_rate}")

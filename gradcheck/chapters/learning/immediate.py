@@ -25,14 +25,14 @@ from ...records import Counterexample, Figure, Statement, Strength
 from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.expression import ExpressionField
-from ...reference.typing import Gradient
+from ...reference.typing import Gradient, Parameters
 from ..verdicts import judged
 
 UNKNOWNS = sp.symbols("w r v")
 ETA = sp.Symbol("eta")
 RATES = tuple(2.0**-n for n in range(3, 17))
 """Learning rates of the figure."""
-POINT = {"w": 1, "r": 1, "v": 1, "eta": sp.Rational(1, 8)}
+POINT = {**dict.fromkeys(UNKNOWNS, sp.Integer(1)), ETA: sp.Rational(1, 8)}
 """The counterexample: parameters and learning rate."""
 
 _PROGRAM = """\
@@ -58,8 +58,8 @@ print(f'dU_w/dr - dU_r/dw: {along_r[0] - along_w[1]:.6f}')
 def movement() -> tuple[Any, ...]:
     """Return U for one linear unit over two steps of input 1 and target 0, as polynomials for w, r and v."""
     field, ones = ExpressionField(), np.ones((2, 1))
-    parameters = {name: field.array([symbol], (1, 1)) for name, symbol in zip("WRV", UNKNOWNS, strict=True)}
-    problem = Problem(parameters, field.lift(ones), field.lift(0 * ones), network=Network("identity"))
+    parameters: Parameters = {name: field.array([symbol], (1, 1)) for name, symbol in zip("WRV", UNKNOWNS, strict=True)}
+    problem = Problem(dict(parameters), field.lift(ones), field.lift(0 * ones), network=Network("identity"))
     rate = field.array([ETA], (1,))[0]
     end = descend_at_each_step(RTRL, problem, learning_rate=rate).parameters[-1]
     ends = [field.natives(end[name])[0] for name in "WRV"]
@@ -107,12 +107,12 @@ def statements() -> list[Statement]:
         "the Jacobian is symmetric",
         kind="formal",
         strength=Strength.PROVED,
-        otherwise=f"For one linear unit, x = (1, 1) and targets 0, $\\partial U_w/\\partial r - \\partial U_r/\\partial "
-        f"w = {sp.latex(sp.factor(wr))}$, which is not zero: no function has $U$ as its gradient.",
+        otherwise="For one linear unit, x = (1, 1) and targets 0, $\\partial U_w/\\partial r - \\partial U_r/"
+        f"\\partial w = {sp.latex(sp.factor(wr))}$, which is not zero: no function has $U$ as its gradient.",
         counterexample=Counterexample(
             {"network": "one linear unit, yhat = v a", "inputs": "1, 1", "targets": "0, 0",
-             **{name: str(number) for name, number in POINT.items()}},
-            "dU_w/dr - dU_r/dw", str(value), "0", str(abs(value)), "0", "computed as a polynomial", _PROGRAM,
+             **{str(name): str(number) for name, number in POINT.items()}},
+            "dU_w/dr - dU_r/dw", "0", str(value), str(abs(value)), "0", "computed as a polynomial", _PROGRAM,
         ),
     )  # fmt: skip
     first = order(moved)

@@ -8,6 +8,7 @@ residues. A truncated gradient, and a rule that is wrong in one entry, must leav
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from ...records import Figure, Statement, Strength
 from ...reference.network import Network, Sizes
 from ...reference.problem import Problem
 from ...reference.scalars.residues.array import ResidueField
-from ...reference.typing import Array
+from ...reference.typing import Parameters
 from ..verdicts import judged
 
 STEPS = 50
@@ -29,23 +30,25 @@ NETWORKS = ("tanh", "logistic", "identity")
 TAU = 4
 """The horizon of the control, half of the sequence."""
 
-Walk = Callable[[Problem], list[dict[str, Array]]]
+Walk = Callable[[Problem], list[Parameters]]
 
 
 def exact_walks() -> dict[str, Walk]:
     """Return the paths by exact rules, by name."""
     rules: dict[str, Any] = {"bptt": bptt, "RTRL": RTRL, "Schmidhuber": Schmidhuber}
-    return {name: _walk(rule) for name, rule in rules.items()}
+    return {name: walk_of(rule) for name, rule in rules.items()}
 
 
 def truncated_walk() -> Walk:
     """Return the path by BPTT truncated at `TAU`."""
-    return _walk(truncated_bptt, tau=TAU)
+    return walk_of(functools.partial(truncated_bptt, tau=TAU))
 
 
-def _walk(rule: Any, **settings: int) -> Walk:
-    def walk(problem: Problem) -> list[dict[str, Array]]:
-        return list(descend(rule, [problem], learning_rate=ETA, steps=STEPS, **settings).parameters)
+def walk_of(rule: Any) -> Walk:
+    """Return the path of descent by a rule, from the parameters of a problem."""
+
+    def walk(problem: Problem) -> list[Parameters]:
+        return list(descend(rule, [problem], learning_rate=ETA, steps=STEPS).parameters)
 
     return walk
 
@@ -65,15 +68,15 @@ def parting(walk: Walk, other: Walk, activation: str, seed: int = 0) -> int | No
     return next((n for n, (a, b) in enumerate(pairs) if not _same(field, a, b)), None)
 
 
-def _same(field: ResidueField, a: dict[str, Array], b: dict[str, Array]) -> bool:
+def _same(field: ResidueField, a: Parameters, b: Parameters) -> bool:
     return all(bool(field.equal(a[name], b[name]).all()) for name in a)
 
 
 def statements() -> list[Statement]:
     """Return the row of the chapter."""
     first, *others = exact_walks().values()
-    alike = all(parting(first, other, name) is None for name in NETWORKS for other in others)
     left = {name: parting(first, truncated_walk(), name) for name in NETWORKS}
+    alike = all(parting(first, other, name) is None for name in NETWORKS for other in others)
     verdict = judged(
         "exact rules take the same path of gradient descent",
         alike and all(step == 1 for step in left.values()),
@@ -113,7 +116,7 @@ def distances() -> dict[str, list[float]]:
     return {name: [_apart(a, b) for a, b in zip(truth, walk(problem), strict=True)] for name, walk in walks.items()}
 
 
-def _apart(a: dict[str, Array], b: dict[str, Array]) -> float:
+def _apart(a: Parameters, b: Parameters) -> float:
     gap = sum(float(((a[name] - b[name]) ** 2).sum()) for name in a)
     return float(np.sqrt(gap / sum(float((w**2).sum()) for w in a.values())))
 
