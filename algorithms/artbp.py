@@ -1,4 +1,4 @@
-"""Anticipated reweighted truncated BPTT: the graph is cut at random, and what crosses a step without cut is made larger.
+"""Anticipated reweighted truncated BPTT: the graph is cut at random, and what is not cut is made larger.
 
 With d(t), e(t) and J(t) as in `carried` and `unfolding`, and a cut between t and t+1 with probability c(t), 1 <= t < T:
     delta(T) = d(T),  delta(t) = d(t) + [no cut after t] J(t+1)^T delta(t+1) / (1 - c(t))

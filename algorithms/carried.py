@@ -142,7 +142,7 @@ class CellStep:
         return self.J @ v
 
     def back(self, nu: Array) -> Array:
-        return nu @ self.B
+        return nu @ self.B  # type: ignore[no-any-return]
 
     def applied(self, w: Array) -> Array:
         return self.B @ w
@@ -235,4 +235,4 @@ def flat_direction(before: Units | Cell, direction: Parameters) -> Array:
 
 def like(before: Units | Cell) -> Array:
     """Return an array of the state's number system."""
-    return before.a if isinstance(before, Units) else leaves(before.state)[0]  # type: ignore[no-any-return]
+    return before.a if isinstance(before, Units) else leaves(before.state)[0]

@@ -1,7 +1,7 @@
 """Forward gradient: the derivative along one random direction, times that direction.
 
-With v a direction of all parameters, drawn once before step 1, v_Theta its part for Theta, and M(t), J(t), B(t) and d(t)
-as in `carried`:
+With v a direction of all parameters, drawn once before step 1, v_Theta its part for Theta, and M(t), J(t), B(t) and
+d(t) as in `carried`:
     s'(t) = J(t) s'(t-1) + B(t) v_Theta,  s'(0) = 0, so that s'(t) = M(t) v_Theta
     contribution of step t: (d(t) . s'(t) + <the readout's share of dL_t, v>) v
 The contributions sum to (g . v) v, of mean E[v v^T] g, with one pass forward and nothing kept.
@@ -12,8 +12,8 @@ step on the fully recurrent network, and N steps back on other cells. Storage: O
 True of it: unbiased if and only if E[v v^T] is the identity. Its variance is |g|^2 times (number of parameters + 1) for
 normal draws, less 2 |g_i|^2 summed over the entries for signs, whatever T is.
 Free choices, and what they do:
-    distribution  signs or normal: unbiased either way. Uniform on [-1, 1], of variance 1/3, gives a third of the gradient;
-                  a random unit vector gives it divided by the number of parameters
+    distribution  signs or normal: unbiased either way. Uniform on [-1, 1], of variance 1/3, gives a third of the
+                  gradient; a random unit vector gives it divided by the number of parameters
 """
 
 from __future__ import annotations

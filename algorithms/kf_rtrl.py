@@ -12,8 +12,8 @@ True of it: unbiased for two independent signs, and scalings that do not depend 
 by f' fails where a unit saturates.
 Free choices, and what they do:
     balanced  p0 = p1 = 1, or the norms of both factors alike (see `scaling`): unbiased either way, less variance
-    trace     entries of u'(0) and A(0): other than 0 adds J(t)...J(1) A(0) times u'(0), a bias. The code of Marschall et
-              al. 2020 starts from normal draws, to avoid a division by 0, and has this bias for each draw, not on average
+    trace     entries of u'(0) and A(0): other than 0 adds J(t)...J(1) A(0) times u'(0), a bias. The code of Marschall
+              et al. 2020 starts from normal draws, so as not to divide by 0, and has this bias for each, not on average
     on_s      the state: the activations, as in the paper, or the pre-activations, where G is the identity: the same
               estimate at p0 = p1 = 1. Traces that do not start at 0 are then lost at step 1, and leave no bias
 """

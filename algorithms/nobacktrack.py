@@ -10,11 +10,11 @@ This is the rank-one trick on the N + 1 terms J v w^T, e_1 B_1, ..., e_N B_N, wh
 Source: Ollivier, Tallec & Charpiat 2015, "Training recurrent networks online without backtracking"; without its Kalman
 filter, which makes a step of the gradient. Cost: O(I (I+D)) per step on the fully recurrent network, and N steps back
 on other cells. Storage: O(N + P), whatever T is.
-True of it: unbiased for independent signs and scalings that do not depend on their own signs. c0 changes nothing but the
-sign of both factors, so with constant scalings it has UORO's distribution.
+True of it: unbiased for independent signs and scalings that do not depend on their own signs. c0 changes nothing but
+the sign of both factors, so with constant scalings it has UORO's distribution.
 Free choices, and what they do:
-    balanced  ri = 1, or the norms of the two factors of each term alike, which makes the variance least (see `scaling`):
-              unbiased either way
+    balanced  ri = 1, or the norms of the two factors of each term alike, which makes the variance least (see
+              `scaling`): unbiased either way
     trace     entries of v(0) and w(0): other than 0 adds J(t)...J(1) v(0) w(0)^T to E[v w^T], a bias
 """
 
@@ -66,10 +66,14 @@ class NoBackTrack:
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
         before, now = advanced(state.before, x, y, weight)
         c = noise.signs(now.size + 1)
-        carried, r0, r = now.carry(state.s), 1, 1
-        if self.balanced:
-            r0 = balance(state.theta, carried)
-            r = np.stack([np.sqrt(norm(row)) + EPSILON for row in now.rows()])
+        carried = now.carry(state.s)
+        r0, r = self._scalings(carried, state.theta, now.rows())
         v = c[0] * r0 * carried + c[1:] * r
         w = c[0] * state.theta / r0 + now.back(c[1:] / r)
         return Traces(before, v, w), now.contribution((now.d @ v) * w)
+
+    def _scalings(self, carried: Array, w: Array, rows: list[Array]) -> tuple[Any, Any]:
+        """Return r0, and r1, ..., rN as an array (N,) or as one number."""
+        if not self.balanced:
+            return 1, 1
+        return balance(w, carried), np.stack([np.sqrt(norm(row)) + EPSILON for row in rows])

@@ -7,9 +7,9 @@ G(t) = diag f'(s(t)), so that a step makes one more product:
 and n = r + 1 products become r, with k of them made from the last k + 1 by random signs c:
     L = sqrt(w/k) diag(c) Z,  Z Z^T = identity - z z^T,  z_i^2 = 1 - k w_i / w,  w = sum_i w_i
     E[L L^T] = diag(w_i), so sum_a (sum_i L_ia v_i) (x) (sum_i L_ia E_i) has the mean sum_i w_i v_i (x) E_i
-Optimal: v and E are orthonormal and the weights w_1 >= w_2 >= ... singular values, the largest of which are kept as they
-are until k w_i <= w holds for the next. Even: v_i (x) E_i are the products as they come and every weight is 1, so that
-k = r; L L^T is then a rational matrix.
+Optimal: v and E are orthonormal and the weights w_1 >= w_2 >= ... singular values, the largest of which are kept as
+they are until k w_i <= w holds for the next. Even: v_i (x) E_i are the products as they come and every weight is 1, so
+that k = r; L L^T is then a rational matrix.
 
 Source: Benzing, Gauy, Mujika, Martinsson & Steger 2019, "Optimal Kronecker-sum approximation of real time recurrent
 learning"; the even reduction is its construction with equal weights, and at r = 1 KF-RTRL with constant scalings.
@@ -92,7 +92,10 @@ class OK:
 
 
 def _evenly(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
-    """Return r products for r + 1, by equal weights: L R^T = (n/k) diag(c) (identity - 1 1^T / n) diag(c), n = k + 1."""
+    """Return r products for r + 1, by equal weights.
+
+    L L^T is (n/k) diag(c) (identity - 1 1^T / n) diag(c) with n = k + 1; it is taken apart into rational factors.
+    """
     n, k = len(u), len(u) - 1
     u, A = u * c[:, None], A * c[:, None, None]
     mean = np.sum(A, axis=0) / n

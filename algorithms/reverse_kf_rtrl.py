@@ -3,8 +3,8 @@
 With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, and nu(t), (I,), anew at each step:
     A(t) = p0 A(t-1) + p1 nu(t),  B(t) = J(t) B(t-1) / p0 + (f'(s(t)) * nu(t)) u(t)^T / p1,  A(0) = 0, B(0) = 0
     contribution of step t: (d(t)^T B(t))_m A_j(t) for Theta[m, j], and the readout's own share
-E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j]. The vector is over the units
-that weights lead to, where KF-RTRL has one over what they come from.
+E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j]. The vector is over the
+units that weights lead to, where KF-RTRL has one over what they come from.
 
 Source: Marschall, Cho & Savin 2020, "A unified framework of online learning algorithms for training recurrent neural
 networks", R-KF-RTRL. Cost: O(I^2 (I+D)) per step. Storage: O(I (I+D)), whatever T is.

@@ -11,8 +11,8 @@ True of it: unbiased where nu has independent entries of mean 0 and variance 1, 
 is off by far, and its variance grows with T and N.
 Free choices, and what they do:
     balanced      r0 = r1 = 1, or the norms of both factors alike (see `scaling`): unbiased either way, less variance
-    distribution  signs or normal: unbiased either way. Uniform on [-1, 1] would have a third of the variance: lag 0, and
-                  with it every lag, would be a third of what it should be
+    distribution  signs or normal: unbiased either way. Uniform on [-1, 1] would have a third of the variance, and a
+                  third of the gradient as its mean
     trace         entries of s(0) and theta(0): other than 0 adds J(t)...J(1) s(0) theta(0)^T to E[s theta^T], a bias
     exact_now     d(t) . B(t) without noise, as in the paper's algorithm, which estimates only what earlier steps did:
                   unbiased either way, less variance. Code that follows Marschall et al. 2020 has noise there too
@@ -23,8 +23,6 @@ Free choices, and what they do:
 from __future__ import annotations
 
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
