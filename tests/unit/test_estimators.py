@@ -17,6 +17,7 @@ from gradcheck.algorithms import (
     OK,
     RTRL,
     UORO,
+    EvenSum,
     ForwardGradient,
     NoBackTrack,
     ReverseKFRTRL,
@@ -24,7 +25,7 @@ from gradcheck.algorithms import (
     bptt,
     run_rule,
 )
-from gradcheck.algorithms.ok_rtrl import _mixing
+from gradcheck.algorithms.kronecker_sum import _mixing
 from gradcheck.problems.lively import lively_problem
 from gradcheck.reference import lags
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
@@ -49,8 +50,8 @@ FORMS: list[tuple[Any, dict[str, Any]]] = [
     (ReverseKFRTRL, {}),
     (ReverseKFRTRL, {"balanced": True}),
     (ReverseKFRTRL, {"on_s": True, "distribution": "normal"}),
-    (OK, {"rank": 1, "optimal": False}),
-    (OK, {"rank": 2, "optimal": False}),
+    (EvenSum, {"rank": 1}),
+    (EvenSum, {"rank": 2}),
     (artbp, {}),
     (artbp, {"c": (Fraction(1, 4), 0.5)}),
     (ForwardGradient, {}),
@@ -150,10 +151,16 @@ def test_artbp_without_cuts_is_bptt() -> None:
     assert same(artbp(given, noise, c=(0, 0)), bptt(given))
 
 
-def test_ok_is_exact_while_its_rank_reaches_the_step() -> None:
-    for T, rank, exact in [(3, 3, True), (3, 4, True), (3, 2, False), (4, 3, False)]:
+def test_a_kronecker_sum_is_exact_while_its_rank_reaches_the_step() -> None:
+    for target, T, rank, exact in [
+        (EvenSum, 3, 3, True),
+        (OK, 3, 3, True),
+        (OK, 3, 4, True),
+        (EvenSum, 3, 2, False),
+        (EvenSum, 4, 3, False),
+    ]:
         given = problem(Sizes(T, 2, 1, 1))
-        came = run_rule(OK, given, noise=SampledNoise(1, given.inputs), rank=rank, optimal=False)
+        came = run_rule(target, given, noise=SampledNoise(1, given.inputs), rank=rank)
         assert same(came, run_rule(RTRL, given)) is exact
     floats = lively_problem(Network(), Sizes(5, 3, 2, 2), 0)
     came, wanted = run_rule(OK, floats, noise=SampledNoise(1), rank=5), run_rule(RTRL, floats)
@@ -171,7 +178,7 @@ def law(rule: Any, given: Problem, **chosen: Any) -> Counter[Any]:
 
 def test_rules_that_are_one_have_one_distribution() -> None:
     given = problem(Sizes(3, 2, 1, 1))
-    assert law(KFRTRL, given) == law(OK, given, rank=1, optimal=False) == law(KFRTRL, given, on_s=True)
+    assert law(KFRTRL, given) == law(EvenSum, given, rank=1) == law(KFRTRL, given, on_s=True)
     assert law(ReverseKFRTRL, given) != law(KFRTRL, given)
     short = problem(Sizes(2, 2, 1, 1))
     assert law(UORO, short) == law(NoBackTrack, short)
@@ -196,7 +203,7 @@ def test_the_optimal_reduction_is_unbiased_and_has_less_variance() -> None:
         size = max(np.abs(wanted[name]).max() for name in wanted)
         off = max(np.abs(came[name] - wanted[name]).max() for name in wanted) / size
         assert off**2 < 1e-24 < 1e-4 < spread(OK, given, rank=rank), "a bias would show beside the noise"
-    assert spread(OK, given, rank=2) < spread(OK, given, rank=1) < spread(OK, given, rank=1, optimal=False)
+    assert spread(OK, given, rank=2) < spread(OK, given, rank=1) < spread(EvenSum, given, rank=1)
     assert spread(OK, given, rank=1) < spread(KFRTRL, given, balanced=True)
 
 
@@ -228,7 +235,7 @@ def test_bad_choices_are_refused() -> None:
         artbp(given, SampledNoise(0, given.inputs), c=1)
     with pytest.raises(GradcheckError, match="one for each of the 2 steps but the last; got 3"):
         artbp(given, SampledNoise(0, given.inputs), c=[0.5] * 3)
-    with pytest.raises(UnsupportedOperation, match="optimal=False"):
+    with pytest.raises(UnsupportedOperation, match="EvenSum needs none"):
         run_rule(OK, given, noise=SampledNoise(0, given.inputs), rank=1)
     with pytest.raises(GradcheckError, match="KF-RTRL needs the fully recurrent network"):
         run_rule(KFRTRL, problem(network=GRU()), noise=SampledNoise(0, given.inputs))
