@@ -60,7 +60,7 @@ class ForwardGradient:
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Tangent:
         before = begun(network, parameters, initial_state)
-        v = {name: drawn(noise, self.distribution, array.shape) for name, array in parameters.items()}
+        v = {name: drawn(noise, self.distribution, parameters[name].shape) for name in sorted(parameters)}
         first = influence_of_start(before)
         if first is not None:
             return Tangent(before, v, first @ flat_direction(before, v))

@@ -28,7 +28,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
-from gradcheck.reference.errors import FloatsWanted
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -101,6 +100,7 @@ class OK(EvenSum):
 
     Raises:
         GradcheckError: rank is no whole number >= 1.
+        UnsupportedOperation: A reduction is wanted on numbers that are no floats; `EvenSum` has one.
     """
 
     def _reduced(self, u: Array, A: Array, c: Array) -> tuple[Array, Array]:
@@ -120,8 +120,6 @@ def _evenly(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
 
 def _optimally(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
     """Return r products for r + 1, by singular values."""
-    if u.dtype.kind != "f" or type(u) is not np.ndarray:
-        raise FloatsWanted("a singular value decomposition", type(u).__name__, "EvenSum needs none")
     shape = A.shape[1:]
     (Qu, Ru), (QA, RA) = np.linalg.qr(u.T), np.linalg.qr(A.reshape(len(A), -1).T)
     left, w, right = np.linalg.svd(Ru @ RA.T)
