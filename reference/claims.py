@@ -251,11 +251,14 @@ class Stable(Claim):
 
 
 @dataclass(frozen=True)
-class Unbiased(Claim):
-    """The rule's expectation over its noise is the gradient."""
+class Unbiased(Exact):
+    """The rule's expectation over its noise is the gradient; by `of`, that of inputs and initial state too."""
 
     kind: ClassVar[str] = "unbiased"
-    judged: ClassVar[bool] = False
+
+    @property
+    def sentence(self) -> str:
+        return f"the expectation of the result over its noise is {self._result}"
 
 
 @dataclass(frozen=True)
@@ -368,7 +371,7 @@ def _parse_cost(text: str, rest: str) -> Cost:
 def with_stable(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     """Return the claims, with `Stable()` before them where one is about the result and it is not among them."""
     given = tuple(claims)
-    results = any(isinstance(claim, (LagClaim, Equals)) for claim in given)
+    results = any(isinstance(claim, (LagClaim, Equals)) and not isinstance(claim, Unbiased) for claim in given)
     return (Stable(), *given) if results and Stable() not in given else given
 
 

@@ -66,9 +66,10 @@ class FormalReference:
         weighted: bool = False,
         store: Store | None = None,
         of: Of = DEFAULT,
+        spare: int = 0,
     ) -> None:
         self.network, self.sizes, self.weighted, self.of = network, sizes, weighted, of
-        self.field = _field(network, sizes)
+        self.field = _field(network, sizes, spare)
         self._source: RecurrentNetwork = ask(network, Capabilities.undefined) or network
         self._instance = ask(network, Capabilities.functions) if network != self._source else None
         self._store = store
@@ -234,15 +235,15 @@ def _array(values: list[Any], shape: tuple[int, ...]) -> Array:
     return out.reshape(shape)
 
 
-def _field(network: RecurrentNetwork, sizes: Sizes) -> FormalField:
-    """Return a ring with enough generators for the network, and some to spare for the rule's functions."""
+def _field(network: RecurrentNetwork, sizes: Sizes, spare: int = 0) -> FormalField:
+    """Return a ring with enough generators for the network, some for the rule's functions, and `spare` more."""
     parameters = sum(int(np.prod(s)) for s in network.parameter_shapes(sizes).values())
     functions = 4 if is_shipped(network) else 8
     N = ask(network, Capabilities.sequences)
     taken = max(functions * N * sizes.I, _functions_of_a_step(network, sizes.I, sizes.D, sizes.K) + N * sizes.I)
     states = sizes.T * (taken + 4 * sizes.K + sizes.D + 2)
     laws = N * _FEW_LAWS if is_shipped(network) else N * _FEW_LAWS + sizes.T * (4 * N * sizes.I + 2 * sizes.K)
-    return FormalField(parameters + states + 3 * sizes.I + 16, laws)
+    return FormalField(parameters + states + 3 * sizes.I + 16 + spare, laws)
 
 
 _FEW_LAWS = 16

@@ -184,9 +184,9 @@ async def _respond(
     answer = await _refute(run, judged, network, against, evidence)
     if answer is not None:
         return answer
-    if not any(f.evidence.kind == "float64" for f in gathered.findings):
-        plans = enumerate(run.plans(judged, network))
-        place, plan = next((place, plan) for place, plan in plans if plan.kind == "float64")
+    on_floats = [(place, plan) for place, plan in enumerate(run.plans(judged, network)) if plan.kind == "float64"]
+    if on_floats and not any(f.evidence.kind == "float64" for f in gathered.findings):
+        place, plan = on_floats[0]
         double = await walk(run, judged.aside(), (network, place), plan)
         if isinstance(double, Finding) and double.witness is not None:
             answer = await _refute(run, judged, network, double, (*evidence, double.evidence))
@@ -211,6 +211,10 @@ async def _explained(
         run.found(judged, network, finding)
         if finding.evidence.status is Status.REFUTED:
             break
+    if not found:
+        text = f"the rounding of the rule's own constants may explain that {against.evidence.statement}"
+        text += "; write them as fractions of whole numbers, or as multiples of a power of 1/2"
+        return Verdict(str(judged.claim), Status.INCONCLUSIVE, Strength.NONE, text, evidence)
     evidence = (*evidence, *(f.evidence for f in found))
     last = found[-1]
     if last.evidence.status is Status.REFUTED:

@@ -13,11 +13,12 @@ import msgspec
 from ..evidence.sizes import place
 from ..explain.replay import Outcome, Replay, check_settings, compared
 from ..records import Counterexample
-from ..reference.claims import ENTRYWISE, Claim
+from ..reference.claims import ENTRYWISE, Claim, Unbiased
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.wanted import DEFAULT
 from ..rules.adapt import Rule, as_rule
+from ..rules.expectation import expectation
 from ..store.case import Document, read
 from ..store.codec import from_data
 from .executors import Here, Workers
@@ -73,6 +74,7 @@ def _replayed(rule: Rule, document: Document, progress: Progress) -> Replay:
     claim, problem = document.claim_and_problem(rule)
     check_settings(rule, problem, document.settings)
     claimed = dataclasses.replace(rule.declaration, claims=(*rule.declaration.claims, claim))
+    rule = expectation(rule) if isinstance(claim, Unbiased) else rule
     rule = dataclasses.replace(rule, declaration=claimed)  # it may be declared where the audit was asked for
     return compared(rule, claim, problem, document.settings, (document.entry, document.got))
 

@@ -11,12 +11,13 @@ from typing import Any
 from ..evidence.base import Case
 from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
-from ..reference.claims import Claim, Cost, checked_expectations, with_stable
+from ..reference.claims import Claim, Cost, Unbiased, checked_expectations, with_stable
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ..reference.networks.state import state_of
 from ..reference.problem import Problem
 from ..rules.adapt import Rule, as_rule, bind_settings
+from ..rules.expectation import expectation
 from ..rules.load import load_rule, resolve
 from ..store.fingerprint import fingerprint
 from ..store.problems import ProblemsFile, as_data
@@ -119,7 +120,8 @@ class Prepared:
         """Return a claim of the rule on the network of this number."""
         on = self.networks[network]
         problems = tuple(problem for problem in self.problems if problem.network is on)
-        return Case(self.rule, claim, on, self.request.seed, problems)
+        rule = expectation(self.rule) if isinstance(claim, Unbiased) else self.rule
+        return Case(rule, claim, on, self.request.seed, problems)
 
     @property
     def name(self) -> str:

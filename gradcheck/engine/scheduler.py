@@ -154,7 +154,9 @@ class Scheduler(Performer):
             if judged not in gathering:
                 await (judge_stability if isinstance(judged.claim, Stable) else judge_costs)(self, judged)
                 return
-            await together([gather(self, judged), screen(self, judged)])
+            drawn = self.case(judged, 0).rule.averaged  # its expectation on floats takes too long to look further
+            judged.explored = drawn
+            await together([gather(self, judged), *([] if drawn else [screen(self, judged)])])
             gathering.remove(judged)
             if not gathering:
                 audit.gathered.set()

@@ -22,7 +22,7 @@ from ..explain import counterexample as counterexamples
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
-from ..reference.claims import Equals, LagClaim, Pure, Stable
+from ..reference.claims import Claim, Equals, LagClaim, Pure, Stable, Unbiased
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.networks.written import WrittenNetwork
 from ..rules import fresh
@@ -176,8 +176,13 @@ def perform(task: Task, context: Context, progress: Progress) -> Data:
     return {"seconds": time.monotonic() - start, **result, **made}
 
 
+def _fixed(claim: Claim) -> bool:
+    """Return True for a claim about the result of each call, whatever the noise."""
+    return isinstance(claim, (LagClaim, Equals)) and not isinstance(claim, Unbiased)
+
+
 def _purity(task: Task, context: Context, progress: Progress) -> Data:
-    results = [c for c in context.prepared(task.request).claims.values() if isinstance(c, (LagClaim, Equals))]
+    results = [c for c in context.prepared(task.request).claims.values() if _fixed(c)]
     kind = purity.Purity(purity.SIZES if task.first else purity.SIZES[:1], results if task.first else ())
     return {"finding": finding_to_data(kind.gather(context.case(task), progress))}
 

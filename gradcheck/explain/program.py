@@ -67,8 +67,9 @@ def snippet(
     spoken = problem.network
     head = [*comment(f"{spoken.name}: {spoken}. {problem.sizes}. Claim: {claim}."), *_numbers(problem)]
     called = ", ".join(["problem", *(f"{k}={v}" for k, v in settings.items())])
+    of = "expectation over the noise of the " if case.rule.averaged else ""
     tail = [
-        *comment(f"The result of {case.rule.name}({called}){_taken(problem, name)}[{index or '()'}]:"),
+        *comment(f"The {of}result of {case.rule.name}({called}){_taken(problem, name)}[{index or '()'}]:"),
         f"got = {_literal(got)}",
         *_from_the_rule(case, problem, settings, entry, dtype),
         *statement(f"print({f'{entry}: true'!r}, true, {f' {case.rule.name}'!r}, got, ' off by', abs(got - true))"),
@@ -316,14 +317,20 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
         given = "network"
         where += f"; network is {network!r}"
     chosen = [f"{k}={v!r}" for k, v in settings.items()]
+    kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
     if rule.online:
         imports.append("from gradcheck.algorithms import run_online")
         online = f"{qualname}({', '.join(chosen)})" if isinstance(called, type) else qualname
         call = f"run_online({online}, problem, weighted={case.weighted})"
     else:
         before = map(repr, bound.args) if bound else ()
-        kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"
+    if rule.averaged or rule.stochastic:
+        by = "mean" if rule.averaged else "one_call"
+        imports.append(f"from gradcheck.rules.expectation import {by}")
+        target = f"functools.partial({qualname}, {', '.join(kept)})" if bound and kept else qualname
+        imports += ["import functools"] if bound and kept else []
+        call = f"{by}({', '.join([target, 'problem', *chosen])})"
     name, index = _place(problem, entry)
     made = f"gradcheck.Problem(parameters, inputs, targets, initial_state, loss_weights, {given})"
     if isinstance(problem.network, Batch):

@@ -129,7 +129,7 @@ def check_settings(rule: Rule, problem: Problem, settings: Settings) -> None:
         GradcheckError: The rule does not accept them.
     """
     try:
-        inspect.signature(rule.function).bind(problem, **settings)
+        inspect.signature(rule.function).bind(problem, *([None] if rule.stochastic else []), **settings)
     except TypeError as error:
         chosen = ", ".join(f"{name}={value}" for name, value in settings.items())
         raise GradcheckError(

@@ -13,6 +13,7 @@ from ..evidence.floats import properties, stability
 from ..evidence.sizes import vacuous
 from ..problems.extremes import parts
 from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
+from ..reference.networks.base import Sizes
 from .effort import Effort
 
 ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
@@ -44,6 +45,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
         return [stability.Stability()] if parts(case.rule.declaration.networks, case.network) else []
     if not isinstance(case.claim, (LagClaim, Equals)):
         return []
+    if case.rule.averaged:
+        return _of_expectation(effort, first)
     modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
     ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
     settings = 2 if first else 1
@@ -59,3 +62,20 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     if vacuous(case.claim, effort.floats.float64):  # kinds that do not look for a longer problem show nothing here
         on_floats = [kind for kind in on_floats if kind.kind in ("float64", "float32")]
     return [*found, *on_floats, *given.kinds(case.problems)]
+
+
+_DRAWN_T = 3
+_DRAWN_SHAPES = ((1, 1, 1), (2, 1, 1), (1, 2, 2), (3, 1, 1))
+_DRAWN_SIZES = (Sizes(3, 2, 1, 1), Sizes(4, 2, 1, 1), Sizes(3, 3, 1, 1), Sizes(4, 3, 1, 1))
+_DRAWN_ON_BALLS = (Sizes(2, 1, 1, 1), Sizes(2, 2, 1, 1))
+"""Sizes at which the expectation of a rule is worked out: the outcomes grow exponentially with them."""
+
+
+def _of_expectation(effort: Effort, first: bool) -> list[Kind]:
+    """Return the kinds of evidence on the expectation of a stochastic rule; floats round it, so they show nothing."""
+    most = None if first and effort.formal_shapes == formal.SHAPES else 2
+    return [
+        formal.Formal(min(effort.formal_T, _DRAWN_T), _DRAWN_SHAPES[:most]),
+        modular.Modular(_DRAWN_SIZES[:most], 1),
+        enclosure.Enclosure(_DRAWN_ON_BALLS[:most], 1),
+    ]

@@ -78,6 +78,7 @@ class Rule:
         target: The object that the user passed.
         assumed: True if it declares no claim, and `Exact()` is assumed.
         source: Makes the noise of each call of a stochastic rule; None for any other rule.
+        averaged: True for the expectation of a stochastic rule, see `expectation`.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Rule:
     target: Any = None
     assumed: bool = False
     source: Source | None = None
+    averaged: bool = False
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         drawing = () if self.source is None else (self.source(problem.inputs),)
@@ -98,6 +100,10 @@ class Rule:
     def stochastic(self) -> bool:
         """True for a rule that draws from noise."""
         return self.source is not None
+
+    def within(self, function: Callable[..., Any]) -> Rule:
+        """Return a rule that calls a function of a problem and settings, which calls this rule and gives it noise."""
+        return dataclasses.replace(self, function=function, source=None)
 
     def drawing(self, source: Source) -> Rule:
         """Return this rule with other noise. A rule that is not stochastic has none, and is returned as it is."""

@@ -57,6 +57,7 @@ class FormalField(Field):
         self._values: dict[int, list[tuple[complex, float]]] = {}
         self._laws = Laws()
         self._noted: list[Any] | None = None
+        self._noise: set[int] = set()
         self.functions = 0
 
     @property
@@ -108,6 +109,25 @@ class FormalField(Field):
             self._named[name] = self._generator(name)
         return self._named[name]
 
+    def noise(self, name: str) -> tuple[int, Any]:
+        """Return the place and the generator of a random number, which no function and no divisor may depend on.
+
+        The expectation of a polynomial in it follows from its moments; that of a quotient does not.
+
+        Raises:
+            GeneratorsExhausted: The ring has no generator left.
+        """
+        made = self.symbol(name)
+        place = next(place for place, label in self._labels.items() if label == name)
+        self._noise.add(place)
+        return place, made
+
+    def _refuse_noise(self, operation: str, *values: Any) -> None:
+        for value in values if self._noise else ():
+            degrees = value.degrees()
+            if any(degrees[place] for place in self._noise):
+                raise UnsupportedOperation(f"{operation} what depends on noise", self.name, "moments do not settle it")
+
     def _known(self, name: str, arguments: tuple[Any, ...]) -> Any:
         """Return what was made for a function of equal arguments, or None."""
         alike = self._applied.get((name, *map(len, arguments)), ())  # polynomials are compared fast, but not hashed
@@ -138,6 +158,7 @@ class FormalField(Field):
         known = self._known(name, arguments)
         if known is not None:
             return known
+        self._refuse_noise(f"{name} of", *arguments)
         self.functions += 1
         made = self._generator(lambda: f"{name}({', '.join(map(self.show, arguments))})")
         return self._keep(name, arguments, made)
@@ -160,6 +181,7 @@ class FormalField(Field):
     def function(self, name: str, value: Any) -> Any:
         if name in ("f", "f'"):
             return self.application(name, (value,))
+        self._refuse_noise(f"{name} of", value)
         if name in _LAWFUL:
             value = self._laws.simplified(value)
             if value == 0 and name in _AT_ZERO:
@@ -312,6 +334,7 @@ class FormalField(Field):
             raise UnsupportedOperation("division by zero", self.name)
         if b.is_constant():
             return a * (1 / b.leading_coefficient())
+        self._refuse_noise("a division by", b)
         try:
             return a / b
         except DomainError:

@@ -63,11 +63,13 @@ FURTHER_SHAPES = ((1, 1, 1), (2, 1, 1), (2, 2, 2), (3, 1, 1))
 """The shapes (I, D, K) of proofs beyond `LARGEST_T`."""
 
 
-_REFERENCES: dict[tuple[Hashable, Sizes, bool, Of], tuple[FormalReference, int]] = {}
+_REFERENCES: dict[tuple[Hashable, Sizes, bool, Of, int], tuple[FormalReference, int]] = {}
+DRAWN = 64
+"""The number of generators for the noise of a rule."""
 
 
 def reference(
-    network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | None = None, of: Of = DEFAULT
+    network: RecurrentNetwork, sizes: Sizes, weighted: bool, T: int | None = None, of: Of = DEFAULT, spare: int = 0
 ) -> FormalReference:
     """Return SymPy's side of the proofs at these sizes, each length derived once per process.
 
@@ -80,13 +82,14 @@ def reference(
         weighted: Include loss weights among the generators.
         T: The longest problem that is derived now; that of `sizes` if None.
         of: The kinds of arrays that the gradient is wanted of.
+        spare: The number of generators for noise.
     """
-    key = (state_of(network), sizes, weighted, of)
+    key = (state_of(network), sizes, weighted, of, spare)
     made, generators = _REFERENCES.get(key, (None, 0))
     if made is None or made.field.used > generators:
         for other in [key for key, (kept, _) in _REFERENCES.items() if kept.monomials > MOST_KEPT]:
             del _REFERENCES[other]
-        made = FormalReference(network, sizes, weighted=weighted, store=cache.store(), of=of)
+        made = FormalReference(network, sizes, weighted=weighted, store=cache.store(), of=of, spare=spare)
     made.gradient(T or sizes.T, Exact())
     made.problem(T or sizes.T)
     _REFERENCES[key] = made, made.field.used
@@ -176,7 +179,8 @@ def _compare(
         tally = _Tally()
         progress(f"{size}{smaller}")  # deriving may take a while
         try:
-            ref = reference(network, largest, case.weighted, size.T, wanted_by(case.claim))
+            spare = DRAWN if case.rule.averaged else 0
+            ref = reference(network, largest, case.weighted, size.T, wanted_by(case.claim), spare)
         except UnsupportedOperation as error:
             seen = refused(KIND, "polynomials", error, who="the network")
             continue

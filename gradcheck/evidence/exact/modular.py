@@ -55,6 +55,7 @@ from ...reference.scalars.residues.array import ResidueArray, ResidueField
 from ...reference.scalars.residues.modular import ModularField
 from ...rules.adapt import WrongResult
 from ...rules.call import run
+from ...rules.expectation import TooManyOutcomes
 from ...rules.failures import RuleFailed
 from ..base import (
     Case,
@@ -233,6 +234,8 @@ def _compare_size(
         try:
             against = _compare_within_bounds(case, size, settings, tally, progress, again * MOST_POINTS)
         except UnsupportedOperation as error:
+            if isinstance(error, TooManyOutcomes) and not first:
+                return {"size": dataclasses.astuple(size), "left_out": True}
             return refused(KIND, "residues", error)
         except (RuleFailed, WrongResult, Refused) as error:
             return not_run(KIND, f"on residues {error}")
@@ -242,6 +245,7 @@ def _compare_size(
 
 
 def _conclude(case: Case, shown: Sequence[PieceData], budget: Budget) -> Finding:
+    shown = [each for each in shown if not each.get("left_out")]
     reached = [Sizes(*each["size"]) for each in shown]
     if nothing := vacuous(case.claim, reached):
         return not_run(KIND, nothing)
@@ -280,7 +284,8 @@ def _casts(case: Case) -> Finding | None:
         TargetFailed: The target of the claim does not run on single scalars.
     """
     field, rng = ModularField(seed=case.seed), np.random.default_rng(case.seed)
-    problem = residue_problem(case.network, Sizes(3, 2, 2, 2), field, rng, weighted=case.weighted)
+    size = Sizes(2, 1, 1, 1) if case.rule.averaged else Sizes(3, 2, 2, 2)
+    problem = residue_problem(case.network, size, field, rng, weighted=case.weighted)
     try:
         for u in forward(problem)[1]:
             ask(case.network, Capabilities.output, u)
@@ -499,9 +504,17 @@ def _difference(field: ResidueField, promised: Any, result: Any) -> str | None:
     return None
 
 
+def _differs(at: _Place, entry: str) -> Finding:
+    text = f"at {place(at.size, at.settings)}: {entry} differs at a random point"
+    evidence = Evidence(KIND, Status.REFUTED, Strength.NONE, text)
+    return Finding(evidence, Witness(at.case.network, at.size, at.settings, text))
+
+
 def _repeat_on_objects(at: _Place, difference: str, *, by_law: bool = False) -> Finding:
     """Repeat a comparison on scalars that a rule can take out of their array."""
     case, claim, size, settings = at.case, at.claim, at.size, at.settings
+    if case.rule.averaged:  # it ran on scalars already, see `scalars.outcomes`
+        return _differs(at, difference)
     for attempt in range(_TRIES << MOST_ROOTS if by_law else 1):
         rng = np.random.default_rng([case.seed, size.T, size.I, 99, *([attempt] if attempt else [])])
         field = ModularField(OBJECT_ROOT_PRIME, case.seed, roots=True) if by_law else ModularField(seed=case.seed)
@@ -523,12 +536,7 @@ def _repeat_on_objects(at: _Place, difference: str, *, by_law: bool = False) -> 
     for name in promised:
         for index, (p, q) in enumerate(zip(field.natives(promised[name]), field.natives(result[name]), strict=True)):
             if p != q:
-                entry = entry_name(name, [int(i) for i in np.unravel_index(index, promised[name].shape)])
-                text = f"at {place(size, settings)}: {entry} differs at a random point"
-                return Finding(
-                    Evidence(KIND, Status.REFUTED, Strength.NONE, text),
-                    Witness(case.network, size, settings, text),
-                )
+                return _differs(at, entry_name(name, [int(i) for i in np.unravel_index(index, promised[name].shape)]))
     return Finding(
         Evidence(
             KIND,

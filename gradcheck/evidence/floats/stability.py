@@ -17,7 +17,7 @@ import numpy as np
 
 from ...problems.extremes import MODERATE, SIZES, SMALLEST, Base, Family, families, in_range, parts
 from ...records import Evidence, Status, Strength
-from ...reference.claims import Claim, Equals, Exact, LagClaim, Settings
+from ...reference.claims import Claim, Equals, Exact, LagClaim, Settings, Unbiased
 from ...reference.errors import GradcheckError, UnsupportedOperation
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
@@ -146,7 +146,9 @@ def _widest(entrywise: Array, mixed: Array, least: float) -> Array:
 def kept_claims(case: Case) -> tuple[Claim, ...]:
     """Return the rule's claims about its result that can be compared with, those about more arrays first."""
     given = dict.fromkeys([*case.rule.declaration.claims, *declared_claims(case.rule.target)])
-    results = [claim for claim in given if isinstance(claim, (LagClaim, Equals))] or [Exact(of=case.rule.of)]
+    results = [
+        claim for claim in given if isinstance(claim, (LagClaim, Equals)) and not isinstance(claim, Unbiased)
+    ] or [Exact(of=case.rule.of)]
     return tuple(sorted(results, key=lambda claim: -len(wanted_by(claim))))
 
 

@@ -8,7 +8,6 @@ have changed.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +97,7 @@ def _between(case: Case, problem: Problem) -> Iterator[tuple[str, Rule, Problem]
             other = lively_problem(network, SIZE, case.seed, weighted=case.weighted)
             yield f"a call on another network, {network}", case.rule, other
             break
-    yield "a call in another thread", dataclasses.replace(case.rule, function=_in_a_thread(case.rule)), problem.copy()
+    yield "a call in another thread", case.rule.within(_in_a_thread(case.rule)), problem.copy()
 
 
 def _in_a_thread(rule: Rule) -> Callable[..., Gradient]:
@@ -124,7 +123,7 @@ def _call_in_a_row(case: Case) -> None:
             results.append({name: np.array(array) for name, array in by_name(result).items()})
         return result
 
-    rule = dataclasses.replace(case.rule, function=several)
+    rule = case.rule.within(several)
     start, deadline = time.process_time(), time.monotonic() + WALL_SECONDS
     while len(results) < MOST_CALLS and time.process_time() - start < SECONDS and time.monotonic() < deadline:
         before = len(results)

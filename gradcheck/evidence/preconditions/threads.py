@@ -244,7 +244,7 @@ class _Both:
     def _run(self, function: Callable[..., Gradient]) -> Gradient:
         """Return the checked result of a function that calls the rule; what both calls change is undone at its end."""
         try:
-            return run(dataclasses.replace(self.rule, function=function), self.problems[0], self.settings).gradient
+            return run(self.rule.within(function), self.problems[0], self.settings).gradient
         except GradcheckError as error:
             raise _Failed(shown_error(error.__cause__ or error)) from error
 
