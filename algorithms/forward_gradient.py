@@ -24,8 +24,8 @@ from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .carried import advanced, begun, extent, flat_direction, influence_of_start, like
-from .scaling import drawn, filled, require_distribution
+from .carried import advanced, begun, first_tangent, flat_direction
+from .scaling import drawn, require_distribution
 
 
 class Tangent(NamedTuple):
@@ -61,10 +61,7 @@ class ForwardGradient:
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Tangent:
         before = begun(network, parameters, initial_state)
         v = {name: drawn(noise, self.distribution, parameters[name].shape) for name in sorted(parameters)}
-        first = influence_of_start(before)
-        if first is not None:
-            return Tangent(before, v, first @ flat_direction(before, v))
-        return Tangent(before, v, filled(like(before), (extent(before)[0],), 0))
+        return Tangent(before, v, first_tangent(before, v))
 
     def step(self, state: Tangent, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Tangent, Gradient]:
         before, now = advanced(state.before, x, y, weight)

@@ -22,14 +22,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .carried import advanced, begun, extent, influence_of_start, like
-from .scaling import EPSILON, balance, filled, norm
+from .carried import advanced, begun, first_traces
+from .scaling import by_rows, scaling
 from .uoro import Traces
 
 
@@ -55,25 +53,13 @@ class NoBackTrack:
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Traces:
         before = begun(network, parameters, initial_state)
-        N, P = extent(before)
-        v, w = filled(like(before), (N,), self.trace), filled(like(before), (P,), self.trace)
-        first = influence_of_start(before)
-        if first is not None:
-            c = noise.signs(N)
-            v, w = v + c, w + c @ first
-        return Traces(before, v, w)
+        return Traces(before, *first_traces(before, self.trace, noise.signs))
 
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
         before, now = advanced(state.before, x, y, weight)
         c = noise.signs(now.size + 1)
         carried = now.carry(state.s)
-        r0, r = self._scalings(carried, state.theta, now.rows())
+        r0, r = scaling(self.balanced)(state.theta, carried), by_rows(now.rows(), self.balanced)
         v = c[0] * r0 * carried + c[1:] * r
         w = c[0] * state.theta / r0 + now.back(c[1:] / r)
         return Traces(before, v, w), now.contribution((now.d @ v) * w)
-
-    def _scalings(self, carried: Array, w: Array, rows: list[Array]) -> tuple[Any, Any]:
-        """Return r0, and r1, ..., rN as an array (N,) or as one number."""
-        if not self.balanced:
-            return 1, 1
-        return balance(w, carried), np.stack([np.sqrt(norm(row)) + EPSILON for row in rows])

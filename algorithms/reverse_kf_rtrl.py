@@ -30,7 +30,7 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .carried import Units, advanced_units, begun_on_units
-from .scaling import balance, drawn, filled, require_distribution
+from .scaling import drawn, filled, require_distribution, scaling
 
 
 class Factors(NamedTuple):
@@ -66,7 +66,7 @@ class ReverseKFRTRL:
     def __init__(
         self, balanced: bool = False, distribution: str = "signs", trace: float = 0, on_s: bool = False
     ) -> None:
-        self.balanced, self.trace, self.on_s = balanced, trace, on_s
+        self.scaling, self.trace, self.on_s = scaling(balanced), trace, on_s
         self.distribution = require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
@@ -78,9 +78,7 @@ class ReverseKFRTRL:
         before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.J @ state.B, np.outer(now.gained(nu), now.u)
-        p0 = p1 = 1
-        if self.balanced:
-            p0, p1 = balance(carried, state.A), balance(immediate, nu)
+        p0, p1 = self.scaling(carried, state.A), self.scaling(immediate, nu)
         A = p0 * state.A + p1 * nu
         B = carried / p0 + immediate / p1
         return Factors(before, A, B), now.contribution(np.outer(now.d @ B, A))

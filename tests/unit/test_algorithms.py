@@ -36,6 +36,7 @@ from gradcheck.algorithms import (
     truncated_bptt,
     windowed_bptt,
 )
+from gradcheck.algorithms.online import is_stochastic
 from gradcheck.reference.claims import Exact, LagClaim, rule
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ContextNetwork, Network, Sizes
@@ -50,8 +51,10 @@ from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.scalars.rounded import RoundedField
 
-LAGGED = tuple(r for r in CATALOGUE if any(isinstance(claim, LagClaim) for claim in declaration(r).claims))
-"""Rules that claim the gradient, or some lags of it; rules with other claims have tests of their own."""
+LAGGED = tuple(
+    r for r in CATALOGUE if any(isinstance(claim, LagClaim) for claim in declaration(r).claims) and not is_stochastic(r)
+)
+"""Rules that return the gradient, or some lags of it; rules with other claims have tests of their own."""
 NAMES = [r.__name__ for r in LAGGED]
 APPROXIMATE = (truncated_bptt, windowed_bptt, chunked_bptt)
 EXACT = (bptt, RTRL, Schmidhuber)
