@@ -10,8 +10,8 @@ from .descent import Descent, descend, risk_gradient
 from .focused import Focused
 from .forward_gradient import ForwardGradient
 from .kf_rtrl import KFRTRL
+from .kronecker_sum import OK, EvenSum
 from .nobacktrack import NoBackTrack
-from .ok_rtrl import OK
 from .online import OnlineRule, Rule, run_online, run_rule
 from .reverse_kf_rtrl import ReverseKFRTRL
 from .rtrl import RTRL
@@ -22,12 +22,13 @@ from .windowed_bptt import windowed_bptt
 
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
-    UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, OK, artbp, ForwardGradient,
+    UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, OK, artbp, ForwardGradient,
 )  # fmt: skip
 
 __all__ = [
     "CATALOGUE",
     "Descent",
+    "EvenSum",
     "Focused",
     "ForwardGradient",
     "KFRTRL",

@@ -1,4 +1,4 @@
-"""Anticipated reweighted truncated BPTT: the graph is cut at random, and what crosses a step without cut is made larger.
+"""Anticipated reweighted truncated BPTT: the graph is cut at random, and what is not cut is made larger.
 
 With d(t), e(t) and J(t) as in `carried` and `unfolding`, and a cut between t and t+1 with probability c(t), 1 <= t < T:
     delta(T) = d(T),  delta(t) = d(t) + [no cut after t] J(t+1)^T delta(t+1) / (1 - c(t))
@@ -22,16 +22,14 @@ from typing import Any
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Unbiased, rule
-from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ALL_NETWORKS
-from gradcheck.reference.problem import Problem, map_state
+from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Gradient
 
-from .cells import Total, added, is_fully_recurrent, nothing, steps
+from .cells import or_on_any_cell
+from .cuts import Probability, factors_of, require_probabilities
+from .on_cells import artbp as on_any_cell
 from .unfolding import unfold
-
-Probability = float
-"""A number that compares and subtracts, such as a float or a Fraction."""
 
 
 @rule(
@@ -40,6 +38,7 @@ Probability = float
     networks=ALL_NETWORKS,
     weighted=True,
 )
+@or_on_any_cell(on_any_cell)
 def artbp(problem: Problem, noise: Any, *, c: Probability | Sequence[Probability] = 0.5) -> Gradient:
     """Anticipated reweighted truncated BPTT (Tallec & Ollivier 2017): random cuts, made up for by a factor.
 
@@ -51,37 +50,10 @@ def artbp(problem: Problem, noise: Any, *, c: Probability | Sequence[Probability
     Raises:
         GradcheckError: A probability is not in [0, 1), or there are not T-1 of them.
     """
-    probabilities = _probabilities(c, problem.T)
-    factors = [(1 - noise.bernoulli(each)) / (1 - each) for each in probabilities]
-    back = _through_units if is_fully_recurrent(problem.network) else _through_any_cell
-    return back(problem, factors)
-
-
-def _through_units(problem: Problem, factors: Sequence[Any]) -> Gradient:
     R, run = problem.parameters["R"], unfold(problem)
+    factors = factors_of(noise, require_probabilities(c, problem.T))
     delta = np.zeros_like(run.d)
     delta[-1] = run.d[-1]
     for t in reversed(range(problem.T - 1)):
         delta[t] = run.d[t] + run.slope[t] * (R @ delta[t + 1]) * factors[t]
     return run.gradient(delta)
-
-
-def _through_any_cell(problem: Problem, factors: Sequence[Any]) -> Gradient:
-    total, made = Total(problem.parameters), steps(problem)
-    cotangent = nothing(made[-1].state)
-    for each, factor in zip(reversed(made), (1, *reversed(factors)), strict=True):
-        crossing = map_state(lambda g, by=factor: g * by, cotangent)
-        cotangent = each.back(added(each.enter(total), crossing), total)
-    return total.gradient()
-
-
-def _probabilities(c: Any, T: int) -> list[Any]:
-    listed = list(c) if isinstance(c, (list, tuple, np.ndarray)) else [c] * (T - 1)
-    if len(listed) != T - 1:
-        raise GradcheckError(
-            f"c must be one probability, or one for each of the {T - 1} steps but the last; got {len(listed)}"
-        )
-    for each in listed:
-        if not 0 <= each < 1:
-            raise GradcheckError(f"c must be a probability in [0, 1), since 1 - c is divided by; got {each!r:.60}")
-    return listed

@@ -15,6 +15,7 @@ Source: Williams & Zipser 1989, as in `rtrl`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
 from .cells import Step, Total, is_fully_recurrent, taken
 from .on_cells import flat, units
+from .scaling import filled
 
 
 class Units(NamedTuple):
@@ -142,7 +144,7 @@ class CellStep:
         return self.J @ v
 
     def back(self, nu: Array) -> Array:
-        return nu @ self.B
+        return nu @ self.B  # type: ignore[no-any-return]
 
     def applied(self, w: Array) -> Array:
         return self.B @ w
@@ -219,6 +221,45 @@ def extent(before: Units | Cell) -> tuple[int, int]:
     return int(before.a.size), int(W.size + R.size)
 
 
+def first_traces(before: Units | Cell, trace: Any, draw: Callable[[int], Array]) -> tuple[Array, Array]:
+    """Return the vectors (N,) and (P,) whose product stands for the influence matrix before step 1.
+
+    Args:
+        before: The network.
+        trace: Their entries.
+        draw: Draws noise (N,), by which a start that the parameters make is reduced to a product.
+    """
+    N, P = extent(before)
+    s, theta = filled(like(before), (N,), trace), filled(like(before), (P,), trace)
+    influence = influence_of_start(before)
+    if influence is not None:
+        nu = draw(N)
+        s, theta = s + nu, theta + nu @ influence
+    return s, theta
+
+
+def first_tangent(before: Units | Cell, direction: Parameters) -> Array:
+    """Return the derivative of the state before step 1 along a direction of the parameters, (N,)."""
+    influence = influence_of_start(before)
+    if influence is not None:
+        return influence @ flat_direction(before, direction)
+    return filled(like(before), (extent(before)[0],), 0)
+
+
+def counted(now: UnitStep | CellStep, late: tuple[Array, Array], traces: tuple[Array, Array], exact: bool) -> Array:
+    """Return the estimate of d^T M, (P,).
+
+    Args:
+        now: The step.
+        late: J s(t-1) and theta(t-1).
+        traces: s(t) and theta(t).
+        exact: True to count the immediate influence as it is, and `late` for the rest; False to count `traces`.
+    """
+    if exact:
+        return (now.d @ late[0]) * late[1] + now.back(now.d)
+    return (now.d @ traces[0]) * traces[1]
+
+
 def influence_of_start(before: Units | Cell) -> Array | None:
     """Return ds(0)/dTheta, (N, P), where the parameters make the initial state, else None."""
     if isinstance(before, Units) or not start.is_learned(before.network):
@@ -235,4 +276,4 @@ def flat_direction(before: Units | Cell, direction: Parameters) -> Array:
 
 def like(before: Units | Cell) -> Array:
     """Return an array of the state's number system."""
-    return before.a if isinstance(before, Units) else leaves(before.state)[0]  # type: ignore[no-any-return]
+    return before.a if isinstance(before, Units) else leaves(before.state)[0]

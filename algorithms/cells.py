@@ -131,7 +131,8 @@ def or_on_any_cell(general: Any) -> Callable[[R], R]:
     """Return a decorator of a rule for the fully recurrent network; `general` is run on all other networks.
 
     Args:
-        general: A function of a problem, or a class of an online rule, whose state is of the class `general.carried`.
+        general: A function of a problem, and of noise if the rule has it, or a class of an online rule, whose state is of
+            the class `general.carried`.
     """
 
     def decorate(special: Any) -> Any:
@@ -149,9 +150,9 @@ def is_fully_recurrent(network: Any) -> bool:
 
 def _function_of_both(special: Any, general: Any) -> Any:
     @functools.wraps(special)
-    def rule(problem: Problem, **settings: Any) -> Gradient:
+    def rule(problem: Problem, *noise: Any, **settings: Any) -> Gradient:
         chosen = special if is_fully_recurrent(problem.network) else general
-        return chosen(problem, **settings)  # type: ignore[no-any-return]
+        return chosen(problem, *noise, **settings)  # type: ignore[no-any-return]
 
     setattr(rule, SIDE_BY_SIDE, True)
     return rule

@@ -1,7 +1,7 @@
 """Forward gradient: the derivative along one random direction, times that direction.
 
-With v a direction of all parameters, drawn once before step 1, v_Theta its part for Theta, and M(t), J(t), B(t) and d(t)
-as in `carried`:
+With v a direction of all parameters, drawn once before step 1, v_Theta its part for Theta, and M(t), J(t), B(t) and
+d(t) as in `carried`:
     s'(t) = J(t) s'(t-1) + B(t) v_Theta,  s'(0) = 0, so that s'(t) = M(t) v_Theta
     contribution of step t: (d(t) . s'(t) + <the readout's share of dL_t, v>) v
 The contributions sum to (g . v) v, of mean E[v v^T] g, with one pass forward and nothing kept.
@@ -12,8 +12,8 @@ step on the fully recurrent network, and N steps back on other cells. Storage: O
 True of it: unbiased if and only if E[v v^T] is the identity. Its variance is |g|^2 times (number of parameters + 1) for
 normal draws, less 2 |g_i|^2 summed over the entries for signs, whatever T is.
 Free choices, and what they do:
-    distribution  signs or normal: unbiased either way. Uniform on [-1, 1], of variance 1/3, gives a third of the gradient;
-                  a random unit vector gives it divided by the number of parameters
+    distribution  signs or normal: unbiased either way. Uniform on [-1, 1], of variance 1/3, gives a third of the
+                  gradient; a random unit vector gives it divided by the number of parameters
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .carried import advanced, begun, extent, flat_direction, influence_of_start, like
-from .scaling import drawn, filled, require_distribution
+from .carried import advanced, begun, first_tangent, flat_direction
+from .scaling import drawn, require_distribution
 
 
 class Tangent(NamedTuple):
@@ -60,11 +60,8 @@ class ForwardGradient:
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Tangent:
         before = begun(network, parameters, initial_state)
-        v = {name: drawn(noise, self.distribution, array.shape) for name, array in parameters.items()}
-        first = influence_of_start(before)
-        if first is not None:
-            return Tangent(before, v, first @ flat_direction(before, v))
-        return Tangent(before, v, filled(like(before), (extent(before)[0],), 0))
+        v = {name: drawn(noise, self.distribution, parameters[name].shape) for name in sorted(parameters)}
+        return Tangent(before, v, first_tangent(before, v))
 
     def step(self, state: Tangent, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Tangent, Gradient]:
         before, now = advanced(state.before, x, y, weight)

@@ -12,8 +12,8 @@ True of it: unbiased for two independent signs, and scalings that do not depend 
 by f' fails where a unit saturates.
 Free choices, and what they do:
     balanced  p0 = p1 = 1, or the norms of both factors alike (see `scaling`): unbiased either way, less variance
-    trace     entries of u'(0) and A(0): other than 0 adds J(t)...J(1) A(0) times u'(0), a bias. The code of Marschall et
-              al. 2020 starts from normal draws, to avoid a division by 0, and has this bias for each draw, not on average
+    trace     entries of u'(0) and A(0): other than 0 adds J(t)...J(1) A(0) times u'(0), a bias. The code of Marschall
+              et al. 2020 starts from normal draws, so as not to divide by 0, and has this bias for each, not on average
     on_s      the state: the activations, as in the paper, or the pre-activations, where G is the identity: the same
               estimate at p0 = p1 = 1. Traces that do not start at 0 are then lost at step 1, and leave no bias
 """
@@ -29,7 +29,7 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .carried import Units, advanced_units, begun_on_units
-from .scaling import balance, filled
+from .scaling import filled, scaling
 
 
 class Factors(NamedTuple):
@@ -59,7 +59,7 @@ class KFRTRL:
     """
 
     def __init__(self, balanced: bool = False, trace: float = 0, on_s: bool = False) -> None:
-        self.balanced, self.trace, self.on_s = balanced, trace, on_s
+        self.scaling, self.trace, self.on_s = scaling(balanced), trace, on_s
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
         before = begun_on_units("KF-RTRL", network, parameters, initial_state)
@@ -70,9 +70,7 @@ class KFRTRL:
         before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         c1, c2 = noise.signs(2)
         carried, G = now.J @ state.A, now.diagonal()
-        p0 = p1 = 1
-        if self.balanced:
-            p0, p1 = balance(carried, state.u), balance(G, now.u)
+        p0, p1 = self.scaling(carried, state.u), self.scaling(G, now.u)
         u = c1 * p0 * state.u + c2 * p1 * now.u
         A = c1 * carried / p0 + c2 * G / p1
         return Factors(before, u, A), now.contribution(np.outer(u, now.d @ A))

@@ -10,11 +10,11 @@ This is the rank-one trick on the N + 1 terms J v w^T, e_1 B_1, ..., e_N B_N, wh
 Source: Ollivier, Tallec & Charpiat 2015, "Training recurrent networks online without backtracking"; without its Kalman
 filter, which makes a step of the gradient. Cost: O(I (I+D)) per step on the fully recurrent network, and N steps back
 on other cells. Storage: O(N + P), whatever T is.
-True of it: unbiased for independent signs and scalings that do not depend on their own signs. c0 changes nothing but the
-sign of both factors, so with constant scalings it has UORO's distribution.
+True of it: unbiased for independent signs and scalings that do not depend on their own signs. c0 changes nothing but
+the sign of both factors, so with constant scalings it has UORO's distribution.
 Free choices, and what they do:
-    balanced  ri = 1, or the norms of the two factors of each term alike, which makes the variance least (see `scaling`):
-              unbiased either way
+    balanced  ri = 1, or the norms of the two factors of each term alike, which makes the variance least (see
+              `scaling`): unbiased either way
     trace     entries of v(0) and w(0): other than 0 adds J(t)...J(1) v(0) w(0)^T to E[v w^T], a bias
 """
 
@@ -22,14 +22,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .carried import advanced, begun, extent, influence_of_start, like
-from .scaling import EPSILON, balance, filled, norm
+from .carried import advanced, begun, first_traces
+from .scaling import by_rows, scaling
 from .uoro import Traces
 
 
@@ -55,21 +53,13 @@ class NoBackTrack:
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Traces:
         before = begun(network, parameters, initial_state)
-        N, P = extent(before)
-        v, w = filled(like(before), (N,), self.trace), filled(like(before), (P,), self.trace)
-        first = influence_of_start(before)
-        if first is not None:
-            c = noise.signs(N)
-            v, w = v + c, w + c @ first
-        return Traces(before, v, w)
+        return Traces(before, *first_traces(before, self.trace, noise.signs))
 
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
         before, now = advanced(state.before, x, y, weight)
         c = noise.signs(now.size + 1)
-        carried, r0, r = now.carry(state.s), 1, 1
-        if self.balanced:
-            r0 = balance(state.theta, carried)
-            r = np.stack([np.sqrt(norm(row)) + EPSILON for row in now.rows()])
+        carried = now.carry(state.s)
+        r0, r = scaling(self.balanced)(state.theta, carried), by_rows(now.rows(), self.balanced)
         v = c[0] * r0 * carried + c[1:] * r
         w = c[0] * state.theta / r0 + now.back(c[1:] / r)
         return Traces(before, v, w), now.contribution((now.d @ v) * w)

@@ -8,25 +8,26 @@ too. Truncation leaves out what its rule leaves out. RTRL carries
     M(0) = dstate(0)/dTheta, 0 unless the start is learned,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
 forward, and contributes d(t)^T M(t) and the readout's share at each step.
 
-Source: those of `bptt`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt` and `rtrl`.
+Source: those of `bptt`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt`, `artbp` and `rtrl`.
 Cost: that of T steps back, or windows of them; for RTRL one step back for each entry of the state. Storage: every
 operation of T steps; for RTRL N P, with N entries in the state and P in the parameters, whatever T is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcheck.reference.networks import start
-from gradcheck.reference.problem import Problem
+from gradcheck.reference.problem import Problem, map_state
 from gradcheck.reference.tape import vjp
 from gradcheck.reference.tree import leaves
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
 from .cells import Step, Total, added, nothing, steps, taken
+from .cuts import Probability, factors_of, require_probabilities
 from .settings import require_steps, require_window
 
 
@@ -85,6 +86,17 @@ def windowed_bptt(problem: Problem, *, horizon: int, stride: int) -> Gradient:
                 cotangent = added(made[t].enter(total), cotangent)
             cotangent = made[t].back(cotangent, total)
         done = end
+    return total.gradient()
+
+
+def artbp(problem: Problem, noise: Any, *, c: Probability | Sequence[Probability] = 0.5) -> Gradient:
+    """Return the gradient with the graph cut at random, and what crosses a step without a cut made larger."""
+    total, made = Total(problem.parameters), steps(problem)
+    factors = factors_of(noise, require_probabilities(c, problem.T))
+    cotangent = nothing(made[-1].state)
+    for each, factor in zip(reversed(made), (1, *reversed(factors)), strict=True):
+        crossing = map_state(lambda g, by=factor: g * by, cotangent)
+        cotangent = each.back(added(each.enter(total), crossing), total)
     return total.gradient()
 
 

@@ -24,7 +24,7 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.noise import Noise
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.tree import map_nest
-from gradcheck.reference.typing import Gradient, Parameters, State
+from gradcheck.reference.typing import Gradient
 
 
 @runtime_checkable
@@ -32,7 +32,7 @@ class OnlineRule(Protocol):
     """Protocol of an online rule; `finish(state)` is optional."""
 
     @property
-    def start(self) -> Callable[[Any, Parameters, State], Any]: ...
+    def start(self) -> Callable[..., Any]: ...
 
     @property
     def step(self) -> Callable[..., tuple[Any, Gradient | None]]: ...

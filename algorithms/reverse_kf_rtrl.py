@@ -3,8 +3,8 @@
 With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, and nu(t), (I,), anew at each step:
     A(t) = p0 A(t-1) + p1 nu(t),  B(t) = J(t) B(t-1) / p0 + (f'(s(t)) * nu(t)) u(t)^T / p1,  A(0) = 0, B(0) = 0
     contribution of step t: (d(t)^T B(t))_m A_j(t) for Theta[m, j], and the readout's own share
-E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j]. The vector is over the units
-that weights lead to, where KF-RTRL has one over what they come from.
+E[A_j B[n, m]] = M[n, (m, j)]: the cross terms are odd in nu(t), and E[nu_n nu_j] = [n = j]. The vector is over the
+units that weights lead to, where KF-RTRL has one over what they come from.
 
 Source: Marschall, Cho & Savin 2020, "A unified framework of online learning algorithms for training recurrent neural
 networks", R-KF-RTRL. Cost: O(I^2 (I+D)) per step. Storage: O(I (I+D)), whatever T is.
@@ -30,7 +30,7 @@ from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .carried import Units, advanced_units, begun_on_units
-from .scaling import balance, drawn, filled, require_distribution
+from .scaling import drawn, filled, require_distribution, scaling
 
 
 class Factors(NamedTuple):
@@ -66,7 +66,7 @@ class ReverseKFRTRL:
     def __init__(
         self, balanced: bool = False, distribution: str = "signs", trace: float = 0, on_s: bool = False
     ) -> None:
-        self.balanced, self.trace, self.on_s = balanced, trace, on_s
+        self.scaling, self.trace, self.on_s = scaling(balanced), trace, on_s
         self.distribution = require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
@@ -78,9 +78,7 @@ class ReverseKFRTRL:
         before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.J @ state.B, np.outer(now.gained(nu), now.u)
-        p0 = p1 = 1
-        if self.balanced:
-            p0, p1 = balance(carried, state.A), balance(immediate, nu)
+        p0, p1 = self.scaling(carried, state.A), self.scaling(immediate, nu)
         A = p0 * state.A + p1 * nu
         B = carried / p0 + immediate / p1
         return Factors(before, A, B), now.contribution(np.outer(now.d @ B, A))

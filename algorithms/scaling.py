@@ -11,7 +11,8 @@ start.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -41,9 +42,28 @@ def norm(array: Array) -> Any:
     return np.sqrt(np.sum(array * array))
 
 
+Scaling: TypeAlias = Callable[[Array, Array], Any]
+"""Returns the r > 0 by which the second factor of a product is multiplied and the first divided."""
+
+
+def constant(other: Array, one: Array) -> Any:
+    """Return 1."""
+    return 1
+
+
 def balance(other: Array, one: Array) -> Any:
-    """Return the r > 0 by which `one` is multiplied and `other` divided to make their norms alike."""
+    """Return the r that makes the norms of the two alike."""
     return np.sqrt(norm(other) / (norm(one) + EPSILON)) + EPSILON
+
+
+def scaling(balanced: bool) -> Scaling:
+    """Return the scaling that is balanced, or constant."""
+    return balance if balanced else constant
+
+
+def by_rows(rows: list[Array], balanced: bool) -> Any:
+    """Return the r of each product of a unit vector and a row: (N,), or 1 if they are constant."""
+    return np.stack([np.sqrt(norm(row)) + EPSILON for row in rows]) if balanced else 1
 
 
 def filled(like: Array, shape: tuple[int, ...], value: Any) -> Array:

@@ -11,8 +11,8 @@ True of it: unbiased where nu has independent entries of mean 0 and variance 1, 
 is off by far, and its variance grows with T and N.
 Free choices, and what they do:
     balanced      r0 = r1 = 1, or the norms of both factors alike (see `scaling`): unbiased either way, less variance
-    distribution  signs or normal: unbiased either way. Uniform on [-1, 1] would have a third of the variance: lag 0, and
-                  with it every lag, would be a third of what it should be
+    distribution  signs or normal: unbiased either way. Uniform on [-1, 1] would have a third of the variance, and a
+                  third of the gradient as its mean
     trace         entries of s(0) and theta(0): other than 0 adds J(t)...J(1) s(0) theta(0)^T to E[s theta^T], a bias
     exact_now     d(t) . B(t) without noise, as in the paper's algorithm, which estimates only what earlier steps did:
                   unbiased either way, less variance. Code that follows Marschall et al. 2020 has noise there too
@@ -24,14 +24,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .carried import advanced, begun, extent, influence_of_start, like
-from .scaling import balance, drawn, filled, require_distribution
+from .carried import advanced, begun, counted, first_traces
+from .scaling import drawn, require_distribution, scaling
 
 
 class Traces(NamedTuple):
@@ -73,33 +71,19 @@ class UORO:
         exact_now: bool = False,
         on_s: bool = False,
     ) -> None:
-        self.balanced, self.trace, self.exact_now, self.on_s = balanced, trace, exact_now, on_s
-        self.distribution = require_distribution(distribution)
+        self.trace, self.exact_now, self.on_s = trace, exact_now, on_s
+        self.scaling, self.distribution = scaling(balanced), require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Traces:
         before = begun(network, parameters, initial_state)
-        N, P = extent(before)
-        s, theta = filled(like(before), (N,), self.trace), filled(like(before), (P,), self.trace)
-        first = influence_of_start(before)
-        if first is not None:
-            nu = drawn(noise, self.distribution, N)
-            s, theta = s + nu, theta + nu @ first
+        s, theta = first_traces(before, self.trace, lambda N: drawn(noise, self.distribution, N))
         return Traces(before, s, theta)
 
     def step(self, state: Traces, x: Array, y: Array, weight: Any, noise: Any) -> tuple[Traces, Gradient]:
         before, now = advanced(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.carry(state.s), now.back(nu)
-        r0, r1 = self._scalings(carried, state.theta, nu, immediate)
+        r0, r1 = self.scaling(state.theta, carried), self.scaling(immediate, nu)
         s, theta = r0 * carried + r1 * nu, state.theta / r0 + immediate / r1
-        if self.exact_now:
-            dTheta = (now.d @ carried) * state.theta + now.back(now.d)
-        else:
-            dTheta = (now.d @ s) * theta
+        dTheta = counted(now, (carried, state.theta), (s, theta), self.exact_now)
         return Traces(before, s, theta), now.contribution(dTheta)
-
-    def _scalings(self, carried: Array, theta: Array, nu: Array, immediate: Array) -> tuple[Any, Any]:
-        """Return r0 and r1."""
-        if not self.balanced:
-            return 1, 1
-        return balance(theta, carried), balance(immediate, nu)

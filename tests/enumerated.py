@@ -23,7 +23,8 @@ class _Chosen(Noise):
         self._left, self.probability = list(bits), Fraction(1)
 
     def values(self, draw: Draw) -> Array:
-        assert draw.law in (Law.SIGNS, Law.BERNOULLI), f"{draw.law.value} has no list of outcomes"
+        assert draw.law is not Law.UNIFORM, "a uniform draw has no list of outcomes"
+        # a normal draw at +1 and -1: Gauss-Hermite nodes, exact up to the third power
         bits = [self._left.pop(0) if self._left else 0 for _ in range(draw.size)]
         for bit, p in zip(bits, draw.p or (Fraction(1, 2),) * draw.size, strict=True):
             self.probability *= p if bit else 1 - p

@@ -1,4 +1,4 @@
-"""OK: the influence matrix as a sum of r Kronecker products, reduced from r + 1 at random.
+"""Kronecker sums: the influence matrix as a sum of r Kronecker products, reduced from r + 1 at random.
 
 With M(t), J(t), d(t) and u(t) = [x(t); a(t-1)] as in `carried`, where the immediate influence is u(t) times the matrix
 G(t) = diag f'(s(t)), so that a step makes one more product:
@@ -7,19 +7,18 @@ G(t) = diag f'(s(t)), so that a step makes one more product:
 and n = r + 1 products become r, with k of them made from the last k + 1 by random signs c:
     L = sqrt(w/k) diag(c) Z,  Z Z^T = identity - z z^T,  z_i^2 = 1 - k w_i / w,  w = sum_i w_i
     E[L L^T] = diag(w_i), so sum_a (sum_i L_ia v_i) (x) (sum_i L_ia E_i) has the mean sum_i w_i v_i (x) E_i
-Optimal: v and E are orthonormal and the weights w_1 >= w_2 >= ... singular values, the largest of which are kept as they
-are until k w_i <= w holds for the next. Even: v_i (x) E_i are the products as they come and every weight is 1, so that
-k = r; L L^T is then a rational matrix.
+Optimal, `OK`: v and E are orthonormal and the weights w_1 >= w_2 >= ... singular values, the largest of which are kept
+as they are until k w_i <= w holds for the next. Even, `EvenSum`: v_i (x) E_i are the products as they come and every
+weight is 1, so that k = r; L L^T is then a rational matrix.
 
 Source: Benzing, Gauy, Mujika, Martinsson & Steger 2019, "Optimal Kronecker-sum approximation of real time recurrent
 learning"; the even reduction is its construction with equal weights, and at r = 1 KF-RTRL with constant scalings.
-Cost: O(r I^3 + r^2 I^2 + r I D) per step. Storage: O(r (I^2 + D)), whatever T is.
-True of it: exact while r >= t. Later unbiased; of all unbiased reductions to rank r the optimal one has the least
-variance, w^2/k minus the sum of the w_i^2 that were mixed. It needs singular values and so runs on floats only; the
-even one runs on every number system.
+Cost: O(r I^3 + r I D) per step, and r^2 I (I + r) more for singular values. Storage: O(r (I^2 + D)), whatever T is.
+True of both: exact while r >= t, later unbiased. Of all unbiased reductions to rank r the optimal one has the least
+variance, w^2/k minus the sum of the w_i^2 that were mixed. It needs singular values and so runs on floats only, once
+t > r; the even one runs on every number system.
 Free choices, and what they do:
-    rank     r: unbiased for any, exact from T on
-    optimal  singular values, or even weights: unbiased either way
+    rank  r: unbiased for any, exact from T on
 """
 
 from __future__ import annotations
@@ -29,7 +28,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcheck.reference.claims import Cost, Online, Unbiased, rule
-from gradcheck.reference.errors import UnsupportedOperation
 from gradcheck.reference.network import ALL_NETWORKS
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
@@ -46,37 +44,34 @@ class Products(NamedTuple):
 
 
 def _settings(T: int) -> list[dict[str, int]]:
-    return [{"rank": T}, {"rank": 1, "optimal": 0}, {"rank": 2, "optimal": 0}]
+    return [{"rank": rank} for rank in sorted({1, 2, T})]
 
 
 @rule(
     Unbiased(),
     Online(),
-    Cost(time="T*rank*I*(I**2 + rank*I + D*rank + K)", storage="rank*(I**2 + D) + I*(D + K)"),
+    Cost(time="T*rank*I*(I**2 + D) + T*I*(D + K)", storage="rank*(I**2 + D) + I*(D + K)"),
     networks=ALL_NETWORKS,
     weighted=True,
     settings=_settings,
 )
-class OK:
-    """OK (Benzing et al. 2019): a sum of `rank` random Kronecker products as influence matrix.
+class EvenSum:
+    """Kronecker sum with equal weights (after Benzing et al. 2019): `rank` random products as influence matrix.
 
     Online and stochastic: `start`, then `step` for each (x, y, weight, noise); every step has a contribution.
 
     Args:
         rank: Number r of products; exact while r >= t.
-        optimal: True to reduce by singular values, which makes the variance least and wants floats; False to reduce
-            with equal weights.
 
     Raises:
         GradcheckError: rank is no whole number >= 1.
-        UnsupportedOperation: Singular values are wanted of numbers that are no floats.
     """
 
-    def __init__(self, rank: int = 2, optimal: bool = True) -> None:
-        self.rank, self.optimal = require_steps(rank, "rank"), optimal
+    def __init__(self, rank: int = 2) -> None:
+        self.rank = require_steps(rank, "rank")
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Products:
-        before = begun_on_units("OK", network, parameters, initial_state)
+        before = begun_on_units(type(self).__name__, network, parameters, initial_state)
         D, n = parameters["W"].shape
         a = before.a
         return Products(before, np.zeros_like(a, shape=(0, D + n)), np.zeros_like(a, shape=(0, n, n)))
@@ -86,13 +81,37 @@ class OK:
         u = np.concatenate([state.u, now.u[None]])
         A = np.concatenate([now.J @ state.A, now.diagonal()[None]])
         if len(u) > self.rank:
-            reduced = _optimally if self.optimal else _evenly
-            u, A = reduced(u, A, noise.signs(len(u)))
+            u, A = self._reduced(u, A, noise.signs(len(u)))
         return Products(before, u, A), now.contribution(u.T @ (now.d @ A))
+
+    def _reduced(self, u: Array, A: Array, c: Array) -> tuple[Array, Array]:
+        """Return r products for r + 1, by the signs c, (r + 1,)."""
+        return _evenly(u, A, c)
+
+
+@rule(Unbiased(), Online(), networks=ALL_NETWORKS, weighted=True, settings=_settings)
+class OK(EvenSum):
+    """Optimal Kronecker sum (Benzing et al. 2019): `rank` random products as influence matrix, of least variance.
+
+    Online and stochastic: `start`, then `step` for each (x, y, weight, noise); every step has a contribution.
+
+    Args:
+        rank: Number r of products; exact while r >= t, and on floats only for longer sequences.
+
+    Raises:
+        GradcheckError: rank is no whole number >= 1.
+        UnsupportedOperation: A reduction is wanted on numbers that are no floats; `EvenSum` has one.
+    """
+
+    def _reduced(self, u: Array, A: Array, c: Array) -> tuple[Array, Array]:
+        return _optimally(u, A, c)
 
 
 def _evenly(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
-    """Return r products for r + 1, by equal weights: L R^T = (n/k) diag(c) (identity - 1 1^T / n) diag(c), n = k + 1."""
+    """Return r products for r + 1, by equal weights.
+
+    L L^T is (n/k) diag(c) (identity - 1 1^T / n) diag(c) with n = k + 1; it is taken apart into rational factors.
+    """
     n, k = len(u), len(u) - 1
     u, A = u * c[:, None], A * c[:, None, None]
     mean = np.sum(A, axis=0) / n
@@ -101,10 +120,6 @@ def _evenly(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
 
 def _optimally(u: Array, A: Array, c: Array) -> tuple[Array, Array]:
     """Return r products for r + 1, by singular values."""
-    if u.dtype.kind != "f" or type(u) is not np.ndarray:
-        raise UnsupportedOperation(
-            "a singular value decomposition", type(u).__name__, "floats have one; OK(rank, optimal=False) needs none"
-        )
     shape = A.shape[1:]
     (Qu, Ru), (QA, RA) = np.linalg.qr(u.T), np.linalg.qr(A.reshape(len(A), -1).T)
     left, w, right = np.linalg.svd(Ru @ RA.T)
