@@ -45,6 +45,15 @@ class Block(NamedTuple):
     steps: tuple[Moment, ...]
 
 
+def _with_one(h: Array) -> Array:
+    return np.concatenate([h, np.ones_like(h[:1])])
+
+
+def predicted(C: Array, t: int, h: Array) -> Array:
+    """Return the signal of a linear predictor, C^T [h; 1]."""
+    return C.T @ _with_one(h)  # type: ignore[no-any-return]
+
+
 @rule(
     Equals(definition, differs=True),
     Online(),
@@ -62,7 +71,7 @@ class DNI:
         block: The length of blocks, in steps.
         predictor: Takes I, and returns C (I+1, I) to start from.
         rate: The predictor's learning rate; 0 keeps it.
-        signal: Takes t and h(t), and returns the signal (I,) in place of the predictor's, say the true one.
+        signal: Takes C, t and h(t), and returns the signal (I,); `predicted` if left out. It may be the true one.
 
     Raises:
         GradcheckError: block is no whole number >= 1.
@@ -73,7 +82,7 @@ class DNI:
         block: int = 1,
         predictor: Callable[[int], Array] = first_guess,
         rate: float = 0.125,
-        signal: Callable[[int, Array], Array] | None = None,
+        signal: Callable[[Array, int, Array], Array] = predicted,
     ) -> None:
         self.block, self.predictor, self.rate, self.signal = require_steps(block, "block"), predictor, rate, signal
 
@@ -86,18 +95,13 @@ class DNI:
         state = state._replace(t=state.t + 1, h=now.state, steps=(*state.steps, now))
         if len(state.steps) < self.block:
             return state, None
-        given = state.C.T @ _with_one(state.h) if self.signal is None else self.signal(state.t, state.h)
-        contribution, target = _sent_back(state, given)
+        contribution, target = _sent_back(state, self.signal(state.C, state.t, state.h))
         seen = _with_one(state.first)
         C = state.C - self.rate * np.outer(seen, state.C.T @ seen - target)
         return state._replace(C=C, first=state.h, steps=()), contribution
 
     def finish(self, state: Block) -> Gradient | None:
         return _sent_back(state, np.zeros_like(state.h))[0] if state.steps else None
-
-
-def _with_one(h: Array) -> Array:
-    return np.concatenate([h, np.ones_like(h[:1])])
 
 
 def _sent_back(state: Block, carried: Array) -> tuple[Gradient, Array]:

@@ -16,11 +16,11 @@ True of it: biased, whatever A and the rates are, where R carries more than they
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gradcheck.reference.claims import Cost, Equals, Online, rule
 from gradcheck.reference.definitions import kernl as definition
-from gradcheck.reference.definitions import neighbours
+from gradcheck.reference.definitions import leaking, neighbours
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .rates import RATES, Units
@@ -32,7 +32,7 @@ class Traces(NamedTuple):
     units: Units
     h: Array
     A: Array
-    decay: Array
+    decay: Any
     E: Array
 
 
@@ -50,17 +50,18 @@ class KeRNL:
 
     Args:
         sensitivity: Takes I, and returns A (I, I); `neighbours` if left out, so that units see each other.
-        decay: Takes I, and returns what a trace is multiplied by in a step, (I,); 1 - alpha if None.
+        decay: Takes I and alpha, and returns what a trace is multiplied by in a step, a number or (I,); 1 - alpha if
+            left out.
     """
 
     def __init__(
-        self, sensitivity: Callable[[int], Array] = neighbours, decay: Callable[[int], Array] | None = None
+        self, sensitivity: Callable[[int], Array] = neighbours, decay: Callable[[int, Any], Any] = leaking
     ) -> None:
         self.sensitivity, self.decay = sensitivity, decay
 
     def start(self, network: object, parameters: Parameters, initial_state: Array) -> Traces:
         units, n = Units(network, parameters), len(initial_state)
-        decay = 1 - units.leak if self.decay is None else self.decay(n)
+        decay = self.decay(n, units.leak)
         return Traces(units, initial_state, self.sensitivity(n), decay, units.zeros(initial_state))
 
     def step(self, state: Traces, x: Array, y: Array, weight: object) -> tuple[Traces, Gradient]:

@@ -23,11 +23,10 @@ from gradcheck.reference.typing import Array, Gradient, Parameters
 _LEAK = 0.25
 RATES = (
     Network(),
-    Network("logistic", "softmax", "categorical_cross_entropy"),
     Leaky(leak=_LEAK),
     Leaky("softplus", leak=_LEAK, biases=0, recurrence="ring"),
 )
-"""Networks of rates for which the local rules are written: heads, leaks, patterns."""
+"""Networks of rates for which the local rules are written: without a leak, with one, and sparse."""
 POTENTIALS = (Leaky(leak=_LEAK, state="potential"),)
 
 

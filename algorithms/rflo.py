@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from gradcheck.reference.claims import Cost, Equals, Online, rule
 from gradcheck.reference.definitions import rflo as definition
+from gradcheck.reference.definitions import symmetric
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
 from .rates import RATES, Units
@@ -47,16 +48,15 @@ class RFLO:
     Online, on rates: `start`, then `step` for each (x, y, weight).
 
     Args:
-        feedback: Takes I and K, and returns B (I, K); V if None.
+        feedback: Takes V (I, K), and returns B (I, K); V itself if left out.
     """
 
-    def __init__(self, feedback: Callable[[int, int], Array] | None = None) -> None:
+    def __init__(self, feedback: Callable[[Array], Array] = symmetric) -> None:
         self.feedback = feedback
 
     def start(self, network: object, parameters: Parameters, initial_state: Array) -> Traces:
-        units, V = Units(network, parameters), parameters["V"]
-        feedback = V if self.feedback is None else self.feedback(*V.shape)
-        return Traces(units, initial_state, feedback, units.zeros(initial_state))
+        units = Units(network, parameters)
+        return Traces(units, initial_state, self.feedback(parameters["V"]), units.zeros(initial_state))
 
     def step(self, state: Traces, x: Array, y: Array, weight: object) -> tuple[Traces, Gradient]:
         units, h, feedback, E = state

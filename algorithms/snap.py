@@ -93,8 +93,7 @@ class SnAp:
 
 def _carried(units: Units, now: Moment, M: Array) -> Array:
     """Return J(t) M, with J(t) = (1 - alpha) identity + alpha diag f' R^T."""
-    carried = (units.leak * now.slope)[:, None] * (units.parameters["R"].T @ M)
-    return carried if units.leak == 1 else (1 - units.leak) * M + carried
+    return (1 - units.leak) * M + (units.leak * now.slope)[:, None] * (units.parameters["R"].T @ M)  # type: ignore[no-any-return]
 
 
 def _immediate(units: Units, now: Moment) -> Array:

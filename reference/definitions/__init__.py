@@ -14,5 +14,7 @@ from .masked import on_pattern as on_pattern
 from .masked import snap as snap
 from .traces import eprop as eprop
 from .traces import kernl as kernl
+from .traces import leaking as leaking
 from .traces import neighbours as neighbours
 from .traces import rflo as rflo
+from .traces import symmetric as symmetric

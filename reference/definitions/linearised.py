@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,20 +21,26 @@ class Linearised:
     Attributes:
         problem: The problem.
         errors: w_t dL_t/dstate(t), (T, I).
-        jacobians: dstate(t)/dstate(t-1), (T, I, I), rows are of state(t).
         own: dstate_j(t)/dTheta_mj of each parameter that a step uses, by name, (T, ..., I).
         readout: What the readouts' own use of parameters adds to the gradient.
         states: state(0), ..., state(T), (T + 1, I).
         signals: w_t dL_t/du(t), (T, K).
+        unrolled: The reverse pass.
     """
 
     problem: Problem
     errors: Array
-    jacobians: Array
     own: Gradient
     readout: Gradient
     states: Array
     signals: Array
+    unrolled: lags.Unrolled
+
+    @functools.cached_property
+    def jacobians(self) -> Array:
+        """dstate(t)/dstate(t-1), (T, I, I); rows are of state(t)."""
+        steps = range(1, self.T + 1)
+        return np.stack([np.stack([self.unrolled.back(t, unit)[1] for unit in _units(self.errors[0])]) for t in steps])
 
     @property
     def T(self) -> int:
@@ -50,14 +57,12 @@ def linearise(problem: Problem) -> Linearised:
     """Return a problem's Jacobians; its state is one array, and each weight of a step enters one unit."""
     unrolled, T = lags.unroll(problem), problem.T
     readout = unrolled.zero()
-    errors, jacobians, own = list[Any](), list[Any](), list[Any]()
+    errors, own = list[Any](), list[Any]()
     for t in range(1, T + 1):
         uses, error = unrolled.enter(t)
         for name, part in uses.items():
             readout[name].add(*part.terms)
         errors.append(error)
-        rows = [unrolled.back(t, unit)[1] for unit in _units(error)]
-        jacobians.append(np.stack(rows))
         pulled, _ = unrolled.back(t, np.zeros_like(error) + 1)
         own.append({name: part.array() for name, part in pulled.items()})
     total = {name: CotangentSum.array(part) for name, part in readout.items()}
@@ -65,11 +70,11 @@ def linearise(problem: Problem) -> Linearised:
     return Linearised(
         problem,
         np.stack(errors),
-        np.stack(jacobians),
         {name: np.stack([each[name] for each in own]) for name in stepped},
         total,
         np.stack([problem.initial_state, *unrolled.states]),
         np.stack(unrolled.errors),
+        unrolled,
     )
 
 

@@ -16,18 +16,27 @@ from ..typing import Array, Gradient
 from .linearised import Linearised, linearise
 
 
-def rflo(problem: Problem, *, feedback: Callable[[int, int], Array] | None = None) -> Gradient:
+def symmetric(V: Array) -> Array:
+    """Return V itself, the feedback that the gradient has."""
+    return V
+
+
+def leaking(n: int, alpha: Any) -> Any:
+    """Return 1 - alpha, the share of its state that each of n units keeps."""
+    return 1 - alpha
+
+
+def rflo(problem: Problem, *, feedback: Callable[[Array], Array] = symmetric) -> Gradient:
     """Return RFLO by its definition: signal(t) = B e(t).
 
     Source: Murray 2019, eLife 8:e43299, equations 3-5.
 
     Args:
         problem: A problem on a network of rates.
-        feedback: Takes I and K and returns B (I, K); V if None.
+        feedback: Takes V (I, K) and returns B (I, K).
     """
-    B = problem.parameters["V"] if feedback is None else feedback(*problem.parameters["V"].shape)
     made = linearise(problem)
-    return _summed(made, _rows(B, made.signals), _kept(problem))
+    return _summed(made, _rows(feedback(problem.parameters["V"]), made.signals), 1 - _leak(problem))
 
 
 def eprop(problem: Problem) -> Gradient:
@@ -39,7 +48,7 @@ def eprop(problem: Problem) -> Gradient:
         problem: A problem on a network of rates or potentials.
     """
     made = linearise(problem)
-    return _summed(made, made.errors, _kept(problem))
+    return _summed(made, made.errors, 1 - _leak(problem))
 
 
 def neighbours(n: int) -> Array:
@@ -51,7 +60,7 @@ def kernl(
     problem: Problem,
     *,
     sensitivity: Callable[[int], Array] = neighbours,
-    decay: Callable[[int], Array] | None = None,
+    decay: Callable[[int, Any], Any] = leaking,
 ) -> Gradient:
     """Return KeRNL by its definition: signal(t) = A^T V e(t).
 
@@ -60,17 +69,17 @@ def kernl(
     Args:
         problem: A problem on a network of rates.
         sensitivity: Takes I and returns A (I, I).
-        decay: Takes I and returns what a trace is multiplied by in a step, (I,); 1 - alpha if None.
+        decay: Takes I and alpha, and returns what a trace is multiplied by in a step, a number or (I,).
     """
     made = linearise(problem)
     n = made.errors.shape[1]
     signals = _rows(sensitivity(n).T, made.errors)
-    return _summed(made, signals, _kept(problem) if decay is None else decay(n))
+    return _summed(made, signals, decay(n, _leak(problem)))
 
 
-def _kept(problem: Problem) -> Any:
-    """Return 1 - alpha, the share of its state that a unit keeps."""
-    return 1 - getattr(problem.network, "leak", 1)
+def _leak(problem: Problem) -> Any:
+    """Return alpha, the share of a step that is new."""
+    return getattr(problem.network, "leak", 1)
 
 
 def _rows(matrix: Array, vectors: Array) -> Array:
@@ -80,10 +89,12 @@ def _rows(matrix: Array, vectors: Array) -> Array:
 
 def _summed(made: Linearised, signals: Array, decay: Any) -> Gradient:
     total = {name: np.zeros_like(array[0]) for name, array in made.own.items()}
+    forgets = isinstance(decay, (int, float)) and decay == 0
     factor = np.zeros_like(signals[0]) + 1
-    for k in range(made.T):
+    for k in range(1 if forgets else made.T):
+        said = factor * signals[k:]
         for name, own in made.own.items():
-            for t in range(k, made.T):
-                total[name] = total[name] + own[t - k] * (factor * signals[t])
+            wide = said if own.ndim == said.ndim else said[:, None, :]
+            total[name] = total[name] + (own[: made.T - k] * wide).sum(axis=0)
         factor = factor * decay
     return made.gradient(total)
