@@ -138,6 +138,12 @@ def _truncation(progress: Progress = lambda _: None) -> Chapter:
     return chapter(progress)
 
 
+def _relations(progress: Progress = lambda _: None) -> Chapter:
+    from .relations import chapter
+
+    return chapter(progress)
+
+
 def _faults(progress: Progress = lambda _: None) -> Chapter:
     from .matrix import chapter
 
@@ -148,6 +154,7 @@ CHAPTERS: dict[str, Callable[..., Chapter]] = {
     "the lecture": _lecture,
     "costs": _costs,
     "truncation": _truncation,
+    "relations": _relations,
     "wrong gradients": _faults,
 }
 """The chapters beyond the rules, in order, by their names in progress lines."""
