@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
@@ -202,23 +204,56 @@ class Windowed(LagClaim):
         return f"the result is that of BPTT(h={self.horizon}; h'={self.stride}){of}"
 
 
+def _keywords(target: Any) -> list[str]:
+    """Return the keyword-only arguments of a function, or of the class of an online rule."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    words = (inspect.Parameter.KEYWORD_ONLY, *([inspect.Parameter.POSITIONAL_OR_KEYWORD] * isinstance(target, type)))
+    return [each.name for each in parameters if each.kind in words]
+
+
 @dataclass(frozen=True)
 class Equals(GradientClaim):
-    """The rule returns what `target`, another rule, returns: its own published definition."""
+    """The rule returns what `target`, another rule, returns: its own published definition.
+
+    A target that has keyword arguments of the rule's gets their values, so that one definition serves every setting.
+
+    differs: True for a rule that is no exact gradient by design. On each network the target must then differ from the
+        gradient on some live problem, at some setting; if it never does, the claim is refuted, since equality with such
+        a target would be exactness under another name, or shows nothing.
+    """
 
     target: Callable[..., Any]
+    differs: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "equals"
 
+    def bind(self, settings: Settings) -> Claim:
+        """Return this claim with the settings that its target takes bound to it."""
+        shared = {name: settings[name] for name in _keywords(self.target) if name in settings}
+        if not shared:
+            return self
+        made: Any = self.target
+        target = made(**shared) if isinstance(made, type) else functools.partial(made, **shared)
+        return dataclasses.replace(self, target=target)
+
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        return ("target",)
+
     def __str__(self) -> str:
-        return self._printed([self._name])
+        return self._printed([self._name, *(["differs=True"] if self.differs else [])])
 
     @property
     def sentence(self) -> str:
-        return f"the result is that of {self._name}"
+        text = f"the result is that of {self._name}"
+        return f"{text}, which is not the gradient" if self.differs else text
 
     @property
     def _name(self) -> str:
-        return str(getattr(self.target, "__name__", self.target))
+        function = getattr(self.target, "func", self.target)
+        return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
 @dataclass(frozen=True)

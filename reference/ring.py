@@ -74,14 +74,14 @@ class FormalReference:
         self._instance = ask(network, Capabilities.functions) if network != self._source else None
         self._store = store
         self._given: dict[str, Any] = {}
-        self._make_discrete()
+        self._keep_to_domains()
         if ask(network, Capabilities.target_domain) is TargetDomain.SHARES:
             self._make_targets_probabilities()
         self._terms: dict[tuple[RecurrentNetwork, int], list[dict[str, Array]]] = {}
         self._sums: dict[tuple[RecurrentNetwork, int, tuple[int, ...]], dict[str, Array]] = {}
 
-    def _make_discrete(self) -> None:
-        """Give parameters and inputs whose numbers lie apart such numbers in place of generators."""
+    def _keep_to_domains(self) -> None:
+        """Give numbers in place of generators: 0 outside a pattern, and some of those that lie apart."""
         rng = np.random.default_rng(0)
         arrays = {**self.network.parameter_shapes(self.sizes), INPUTS: (self.sizes.T, self.sizes.D)}
         for name, shape in arrays.items():
@@ -89,6 +89,8 @@ class FormalReference:
             if domain.discrete:
                 for index, value in np.ndenumerate(inside(self.network, name, 3 * rng.normal(size=shape))):
                     self._given[entry_name(name, index)] = self.field.convert(int(value))
+            for at in np.argwhere(~domain.mask(shape)):
+                self._given[entry_name(name, tuple(map(int, at)))] = self.field.convert(0)
 
     def _make_targets_probabilities(self) -> None:
         """Let the last target of each step be 1 minus the others, as categorical cross-entropy wants."""

@@ -138,6 +138,12 @@ def _truncation(progress: Progress = lambda _: None) -> Chapter:
     return chapter(progress)
 
 
+def _relations(progress: Progress = lambda _: None) -> Chapter:
+    from .relations import chapter
+
+    return chapter(progress)
+
+
 def _learning(progress: Progress = lambda _: None) -> Chapter:
     from .learning import chapter
 
@@ -154,6 +160,7 @@ CHAPTERS: dict[str, Callable[..., Chapter]] = {
     "the lecture": _lecture,
     "costs": _costs,
     "truncation": _truncation,
+    "relations": _relations,
     "learning": _learning,
     "wrong gradients": _faults,
 }

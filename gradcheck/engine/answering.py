@@ -7,12 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..evidence.base import Finding
+from ..evidence import differs
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
 from ..evidence.floats import sampling
 from ..evidence.floats.branches import Branches
 from ..evidence.floats.reach import Reach
-from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
+from ..judge.conclude import (
+    Gathered,
+    conclude,
+    conclude_costs,
+    excused,
+    merge,
+    never_differs,
+    refuted,
+    unsettled,
+)
 from ..judge.plans import ON_OTHERS
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
@@ -41,6 +51,9 @@ async def answer(run: Performer, judged: Judged) -> None:
         evidence = merge([f.evidence for each in gathered for f in each.findings])
         if isinstance(finding, str):
             run.judged(judged, failed(judged.claim, finding, evidence))
+            return
+        if finding.evidence.kind == differs.KIND:
+            run.judged(judged, never_differs(judged.claim, evidence, finding.evidence))
             return
         outcome = await _respond(run, judged, against[0], gathered[-1], finding, evidence)
         if isinstance(outcome, Verdict):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..evidence import differs
 from ..evidence.base import Finding, hidden_lags
 from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
@@ -16,6 +17,8 @@ from ..reference.claims import Claim, LagClaim
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
 
+BESIDE = (properties.KIND, differs.KIND)
+"""Kinds of evidence that compare something else than the rule with what is claimed, so that they show no equality."""
 ADVICE = "add a problem that reaches it: audit(..., problems=[...]) or --problems"
 """Remedy for code that never ran."""
 
@@ -38,11 +41,11 @@ class Gathered:
 
     @property
     def best(self) -> Evidence | None:
-        """The evidence that shows the claim most strongly here; properties compare a rule with itself alone."""
+        """The evidence that shows the claim most strongly here; evidence beside it shows no equality."""
         if self.most:
             return self.most
         shown = [f.evidence for f in self.findings if f.evidence.status is Status.HOLDS]
-        shown = [e for e in shown if e.kind != properties.KIND] + ([self.covered] if self.covered else [])
+        shown = [e for e in shown if e.kind not in BESIDE] + ([self.covered] if self.covered else [])
         return max(shown, key=_rank, default=None)
 
 
@@ -168,6 +171,11 @@ def refuted(
     """Return REFUTED with its certified counterexample."""
     text = f"{example.entry} is {example.got}, should be {example.true} ({place})"
     return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example, diagnosis)
+
+
+def never_differs(claim: Claim, evidence: tuple[Evidence, ...], against: Evidence) -> Verdict:
+    """Return REFUTED, without a counterexample: that two things never differ is shown by no single problem."""
+    return Verdict(str(claim), Status.REFUTED, Strength.SUPPORTED, against.statement, evidence)
 
 
 def unsettled(claim: Claim, evidence: tuple[Evidence, ...], against: Sequence[Evidence]) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..evidence import given
+from ..evidence import differs, given
 from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.drawn import OnDrawnNoise
@@ -62,7 +62,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     on_floats = floats.kinds(effort.floats if first else floats.FURTHER if new else floats.REPEATED)
     if vacuous(case.claim, effort.floats.float64):  # kinds that do not look for a longer problem show nothing here
         on_floats = [kind for kind in on_floats if kind.kind in ("float64", "float32")]
-    every = [*found, *on_floats, *given.kinds(case.problems)]
+    beside = [differs.Differs()] if isinstance(case.claim, Equals) and case.claim.differs else []
+    every = [*beside, *found, *on_floats, *given.kinds(case.problems)]
     return [OnDrawnNoise(kind) for kind in every] if case.rule.stochastic else every
 
 

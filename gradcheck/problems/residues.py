@@ -43,8 +43,11 @@ def residue_problem(
         targets = _summing_to_one(targets, ask(network, Capabilities.sequences))
 
     def drawn(name: str, shape: tuple[int, ...]) -> Any:
-        discrete = domain_of(network, name).discrete
-        return field.lift(inside(network, name, 3 * rng.normal(size=shape))) if discrete else random(shape)
+        domain = domain_of(network, name)
+        if domain.discrete:
+            return field.lift(inside(network, name, 3 * rng.normal(size=shape)))
+        mask = domain.mask(shape)
+        return random(shape) if mask.all() else random(shape) * field.lift(mask.astype(float))
 
     return Problem(
         {name: drawn(name, s) for name, s in network.parameter_shapes(sizes).items()},

@@ -367,10 +367,13 @@ def declared_claims(target: Any) -> tuple[Claim, ...]:
 def _declaration(target: Any) -> Declaration:
     """Return the declaration of a rule.
 
-    A `functools.partial` keeps its function's claims, at the numbers that it binds. It loses claims about costs: the
-    growth of a cost with a setting says little of its value at one.
+    A `functools.partial` keeps its function's claims, at the numbers that it binds, and an online rule that is made those
+    of its class, at its own. They lose claims about costs: the growth of a cost with a setting says little of its value
+    at one.
     """
     own: Declaration | None = getattr(target, "__gradcheck__", None)
+    if own is not None and own.settings and _is_made(target):
+        return _chosen(target, own)
     if own is not None or not isinstance(target, functools.partial):
         return own or Declaration()
     inner = _declaration(target.func)
@@ -378,6 +381,21 @@ def _declaration(target: Any) -> Declaration:
         return dataclasses.replace(inner, settings=None)
     claims = tuple(claim.bind(target.keywords) for claim in inner.claims if not isinstance(claim, Cost))
     return dataclasses.replace(inner, claims=claims, settings=None)
+
+
+def _is_made(target: Any) -> bool:
+    """Return whether a target is an instance of an online rule, which has its settings already."""
+    return not isinstance(target, type) and hasattr(target, "start") and hasattr(target, "step")
+
+
+def _chosen(target: Any, declaration: Declaration) -> Declaration:
+    """Return the declaration of an online rule that is made, at its own settings as far as it keeps them by name."""
+    names = _settings(declaration, _name(target), 1)[0]
+    chosen = {name: getattr(target, name) for name in names if isinstance(getattr(target, name, None), int)}
+    if chosen.keys() != names.keys():
+        return declaration
+    claims = tuple(claim.bind(chosen) for claim in declaration.claims if not isinstance(claim, Cost))
+    return dataclasses.replace(declaration, claims=claims, settings=None)
 
 
 def _online_function(target: Any, name: str, declaration: Declaration, weighted: bool) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ declares; shipped rules are targets too.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -143,11 +144,11 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
     """
     if not isinstance(data, EqualsData):
         return _LAGS[data.__struct_config__.tag](**msgspec.structs.asdict(data))
-    own = [claim.target for claim in declared if isinstance(claim, Equals)]
-    for targets in (own, list[Any](CATALOGUE)):
-        found = [each for each in targets if _same_place(as_rule(each).origin, data.target)]
+    own = [claim for claim in declared if isinstance(claim, Equals)]
+    for claims in (own, list(map(Equals, CATALOGUE))):
+        found = [each for each in claims if _same_place(as_rule(each.target).origin, data.target)]
         if len(found) == 1:
-            return Equals(found[0], rounding=data.rounding)
+            return dataclasses.replace(found[0], rounding=data.rounding)
         if found:
             raise GradcheckError(
                 f"its claim is equality with {data.target!r:.200}, and the rule declares {len(found)} targets of that "

@@ -2,6 +2,9 @@
 
 A network says them by `domains()`: {"tau": "positive", "decay": (0, 1), "inputs": "one-hot"}. Problems are drawn,
 varied and shrunk inside, and a number outside is refused with the name of its array.
+
+A parameter may have a pattern: entries that are 0 in every problem, such as those off the diagonal. They are parameters
+still, whose gradient is asked for, and rules that depend on structure read it by `mask_of`, never from values.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ from ..typing import Array
 from .base import Capabilities, RecurrentNetwork, ask
 
 INPUTS = "inputs"
-WORDS = ("real", "positive", "nonnegative", "integers", "one-hot")
+_APART = ("integers", "one-hot")
+PATTERNS = ("zeros", "diagonal", "ring")
+"""Entries that may differ from 0: none, those on the diagonal, and in a ring those from each unit to the next too."""
+WORDS = ("real", "positive", "nonnegative", *_APART, *PATTERNS)
 _INWARDS = 1 / 16
 """Share of an interval's width by which a number on its end is moved inwards."""
 
@@ -28,7 +34,7 @@ class Domain:
     """A set of arrays.
 
     Attributes:
-        kind: "interval", "integers" or "one-hot". One-hot rows have a single 1, and zeros.
+        kind: "interval", "integers", "one-hot" or one of `PATTERNS`. One-hot rows have a single 1, and zeros.
         low: The lower end of an interval.
         high: The upper end of an interval.
         closed: Whether the lower end belongs to it.
@@ -54,8 +60,7 @@ class Domain:
             "real": cls(),
             "positive": cls(low=0.0),
             "nonnegative": cls(low=0.0, closed=True),
-            "integers": cls("integers"),
-            "one-hot": cls("one-hot"),
+            **{kind: cls(kind) for kind in (*_APART, *PATTERNS)},
         }
         if isinstance(stated, Domain):
             return stated
@@ -81,7 +86,22 @@ class Domain:
     @property
     def discrete(self) -> bool:
         """True if its numbers lie apart, so that no identity in them is meant."""
-        return self.kind != "interval"
+        return self.kind in _APART
+
+    def mask(self, shape: tuple[int, ...]) -> Array:
+        """Return where an array of this shape may differ from 0, as booleans.
+
+        Raises:
+            GradcheckError: The pattern is one of square matrices, and the shape is another.
+        """
+        if self.kind not in PATTERNS:
+            return np.ones(shape, dtype=bool)
+        if self.kind == "zeros":
+            return np.zeros(shape, dtype=bool)
+        if len(shape) != 2 or shape[0] != shape[1]:
+            raise GradcheckError(f"{self.kind} is a pattern of square matrices; got the shape {shape}; use 'zeros'")
+        own = np.eye(shape[0], dtype=bool)
+        return own if self.kind == "diagonal" else own | np.roll(own, 1, axis=1)
 
     def contains(self, array: Array) -> bool:
         """Return whether a float array lies inside."""
@@ -89,6 +109,8 @@ class Domain:
             return bool((array == np.round(array)).all())
         if self.kind == "one-hot":
             return bool((((array == 0) | (array == 1)).all(axis=-1) & (array.sum(axis=-1) == 1)).all())
+        if self.kind in PATTERNS:
+            return bool((array[~self.mask(array.shape)] == 0).all())
         above = array >= self.low if self.closed else array > self.low
         return bool((above & (array < self.high)).all())
 
@@ -104,6 +126,8 @@ class Domain:
             return np.asarray(np.round(array), dtype=array.dtype)
         if self.kind == "one-hot":
             return np.asarray(np.eye(array.shape[-1], dtype=array.dtype)[np.argmax(array, axis=-1)])
+        if self.kind in PATTERNS:
+            return np.asarray(np.where(self.mask(array.shape), array, 0), dtype=array.dtype)
         if math.isinf(self.high):
             away = np.abs(array - self.low)
             inside = self.low + (away if self.closed else np.where(away == 0, 1.0, away))
@@ -127,7 +151,7 @@ class Domain:
 
     def __str__(self) -> str:
         if self.kind != "interval":
-            return {"integers": "whole numbers", "one-hot": "rows with a single 1 and zeros"}[self.kind]
+            return _SPOKEN[self.kind]
         if self.real:
             return "real numbers"
         if math.isinf(self.high):
@@ -135,6 +159,15 @@ class Domain:
         if math.isinf(self.low):
             return f"numbers below {self.high:g}"
         return f"numbers strictly between {self.low:g} and {self.high:g}"
+
+
+_SPOKEN = {
+    "integers": "whole numbers",
+    "one-hot": "rows with a single 1 and zeros",
+    "zeros": "zeros",
+    "diagonal": "zeros off the diagonal",
+    "ring": "zeros but on the diagonal and from each unit to the next",
+}
 
 
 def all_of(network: RecurrentNetwork) -> Mapping[str, Any]:
@@ -166,6 +199,17 @@ def domain_of(network: RecurrentNetwork, name: str) -> Domain:
     """
     stated = all_of(network)
     return Domain.read(stated[name], f"{name} of the network {network.name}") if name in stated else Domain()
+
+
+def mask_of(network: RecurrentNetwork, name: str, shape: tuple[int, ...]) -> Array:
+    """Return where a parameter may differ from 0 in any problem of a network, as booleans.
+
+    Args:
+        network: Any network.
+        name: The name of the parameter.
+        shape: Its shape.
+    """
+    return domain_of(network, name).mask(shape)
 
 
 def lying_apart(network: RecurrentNetwork) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from .activations import Activation
 from .cell import CellNetwork, Shapes, affine, affine_weights
 from .losses import Loss, Output
 from .start import GIVEN
+
+_PATTERNS = {"dense": "", "none": "zeros", "diagonal": "diagonal", "ring": "ring"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Leaky(CellNetwork):
         leak: alpha in (0, 1], the same for all units; None if it is a parameter.
         state: "rate" or "potential".
         biases: The number of biases, 0, 1 or 2.
+        recurrence: Which entries of R may differ from 0: all if "dense", "none", those on the "diagonal", or in a
+            "ring" those from each unit to itself and to the next. The others are parameters too, and 0.
         readout_bias: Whether the readout has a bias.
         initial_state: As for `Network`.
 
@@ -44,6 +49,7 @@ class Leaky(CellNetwork):
     leak: float | None = None
     state: str = "rate"
     biases: int = 1
+    recurrence: str = "dense"
     name = "leaky"
 
     def __init__(
@@ -55,15 +61,20 @@ class Leaky(CellNetwork):
         leak: float | None = None,
         state: str = "rate",
         biases: int = 1,
+        recurrence: str = "dense",
         readout_bias: bool = False,
         initial_state: str = GIVEN,
     ) -> None:
         super().__init__(activation, output, loss, readout_bias=readout_bias, initial_state=initial_state)
         self._choose((0, 1, 2), biases=biases)
+        self._choose(tuple(_PATTERNS), recurrence=recurrence)
         self._choose(("rate", "potential"), state=state)
         if leak is not None and not (isinstance(leak, (int, float)) and 0 < leak <= 1):
             raise GradcheckError(f"Leaky has no leak={leak!r:.60}; wanted a number in (0, 1], or None to learn it")
         object.__setattr__(self, "leak", leak if leak is None else float(leak))
+
+    def domains(self) -> Mapping[str, Any]:
+        return {} if self.recurrence == "dense" else {"R": _PATTERNS[self.recurrence]}
 
     def weights(self, I: int, D: int) -> Shapes:
         rate: Shapes = {"alpha": (I,)} if self.leak is None else {}
@@ -113,7 +124,7 @@ class ContinuousTime(Leaky):
     dt: float = 0.125
     state: str = "potential"
     name = "continuous time"
-    fixed = ("leak",)
+    fixed = ("leak", "recurrence")
 
     def __init__(
         self,
