@@ -14,7 +14,7 @@ from rule_cases import problem_on
 from gradcheck.algorithms import RTRL, UORO, Schmidhuber, bptt, descend, risk_gradient, truncated_bptt
 from gradcheck.algorithms.descent import descend_at_each_step
 from gradcheck.chapters import learning
-from gradcheck.chapters.learning import balance, immediate, tasks, trajectories
+from gradcheck.chapters.learning import balance, estimates, immediate, tasks, trajectories
 from gradcheck.chapters.truncation import balancing
 from gradcheck.records import Collection, Status, Strength
 from gradcheck.reference.errors import GradcheckError
@@ -29,9 +29,12 @@ def made() -> Any:
         patch.setattr(tasks, "SEEDS", 1)
         patch.setattr(tasks, "STEPS", 20)
         patch.setattr(balance, "DRAWS", 4)
+        patch.setattr(estimates, "PROBLEMS", 1)
         balance.spreads.cache_clear()
+        estimates.estimates.cache_clear()
         yield learning.chapter()
         balance.spreads.cache_clear()
+        estimates.estimates.cache_clear()
 
 
 def test_the_chapter_passes(made: Any) -> None:
@@ -44,7 +47,7 @@ def test_the_chapter_passes(made: Any) -> None:
 
 
 def test_every_figure_and_table_has_numbers_for_each_rule(made: Any) -> None:
-    assert len({figure.id for figure in made.figures}) == len(made.figures) == 5
+    assert len({figure.id for figure in made.figures}) == len(made.figures) == 6
     for figure in made.figures:
         assert all(np.isfinite(ys).all() and len(xs) == len(ys) for xs, ys in figure.series.values())
     for _, header, rows in made.tables:
@@ -155,6 +158,29 @@ def test_expected_losses_fall_for_exact_rules_and_climb_for_truncated_ones() -> 
     climbing = balance.expected_losses(float(balancing.influence(40) * balancing.influence(balancing.STEPS)))
     assert exact[-1] < noisy[-1] < 1 < climbing[-1]
     assert balance.expected_losses(mean, 1000)[-1] > 1
+
+
+# Bias and variance.
+def test_unbiased_rules_have_no_bias_and_a_variance_truncated_ones_the_opposite(made: Any) -> None:
+    (rows,) = [rows for caption, _, rows in made.tables if caption.startswith("Estimates")]
+    by = {name: (bias, variance) for name, bias, variance, _ in rows}
+    assert by["BPTT"] == ("0", "0")
+    for name in ("truncated at 1", "RFLO", "SnAp-1"):
+        assert float(by[name][0]) > 0.01 and by[name][1] == "0"
+    for name in by.keys() - {"BPTT", "truncated at 1", "RFLO", "SnAp-1"}:
+        assert by[name][0] == "0" and float(by[name][1]) > 0.01, name
+
+
+def test_a_fair_coin_that_doubles_or_drops_the_gradient_has_variance_one() -> None:
+    given = estimates.problem(3, 0)
+    found = estimates.estimate(lambda problem, noise: _times(bptt(problem), 2 * noise.bernoulli(0.5)), given)
+    assert found.bias == pytest.approx(0, abs=1e-12) and found.variance == pytest.approx(1) and found.cosine == 0.5
+    biased = estimates.estimate(lambda problem, noise: _times(bptt(problem), 2 * noise.bernoulli(0.25)), given)
+    assert biased.bias == pytest.approx(0.5)
+
+
+def _times(gradient: Any, factor: Any) -> Any:
+    return {name: part * factor for name, part in gradient.items()}
 
 
 # Tasks.

@@ -1,8 +1,8 @@
 """Chapter on learning: the effect of a rule on gradient descent.
 
 Each module has one question and computes its answer when called: `trajectories` (do exact rules learn alike?),
-`immediate` (an update at every step), `balance` (descent where truncation climbs), `tasks` (loss curves of all rules on
-small tasks).
+`immediate` (an update at every step), `balance` (descent where truncation climbs), `estimates` (bias and variance of
+all rules), `tasks` (their loss curves on small tasks).
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
     Args:
         progress: Called with a line of text before each question.
     """
-    from . import balance, immediate, tasks, trajectories
+    from . import balance, estimates, immediate, tasks, trajectories
 
     judged = []
     for module in (trajectories, immediate, balance):
         progress(module.__name__.rpartition(".")[2])
         judged += module.statements()
+    progress("estimates")
+    variance = estimates.figure()
     progress("tasks")
     curves = tasks.curves()
     return Chapter(
@@ -38,6 +40,12 @@ def chapter(progress: Callable[[str], None] = lambda _: None) -> Chapter:
         "Learning with each rule",
         _INTRODUCTION.strip(),
         tuple(judged),
-        (trajectories.figure(), immediate.figure(), balance.figure(), *(tasks.figure(curve) for curve in curves)),
-        (balance.table(), *(tasks.table(curve) for curve in curves)),
+        (
+            trajectories.figure(),
+            immediate.figure(),
+            balance.figure(),
+            variance,
+            *(tasks.figure(curve) for curve in curves),
+        ),
+        (estimates.table(), balance.table(), *(tasks.table(curve) for curve in curves)),
     )
