@@ -132,16 +132,17 @@ def expected_losses(mean: float, sigma: float = 0.0) -> list[float]:
         sigma: Its standard deviation.
     """
     factor = (1 - RATE * mean) ** 2 + (RATE * sigma) ** 2
-    return [factor**step for step in range(0, SHOWN + 1, 20)]
+    return [factor**step for step in range(0, SHOWN + 1, 40)]
 
 
 def figure() -> Figure:
     """Return the expected loss against steps of descent, by rule."""
     m = balancing.influence
     mean = float(m(balancing.STEPS)) ** 2
-    truncated = {f"truncated at {tau}": expected_losses(float(m(tau) * m(balancing.STEPS))) for tau in (40, 20)}
+    last = balancing.turning_horizon() - 1
+    truncated = {f"truncated at {last}": expected_losses(float(m(last) * m(balancing.STEPS)))}
     unbiased = {name: expected_losses(mean, sigma) for name, sigma in spreads().items()}
-    steps = [float(step) for step in range(0, SHOWN + 1, 20)]
+    steps = [float(step) for step in range(0, SHOWN + 1, 40)]
     return Figure(
         "learning-balancing",
         "Influence balancing: expected loss by rule",

@@ -30,7 +30,7 @@ from ..verdicts import judged
 
 UNKNOWNS = sp.symbols("w r v")
 ETA = sp.Symbol("eta")
-RATES = tuple(2.0**-n for n in range(3, 17))
+RATES = (0.1, 0.01, 0.001, 0.0001)
 """Learning rates of the figure."""
 POINT = {**dict.fromkeys(UNKNOWNS, sp.Integer(1)), ETA: sp.Rational(1, 8)}
 """The counterexample: parameters and learning rate."""
@@ -157,7 +157,7 @@ def _distance(found: Gradient, truth: Gradient) -> float:
 
 def measured_order() -> float:
     """Return the order of the deviation between the two smallest rates of the figure."""
-    return float(np.log2(deviation(RATES[-2]) / deviation(RATES[-1])))
+    return float(np.log(deviation(RATES[-2]) / deviation(RATES[-1])) / np.log(RATES[-2] / RATES[-1]))
 
 
 def figure() -> Figure:
@@ -169,7 +169,7 @@ def figure() -> Figure:
         "learning rate",
         "relative distance from the gradient",
         {"update at every step": (rates, [deviation(rate) for rate in rates]), "order 1": (rates, rates)},
-        "A tanh net with I = 4, T = 10, in float64. Halving the learning rate halves the deviation.",
+        "A tanh net with I = 4, T = 10, in float64. A tenth of the learning rate has a tenth of the deviation.",
         log_x=True,
         styles={"order 1": "dashed"},
         section="An update at every step",

@@ -23,7 +23,8 @@ from ...reference.scalars.residues.array import ResidueField
 from ...reference.typing import Parameters
 from ..verdicts import judged
 
-STEPS = 50
+STEPS, SHOWN = 50, 5
+"""Steps of descent, and those between two marks of the figure."""
 ETA = 2.0**-7
 SIZES = Sizes(T=8, I=3, D=2, K=2)
 NETWORKS = ("tanh", "logistic", "identity")
@@ -123,13 +124,13 @@ def _apart(a: Parameters, b: Parameters) -> float:
 
 def figure() -> Figure:
     """Return the distance from the path of BPTT on floats, by rule."""
-    steps = [float(n) for n in range(STEPS + 1)]
+    steps = [float(n) for n in range(0, STEPS + 1, SHOWN)]
     return Figure(
         "learning-distance",
         "Distance from the path of BPTT",
         "step of gradient descent",
         "relative distance",
-        {name: (steps, values) for name, values in distances().items()},
+        {name: (steps, values[::SHOWN]) for name, values in distances().items()},
         "A tanh net with I = 6, T = 20, in float64. The exact rules stay within rounding of each other; the truncated "
         "one leaves at its first step.",
         section="One path for all exact rules",
