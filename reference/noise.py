@@ -23,7 +23,7 @@ import numpy as np
 
 from .errors import GradcheckError, UnsupportedOperation
 from .scalars.float_ball import FloatBallArray, FloatBallField
-from .scalars.scalar import Scalar
+from .scalars.scalar import Scalar, system_of
 from .typing import Array
 
 
@@ -154,11 +154,11 @@ class SampledNoise(Noise):
     """Noise drawn at random by NumPy's default generator.
 
     Args:
-        seed: The seed; the same one gives the same noise.
+        seed: The seed, of which the same one gives the same noise; or a generator to draw from.
         like: An array of the run, see `Noise`.
     """
 
-    def __init__(self, seed: int | Sequence[int] = 0, like: Array | None = None) -> None:
+    def __init__(self, seed: int | Sequence[int] | np.random.Generator = 0, like: Array | None = None) -> None:
         super().__init__(like)
         self._rng = np.random.default_rng(seed)
 
@@ -205,13 +205,9 @@ def carried(values: Array, like: Array | None) -> Array:
     """
     if like is None:
         return np.array(values, dtype=float)
-    field = getattr(like, "field", None)
-    if field is None and like.dtype == object:
-        field = next((each.field for each in like.reshape(-1) if isinstance(each, Scalar)), None)
-    elif isinstance(like, FloatBallArray):
-        field = FloatBallField()
+    field = FloatBallField() if isinstance(like, FloatBallArray) else system_of(like)
     if field is not None:
-        return field.lift(values)  # type: ignore[no-any-return]
+        return field.lift(values)
     return np.array(values, dtype=like.dtype)
 
 

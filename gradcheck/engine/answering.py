@@ -9,6 +9,7 @@ from typing import Any
 from ..evidence.base import Finding
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
+from ..evidence.floats import sampling
 from ..evidence.floats.branches import Branches
 from ..evidence.floats.reach import Reach
 from ..judge.conclude import Gathered, conclude, conclude_costs, excused, merge, refuted, unsettled
@@ -175,6 +176,8 @@ async def _respond(
     """Answer evidence against a claim: explain it, or refute the claim, or leave it open."""
     assert against.witness is not None
     kind, claim = against.evidence.kind, judged.claim
+    if kind == sampling.KIND:  # its error rate is all that can be said
+        return Verdict(str(claim), Status.REFUTED, against.evidence.strength, against.evidence.statement, evidence)
     if kind not in floats.KINDS:
         run.tell(judged.audit, f"{claim}, asking whether rounded constants explain what {kind} evidence found")
         witness = {"witness": witness_to_data(against.witness)}

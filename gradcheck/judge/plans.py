@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from ..evidence import given
 from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
+from ..evidence.drawn import OnDrawnNoise
 from ..evidence.exact import enclosure, formal, ladder, modular
 from ..evidence.floats import plans as floats
-from ..evidence.floats import properties, stability
+from ..evidence.floats import properties, sampling, stability
 from ..evidence.sizes import vacuous
 from ..problems.extremes import parts
 from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
@@ -19,7 +20,7 @@ from .effort import Effort
 ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
 """Kinds of evidence that run the rule on other numbers than floats."""
 COMPARED = ON_OTHERS | {*floats.KINDS, given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
-COMPARED -= {properties.KIND}
+COMPARED = (COMPARED | {sampling.KIND}) - {properties.KIND}
 """Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 
 
@@ -61,7 +62,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     on_floats = floats.kinds(effort.floats if first else floats.FURTHER if new else floats.REPEATED)
     if vacuous(case.claim, effort.floats.float64):  # kinds that do not look for a longer problem show nothing here
         on_floats = [kind for kind in on_floats if kind.kind in ("float64", "float32")]
-    return [*found, *on_floats, *given.kinds(case.problems)]
+    every = [*found, *on_floats, *given.kinds(case.problems)]
+    return [OnDrawnNoise(kind) for kind in every] if case.rule.stochastic else every
 
 
 _DRAWN_T = 3
@@ -78,4 +80,5 @@ def _of_expectation(effort: Effort, first: bool) -> list[Kind]:
         formal.Formal(min(effort.formal_T, _DRAWN_T), _DRAWN_SHAPES[:most]),
         modular.Modular(_DRAWN_SIZES[:most], 1),
         enclosure.Enclosure(_DRAWN_ON_BALLS[:most], 1),
+        sampling.Sampling(),
     ]

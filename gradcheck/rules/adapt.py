@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from ..algorithms.cells import SIDE_BY_SIDE
 from ..algorithms.online import NOISE, is_stochastic, run_online, starts_with_noise, stepping
@@ -30,6 +33,7 @@ from ..reference.claims import (
     Pure,
     Settings,
     Stable,
+    Unbiased,
     check_wanted,
     not_a_claim,
 )
@@ -40,6 +44,7 @@ from ..reference.problem import Problem
 from ..reference.typing import Array
 from ..reference.wanted import INITIAL_STATE, INPUTS
 from .load import load_rule as load_rule
+from .reseeded import reseeded
 
 
 class WrongResult(GradcheckError):
@@ -52,6 +57,13 @@ class WrongResult(GradcheckError):
     def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self.shapes = shapes or {}
         super().__init__(message)
+
+
+def by_content(like: Array) -> Noise:
+    """Return random noise that depends on an array alone: the same for equal problems, other noise for others."""
+    numbers = np.ndarray.view(like, np.ndarray)
+    data = numbers.tobytes() if numbers.dtype != object else repr(numbers.tolist()).encode()
+    return SampledNoise(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big"), like)
 
 
 Source: TypeAlias = Callable[[Array], Noise]
@@ -78,7 +90,7 @@ class Rule:
         target: The object that the user passed.
         assumed: True if it declares no claim, and `Exact()` is assumed.
         source: Makes the noise of each call of a stochastic rule; None for any other rule.
-        averaged: True for the expectation of a stochastic rule, see `expectation`.
+        drawn: For the expectation of a stochastic rule, that rule; see `expectation`.
     """
 
     name: str
@@ -90,7 +102,7 @@ class Rule:
     target: Any = None
     assumed: bool = False
     source: Source | None = None
-    averaged: bool = False
+    drawn: Rule | None = None
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         drawing = () if self.source is None else (self.source(problem.inputs),)
@@ -100,6 +112,11 @@ class Rule:
     def stochastic(self) -> bool:
         """True for a rule that draws from noise."""
         return self.source is not None
+
+    @property
+    def averaged(self) -> bool:
+        """True for the expectation of a stochastic rule."""
+        return self.drawn is not None
 
     def within(self, function: Callable[..., Any]) -> Rule:
         """Return a rule that calls a function of a problem and settings, which calls this rule and gives it noise."""
@@ -192,6 +209,8 @@ def as_rule(
         changes["weighted"] = weighted
     if changes:
         rule = dataclasses.replace(rule, declaration=dataclasses.replace(rule.declaration, **changes))
+    if not rule.stochastic and not rule.averaged and any(isinstance(c, Unbiased) for c in rule.declaration.claims):
+        rule = dataclasses.replace(rule, function=reseeded(rule.function), source=by_content)
     _check_wanted(rule)
     return rule
 
@@ -243,7 +262,7 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     summary = (document or "").strip().split("\n\n")[0].replace("\n", " ")
     if not getattr(getattr(target, "func", target), SIDE_BY_SIDE, False):
         function = presenting(function)
-    source = seeded(0) if is_stochastic(target) else None
+    source = by_content if is_stochastic(target) else None
     return Rule(name, function, declaration, online, origin, summary, target, assumed, source)
 
 

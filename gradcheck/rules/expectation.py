@@ -29,10 +29,10 @@ from ..reference.scalars.float_ball import FloatBallArray
 from ..reference.scalars.formal import FormalField
 from ..reference.scalars.outcomes import OutcomeField, Spread
 from ..reference.scalars.residues.array import ResidueArray
+from ..reference.scalars.scalar import system_of
 from ..reference.tree import leaves, map_nest
 from ..reference.typing import Array
 from .adapt import Rule, as_rule
-from .returned import system_of
 
 MOST_RUNS = 256
 """Outcomes up to which a rule is run for each."""
@@ -75,7 +75,7 @@ def expectation(rule: Rule) -> Rule:
                     raise UnsupportedOperation(text, _name(problem), "take signs instead")
         return found
 
-    return dataclasses.replace(rule, function=averaged, source=None, averaged=True)
+    return dataclasses.replace(rule, function=averaged, source=None, drawn=rule)
 
 
 def _name(problem: Problem) -> str:

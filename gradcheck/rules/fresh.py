@@ -18,10 +18,10 @@ import numpy as np
 from ..reference.claims import Settings
 from ..reference.errors import FloatsWanted
 from ..reference.problem import Problem
+from ..reference.scalars.scalar import system_of
 from .adapt import Rule
 from .authors import authored_by
 from .failures import chain
-from .returned import system_of
 
 _MADE: set[str] = set()
 

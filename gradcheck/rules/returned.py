@@ -14,6 +14,7 @@ from ..reference import errors as reference_errors
 from ..reference.errors import MixedNumbers, UnsupportedOperation
 from ..reference.problem import Problem
 from ..reference.scalars.scalar import Scalar
+from ..reference.scalars.scalar import system_of as system_of
 from ..reference.tree import children, flatten, path_name
 from ..reference.typing import Array, Gradient, State
 from .adapt import WrongResult
@@ -190,13 +191,6 @@ def all_of_one_kind(gradient: Gradient, given: Mapping[str, Any]) -> None:
         returned, own = system_of(array), system_of(given[name])
         if returned is not None and returned is not own and repr(returned) != repr(own):
             raise MixedNumbers(own, returned)
-
-
-def system_of(array: Any) -> Any:
-    """Return the number system of an array; None for plain numbers, and where it cannot be told."""
-    if isinstance(array, np.ndarray) and type(array) is np.ndarray and array.dtype == object:
-        return next((each.field for each in array.reshape(-1) if isinstance(each, Scalar)), None)
-    return getattr(array, "field", None)
 
 
 _REAL = (float, int, np.floating, np.integer, np.bool_)

@@ -265,3 +265,10 @@ class Scalar:
 
     def __repr__(self) -> str:
         return f"{self.field.name}({self.value})"
+
+
+def system_of(array: Any) -> Any:
+    """Return the number system of an array; None for plain numbers, and where it cannot be told."""
+    if isinstance(array, np.ndarray) and type(array) is np.ndarray and array.dtype == object:
+        return next((each.field for each in array.reshape(-1) if isinstance(each, Scalar)), None)
+    return getattr(array, "field", None)

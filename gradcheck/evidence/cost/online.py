@@ -16,7 +16,7 @@ from ...reference.networks.base import Sizes, has_one_loss
 from ...reference.noise import Noise
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from ...rules.adapt import presenting
+from ...rules.adapt import presenting, seeded
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ...rules.returned import by_name
@@ -117,7 +117,8 @@ def _contributions(case: Case, problem: Problem, settings: Settings) -> list[Gra
         recorded.append(_Recorded(target(**settings) if isinstance(target, type) else target))
         return run_online(recorded[-1], given, weighted=weighted, noise=noise)
 
-    run(dataclasses.replace(case.rule, function=presenting(function)), problem.copy())
+    rule = case.rule.drawing(seeded(case.seed))  # the same for problems that differ after a step
+    run(dataclasses.replace(rule, function=presenting(function)), problem.copy())
     return recorded[-1].contributions
 
 
