@@ -72,13 +72,14 @@ class Noise(abc.ABC):
 
     Args:
         like: An array of the run, such as `problem.inputs`: draws come back in its number system. float64 if None.
+        recording: False to forget what is drawn.
 
     Attributes:
-        drawn: What the rule has drawn so far, in order.
+        drawn: What the rule has drawn so far, in order; empty where that is forgotten.
     """
 
-    def __init__(self, like: Array | None = None) -> None:
-        self.like = like
+    def __init__(self, like: Array | None = None, *, recording: bool = True) -> None:
+        self.like, self.recording = like, recording
         self.drawn: list[Outcome] = []
 
     def signs(self, shape: int | tuple[int, ...] = ()) -> Array:
@@ -146,7 +147,8 @@ class Noise(abc.ABC):
 
     def _array(self, draw: Draw) -> Array:
         values = self.values(draw)
-        self.drawn.append((draw, values))
+        if self.recording:
+            self.drawn.append((draw, values))
         return carried(values, self.like)[()]
 
 
@@ -156,10 +158,13 @@ class SampledNoise(Noise):
     Args:
         seed: The seed, of which the same one gives the same noise; or a generator to draw from.
         like: An array of the run, see `Noise`.
+        recording: True to keep what is drawn, so that it can be replayed; it takes memory at each draw.
     """
 
-    def __init__(self, seed: int | Sequence[int] | np.random.Generator = 0, like: Array | None = None) -> None:
-        super().__init__(like)
+    def __init__(
+        self, seed: int | Sequence[int] | np.random.Generator = 0, like: Array | None = None, *, recording: bool = True
+    ) -> None:
+        super().__init__(like, recording=recording)
         self._rng = np.random.default_rng(seed)
 
     def values(self, draw: Draw) -> Array:

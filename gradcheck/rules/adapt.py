@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import Any
 
 from ..algorithms.cells import SIDE_BY_SIDE
 from ..algorithms.online import NOISE, is_stochastic, run_online, starts_with_noise, stepping
@@ -39,12 +36,11 @@ from ..reference.claims import (
 )
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a_network, shapes
-from ..reference.noise import Noise, SampledNoise
+from ..reference.noise import Noise
 from ..reference.problem import Problem
-from ..reference.typing import Array
 from ..reference.wanted import INITIAL_STATE, INPUTS
 from .load import load_rule as load_rule
-from .reseeded import reseeded
+from .sources import Source, by_content, reseeded
 
 
 class WrongResult(GradcheckError):
@@ -57,22 +53,6 @@ class WrongResult(GradcheckError):
     def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self.shapes = shapes or {}
         super().__init__(message)
-
-
-def by_content(like: Array) -> Noise:
-    """Return random noise that depends on an array alone: the same for equal problems, other noise for others."""
-    numbers = np.ndarray.view(like, np.ndarray)
-    data = numbers.tobytes() if numbers.dtype != object else repr(numbers.tolist()).encode()
-    return SampledNoise(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big"), like)
-
-
-Source: TypeAlias = Callable[[Array], Noise]
-"""Maker of the noise of one call, from an array of the call's problem: what it draws is in that number system."""
-
-
-def seeded(seed: int | Sequence[int]) -> Source:
-    """Return a source of the same random noise for every call."""
-    return lambda like: SampledNoise(seed, like)
 
 
 @dataclass(frozen=True)
@@ -112,6 +92,11 @@ class Rule:
     def stochastic(self) -> bool:
         """True for a rule that draws from noise."""
         return self.source is not None
+
+    @property
+    def reseeded(self) -> bool:
+        """True for a rule that may draw from global generators, which are seeded before each call."""
+        return self.stochastic and not is_stochastic(self.target)
 
     @property
     def averaged(self) -> bool:

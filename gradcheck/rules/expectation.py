@@ -16,13 +16,14 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import flint
 import numpy as np
 
-from ..reference.errors import UnsupportedOperation
+from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.noise import Draw, Law, Noise
 from ..reference.problem import Problem
 from ..reference.scalars.float_ball import FloatBallArray
@@ -31,8 +32,9 @@ from ..reference.scalars.outcomes import OutcomeField, Spread
 from ..reference.scalars.residues.array import ResidueArray
 from ..reference.scalars.scalar import system_of
 from ..reference.tree import leaves, map_nest
-from ..reference.typing import Array
+from ..reference.typing import Array, Gradient
 from .adapt import Rule, as_rule
+from .returned import by_name
 
 MOST_RUNS = 256
 """Outcomes up to which a rule is run for each."""
@@ -101,6 +103,58 @@ def mean(rule: Any, problem: Problem, **settings: Any) -> Any:
         UnsupportedOperation: The expectation cannot be worked out; see `expectation`.
     """
     return expectation(as_rule(rule))(problem, settings)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of a rule's result over its noise.
+
+    Attributes:
+        mean: The expectation of the result, by name.
+        variance: The sum of the variances of all entries, over the sum of the squares of their expectations.
+        outcomes: The number of outcomes that were gone through.
+    """
+
+    mean: Gradient
+    variance: float
+    outcomes: int
+
+
+def moments(rule: Any, problem: Problem, *, most: int = 1 << 16, **settings: Any) -> Moments:
+    """Return the mean and variance of a rule's result over its noise, by going through every outcome.
+
+    Both are exact but for rounding; over normal and uniform draws only where the rule is linear in each of them, see
+    the module.
+
+    Args:
+        rule: A function of a problem and noise, or an online rule.
+        problem: The problem, in float64.
+        most: The most outcomes to go through.
+        settings: The rule's keyword arguments.
+
+    Raises:
+        TooManyOutcomes: There are more outcomes.
+        GradcheckError: The rule is not stochastic.
+    """
+    adapted = as_rule(rule)
+    if not adapted.stochastic:
+        raise GradcheckError(f"{adapted.name} is not stochastic; its variance is 0")
+
+    def run(noise: Noise) -> Any:
+        return adapted.function(problem.copy(), noise, **settings)
+
+    first: dict[str, Any] = {}
+    square, number = 0.0, 0
+    for noise, result in outcomes(run, problem.inputs):
+        number += 1
+        if number > most:
+            raise _too_many(problem, most)
+        weight = float(noise.weight)
+        for name, array in by_name(result).items():
+            first[name] = first.get(name, 0.0) + weight * np.asarray(array, dtype=float)
+            square += weight * float((np.asarray(array, dtype=float) ** 2).sum())
+    size = sum(float((array**2).sum()) for array in first.values())
+    return Moments(first, (square - size) / size if size else math.inf, number)
 
 
 def one_call(rule: Any, problem: Problem, **settings: Any) -> Any:
@@ -197,7 +251,7 @@ class ChosenNoise(Noise):
     """
 
     def __init__(self, chosen: list[int], like: Array | None = None, turn: int = 0) -> None:
-        super().__init__(like)
+        super().__init__(like, recording=False)
         self.chosen, self.turn = list(chosen), turn
         self.nodes: list[Nodes] = []
         self.sampled = False

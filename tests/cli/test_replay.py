@@ -186,7 +186,7 @@ def test_numbers_are_read_back_to_the_last_bit(halved: Counterexample) -> None:
 PLANTED = {
     "a number for text": lambda d: d["arrays"].update(W=[[1.0]]),
     "a fraction": lambda d: d["arrays"].update(W=[["1/3"]]),
-    "an unknown claim": lambda d: d["claim"].update(kind="unbiased"),
+    "an unknown claim": lambda d: d["claim"].update(kind="aligned"),
     "no entry": lambda d: d.pop("entry"),
     "another version": lambda d: d.update(schema_version="2.0"),
     "size 0": lambda d: d["sizes"].update(T=0),

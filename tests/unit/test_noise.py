@@ -24,7 +24,8 @@ from gradcheck.reference.scalars.precise import PreciseField
 from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.residues.array import ResidueField
 from gradcheck.reference.scalars.residues.modular import ModularField
-from gradcheck.rules.adapt import as_rule, seeded
+from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.sources import by_content, seeded
 
 PROBLEM = lively_problem(DEFAULT_NETWORK, Sizes(3, 2, 1, 1), 0)
 FIELDS = [RationalField(), ModularField(), ResidueField(), PreciseField(30), BallField(64), FloatBallField(),
@@ -150,7 +151,7 @@ def test_an_adapted_rule_draws_the_same_noise_in_each_call() -> None:
         assert all(np.array_equal(one[name], two[name]) for name in one)
         assert any(not np.array_equal(one[name], other[name]) for name in one)
     assert not as_rule(bptt).stochastic
-    direct = run_online(Stepping(), PROBLEM, noise=SampledNoise(0))
+    direct = run_online(Stepping(), PROBLEM, noise=by_content(PROBLEM.inputs))
     assert all(np.array_equal(direct[name], array) for name, array in as_rule(Stepping)(PROBLEM).items())
 
 

@@ -16,10 +16,11 @@ from ...reference.networks.base import Sizes, has_one_loss
 from ...reference.noise import Noise
 from ...reference.problem import Problem
 from ...reference.typing import Gradient
-from ...rules.adapt import presenting, seeded
+from ...rules.adapt import presenting
 from ...rules.call import run
 from ...rules.failures import RuleFailed
 from ...rules.returned import by_name
+from ...rules.sources import seeded
 from ..base import Case, Finding, Kind, Plan, Progress, not_run, settled, whole
 from ..preconditions.calls import within_rounding
 from ..sizes import place, spread

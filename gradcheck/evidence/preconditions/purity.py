@@ -107,7 +107,10 @@ def _watch(case: Case, sizes: Sequence[Sizes], claims: Sequence[Claim], progress
         if claims:
             progress("calls in a row")
             histories.check(case, claims)
-        if _promises_threads(case):
+        if case.rule.reseeded:
+            text = "may draw from global generators, seeded before each call, so no calls were made at once"
+            notes[text] = None
+        elif _promises_threads(case):
             progress("calls at once")
             notes.update(dict.fromkeys(threads.check(case)))
         else:
@@ -202,7 +205,8 @@ def _check(case: Case, problem: Problem, settings: Settings, notes: dict[str, No
 
 def _reject_other(again: Run, kept: Gradient, problem: Problem) -> None:
     if text := difference(again.gradient, kept, problem):
-        raise Impure(f"{text}: it keeps state, or draws random numbers", Cause.KEEPS_STATE)
+        hint = "; a stochastic rule draws from its second argument, noise, and from nothing else"
+        raise Impure(f"{text}: it keeps state, or draws random numbers{hint}", Cause.KEEPS_STATE)
 
 
 def _look_around(changes: Changes, notes: dict[str, None]) -> None:

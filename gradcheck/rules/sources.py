@@ -1,24 +1,45 @@
-"""Rules that draw from global random generators, as rules that draw from noise.
+"""Noise of the calls of an audit: drawn at random, the same for equal problems.
 
-The generators of `random`, of NumPy and of torch are seeded before each call, from the noise of that call, and restored
-after it. So two calls on the same noise have the same result, and calls on other noise are independent. A rule that
-keeps a generator of its own, in its module say, is out of reach: it changes from call to call, and is not pure.
+A rule that claims to be unbiased may draw from global random generators in place of `noise`. The generators of
+`random`, of NumPy and of torch are seeded before each call, from the noise of that call, and restored after it. So two
+calls on the same noise have the same result, and calls on other noise are independent. A rule that keeps a generator of
+its own, in its module say, is out of reach: it changes from call to call, and is not pure.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..reference.errors import UnsupportedOperation
-from ..reference.noise import Noise
+from ..reference.noise import Noise, SampledNoise
 from ..reference.problem import Problem
 from ..reference.scalars.scalar import system_of
+from ..reference.typing import Array
+
+Source: TypeAlias = Callable[[Array], Noise]
+"""Maker of the noise of one call, from an array of the call's problem: what it draws is in that number system."""
+
+
+def by_content(like: Array) -> Noise:
+    """Return random noise that depends on an array alone: the same for equal problems, other noise for others."""
+    numbers = np.ndarray.view(like, np.ndarray)
+    if numbers.dtype == object:
+        data = repr(numbers.tolist()).encode()
+    else:
+        data = numbers.astype(numbers.dtype.newbyteorder("<")).tobytes()
+    return SampledNoise(int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big"), like, recording=False)
+
+
+def seeded(seed: int | Sequence[int]) -> Source:
+    """Return a source of the same random noise for every call."""
+    return lambda like: SampledNoise(seed, like, recording=False)
 
 
 def reseeded(function: Callable[..., Any]) -> Callable[..., Any]:
