@@ -3,8 +3,8 @@
     python -m benchmarks.variances [--problems N]
 
 A figure is the total variance of the result over |g|^2: 1 means that the noise is as large as the gradient. Beside its
-quartiles over the problems stands the one that was measured before on other problems, where there is one, and whether it
-lies within the spread. Each mean over the outcomes is compared with the gradient on the way.
+quartiles over the problems stands the one that was measured before on other problems, if any, and whether it lies within
+the spread. Each mean over the outcomes is compared with the gradient on the way.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         missed |= holds is False
         before = "" if figure.before is None else f"{figure.before:g}"
         shown.add_row(figure.name, *(f"{each:.3g}" for each in found), before, {None: "", True: "yes"}.get(holds, "NO"))
-    Console().print(shown)
+    Console(width=110).print(shown)
     return 1 if missed else 0
 
 
