@@ -209,7 +209,7 @@ def test_a_thousand_right_runs_raise_no_more_alarms_than_said() -> None:
     for rate in (0.1, 0.05, 0.01):  # the same process stopped at other bounds
         allowed = 1000 * rate + 4 * np.sqrt(1000 * rate)
         assert sum(evidence >= 1 / rate for evidence in most) <= allowed
-    wrong = [simulated(results, 0.5 * truth, seed).refuted for seed in range(20)]
+    wrong = [simulated(results, 0.5 * truth, seed, 150).refuted for seed in range(10)]
     assert all(wrong)
 
 
