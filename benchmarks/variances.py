@@ -3,8 +3,8 @@
     python -m benchmarks.variances [--problems N]
 
 A figure is the total variance of the result over |g|^2: 1 means that the noise is as large as the gradient. Beside its
-quartiles over the problems stands the one that was measured before on other problems, if any, and whether it lies within
-the spread. Each mean over the outcomes is compared with the gradient on the way.
+quartiles over the problems stands the one that was measured before on other problems, if any, and "yes" if it lies
+within the spread. Each mean over the outcomes is compared with the gradient on the way.
 """
 
 from __future__ import annotations
