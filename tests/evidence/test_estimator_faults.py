@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradcheck import faults
 from gradcheck.algorithms import run_rule
 from gradcheck.chapters import matrix
 from gradcheck.chapters.matrix import BRIEF, Result
+from gradcheck.explain.diagnosis import diagnose
 from gradcheck.faults import ESTIMATORS, Change, Fault, fault_named
 from gradcheck.faults.fault import build
 from gradcheck.problems.lively import lively_problem
@@ -63,3 +65,33 @@ def test_one_sign_at_each_step_is_enough_for_kf_rtrl(changes: tuple[Change, ...]
     """Two terms need one relative sign: shared by both, it is the product of the signs between two steps."""
     outcome = matrix.judged(build("kf_rtrl", changes), "expectation")
     assert outcome.result is Result.MISSED, outcome.note
+
+
+SAID = {
+    "noise-of-a-third": "W equals the reference but for the factor 1/3; R equals the reference but for the factor 1/3",
+    "direction-of-a-third": "V equals the reference but for the factor 1/3",
+    "scaling-left-out-of-one-factor": "W equals the reference but for the factor 2",
+    "noise-drawn-for-each-factor": "W is 0 throughout; R is 0 throughout",
+    "sign-left-out-of-one-factor": "W counts the lags up to 0 exactly, and none beyond",
+    "direction-drawn-at-each-step": "R counts the lags up to 0 exactly, and none beyond",
+    "readout-not-along": "In expectation V is 0 throughout",
+    "present-counted-twice": "The expectation is biased in W in every entry, R in every entry; V is right",
+    "cut-not-made-up-for": "that of the fault 'carried-scaling-left-out'",
+}
+"""What is said of faults, were they not known."""
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_an_expectation_is_instead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = fault_named(name)
+    others = [each for each in ESTIMATORS if each.id == "carried-scaling-left-out"]
+    monkeypatch.setattr(faults, "ESTIMATORS", others)
+    case = matrix.case_of(fault.rule(), fault.found_by)
+    seen = lively_problem(Network(), Sizes(2, 2, 1, 1), 0, weighted=True)
+    said = diagnose(case, case.rule.settings(2)[0], seen)
+    assert said is not None and SAID[name] in said, said
+
+
+def test_a_right_expectation_has_no_diagnosis() -> None:
+    case = matrix.case_of(build("uoro"), "expectation")
+    assert diagnose(case, {}, lively_problem(Network(), Sizes(2, 2, 1, 1), 0, weighted=True)) is None
