@@ -73,7 +73,6 @@ SAID = {
     "scaling-left-out-of-one-factor": "W equals the reference but for the factor 2",
     "noise-drawn-for-each-factor": "W is 0 throughout; R is 0 throughout",
     "sign-left-out-of-one-factor": "W counts the lags up to 0 exactly, and none beyond",
-    "direction-drawn-at-each-step": "R counts the lags up to 0 exactly, and none beyond",
     "readout-not-along": "In expectation V is 0 throughout",
     "present-counted-twice": "The expectation is biased in W in every entry, R in every entry; V is right",
     "cut-not-made-up-for": "that of the fault 'carried-scaling-left-out'",
