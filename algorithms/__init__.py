@@ -22,7 +22,7 @@ from .windowed_bptt import windowed_bptt
 
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
-    UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, OK, artbp, ForwardGradient,
+    UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, artbp, ForwardGradient,
 )  # fmt: skip
 
 __all__ = [

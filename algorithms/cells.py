@@ -131,8 +131,8 @@ def or_on_any_cell(general: Any) -> Callable[[R], R]:
     """Return a decorator of a rule for the fully recurrent network; `general` is run on all other networks.
 
     Args:
-        general: A function of a problem, and of noise if the rule has it, or a class of an online rule, whose state is of
-            the class `general.carried`.
+        general: A function of a problem, and of noise if the rule has it, or a class of an online rule, whose state is
+            of the class `general.carried`.
     """
 
     def decorate(special: Any) -> Any:

@@ -89,7 +89,7 @@ class EvenSum:
         return _evenly(u, A, c)
 
 
-@rule(Unbiased(), Online(), networks=ALL_NETWORKS, weighted=True, settings=_settings)
+@rule(Unbiased(), networks=ALL_NETWORKS, weighted=True, settings=lambda T: [{"rank": 1}])
 class OK(EvenSum):
     """Optimal Kronecker sum (Benzing et al. 2019): `rank` random products as influence matrix, of least variance.
 

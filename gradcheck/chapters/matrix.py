@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..algorithms.online import is_stochastic
 from ..evidence.base import Case, Kind
 from ..evidence.cost import counted
 from ..evidence.exact import enclosure, formal, ladder, modular
@@ -18,6 +19,7 @@ from ..evidence.floats import plans as floats
 from ..evidence.preconditions import purity
 from ..evidence.sizes import spread
 from ..faults import FAULTS, SHOWN
+from ..faults.estimators import EXPECTATION
 from ..faults.fault import BASES, Base, Fault
 from ..judge.effort import QUICK, Effort
 from ..problems.lively import branching_problems, lively_problem
@@ -28,6 +30,7 @@ from ..reference.networks.base import Sizes
 from ..reference.problem import Problem
 from ..reference.wanted import Of
 from ..rules.adapt import Rule, WrongResult, as_rule
+from ..rules.expectation import expectation
 from ..rules.failures import RuleFailed
 from . import sought
 from .peers import PEERS, Peer, as_question
@@ -95,18 +98,21 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     "structured": lambda extent: sought.Sought("structured", sought.structured),
     "stable": lambda extent: sought.Stabilities(),
     "histories": lambda extent: sought.Histories(),
+    EXPECTATION: lambda extent: sought.Expectations(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
 COSTS: dict[str, Callable[[Extent], Kind]] = {counted.KIND: lambda extent: counted.Counting()}
 """Kinds of evidence on costs, which have no column: faults of cost have right gradients, and no row."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
 TOTALS = ("way", "caught", "missed", "not applicable", "failed")
+ON_BOTH = ("purity",)
+"""Kinds that judge stochastic rules beside other rules."""
 FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
 
 CODES = {
     "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
     lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
-    "branches": "br", "structured": "st", "stable": "sb", "histories": "hi",
+    "branches": "br", "structured": "st", "stable": "sb", "histories": "hi", EXPECTATION: "ex",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip
@@ -156,6 +162,9 @@ def by_evidence(fault: Fault, kind: str, extent: Extent = WHOLE, seed: int = 0) 
 
 def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Outcome:
     """Return the outcome of one kind of evidence on a rule's one claim, on its first network."""
+    if is_stochastic(target) != (kind == EXPECTATION) and kind not in ON_BOTH:
+        random = "it is a random result" if is_stochastic(target) else "the rule draws from no noise"
+        return Outcome(Result.NOT_APPLICABLE, random)
     try:
         evidence = {**EVIDENCE, **COSTS}[kind](extent).gather(case_of(target, kind, seed)).evidence
     except (RuleFailed, WrongResult) as error:
@@ -168,8 +177,12 @@ def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Out
 
 
 def case_of(target: Any, kind: str, seed: int = 0) -> Case:
-    """Return the case of a rule's one claim on its first network, or of its purity there."""
+    """Return the case of a rule's one claim on its first network, or of its purity there.
+
+    A stochastic rule is judged by its expectation.
+    """
     rule = as_rule(target)
+    rule = rule if kind == "purity" else expectation(rule)
     claim = next(claim for claim in rule.declaration.claims if not isinstance(claim, Pure))
     return Case(rule, Pure() if kind == "purity" else claim, rule.declaration.networks[0], seed)
 
@@ -289,7 +302,8 @@ def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterabl
 _INTRODUCTION = f"""
 The gallery holds {len(FAULTS)} mistakes, each made in a right rule: a shipped one, or the backward pass of a cell. Of \
 these, {len(FAULTS) - len(SHOWN)} show only at some sizes, at some values, at extreme ones, or after some calls, and \
-searches find them; `gradcheck faults --matrix` has them too. This chapter shows which kinds of evidence catch each of \
+searches find them, or are mistakes of stochastic rules, which show in their expectation alone; `gradcheck faults \
+--matrix` has them too. This chapter shows which kinds of evidence catch each of \
 the others, at small sizes, and which are caught by the gradient checkers of torch, JAX and autograd on their default \
 settings.
 

@@ -14,6 +14,9 @@ from ..evidence.floats.reach import Reach
 from ..evidence.floats.stability import Stability
 from ..evidence.preconditions.purity import Purity
 from ..faults import patched
+from ..faults.estimators import EXPECTATION
+from ..judge.effort import QUICK
+from ..judge.plans import kinds
 from ..problems.lively import lively_problem
 from ..records import Evidence, Status, Strength
 from ..reference.claims import Stable
@@ -70,6 +73,25 @@ class Sought(Kind):
             return Branches(tuple(found)).gather(case, progress)
 
         return whole(self.name, compare)
+
+
+@dataclass(frozen=True)
+class Expectations(Kind):
+    """The expectation of a stochastic rule, by the kinds of evidence that an audit has for it."""
+
+    kind: ClassVar[str] = EXPECTATION
+    strength: ClassVar[Strength] = Strength.PROVED
+
+    def plan(self, case: Case) -> Plan:
+        def compare(progress: Progress) -> Finding:
+            findings = []
+            for kind in kinds(case, QUICK, first=True):
+                findings.append(kind.gather(case, progress))
+                if findings[-1].evidence.status is Status.REFUTED:
+                    return findings[-1]
+            return next((each for each in findings if each.evidence.status is Status.HOLDS), findings[0])
+
+        return whole(self.kind, compare)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from . import (
     blocks,
     conditions,
     costs,
+    estimators,
     formats,
     gated,
     histories,
@@ -56,11 +57,15 @@ FAULTS: tuple[Fault, ...] = (
     + histories.FAULTS
     + storage.FAULTS
     + trained.FAULTS
+    + estimators.FAULTS
     + costs.FAULTS
 )
 
+ESTIMATORS: tuple[Fault, ...] = estimators.FAULTS
+"""Faults of stochastic rules, which their expectation shows."""
+
 SHOWN = tuple(fault for fault in FAULTS if not fault.found_by)
-"""Faults that common problems show; the others are found by searches alone."""
+"""Faults that common problems show; the others are found by searches alone, or in an expectation."""
 
 
 def fault_named(id: str) -> Fault:
@@ -79,4 +84,4 @@ def fault_named(id: str) -> Fault:
     raise GradcheckError(f"there is no fault {id!r}; {meant}")
 
 
-__all__ = ["FAULTS", "ON_CELLS", "SHOWN", "Change", "Fault", "fault_named"]
+__all__ = ["ESTIMATORS", "FAULTS", "ON_CELLS", "SHOWN", "Change", "Fault", "fault_named"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..algorithms.online import run_rule
+from ..algorithms.online import is_stochastic, run_rule
 from ..reference import lags, wanted
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
 from ..reference.network import DEFAULT_NETWORK, Batch, ContextNetwork, Network, RecurrentNetwork, Sizes
@@ -20,6 +20,7 @@ from ..reference.networks.linear import LRU, RTU
 from ..reference.networks.lstm import LSTM
 from ..reference.networks.simple import Elman
 from ..reference.networks.stacked import Stacked
+from ..reference.noise import Noise
 from ..reference.problem import Problem, loss
 from ..reference.typing import Array, Gradient
 from . import patched, sequences
@@ -64,6 +65,13 @@ BASES = {
     "windowed_bptt": Base("windowed_bptt", "windowed_bptt"),
     "chunked_bptt": Base("chunked_bptt", "chunked_bptt"),
     "rtrl": Base("rtrl", "RTRL"),
+    "uoro": Base("uoro", "UORO"),
+    "nobacktrack": Base("nobacktrack", "NoBackTrack"),
+    "kf_rtrl": Base("kf_rtrl", "KFRTRL"),
+    "reverse_kf_rtrl": Base("reverse_kf_rtrl", "ReverseKFRTRL"),
+    "kronecker_sum": Base("kronecker_sum", "EvenSum"),
+    "artbp": Base("artbp", "artbp"),
+    "forward_gradient": Base("forward_gradient", "ForwardGradient"),
     "schmidhuber": Base("schmidhuber", "Schmidhuber"),
     "focused": Base("focused", "Focused", ContextNetwork(), cells=(ContextNetwork,)),
     "batched_bptt": Base(
@@ -145,9 +153,14 @@ class Fault:
 
     @property
     def claims_a_gradient(self) -> bool:
-        """True if the rule claims to be the gradient of its base's objective, so that it leaves no lags out."""
+        """True if the rule claims that each result is the gradient of its base's objective, with no lags left out."""
         exact = all(isinstance(claim, Exact) for claim in _declared(self.rule()).claims)
-        return exact or self.base == "descent"
+        return (exact and not self.stochastic) or self.base == "descent"
+
+    @property
+    def stochastic(self) -> bool:
+        """True if the rule draws from noise."""
+        return is_stochastic(self.rule())
 
     def diff(self) -> str:
         """Return the mistake as a unified diff against the base."""
@@ -197,6 +210,10 @@ def black_box(rule: Any) -> Any:
     def cast(problem: Problem, **settings: int) -> Gradient:
         return run_rule(rule, problem.map(_floats), noise=None, **settings)
 
+    def drawing(problem: Problem, noise: Noise, **settings: int) -> Gradient:
+        return run_rule(rule, problem.map(_floats), noise=noise, **settings)
+
+    cast = drawing if is_stochastic(rule) else cast  # type: ignore[assignment]
     cast.__name__ = cast.__qualname__ = rule.__name__
     cast.__gradcheck__ = _declared(rule)  # type: ignore[attr-defined]
     return cast

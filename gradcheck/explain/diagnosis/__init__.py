@@ -2,6 +2,7 @@
 
 The steps, in order:
 
+- `expectations`: of a stochastic rule, what its expectation is; no other step follows.
 - `relations`: the whole result fulfils another claim.
 - `batches`: the result is right for another batch.
 - `differences`: the error is that of difference quotients.
@@ -32,6 +33,7 @@ from . import (
     decomposition,
     differences,
     elsewhere,
+    expectations,
     factors,
     gallery,
     horizons,
@@ -70,11 +72,16 @@ def diagnose(
     """
     progress("comparing the result with known faults")
     found = compare(case, settings, seen, dtype)
-    facts = [where.values(case, settings, seen)] if found is None else _facts(case, found, seen)
+    if found is None:
+        facts = [None if case.rule.averaged else where.values(case, settings, seen)]
+    else:
+        facts = _facts(case, found, seen)
     return " ".join(f"{text}." for text in facts if text) or None
 
 
 def _facts(case: Case, found: Comparison, seen: Problem) -> list[str | None]:
+    if case.rule.averaged:
+        return expectations.facts(found)
     if relation := relations.relation(found):
         return [precision.allowed(found), relation.text]
     if batch := batches.another(found):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +15,7 @@ from ...reference.claims import Claim, Settings
 from ...reference.errors import GradcheckError
 from ...reference.networks.base import Sizes
 from ...reference.problem import Problem
-from .points import SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, stored_as, wrong_at
+from .points import AVERAGED_SIZES, SIZES, Candidate, FloatPoint, Point, ResiduePoint, matched, stored_as, wrong_at
 
 _MOST = 3000
 """Largest T * I**2 of a counterexample that is compared on residues; larger ones are compared on floats."""
@@ -37,6 +37,7 @@ class Comparison:
         make: Constructor of further points of the same kind.
         on_floats: Constructor of a float point from a problem.
         weighted: Whether losses have weights.
+        averaged: True if the rule is the expectation of a stochastic one.
     """
 
     points: tuple[Point, ...]
@@ -47,6 +48,7 @@ class Comparison:
     make: Make
     on_floats: Callable[[Problem], FloatPoint]
     weighted: bool = False
+    averaged: bool = False
 
     @property
     def exact(self) -> bool:
@@ -93,11 +95,15 @@ def compare(case: Case, settings: Settings, seen: Problem, dtype: str = "float64
     def lively(sizes: Sizes, seed: int) -> Problem:
         return lively_problem(case.network, sizes, seed, weighted=case.weighted)
 
-    usual = list(enumerate(_sizes(seen.sizes)))
+    usual = list(enumerate(AVERAGED_SIZES if case.rule.averaged else _sizes(seen.sizes)))
     random: list[ResiduePoint] = []
     if seen.T * seen.sizes.I**2 <= _MOST:
-        with contextlib.suppress(GradcheckError):
-            random = [*(residues(sizes, seed) for seed, sizes in usual), residues(seen.sizes, 9)]
+        wanted = [*((sizes, seed) for seed, sizes in usual), (seen.sizes, 9)]
+        if case.rule.averaged:  # its noise may have too many outcomes at some sizes
+            random = list(_where_it_runs(residues, wanted))
+        else:
+            with contextlib.suppress(GradcheckError):
+                random = [residues(*each) for each in wanted]
     misled = False
     if any(point.foreign for point in random):  # a law that residues lack makes a right parameter look wrong
         with contextlib.suppress(GradcheckError):
@@ -139,7 +145,19 @@ def _comparison(
 ) -> Comparison:
     ordered = sorted(points, key=lambda point: not wrong_at([point]))
     wrong = wrong_at(ordered)
-    return Comparison(tuple(ordered), wrong, claim, settings, seen.sizes, cache(make), on_floats, case.weighted)
+    of_noise = case.rule.averaged
+    return Comparison(
+        tuple(ordered), wrong, claim, settings, seen.sizes, cache(make), on_floats, case.weighted, of_noise
+    )
+
+
+def _where_it_runs(
+    make: Callable[[Sizes, int], ResiduePoint], wanted: Iterable[tuple[Sizes, int]]
+) -> Iterator[ResiduePoint]:
+    """Yield the points at which a rule runs."""
+    for sizes, seed in wanted:
+        with contextlib.suppress(GradcheckError):
+            yield make(sizes, seed)
 
 
 def _sizes(seen: Sizes) -> tuple[Sizes, ...]:

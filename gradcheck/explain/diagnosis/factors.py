@@ -33,6 +33,7 @@ _FACTORS: dict[str, Callable[[Sizes], Fraction]] = {
     "the factor 1/D": lambda s: Fraction(1, s.D),
     "the factor 2": lambda s: Fraction(2),
     "the factor 1/2": lambda s: Fraction(1, 2),
+    "the factor 1/3": lambda s: Fraction(1, 3),
     "its sign": lambda s: Fraction(-1),
 }
 

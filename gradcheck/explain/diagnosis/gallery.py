@@ -11,6 +11,7 @@ from ...reference.claims import Settings
 from ...reference.problem import Problem
 from ...rules.adapt import Rule, as_rule
 from ...rules.call import run
+from ...rules.expectation import expectation
 from .comparison import Comparison
 from .points import SIZES, Candidate, matched
 
@@ -38,7 +39,8 @@ def matches(comparison: Comparison) -> list[Match]:
     """Return the faults that agree with the rule in a wrong parameter, each at its first settings that do.
 
     A fault that depends on values, or loses digits of floats, is compared on floats. A fault with settings, such as
-    the length of a chunk, runs with those of the rule or of its claim, or else with several small ones.
+    the length of a chunk, runs with those of the rule or of its claim, or else with several small ones. An expectation
+    is compared with those of faults of stochastic rules.
 
     Args:
         comparison: The points of the diagnosis.
@@ -46,13 +48,13 @@ def matches(comparison: Comparison) -> list[Match]:
     Returns:
         One match per fault, in the gallery's order.
     """
-    from ...faults import SHOWN
+    from ...faults import ESTIMATORS, SHOWN
 
     found, every = list[Match](), set(comparison.points[0].result)
-    for fault in SHOWN:
+    for fault in ESTIMATORS if comparison.averaged else SHOWN:
         if fault.breaks not in ("result", "stable") or not fault.runs_on(comparison.points[0].problem.network):
             continue
-        rule = as_rule(fault.rule())
+        rule = expectation(as_rule(fault.rule()))
         for settings in _settings(rule, comparison):
             candidate = _candidate(rule, settings)
             names = matched(comparison.points, candidate, names=comparison.wrong, repeated=fault.values)

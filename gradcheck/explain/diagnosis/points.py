@@ -39,6 +39,9 @@ Candidate = Callable[[Problem], Gradient]
 SIZES = (Sizes(3, 2, 1, 3), Sizes(5, 3, 2, 2), Sizes(6, 2, 3, 1), Sizes(4, 4, 2, 3))
 """Sizes of the points, cheapest first, which rejects most candidates. T >= I; only R has two equal axes."""
 
+AVERAGED_SIZES = (Sizes(2, 1, 2, 1), Sizes(3, 1, 1, 2), Sizes(2, 2, 1, 1))
+"""Sizes of the points at which an expectation is compared: few outcomes of noise, the cheapest first."""
+
 Change = Callable[[Any, Problem], Any]
 """Transformation of a parameter's right gradient, applied to balls, residues and error bounds alike."""
 
