@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+from .adaptive_truncation import adaptive_truncation
 from .bptt import bptt
 from .bptt_to_inputs import bptt_to_inputs
 from .chunked_bptt import chunked_bptt
 from .descent import Descent, descend, risk_gradient
+from .diagonal_rtrl import DiagonalRTRL
+from .dni import DNI
+from .eprop import EProp, eprop_with_total_signal
 from .focused import Focused
+from .kernl import KeRNL
+from .layered_rtrl import LayeredDiagonalRTRL
 from .online import OnlineRule, Rule, run_online, run_rule
+from .rflo import RFLO
 from .rtrl import RTRL
 from .schmidhuber import Schmidhuber
+from .snap import SnAp
+from .sparse_rtrl import SparseRTRL
 from .truncated_bptt import truncated_bptt
 from .windowed_bptt import windowed_bptt
 
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
+    DiagonalRTRL, LayeredDiagonalRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_with_total_signal, KeRNL, DNI,
+    adaptive_truncation,
 )  # fmt: skip
 
 __all__ = [
     "CATALOGUE",
+    "DNI",
     "Descent",
+    "DiagonalRTRL",
+    "EProp",
     "Focused",
+    "KeRNL",
+    "LayeredDiagonalRTRL",
     "OnlineRule",
+    "RFLO",
     "RTRL",
     "Rule",
     "Schmidhuber",
+    "SnAp",
+    "SparseRTRL",
+    "adaptive_truncation",
     "bptt",
     "bptt_to_inputs",
     "chunked_bptt",
     "descend",
+    "eprop_with_total_signal",
     "risk_gradient",
     "run_online",
     "run_rule",

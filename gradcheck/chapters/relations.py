@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..algorithms.diagonal_rtrl import DiagonalRTRL, LayeredDiagonalRTRL
+from ..algorithms.diagonal_rtrl import DiagonalRTRL
 from ..algorithms.dni import DNI
 from ..algorithms.eprop import EProp, eprop_with_total_signal
 from ..algorithms.kernl import KeRNL
+from ..algorithms.layered_rtrl import LayeredDiagonalRTRL
 from ..algorithms.online import run_online
 from ..algorithms.rflo import RFLO
 from ..algorithms.snap import SnAp
