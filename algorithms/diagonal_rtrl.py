@@ -21,7 +21,6 @@ True of it: it is the gradient for one recurrent layer, since dz(t)/dz(t-1) is d
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,12 +38,11 @@ Pair = tuple[Any, Any]
 
 
 class Turning(NamedTuple):
-    """What a layer's weights say: lambda as a pair, gamma, and their derivatives by the name of a weight."""
+    """What a layer's weights say: lambda as a pair, gamma, and the derivatives of both by the name of a weight."""
 
     eigenvalue: Pair
     gamma: Any
-    of_eigenvalue: dict[str, Pair]
-    of_gamma: dict[str, Any]
+    chain: dict[str, tuple[Pair, Any]]
 
 
 class Traces(NamedTuple):
@@ -88,10 +86,22 @@ class DiagonalRTRL:
 
     def step(self, state: Units, x: Array, y: Array, weight: Any) -> tuple[Units, Gradient]:
         net, parameters, before = state
-        layer, _ = advanced(net, parameters, before, x)
-        contribution, c = _READOUTS[type(net)](net, parameters, layer.z, y, weight)
-        found = {**said_of(layer, c), **contribution}
-        return Units(net, parameters, layer), {name: found[name] for name in parameters}
+        now = moved(net, parameters, before.z, x)
+        found, c = _READOUTS[type(net)](net, parameters, now.z, y, weight)
+        traces = traced(now, before.traces)
+        found |= said_of(traces, c)
+        return Units(net, parameters, Traces(now.z, traces)), {name: found[name] for name in parameters}
+
+
+class Moved(NamedTuple):
+    """A layer's step: z after it and before, the slopes f', B^T y as a pair, its weights, the input y that it read."""
+
+    z: Pair
+    before: Pair
+    slope: Pair
+    given: Pair
+    turning: Turning
+    seen: Array
 
 
 def started(layer: Any, weights: Parameters, z: Pair) -> Traces:
@@ -100,32 +110,34 @@ def started(layer: Any, weights: Parameters, z: Pair) -> Traces:
     return Traces(z, {name: (np.zeros_like(weights[name]), np.zeros_like(weights[name])) for name in names})
 
 
-def advanced(layer: Any, weights: Parameters, before: Traces, seen: Array) -> tuple[Traces, Pair]:
-    """Return a layer's traces after a step with the input `seen`, and f' gamma, by which an error on z enters it."""
+def moved(layer: Any, weights: Parameters, z: Pair, seen: Array) -> Moved:
+    """Return a layer's step from z with the input `seen`."""
     turned = _TURNINGS[type(layer), getattr(layer, "eigenvalues", "polar")](weights)
     given = weights["B_re"].T @ seen, weights["B_im"].T @ seen
-    turn = _times(turned.eigenvalue, before.z)
+    turn = _times(turned.eigenvalue, z)
     s = turn[0] + turned.gamma * given[0], turn[1] + turned.gamma * given[1]
     slope = layer.activation.derivative(s[0]), layer.activation.derivative(s[1])
+    return Moved((layer.activation(s[0]), layer.activation(s[1])), z, slope, given, turned, seen)
 
-    wide = np.outer(seen, turned.gamma)
+
+def traced(now: Moved, traces: dict[str, Pair]) -> dict[str, Pair]:
+    """Return the traces after a step."""
+    wide = np.outer(now.seen, now.turning.gamma)
     added: dict[str, Pair] = {"B_re": (wide, 0), "B_im": (0, wide)}
-    added |= {name: _times(derivative, before.z) for name, derivative in turned.of_eigenvalue.items()}
-    for name, scale in turned.of_gamma.items():
-        re, im = added.get(name, (0, 0))
-        added[name] = re + scale * given[0], im + scale * given[1]
+    for name, (of_eigenvalue, of_gamma) in now.turning.chain.items():
+        re, im = _times(of_eigenvalue, now.before)
+        added[name] = re + of_gamma * now.given[0], im + of_gamma * now.given[1]
 
-    traces = {}
-    for name, trace in before.traces.items():
-        re, im = _times(turned.eigenvalue, trace)
-        traces[name] = slope[0] * (re + added[name][0]), slope[1] * (im + added[name][1])
-    z = layer.activation(s[0]), layer.activation(s[1])
-    return Traces(z, traces), (slope[0] * turned.gamma, slope[1] * turned.gamma)
+    after = {}
+    for name, trace in traces.items():
+        re, im = _times(now.turning.eigenvalue, trace)
+        after[name] = now.slope[0] * (re + added[name][0]), now.slope[1] * (im + added[name][1])
+    return after
 
 
-def said_of(layer: Traces, c: Pair) -> Gradient:
+def said_of(traces: dict[str, Pair], c: Pair) -> Gradient:
     """Return Re(conj(c) dz/dweight) of each weight."""
-    return {name: c[0] * re + c[1] * im for name, (re, im) in layer.traces.items()}
+    return {name: c[0] * re + c[1] * im for name, (re, im) in traces.items()}
 
 
 def halved(error: Array) -> Pair:
@@ -140,30 +152,38 @@ def _times(a: Pair, b: Pair) -> Pair:
 
 def _cartesian(weights: Parameters) -> Turning:
     one = np.ones_like(weights["lambda_re"])
-    derivatives = {"lambda_re": (one, 0), "lambda_im": (0, one)}
-    return Turning((weights["lambda_re"], weights["lambda_im"]), one, derivatives, {})
+    chain = {"lambda_re": ((one, 0), 0), "lambda_im": ((0, one), 0)}
+    return Turning((weights["lambda_re"], weights["lambda_im"]), one, chain)
 
 
-def _polar(weights: Parameters, gamma: Callable[[Any, Any], tuple[Any, dict[str, Any]]]) -> Turning:
+class _Polar(NamedTuple):
+    """lambda of polar eigenvalues, its modulus, exp(nu), and the derivatives in nu and theta."""
+
+    eigenvalue: Pair
+    size: Any
+    shrinking: Any
+    of_nu: Pair
+    of_theta: Pair
+
+
+def _polar(weights: Parameters) -> _Polar:
     shrinking, angle = apply("exp", weights["nu"]), apply("exp", weights["theta"])
     size = apply("exp", -shrinking)
     re, im = size * apply("cos", angle), size * apply("sin", angle)
-    derivatives = {"nu": (-shrinking * re, -shrinking * im), "theta": (-angle * im, angle * re)}
-    scale, of_scale = gamma(shrinking, size)
-    return Turning((re, im), scale, derivatives, of_scale)
+    return _Polar((re, im), size, shrinking, (-shrinking * re, -shrinking * im), (-angle * im, angle * re))
 
 
 def _polar_lru(weights: Parameters) -> Turning:
-    gamma = apply("exp", weights["log_gamma"])
-    return _polar(weights, lambda shrinking, size: (gamma, {"log_gamma": gamma}))
+    polar, gamma = _polar(weights), apply("exp", weights["log_gamma"])
+    chain = {"nu": (polar.of_nu, 0), "theta": (polar.of_theta, 0), "log_gamma": ((0, 0), gamma)}
+    return Turning(polar.eigenvalue, gamma, chain)
 
 
 def _polar_rtu(weights: Parameters) -> Turning:
-    def scaled(shrinking: Any, size: Any) -> tuple[Any, dict[str, Any]]:
-        gamma = apply("sqrt", 1 - size * size)
-        return gamma, {"nu": shrinking * size * size / gamma}
-
-    return _polar(weights, scaled)
+    polar = _polar(weights)
+    gamma = apply("sqrt", 1 - polar.size * polar.size)
+    of_nu = polar.shrinking * polar.size * polar.size / gamma
+    return Turning(polar.eigenvalue, gamma, {"nu": (polar.of_nu, of_nu), "theta": (polar.of_theta, 0)})
 
 
 _TURNINGS = {(LRU, "cartesian"): _cartesian, (LRU, "polar"): _polar_lru, (RTU, "polar"): _polar_rtu}

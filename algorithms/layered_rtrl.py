@@ -24,7 +24,7 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import LRU, RTU, Stacked
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
-from .diagonal_rtrl import Pair, Traces, advanced, halved, of_parts, said_of, started
+from .diagonal_rtrl import Moved, Pair, Traces, halved, moved, of_parts, said_of, started, traced
 
 _CARTESIAN = LRU(eigenvalues="cartesian")
 NETWORKS = (Stacked(_CARTESIAN, _CARTESIAN), Stacked(LRU(), RTU("identity")))
@@ -69,19 +69,20 @@ class LayeredDiagonalRTRL:
 
     def step(self, state: Layers, x: Array, y: Array, weight: Any) -> tuple[Layers, Gradient]:
         net, parameters, before = state
-        made, scales, seen = list[Traces](), list[Pair](), x
-        for number, (layer, traces) in enumerate(zip(net.layers, before, strict=True)):
-            after, scale = advanced(layer, _own(layer, parameters, number), traces, seen)
-            made.append(after)
-            scales.append(scale)
-            seen = np.concatenate(after.z)
+        steps, seen = list[Moved](), x
+        for number, (layer, own) in enumerate(zip(net.layers, before, strict=True)):
+            steps.append(moved(layer, _own(layer, parameters, number), own.z, seen))
+            seen = np.concatenate(steps[-1].z)
 
-        found, c = of_parts(net, parameters, made[-1].z, y, weight)
-        for number in reversed(range(len(made))):
-            found |= {f"layer{number}.{name}": part for name, part in said_of(made[number], c).items()}
+        found, c = of_parts(net, parameters, steps[-1].z, y, weight)
+        layers = list(before)
+        for number in reversed(range(len(steps))):
+            now = steps[number]
+            layers[number] = Traces(now.z, traced(now, before[number].traces))
+            found |= {f"layer{number}.{name}": part for name, part in said_of(layers[number].traces, c).items()}
             if number:
-                c = _onto_input(_own(net.layers[number], parameters, number), scales[number], c)
-        return Layers(net, parameters, tuple(made)), {name: found[name] for name in parameters}
+                c = _onto_input(_own(net.layers[number], parameters, number), now, c)
+        return Layers(net, parameters, tuple(layers)), {name: found[name] for name in parameters}
 
 
 def _own(layer: Any, parameters: Parameters, number: int) -> Parameters:
@@ -89,6 +90,7 @@ def _own(layer: Any, parameters: Parameters, number: int) -> Parameters:
     return {name: parameters[f"layer{number}.{name}"] for name in layer.weights(1, 1)}
 
 
-def _onto_input(weights: Parameters, scale: Pair, c: Pair) -> Pair:
+def _onto_input(weights: Parameters, now: Moved, c: Pair) -> Pair:
     """Return the error on what a layer read, as that on z of the layer below."""
-    return halved(weights["B_re"] @ (scale[0] * c[0]) + weights["B_im"] @ (scale[1] * c[1]))
+    re, im = (now.turning.gamma * slope * part for slope, part in zip(now.slope, c, strict=True))
+    return halved(weights["B_re"] @ re + weights["B_im"] @ im)
