@@ -164,7 +164,7 @@ RELATIONS = {
                  "The factorisation is exact."),
         Relation("eprop-now", "e-prop", EProp, False, GRADIENT, POTENTIALS, "Later losses are left out."),
         Relation("kernl-one", "KeRNL, A = 1", KeRNL(np.eye), True, IS_RFLO, DENSE, "With the leak as its rates."),
-        Relation("kernl-other", "KeRNL, A a ring", KeRNL(), False, IS_RFLO, DENSE, "A is not the identity."),
+        Relation("kernl-other", "KeRNL, A a chain", KeRNL(), False, IS_RFLO, DENSE, "A is not the identity."),
     ),
     "Synthetic gradients": (
         Relation("dni-true", "DNI, true signal", dni_with_the_true_signal, True, GRADIENT, DENSE,

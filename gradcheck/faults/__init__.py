@@ -16,6 +16,7 @@ from . import (
     influences,
     inputs,
     layers,
+    local,
     losses,
     lstm,
     memory,
@@ -48,6 +49,7 @@ FAULTS: tuple[Fault, ...] = (
     + inputs.FAULTS
     + conditions.FAULTS
     + ON_CELLS
+    + local.FAULTS
     + batches.FAULTS
     + blocks.FAULTS
     + structure.FAULTS
