@@ -5,8 +5,8 @@ Layer l reads y_(l-1)(t), what the layer below shows, and has the traces of `dia
     gradient of a real weight of layer l: the sum over t of Re(conj(c_l(t)) dz_l(t)/dweight)
 
 Source: Zucchet, Meier, Schug, Mujika and Sacramento 2023, "Online learning of long-range dependencies", section 3.3;
-Irie, Gopalakrishnan and Schmidhuber 2024, "Exploring the promise and limits of real-time recurrent learning", section 5,
-for what is lost in more than one layer.
+Irie, Gopalakrishnan and Schmidhuber 2024, "Exploring the promise and limits of real-time recurrent learning", section
+5, for what is lost in more than one layer.
 Cost: O(1) per weight and step. Storage: O(P), whatever T is.
 True of it: the gradient of the upper layer's weights. That of the layers below leaves out what their past does to later
 losses through the memory of the layers above.

@@ -314,7 +314,7 @@ class Aligned(Claim):
         return ()
 
     def __str__(self) -> str:
-        return self._printed(["given=True"] if self.given else [])
+        return self._printed(["given"] if self.given else [])
 
     @property
     def sentence(self) -> str:
@@ -372,6 +372,8 @@ def parse_claim(text: str) -> Claim:
     if name == Cost.kind:
         return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
+    if name == Aligned.kind and arguments in (["given"], ["given=True"]):
+        return Aligned(given=True)
     names = spoken[name]
     while arguments and issubclass(CLAIMS[name], LagClaim) and arguments[-1].partition("=")[0].strip() in OPTIONS:
         option, _, value = arguments.pop().partition("=")

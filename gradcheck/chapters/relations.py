@@ -38,7 +38,7 @@ LARGEST_T = 3
 """Steps of the longest sequence on which results are compared."""
 
 _INTRODUCTION = """
-Most rules of this field are no exact gradient, and say so; each is held to its own published definition in the reports \
+Most rules of this field are no exact gradient, and say so; each is held to its own definition in the reports \
 above. They are relatives all the same: one is another with a term left out, or is the gradient on some networks. Each \
 relation here is an identity of polynomials, or the failure of one: $=$ holds for all values of parameters, inputs, \
 targets and initial states at the sizes given, and $\\ne$ means that the two are different polynomials.

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ..evidence.base import Finding
 from ..evidence import differs
+from ..evidence.base import Finding
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
 from ..evidence.floats.branches import Branches

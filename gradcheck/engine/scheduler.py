@@ -22,7 +22,7 @@ from ..rules.coverage.sources import sources
 from ..store.ledger import Ledger
 from ..store.provenance import collect
 from . import events, preconditions, tasks
-from .answering import answer, judge_costs, judge_as_found, screen
+from .answering import answer, judge_as_found, judge_costs, screen
 from .executors import TaskExecutor
 from .further import Deadline, Planned, bought
 from .gathering import gather, part_of

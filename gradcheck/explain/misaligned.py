@@ -23,7 +23,7 @@ def find(case: Case, witness: Witness) -> Problem | None:
         return None
     if case.problems and getattr(case.claim, "given", False):
         return witness.problem  # a smaller one is not among those that the claim is about
-    return simplest(witness.problem, lambda problem: _against(case, problem, witness), work=20_000)
+    return simplest(witness.problem, lambda problem: _against(case, problem, witness))
 
 
 def _against(case: Case, problem: Problem, witness: Witness) -> bool:
@@ -34,7 +34,7 @@ def _against(case: Case, problem: Problem, witness: Witness) -> bool:
 
 
 def counterexample(case: Case, problem: Problem, witness: Witness) -> Counterexample:
-    """Return the record of a problem on which the claim is false, with a program that shows the two and their product."""
+    """Return the record of a problem on which the claim is false, with a program that shows the product."""
     made = product(case, problem, witness.settings)
     got = made.value.str(12, radius=False)
     arrays = {name: np.asarray(array).tolist() for name, array in problem.arrays().items()}
@@ -60,5 +60,9 @@ def _snippet(made: Product) -> str:
     """Return a program that prints the inner product of the result and the gradient, both as they were found."""
     lines = ["import numpy as np", ""]
     for name, gradient in (("result", made.result), ("gradient", made.gradient)):
-        lines += [f"{name} = {{", *(f"    {key!r}: np.array({array.tolist()})," for key, array in gradient.items()), "}"]
+        lines += [
+            f"{name} = {{",
+            *(f"    {key!r}: np.array({array.tolist()})," for key, array in gradient.items()),
+            "}",
+        ]
     return "\n".join([*lines, "print(sum((result[name] * gradient[name]).sum() for name in gradient))"]) + "\n"

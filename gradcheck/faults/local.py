@@ -11,7 +11,14 @@ _UPDATED = "M = mask * (_carried(units, now, M) + _immediate(units, now))\n"
 
 
 def _fault(
-    id: str, effect: str, base: str, old: str, new: str, *networks: RecurrentNetwork, values: bool = False, seen: str = ""
+    id: str,
+    effect: str,
+    base: str,
+    old: str,
+    new: str,
+    *networks: RecurrentNetwork,
+    values: bool = False,
+    seen: str = "",
 ) -> Fault:
     module = "eprop" if base.startswith("eprop") else base
     return Fault(id, "local", effect, base, (Change(module, old, new),), seen, networks=networks, values=values)
@@ -130,7 +137,7 @@ FAULTS = (
     ),
     _fault(
         "pattern-transposed",
-        "The connections are taken from column to row, so existing weights are left out and missing ones get a gradient.",
+        "The connections are taken from column to row, so weights that exist are left out, and others get a gradient.",
         "sparse_rtrl",
         'mask_of(units.network, "R", (n, n))', 'mask_of(units.network, "R", (n, n)).T',
     ),

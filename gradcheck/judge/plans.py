@@ -17,7 +17,15 @@ from .effort import Effort
 
 ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
 """Kinds of evidence that run the rule on other numbers than floats."""
-COMPARED = ON_OTHERS | {*floats.KINDS, given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND, aligned.KIND}
+COMPARED = ON_OTHERS | {
+    *floats.KINDS,
+    given.BALLS,
+    given.RESIDUES,
+    online.KIND,
+    counted.KIND,
+    measured.KIND,
+    aligned.KIND,
+}
 COMPARED -= {properties.KIND}
 """Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 

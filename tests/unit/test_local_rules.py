@@ -78,7 +78,9 @@ def test_a_rule_runs_on_balls(target: Any) -> None:
     network, field = declaration(target).networks[0], BallField(128)
     problem = lively_problem(network, Sizes(4, 3, 2, 1), 0, weighted=True)
     with field.working():
-        on_balls = {n: [float(v.mid()) for v in vs] for n, vs in natives(field, run_rule(target, problem.over(field))).items()}
+        on_balls = {
+            n: [float(v.mid()) for v in vs] for n, vs in natives(field, run_rule(target, problem.over(field))).items()
+        }
     for name, array in run_rule(target, problem).items():
         assert np.allclose(array.reshape(-1), on_balls[name], rtol=1e-9, atol=1e-12), name
 
