@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.reference.claims import Equals, rule
+from gradcheck.reference.claims import Cost, Equals, rule
 from gradcheck.reference.definitions import adaptive as definition
 from gradcheck.reference.network import Network
 from gradcheck.reference.problem import Problem
@@ -31,7 +31,12 @@ from .truncated_bptt import truncated_bptt
 from .unfolding import Unfolded, unfold
 
 
-@rule(Equals(definition, differs=True), networks=[Network(), Network("logistic")], weighted=True)
+@rule(
+    Equals(definition, differs=True),
+    Cost(time="T**2*I**2 + T*I*(D + K)", storage="T*(I + K) + I*(I + D + K)"),
+    networks=[Network(), Network("logistic")],
+    weighted=True,
+)
 def adaptive_truncation(problem: Problem, *, window: int = 4, delta: float = 0.5) -> Gradient:
     """Return the gradient truncated at the horizon that the decay of state gradients calls for (Aicher et al. 2019).
 

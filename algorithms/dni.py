@@ -10,8 +10,9 @@ predictor C (I+1, I):
 The block that is open when the sequence ends has the signal 0, for no loss follows.
 
 Source: Jaderberg, Czarnecki, Osindero, Vinyals, Graves, Silver and Kavukcuoglu 2017, "Decoupled neural interfaces using
-synthetic gradients", section 2.1; Czarnecki, Swirszcz, Jaderberg, Osindero, Vinyals and Kavukcuoglu 2017, "Understanding
-synthetic gradients and decoupled neural interfaces", for linear predictors. The paper's predictors see no target of the
+synthetic gradients", section 2.1; for linear predictors Czarnecki, Swirszcz, Jaderberg, Osindero, Vinyals and
+Kavukcuoglu 2017, "Understanding synthetic gradients and decoupled neural interfaces".
+The paper's predictors see no target of the
 step; Marschall's code adds it, uses blocks of one step, and takes targets from a copy of C that lags behind.
 Cost: O(I (I+D+K)) per step. Storage: O(B (I+D+K) + I^2) for blocks of B steps, whatever T is.
 True of it: biased, unless the signal is the true one at every boundary: then it is the gradient. The signal 0 makes it
@@ -51,7 +52,7 @@ def _with_one(h: Array) -> Array:
 
 def predicted(C: Array, t: int, h: Array) -> Array:
     """Return the signal of a linear predictor, C^T [h; 1]."""
-    return C.T @ _with_one(h)  # type: ignore[no-any-return]
+    return C.T @ _with_one(h)
 
 
 @rule(

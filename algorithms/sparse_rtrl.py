@@ -2,7 +2,7 @@
 
 RTRL of rates, with a column of the influence matrix for each entry of R that may differ from 0, and for W and b:
     M(0) = 0,  M(t) = J(t) M(t-1) + B(t),  contribution of step t: (V e(t))^T M(t) at those weights, and 0 elsewhere
-Which weights exist is the network's pattern (`domains.mask_of`), so M has I (D + c + 1) columns for c connections a unit.
+Which weights exist is the network's pattern (`domains.mask_of`), so M has a column for each.
 
 Source: Menick, Elsen, Evci, Osindero, Simonyan and Graves 2021, "A practical sparse approximation for real time
 recurrent learning", section 3.1. J(t) is sparse too there, and its zeros are skipped; here they are multiplied.
@@ -56,9 +56,7 @@ class SparseRTRL:
         exists = np.ones(units.shape, dtype=bool)
         exists[D : D + n] = mask_of(units.network, "R", (n, n))
         rows, columns = np.nonzero(exists)
-        return Influence(
-            units, initial_state, (rows, columns), np.zeros_like(initial_state, shape=(n, len(rows)))
-        )
+        return Influence(units, initial_state, (rows, columns), np.zeros_like(initial_state, shape=(n, len(rows))))
 
     def step(self, state: Influence, x: Array, y: Array, weight: object) -> tuple[Influence, Gradient]:
         units, h, (rows, columns), M = state

@@ -298,10 +298,31 @@ class Unbiased(Exact):
 
 @dataclass(frozen=True)
 class Aligned(Claim):
-    """The rule's inner product with the gradient is positive."""
+    """Wherever the gradient is not zero, the inner product of the rule's expectation with it is positive.
 
+    The expectation is over the rule's noise, on each problem by itself; a rule without noise is its own expectation. So
+    this is no claim about the mean over problems, by which a rule that climbs on a tenth of them could pass. The inner
+    product is over all entries of all arrays that the rule returns. A small step against such a rule's result lowers
+    the loss: it is a direction of descent.
+
+    Few rules are aligned on every problem of a network. With `given` the claim is about the problems that the rule
+    declares, or that are added, and no others: @rule(Aligned(given=True), problems=[...]).
+    """
+
+    given: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "aligned"
-    judged: ClassVar[bool] = False
+
+    @classmethod
+    def arguments(cls) -> tuple[str, ...]:
+        return ()
+
+    def __str__(self) -> str:
+        return self._printed(["given"] if self.given else [])
+
+    @property
+    def sentence(self) -> str:
+        where = "on each problem given" if self.given else "wherever the gradient is not zero"
+        return f"the inner product with the gradient is positive {where}"
 
 
 @dataclass(frozen=True)
@@ -354,6 +375,8 @@ def parse_claim(text: str) -> Claim:
     if name == Cost.kind:
         return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
+    if name == Aligned.kind and arguments in (["given"], ["given=True"]):
+        return Aligned(given=True)
     names = spoken[name]
     while arguments and issubclass(CLAIMS[name], LagClaim) and arguments[-1].partition("=")[0].strip() in OPTIONS:
         option, _, value = arguments.pop().partition("=")

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..algorithms.diagonal_rtrl import DiagonalRTRL, LayeredDiagonalRTRL
+from ..algorithms.diagonal_rtrl import DiagonalRTRL
 from ..algorithms.dni import DNI
 from ..algorithms.eprop import EProp, eprop_with_total_signal
 from ..algorithms.kernl import KeRNL
+from ..algorithms.layered_rtrl import LayeredDiagonalRTRL
 from ..algorithms.online import run_online
 from ..algorithms.rflo import RFLO
 from ..algorithms.snap import SnAp
@@ -37,7 +38,7 @@ LARGEST_T = 3
 """Steps of the longest sequence on which results are compared."""
 
 _INTRODUCTION = """
-Most rules of this field are no exact gradient, and say so; each is held to its own published definition in the reports \
+Most rules of this field are no exact gradient, and say so; each is held to its own definition in the reports \
 above. They are relatives all the same: one is another with a term left out, or is the gradient on some networks. Each \
 relation here is an identity of polynomials, or the failure of one: $=$ holds for all values of parameters, inputs, \
 targets and initial states at the sizes given, and $\\ne$ means that the two are different polynomials.
@@ -163,7 +164,7 @@ RELATIONS = {
                  "The factorisation is exact."),
         Relation("eprop-now", "e-prop", EProp, False, GRADIENT, POTENTIALS, "Later losses are left out."),
         Relation("kernl-one", "KeRNL, A = 1", KeRNL(np.eye), True, IS_RFLO, DENSE, "With the leak as its rates."),
-        Relation("kernl-other", "KeRNL, A a ring", KeRNL(), False, IS_RFLO, DENSE, "A is not the identity."),
+        Relation("kernl-other", "KeRNL, A a chain", KeRNL(), False, IS_RFLO, DENSE, "A is not the identity."),
     ),
     "Synthetic gradients": (
         Relation("dni-true", "DNI, true signal", dni_with_the_true_signal, True, GRADIENT, DENSE,

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from ..evidence.base import Finding
 from ..evidence import differs
+from ..evidence.base import Finding
 from ..evidence.cost import measured
 from ..evidence.floats import plans as floats
 from ..evidence.floats import sampling
@@ -140,8 +140,8 @@ async def judge_costs(run: Performer, judged: Judged) -> None:
     run.judged(judged, conclude_costs(judged.claim, findings, judged.seen))
 
 
-async def judge_stability(run: Performer, judged: Judged) -> None:
-    """Judge the range of a rule, on every network that has something of its own; a failure is certified as found."""
+async def judge_as_found(run: Performer, judged: Judged) -> None:
+    """Judge a claim whose evidence is certified as it is found: the range of a rule, or its alignment."""
     await gather(run, judged)
     against = judged.against
     gathered = [each for each in _gathered(judged, against) if each.findings]

@@ -16,13 +16,13 @@ from typing import Any, TypeAlias
 
 from ..evidence.sizes import spans
 from ..records import TOO_MUCH, Status
-from ..reference.claims import Equals, LagClaim, Pure, Stable
+from ..reference.claims import Aligned, Equals, LagClaim, Pure, Stable
 from ..reference.errors import GradcheckError
 from ..rules.coverage.sources import sources
 from ..store.ledger import Ledger
 from ..store.provenance import collect
 from . import events, preconditions, tasks
-from .answering import answer, judge_costs, judge_stability, screen
+from .answering import answer, judge_as_found, judge_costs, screen
 from .executors import TaskExecutor
 from .further import Deadline, Planned, bought
 from .gathering import gather, part_of
@@ -152,7 +152,7 @@ class Scheduler(Performer):
 
         async def judge(judged: Judged) -> None:
             if judged not in gathering:
-                await (judge_stability if isinstance(judged.claim, Stable) else judge_costs)(self, judged)
+                await (judge_as_found if isinstance(judged.claim, (Stable, Aligned)) else judge_costs)(self, judged)
                 return
             drawn = self.case(judged, 0).rule.averaged  # its expectation on floats takes too long to look further
             judged.explored = drawn

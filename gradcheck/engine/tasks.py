@@ -19,10 +19,11 @@ from ..evidence.floats.reach import Reach
 from ..evidence.floats.screen import FIRST, limits_of_others
 from ..evidence.preconditions import liveness, oracles, purity
 from ..explain import counterexample as counterexamples
+from ..explain import misaligned
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
 from ..judge.plans import COMPARED, kinds
-from ..reference.claims import Claim, Equals, LagClaim, Pure, Stable, Unbiased
+from ..reference.claims import Aligned, Claim, Equals, LagClaim, Pure, Stable, Unbiased
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.networks.written import WrittenNetwork
 from ..rules import fresh
@@ -255,6 +256,10 @@ def _constants(task: Task, context: Context, progress: Progress) -> Data:
 def _counterexample(task: Task, context: Context, progress: Progress) -> Data:
     case = context.case(task)
     witness = witness_from(task.inputs["witness"], case.network)
+    if isinstance(case.claim, Aligned):
+        problem = misaligned.find(case, witness)
+        example = None if problem is None else to_data(misaligned.counterexample(case, problem, witness))
+        return {"found": None if example is None else {"example": example}}
     if isinstance(case.claim, Stable):
         case, violation = counterexamples.at_extremes(case, witness)
     else:

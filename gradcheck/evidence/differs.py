@@ -18,7 +18,7 @@ from ..problems.lively import lively_problem
 from ..problems.residues import residue_problem
 from ..records import Evidence, Status, Strength
 from ..reference import lags
-from ..reference.claims import Claim, Equals, Exact, Settings
+from ..reference.claims import Claim, Equals, Exact
 from ..reference.errors import GradcheckError, UnsupportedOperation
 from ..reference.networks.base import Sizes
 from ..reference.scalars.formal import entry_name

@@ -17,6 +17,7 @@ from . import (
     influences,
     inputs,
     layers,
+    local,
     losses,
     lstm,
     memory,
@@ -49,6 +50,7 @@ FAULTS: tuple[Fault, ...] = (
     + inputs.FAULTS
     + conditions.FAULTS
     + ON_CELLS
+    + local.FAULTS
     + batches.FAULTS
     + blocks.FAULTS
     + structure.FAULTS

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..algorithms.online import is_stochastic, run_rule
-from ..reference import lags, wanted
+from ..reference import definitions, lags, wanted
 from ..reference.claims import Claim, Cost, Declaration, Exact, Online
 from ..reference.network import DEFAULT_NETWORK, Batch, ContextNetwork, Network, RecurrentNetwork, Sizes
 from ..reference.networks.gated import GRU, MGU
@@ -56,6 +56,11 @@ def _by_hand(module: str, *cells: type, network: RecurrentNetwork) -> Base:
     return Base(f"by_hand.{module}", module, network, cells=cells)
 
 
+def _local(module: str, rule: str, network: RecurrentNetwork, truth: Callable[..., Gradient]) -> Base:
+    cells = (LRU, RTU) if isinstance(network, LRU) else (Network, Leaky)
+    return Base(module, rule, network, truth=truth, cells=cells)
+
+
 BASES = {
     "bptt": Base("bptt", "bptt"),
     "bptt_to_inputs": Base(
@@ -84,6 +89,14 @@ BASES = {
     "descent": Base(
         "descent", "risk_gradient", objective=sequences.risk, truth=sequences.mean_of_halves, wrap=sequences.over_halves
     ),
+    "snap": _local("snap", "SnAp", Leaky(leak=0.25), definitions.snap),
+    "rflo": _local("rflo", "RFLO", Leaky(leak=0.25), definitions.rflo),
+    "eprop": _local("eprop", "EProp", Leaky(leak=0.25, state="potential"), definitions.eprop),
+    "eprop_with_total_signal": _local("eprop", "eprop_with_total_signal", Leaky(leak=0.25), lags.gradient),
+    "kernl": _local("kernl", "KeRNL", Leaky(leak=0.25), definitions.kernl),
+    "dni": _local("dni", "DNI", Leaky(leak=0.25), definitions.dni),
+    "sparse_rtrl": _local("sparse_rtrl", "SparseRTRL", Leaky(leak=0.25, recurrence="ring"), definitions.on_pattern),
+    "diagonal_rtrl": _local("diagonal_rtrl", "DiagonalRTRL", LRU(), lags.gradient),
     "elman": _by_hand("elman", Elman, network=Elman(biases=2)),
     "jacobians": _by_hand("jacobians", Elman, network=Elman()),
     "leaky": _by_hand("leaky", Leaky, network=Leaky()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..evidence import differs, given
+from ..evidence import aligned, differs, given
 from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.drawn import OnDrawnNoise
@@ -13,14 +13,23 @@ from ..evidence.floats import plans as floats
 from ..evidence.floats import properties, sampling, stability
 from ..evidence.sizes import vacuous
 from ..problems.extremes import parts
-from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
+from ..reference.claims import Aligned, Cost, Equals, LagClaim, Online, Stable
 from ..reference.networks.base import Sizes
 from .effort import Effort
 
 ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
 """Kinds of evidence that run the rule on other numbers than floats."""
-COMPARED = ON_OTHERS | {*floats.KINDS, given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
-COMPARED = (COMPARED | {sampling.KIND}) - {properties.KIND}
+COMPARED = ON_OTHERS | {
+    *floats.KINDS,
+    given.BALLS,
+    given.RESIDUES,
+    online.KIND,
+    counted.KIND,
+    measured.KIND,
+    aligned.KIND,
+    sampling.KIND,
+}
+COMPARED -= {properties.KIND}
 """Kinds of evidence that compare results or costs with what is claimed; properties compare results with each other."""
 
 
@@ -44,6 +53,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
         return [online.Causality(), counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Stable):
         return [stability.Stability()] if parts(case.rule.declaration.networks, case.network) else []
+    if isinstance(case.claim, Aligned):
+        return [aligned.Alignment(aligned.DRAWN if first else aligned.DRAWN_ON_OTHERS)]
     if not isinstance(case.claim, (LagClaim, Equals)):
         return []
     if case.rule.averaged:

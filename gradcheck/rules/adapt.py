@@ -352,9 +352,9 @@ def declared_claims(target: Any) -> tuple[Claim, ...]:
 def _declaration(target: Any) -> Declaration:
     """Return the declaration of a rule.
 
-    A `functools.partial` keeps its function's claims, at the numbers that it binds, and an online rule that is made those
-    of its class, at its own. They lose claims about costs: the growth of a cost with a setting says little of its value
-    at one.
+    A `functools.partial` keeps its function's claims, at the numbers that it binds, and an online rule that is made
+    those of its class, at its own. They lose claims about costs: the growth of a cost with a setting says little of its
+    value at one.
     """
     own: Declaration | None = getattr(target, "__gradcheck__", None)
     if own is not None and own.settings and _is_made(target):

@@ -145,7 +145,7 @@ def claim_from(data: Any, declared: Iterable[Claim] = ()) -> Claim:
     if not isinstance(data, EqualsData):
         return _LAGS[data.__struct_config__.tag](**msgspec.structs.asdict(data))
     own = [claim for claim in declared if isinstance(claim, Equals)]
-    for claims in (own, list(map(Equals, CATALOGUE))):
+    for claims in (own, [Equals(each) for each in list[Any](CATALOGUE)]):
         found = [each for each in claims if _same_place(as_rule(each.target).origin, data.target)]
         if len(found) == 1:
             return dataclasses.replace(found[0], rounding=data.rounding)

@@ -22,9 +22,9 @@ def horizon(problem: Problem, *, window: int = 4, delta: float = 0.5) -> int:
     """Return the smallest horizon whose relative bias is estimated to be at most delta; T if there is none.
 
     With phi_k the mean over losses s of ||dL_s/dstate(s-k)||, for k < n = min(window, T), and beta their largest ratio
-    phi_(k+1)/phi_k: the bias at K is taken to be phi_K + ... + phi_(n-1), and beyond the window phi_(n-1) beta/(1-beta),
-    infinite where beta >= 1. The gradient is at least ||mean over s of dL_s/dstate(s) + ... + dL_s/dstate(s-K+1)|| less
-    that bias, for some K.
+    phi_(k+1)/phi_k: the bias at K is taken to be phi_K + ... + phi_(n-1), and beyond the window phi_(n-1) beta/(1-beta)
+    more, infinite where beta >= 1. The gradient is at least
+    ||mean over s of dL_s/dstate(s) + ... + dL_s/dstate(s-K+1)|| less that bias, for some K.
 
     Source: Aicher, Foti and Fox 2019, "Adaptively truncating backpropagation through time to control gradient bias",
     section 4 and algorithm 2.

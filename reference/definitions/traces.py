@@ -52,8 +52,8 @@ def eprop(problem: Problem) -> Gradient:
 
 
 def neighbours(n: int) -> Array:
-    """Return a sensitivity of units to each other, (n, n): 1 of a unit to itself, and a half to the next in a ring."""
-    return np.eye(n) + np.roll(np.eye(n), 1, axis=1) / 2
+    """Return a sensitivity of units to each other, (n, n): 1 of a unit to itself, and a half of each to the next."""
+    return np.eye(n) + np.eye(n, k=1) / 2
 
 
 def kernl(

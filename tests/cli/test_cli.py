@@ -291,7 +291,7 @@ def test_the_status_that_counts_first_is_left_with(rules: list[str], status: int
 
 
 def test_a_claim_that_is_not_settled_counts_before_one_that_holds(tmp_path: Path) -> None:
-    assert audit(f"{RULES}:good", "--claim", "pure", "--claim", "aligned", "--quiet").exit_code == 3
+    assert audit(f"{RULES}:good", "--claim", "pure", "--claim", "aligned(given)", "--quiet").exit_code == 3
     assert audit(f"{RULES}:good", "no:rule", "--claim", "aligned", "--quiet").exit_code == 2
 
 

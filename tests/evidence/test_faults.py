@@ -102,6 +102,20 @@ ISSUE = {
     "mask of another step or sequence": ["mask-a-step-late", "mask-of-another-sequence"],
     "reduction over some sequences only": ["first-sequence-only", "last-sequence-left-out"],
     "bias counted once instead of N times": ["bias-counted-once", "bias-of-the-first-sequence"],
+    "masks from values, or a hop off": [
+        "snap-masked-by-values", "snap-one-hop-too-few", "snap-one-hop-too-many", "pattern-transposed",
+    ],
+    "a trace's time constant": [
+        "trace-with-another-time-constant", "trace-leak-exchanged", "trace-without-the-leak",
+    ],
+    "a trace's slope": ["trace-slope-late", "eprop-slope-within-the-trace"],
+    "a trace one step late": ["eprop-trace-one-step-late"],
+    "the feedback's signal": ["feedback-reshaped", "sensitivity-transposed", "eprop-signal-of-now"],
+    "stale predictor": ["predictor-stale", "signal-of-the-blocks-start"],
+    "gradient leaking over a boundary": ["block-leaks-into-the-next", "signal-past-the-end"],
+    "tail dropped": ["last-short-block-dropped"],
+    "chain factor missing": ["modulus-without-its-chain", "input-scale-without-its-chain"],
+    "conjugate missing": ["conjugate-missing"],
     "sequences mixed": [
         "sequences-mixed-by-reshape", "one-start-for-all", "starts-in-another-order", "batch-errors-averaged",
     ],
@@ -148,6 +162,7 @@ HIDDEN = {
     "order and identity of arrays": ["parameters-by-position", "gradients-by-identity"],
     "pruned weights": ["pruned-weights-masked", "unread-units-skipped", "undriven-units-skipped"],
     "states that settle": ["stops-at-a-fixed-point", "settled-within-1e-12"],
+    "division by the slope": ["trace-divided-by-the-slope"],
     "state kept": ["reserve-space-reused", "state-carried-over", "one-result-late"],
 }  # fmt: skip
 """Kinds of mistakes that common problems do not show, and the faults that are they."""
@@ -164,7 +179,7 @@ FORMAL_CANNOT = {
     "padding-not-masked", "step-t-for-last-valid-step", "mask-of-another-sequence", "sequences-mixed-by-reshape",
     "one-start-for-all", "starts-in-another-order",
     # They are right at its sizes.
-    "truncated-at-8", "detach-left-in", "wrong-when-i-exceeds-4", "boundary-error-late",
+    "truncated-at-8", "detach-left-in", "wrong-when-i-exceeds-4", "boundary-error-late", "pattern-transposed",
 }  # fmt: skip
 ON_THE_LECTURES = tuple(fault for fault in SHOWN if fault not in ON_CELLS)
 """Faults of the shipped rules; test_cell_faults.py has those of cells."""

@@ -52,9 +52,13 @@ from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.reference.scalars.rounded import RoundedField
 
 LAGGED = tuple(
-    r for r in CATALOGUE if any(isinstance(claim, LagClaim) for claim in declaration(r).claims) and not is_stochastic(r)
+    r
+    for r in CATALOGUE
+    if any(isinstance(claim, LagClaim) for claim in declaration(r).claims)
+    and type(declaration(r).networks[0]) in (Network, ContextNetwork)
+    and not is_stochastic(r)
 )
-"""Rules that return the gradient, or some lags of it; rules with other claims have tests of their own."""
+"""Rules that claim the gradient, or some lags of it, of the lecture's networks; others have tests of their own."""
 NAMES = [r.__name__ for r in LAGGED]
 APPROXIMATE = (truncated_bptt, windowed_bptt, chunked_bptt)
 EXACT = (bptt, RTRL, Schmidhuber)
