@@ -8,6 +8,7 @@ from ..evidence import given
 from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.exact import enclosure, formal, ladder, modular
+from ..evidence.exact.induction import kind as induction
 from ..evidence.floats import plans as floats
 from ..evidence.floats import properties, stability
 from ..evidence.sizes import vacuous
@@ -15,7 +16,7 @@ from ..problems.extremes import parts
 from ..reference.claims import Cost, Equals, LagClaim, Online, Stable
 from .effort import Effort
 
-ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
+ON_OTHERS = frozenset({formal.KIND, induction.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
 """Kinds of evidence that run the rule on other numbers than floats."""
 COMPARED = ON_OTHERS | {*floats.KINDS, given.BALLS, given.RESIDUES, online.KIND, counted.KIND, measured.KIND}
 COMPARED -= {properties.KIND}
@@ -39,7 +40,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     if isinstance(case.claim, Cost):
         return [counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Online):
-        return [online.Causality(), counted.Counting(), measured.Growth()]
+        lasting = [induction.Induction(effort.induction_shapes)] if case.rule.online else []
+        return [*lasting, online.Causality(), counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Stable):
         return [stability.Stability()] if parts(case.rule.declaration.networks, case.network) else []
     if not isinstance(case.claim, (LagClaim, Equals)):
@@ -49,6 +51,7 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     settings = 2 if first else 1
     found: list[Kind] = [
         formal.Formal(effort.formal_T, effort.formal_shapes),
+        *([induction.Induction(effort.induction_shapes)] if induction.applies(case) else []),
         modular.Modular(modular_sizes, settings),
         enclosure.Enclosure(ball_sizes, settings),
     ]

@@ -12,26 +12,17 @@ import dis
 import enum
 import functools
 import re
-import sys
 import types
+from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ....reference.scalars.scalar import Scalar
-from .memory import ATOMS, Unproved, attributes
+from .memory import ATOMS, attributes
+from .trust import Unproved, pure, trusted
 
-_ROOT = __name__.partition(".")[0]
-_TRUSTED = f"{_ROOT}.reference"
-_FRESH = f"{_ROOT}.rules.fresh"
-"""The module whose functions stand in for np.zeros and the like."""
-_PURE = frozenset((
-    "numpy", "math", "functools", "itertools", "operator", "dataclasses", "collections", "typing", "types", "enum",
-    "abc", "copy", "fractions", "numbers", "__future__", "builtins", "_collections_abc", "_functools", "_operator",
-    "contextlib", "flint",
-))  # fmt: skip
-"""Modules whose functions keep nothing from one call to the next."""
 _REFUSED_NAMES = frozenset((
     "globals", "locals", "vars", "eval", "exec", "compile", "open", "input", "id", "hash", "__import__", "setattr",
     "delattr", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall", "errstate", "__dict__",
@@ -64,8 +55,10 @@ class _Walk:
         kind = type(value)
         if kind in ATOMS or isinstance(value, (np.generic, np.ufunc, np.dtype, re.Pattern, Scalar)):
             return kind, repr(value) if not isinstance(value, Scalar) else id(value.value)
-        if isinstance(value, enum.Enum) or _trusted(value):
-            return "trusted", id(value)
+        if isinstance(value, enum.Enum):
+            return "enum", id(value)
+        if trusted(value):
+            return "trusted", id(value), _attached(value)
         if id(value) in self._met:
             return "again", self._met[id(value)][0]
         self._met[id(value)] = len(self._met), value
@@ -79,6 +72,8 @@ class _Walk:
             return frozenset(map(repr, value))
         if kind is dict or kind is types.MappingProxyType:
             return tuple((self.key(name), self.key(part)) for name, part in value.items())
+        if kind is deque or kind is OrderedDict:
+            return tuple(map(self.key, value.items() if kind is OrderedDict else value))
         if isinstance(value, np.ndarray):
             held = tuple(map(self.key, value.reshape(-1).tolist())) if value.dtype == object else value.tobytes()
             return value.shape, held
@@ -104,7 +99,7 @@ class _Walk:
             ) from None
 
     def _class(self, value: type) -> Hashable:
-        if type(value) is not type and not _trusted(type(value)):
+        if type(value) is not type and not trusted(type(value)):
             self.key(type(value))
         own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
         return tuple(self.key(base) for base in value.__bases__), tuple(
@@ -116,6 +111,8 @@ class _Walk:
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}
         around = function.__globals__
+        for chain in _chains(function.__code__):
+            _check_chain(chain, around)
         used = tuple((name, self._global(function, name, around)) for name in _names(function.__code__))
         return function.__code__, cells, given, self._within(own), used
 
@@ -129,7 +126,7 @@ class _Walk:
         if name in _REFUSED_NAMES:
             raise Unproved(f"its code uses the name {name}, by which it could keep or read something else")
         value = around.get(name)
-        if isinstance(value, types.ModuleType) and not _trusted(value):
+        if isinstance(value, types.ModuleType) and not trusted(value):
             raise Unproved(f"its code reaches the module {value.__name__}, which could keep something")
         return None if value is None else self.key(value)
 
@@ -148,38 +145,13 @@ def _is_descriptor_in_c(value: Any) -> bool:
     return isinstance(value, (*descriptors, types.MethodDescriptorType)) or type(value).__name__ == "_tuplegetter"
 
 
-def _trusted(value: Any) -> bool:
-    """Return True for what belongs to NumPy, to a pure module of the standard library, or to the reference."""
-    if isinstance(value, types.ModuleType):
-        name = value.__name__ if sys.modules.get(value.__name__) is value else ""
-    elif isinstance(value, (type, types.FunctionType)):
-        name = value.__module__ or "builtins"
-        around = vars(sys.modules.get(name, types))
-        if isinstance(value, type) and around.get(value.__qualname__.partition(".")[0]) is None:
-            return False
-        if isinstance(value, types.FunctionType) and value.__globals__ is not around:
-            return False
-    elif isinstance(value, types.BuiltinFunctionType):
-        name = value.__module__ or "builtins"
-    elif type(value).__module__ == "numpy" and callable(value):
-        name = "numpy"
-    else:
-        name = type(value).__module__ if type(value).__module__.startswith(_TRUSTED) else ""
-        name = "typing" if type(value).__module__ in ("typing", "types") and not _has_contents(value) else name
-    return name.partition(".")[0] in _PURE or name in (_TRUSTED, _FRESH) or name.startswith(f"{_TRUSTED}.")
-
-
-def _has_contents(value: Any) -> bool:
-    held = (types.FunctionType, types.MethodType, types.ModuleType, types.MappingProxyType, types.SimpleNamespace)
-    return isinstance(value, (*held, types.GeneratorType, types.CodeType, types.CellType))
-
-
 @functools.lru_cache(4096)
 def _names(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that code and the functions within it use, of globals and of attributes, each once."""
+    _check_modules(code)
     found = dict.fromkeys(code.co_names)
     for imported in _imported(code):
-        if imported.partition(".")[0] not in _PURE and not imported.startswith(_TRUSTED):
+        if not pure(imported):
             raise Unproved(f"its code imports {imported}, which could keep something")
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -191,3 +163,52 @@ def _imported(code: types.CodeType) -> Iterator[str]:
     for instruction in dis.get_instructions(code):
         if instruction.opname == "IMPORT_NAME":
             yield str(instruction.argval)
+
+
+@functools.lru_cache(4096)
+def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
+    """Return the global names that code reads, each with the attributes that it goes on to read of it at once."""
+    found: list[list[str]] = []
+    open_ = False
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            found.append([str(instruction.argval)])
+            open_ = True
+        elif open_ and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            found[-1].append(str(instruction.argval))
+        elif instruction.opname not in ("PUSH_NULL", "CACHE", "EXTENDED_ARG"):
+            open_ = False
+    within = (chain for constant in code.co_consts if isinstance(constant, types.CodeType) for chain in _chains(constant))
+    return (*(tuple(each) for each in found), *within)
+
+
+def _check_chain(chain: tuple[str, ...], around: dict[str, Any]) -> None:
+    """Raise `Unproved` where code takes a module as a value, to whose attributes it could assign."""
+    value: Any = around.get(chain[0])
+    for name in chain[1:]:
+        if not isinstance(value, types.ModuleType):
+            return
+        value = getattr(value, name, None)
+    if isinstance(value, types.ModuleType):
+        raise Unproved(f"its code takes the module {value.__name__} as a value, in which it could keep something")
+
+
+def _attached(value: Any) -> Hashable:
+    """Return a key of the attributes of a trusted function or class, to which code could attach something."""
+    if not isinstance(value, (types.FunctionType, type)):
+        return ()
+    return tuple((name, id(part)) for name, part in vars(value).items())
+
+
+def _check_modules(code: types.CodeType) -> None:
+    """Raise `Unproved` where code sets an attribute of what it knows by a global name, such as a module."""
+    base = ""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            base = str(instruction.argval)
+        elif instruction.opname in ("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL") and (
+            base or instruction.opname.endswith("GLOBAL")
+        ):
+            raise Unproved(f"its code sets {instruction.argval} of something outside the state")
+        elif instruction.opname not in ("LOAD_ATTR", "LOAD_METHOD", "PUSH_NULL", "CACHE", "EXTENDED_ARG"):
+            base = ""

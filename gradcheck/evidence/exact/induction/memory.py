@@ -12,24 +12,20 @@ import enum
 import itertools
 import types
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from ....reference.errors import GradcheckError
 from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.scalar import Scalar
+from .trust import Unproved, trusted
 
 ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes, Fraction, type(...), slice))
 _MADE_BY_PYTHON = 1 << 9
 """Flag of a class that Python code made."""
-
-
-class Unproved(GradcheckError):
-    """A proof for every T was not found, for the reason given; the rule may be right."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,7 @@ class Memory:
         constants: The parts of the form that hold values, for messages.
         overlapping: Numbers of the arrays that share storage with another array, counted in order.
         template: Rebuilds it; see `rebuilt`.
+        kinds: The classes of its objects, whose methods the rule may call.
     """
 
     entries: tuple[Entry, ...]
@@ -75,11 +72,17 @@ class Memory:
     constants: tuple[Constant, ...]
     overlapping: frozenset[int]
     template: Any
+    kinds: tuple[type, ...] = ()
 
     @property
     def values(self) -> list[Any]:
         """The native values in order."""
         return [entry.value for entry in self.entries]
+
+    def with_values(self, values: Sequence[Any]) -> Memory:
+        """Return a memory of the same form with other numbers."""
+        entries = tuple(Entry(entry.path, value) for entry, value in zip(self.entries, values, strict=True))
+        return dataclasses.replace(self, entries=entries)
 
 
 class _Reader:
@@ -90,6 +93,7 @@ class _Reader:
         self.entries: list[Entry] = []
         self.constants: list[Constant] = []
         self.arrays: list[np.ndarray[Any, Any]] = []
+        self.kinds: dict[type, None] = {}
         self._met: dict[int, tuple[int, Any]] = {}
         self._open: set[int] = set()
 
@@ -108,6 +112,8 @@ class _Reader:
         if value is self.network:
             return ("network",)
         if _is_code(value):
+            if not trusted(value):
+                raise Unproved(f"{path} holds code, which may keep something; let the rule's methods call it")
             return ("same", _Same(value))
         if kind in (set, frozenset) and all(type(part) in ATOMS for part in value):
             return self._constant(value, path, (kind, tuple(sorted(map(repr, value)))))
@@ -142,6 +148,7 @@ class _Reader:
     def _container(self, value: Any, path: str) -> Any:
         kind = type(value)
         if issubclass(kind, tuple) and hasattr(kind, "_fields") and not getattr(value, "__dict__", None):
+            self.kinds[kind] = None
             parts = zip(kind._fields, value, strict=True)
             return ("named", kind, tuple(self.read(part, f"{path}.{name}") for name, part in parts))
         if kind in (tuple, list, deque):
@@ -149,6 +156,7 @@ class _Reader:
             return ("sequence", kind, getattr(value, "maxlen", None), parts)
         if kind in (dict, OrderedDict):
             return ("mapping", kind, self._named(value, path, "[{}]"))
+        self.kinds[kind] = None
         return ("object", kind, self._named(attributes(value, path), path, ".{}"))
 
     def _named(self, parts: dict[Any, Any], path: str, shown: str) -> tuple[tuple[Any, Any], ...]:
@@ -193,10 +201,7 @@ class _Held:
 
 
 def _is_code(value: Any) -> bool:
-    """Return True for functions, classes and modules, which `hidden` looks into where the rule reaches them."""
-    if isinstance(value, types.FunctionType):
-        return not value.__closure__
-    return isinstance(value, (type, types.BuiltinFunctionType, np.ufunc, types.ModuleType))
+    return isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType))
 
 
 def attributes(value: Any, path: str) -> dict[str, Any]:
@@ -231,7 +236,7 @@ def taken_apart(value: Any, field: Field, network: Any) -> Memory:
     shared = [(i, j) for (i, a), (j, b) in pairs if a.size and b.size and np.may_share_memory(a, b)]
     overlapping = frozenset(itertools.chain.from_iterable(shared))
     form = (template,)
-    return Memory(tuple(reader.entries), form, tuple(reader.constants), overlapping, template)
+    return Memory(tuple(reader.entries), form, tuple(reader.constants), overlapping, template, tuple(reader.kinds))
 
 
 @dataclass

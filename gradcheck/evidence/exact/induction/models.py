@@ -23,8 +23,8 @@ from ....reference.scalars.formal import entry_name, natives
 from ....reference.tape import vjp
 from ....reference.tree import flatten, leaves, map_nest, path_name
 from ....reference.typing import Array, State
-from .memory import Unproved
-from .stepping import Contribution, Stepper, with_values
+from .stepping import Contribution, Stepper
+from .trust import Unproved
 
 Numbers = list[Any]
 """Native values of one number system."""
@@ -151,7 +151,7 @@ class RuleModel:
         return self._first.values
 
     def advance(self, numbers: Numbers, x: Array, y: Array, weight: Any) -> tuple[Numbers, Contribution]:
-        made = self.stepper.step(with_values(self._first, numbers), x, y, weight)
+        made = self.stepper.step(self._first.with_values(numbers), x, y, weight)
         if made.memory.form != self._first.form:
             raise Unproved("the memory of the claim's rule has another form after a step")
         if made.written & (self._first.overlapping | made.memory.overlapping):

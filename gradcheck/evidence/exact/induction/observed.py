@@ -12,10 +12,11 @@ from ....reference.problem import Problem, named_state
 from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.formal import FormalField
 from ....reference.scalars.residues.modular import PRIME, ModularField
-from .memory import Memory, Unproved, first_difference
+from .memory import Memory, first_difference
 from .models import Model, Numbers
 from .quantities import Identified, Inputs, identify, quantities
 from .stepping import Stepper
+from .trust import Unproved
 
 MOST_STEPS = 14
 """Steps after which a memory whose form does not repeat is given up."""
@@ -126,16 +127,21 @@ def _periods(memories: list[Memory]) -> Iterator[tuple[int, int]]:
     """Yield the times from which, and the numbers of steps after which, the form repeats to the end, the least first."""
     last = len(memories) - 1
     for period in range(1, last // 2 + 1):
-        for first in range(min(period + 2, last - 2 * period + 1)):
+        for first in range(last - 2 * period + 1):
             times = range(first, last - period + 1)
             if all(memories[t].form == memories[t + period].form for t in times):
                 yield first, period
                 break
 
 
+def repeats(memories: list[Memory]) -> tuple[int, int]:
+    """Return the time from which, and the number of steps after which, the form of the memories repeats."""
+    return next(_periods(memories))
+
+
 def hypotheses(seen: Observed) -> Iterator[Hypothesis | Identified]:
     """Yield what may be provable, the simplest first, and what was identified where not all is."""
-    first, period = next(iter(_periods(seen.memories)))
+    first, period = repeats(seen.memories)
     phases = sorted(range(first, first + period), key=lambda t: len(seen.memories[t].entries))
     for window in range(LONGEST_WINDOW + 1):
         start = phases[0]

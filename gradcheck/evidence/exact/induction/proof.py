@@ -26,11 +26,12 @@ from ....reference.scalars.base import Field
 from ....reference.scalars.formal import FormalField
 from ....rules.adapt import as_rule
 from ...base import Case
-from .memory import Memory, Unproved
+from .memory import Memory
 from .models import GradientModel, Model, Numbers, RuleModel, nothing, parameter_names, parameter_values
 from .observed import MOST_STEPS, Hypothesis, Observed, generic, hypotheses, observe, residues, steps_of
 from .quantities import Identified, Inputs, quantities
-from .stepping import Contribution, Stepper, checked, with_values
+from .stepping import Contribution, Stepper, checked
+from .trust import Unproved
 
 FUNCTIONS = 24
 """Generators for functions, by entry of the network's state and step."""
@@ -218,7 +219,7 @@ def _guessed(seen: Observed) -> list[Relation]:
     return relations
 
 
-def _ring(subject: Subject, sizes: Sizes, numbers: int, steps: int) -> tuple[Problem, FormalField]:
+def ring(subject: Subject, sizes: Sizes, numbers: int, steps: int) -> tuple[Problem, FormalField]:
     """Return a problem of generators, with room for as many more."""
     shapes = subject.network.parameter_shapes(sizes).values()
     P = sum(int(np.prod(shape)) for shape in shapes)
@@ -233,7 +234,7 @@ def _step(
 ) -> tuple[Transcript, set[int]]:
     """Prove the step. Return the places of numbers whose relation is not kept instead, if there are any."""
     h, B = hypothesis.window, hypothesis.period
-    problem, formal = _ring(subject, sizes, len(relations), h + B)
+    problem, formal = ring(subject, sizes, len(relations), h + B)
 
     def work(given: Problem) -> tuple[Transcript, set[int]]:
         model, inputs = subject.model(given, formal), steps_of(given)
@@ -268,7 +269,7 @@ def _base(
 ) -> tuple[Transcript, int]:
     """Prove the base, and the relations before step 1."""
     first, h = hypothesis.first, hypothesis.window
-    problem, formal = _ring(subject, sizes, 0, max(first, 1))
+    problem, formal = ring(subject, sizes, 0, max(first, 1))
 
     def work(given: Problem) -> Transcript:
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
@@ -302,7 +303,7 @@ def _phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequenc
     """Return the memory that the hypothesis says, on polynomials."""
     named = quantities(model, numbers, inputs)
     values = [term.value(named, model.field) for term in hypothesis.identified.terms]
-    return with_values(hypothesis.memory, values)
+    return hypothesis.memory.with_values(values)
 
 
 def _run(stepper: Stepper, start: Memory, inputs: Sequence[Inputs], made: Transcript) -> None:

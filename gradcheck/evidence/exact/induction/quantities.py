@@ -78,8 +78,10 @@ def quantities(model: Model, numbers: Numbers, steps: Sequence[Inputs]) -> Named
     found: list[Named] = [dict(zip(model.labels(), numbers, strict=True))]
     for each in steps:
         with _recorded(model.field) as calls:
-            after, _ = model.advance(numbers, *each)
+            after, contribution = model.advance(numbers, *each)
         inner = _within(model, numbers, each, calls)
+        shares = (value for array in contribution.values() for value in array.reshape(-1).tolist())
+        inner.update({f"dL/d{name}": value for name, value in zip(parameter_names(model.problem), shares, strict=True)})
         numbers = after
         found.append({**dict(zip(model.labels(), numbers, strict=True)), **inner})
     for back, named in enumerate(reversed(found)):

@@ -19,7 +19,8 @@ from ....rules.adapt import Rule, presenting
 from ....rules.call import run
 from ....rules.returned import by_name
 from .hidden import reachable
-from .memory import Memory, Unproved, attributes, rebuilt, taken_apart
+from .memory import Memory, attributes, rebuilt, taken_apart
+from .trust import Unproved
 
 Contribution = dict[str, Array]
 """Name to an array of native values."""
@@ -81,13 +82,13 @@ class Stepper:
             Unproved: It keeps something outside its memory.
         """
         instance, made = self._instance(memory)
-        before = self._reachable()
+        before = self._reachable(memory)
         result = instance.step(made.state, x.copy(), y.copy(), *([weight] if self.weighted else []))
         if not isinstance(result, tuple) or len(result) != 2:
             raise Unproved("step returned no pair of a state and a contribution")
         after = self._memory(instance, result[0])
         contribution = self._contribution(result[1])
-        if self._reachable() != before:
+        if self._reachable(memory) != before:
             raise Unproved("a step changes something outside the state and the rule's own attributes")
         return Stepped(after, contribution, made.changed)
 
@@ -98,8 +99,8 @@ class Stepper:
         instance, made = self._instance(memory)
         return self._contribution(instance.finish(made.state))
 
-    def _reachable(self) -> Any:
-        return reachable(self.kind)
+    def _reachable(self, memory: Memory) -> Any:
+        return reachable(self.kind, *memory.kinds)
 
     def _instance(self, memory: Memory) -> tuple[Any, Any]:
         made = rebuilt(memory, memory.values, self.field, self.network)
@@ -118,12 +119,6 @@ class Stepper:
         if {name: array.shape for name, array in arrays.items()} != wanted:
             raise Unproved("it contributes other arrays than those of the parameters")
         return {name: natives(self.field, arrays[name]) for name in wanted}
-
-
-def with_values(memory: Memory, values: list[Any]) -> Memory:
-    """Return a memory of the same form with other numbers."""
-    entries = tuple(dataclasses.replace(e, value=v) for e, v in zip(memory.entries, values, strict=True))
-    return dataclasses.replace(memory, entries=entries)
 
 
 def checked(rule: Rule, settings: Settings, problem: Problem, work: Callable[[Problem], R]) -> R:

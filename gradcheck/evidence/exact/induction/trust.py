@@ -1,0 +1,55 @@
+"""Code and objects that keep nothing from one step to the next: NumPy's, the pure standard library's, the reference's."""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import Any
+
+from ....reference.errors import GradcheckError
+
+_ROOT = __name__.partition(".")[0]
+_REFERENCE = f"{_ROOT}.reference"
+_FRESH = f"{_ROOT}.rules.fresh"
+"""The module whose functions stand in for np.zeros and the like."""
+_PURE = frozenset((
+    "numpy", "math", "functools", "itertools", "operator", "dataclasses", "collections", "typing", "types", "enum",
+    "abc", "copy", "fractions", "numbers", "__future__", "builtins", "_collections_abc", "_functools", "_operator",
+    "contextlib", "flint", "_abc",
+))  # fmt: skip
+
+
+class Unproved(GradcheckError):
+    """A proof for every T was not found, for the reason given; the rule may be right."""
+
+
+def pure(module: str) -> bool:
+    """Return True for the name of a module whose functions keep nothing from one call to the next."""
+    return module.partition(".")[0] in _PURE or module in (_REFERENCE, _FRESH) or module.startswith(f"{_REFERENCE}.")
+
+
+def trusted(value: Any) -> bool:
+    """Return True for an object of a pure module. A name that only claims to be of one does not count."""
+    if isinstance(value, types.ModuleType):
+        return pure(value.__name__) and sys.modules.get(value.__name__) is value
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        name = value.__module__ or "builtins"
+        around = vars(sys.modules.get(name, types))
+        if isinstance(value, type) and around.get(value.__qualname__.partition(".")[0]) is None:
+            return False
+        if isinstance(value, types.FunctionType) and value.__globals__ is not around:
+            return False
+        return pure(name)
+    kind = type(value)
+    if kind.__module__ in ("typing", "types"):
+        return not isinstance(value, _HOLDERS)
+    if kind.__module__ == "numpy":
+        return callable(value)
+    return kind.__module__.startswith(_REFERENCE) and trusted(kind)
+
+
+_HOLDERS = (
+    types.FunctionType, types.MethodType, types.ModuleType, types.MappingProxyType, types.SimpleNamespace,
+    types.GeneratorType, types.CodeType, types.CellType,
+)  # fmt: skip
+"""Types of the module `types` that hold other objects."""
