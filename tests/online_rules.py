@@ -208,10 +208,11 @@ class CountsInObject(Plain):
 
 
 class CountsInNumPy(Plain):
-    """Attaches a counter to a module of NumPy."""
+    """Attaches a counter to a function of NumPy."""
 
     def step(self, state: Any, x: Any, y: Any) -> Any:
-        np.fft.ticks = getattr(np.fft, "ticks", 0) + 1  # type: ignore[attr-defined]
+        function = np.fft.fft
+        function.ticks = 1  # type: ignore[attr-defined]
         return super().step(state, x, y)
 
 
@@ -298,13 +299,11 @@ class Rotates(Plain):
         return (np.concatenate([row[1:], row[:1]]), inner), contribution
 
 
-class RotatesFloats(Plain):
+class RotatesFloats(Rotates):
     """The same on floats."""
 
     def start(self, network: Any, parameters: Any, initial_state: Any) -> Any:
-        return np.array([1.0] * 39 + [0.0]), super().start(network, parameters, initial_state)
-
-    step = Rotates.step
+        return np.array([1.0] * 39 + [0.0]), Plain.start(self, network, parameters, initial_state)
 
 
 class Powers(Plain):

@@ -25,7 +25,7 @@ from .trust import Unproved, pure, trusted
 
 _REFUSED_NAMES = frozenset((
     "globals", "locals", "vars", "eval", "exec", "compile", "open", "input", "id", "hash", "__import__", "setattr",
-    "delattr", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall", "errstate", "__dict__",
+    "delattr", "getattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall", "errstate", "__dict__",
     "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes", "tofile", "fromfile",
     "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions", "geterrcall",
 ))  # fmt: skip
@@ -102,6 +102,8 @@ class _Walk:
         if type(value) is not type and not trusted(type(value)):
             self.key(type(value))
         own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
+        if "__dataclass_params__" in vars(value):
+            own = {name: part for name, part in own.items() if not _generated(part)}
         return tuple(self.key(base) for base in value.__bases__), tuple(
             (name, self.key(part)) for name, part in own.items() if not _is_descriptor_in_c(part)
         )
@@ -111,10 +113,9 @@ class _Walk:
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}
         around = function.__globals__
-        for chain in _chains(function.__code__):
-            _check_chain(chain, around)
+        attached = tuple(_of_chain(chain, around) for chain in _chains(function.__code__))
         used = tuple((name, self._global(function, name, around)) for name in _names(function.__code__))
-        return function.__code__, cells, given, self._within(own), used
+        return function.__code__, cells, given, self._within(own), used, attached
 
     def _cell(self, cell: Any) -> Hashable:
         try:
@@ -138,6 +139,11 @@ _OF_EVERY_CLASS = frozenset((
     "__protocol_attrs__", "__gradcheck__", "_is_protocol", "_is_runtime_protocol", "__repr__", "__eq__", "__hash__",
     "_field_defaults", "__implementations__", "__wrapped__", "__replace__", "__type_params__",
 ))  # fmt: skip
+
+
+def _generated(value: Any) -> bool:
+    """Return True for a method that `dataclass` wrote."""
+    return isinstance(value, types.FunctionType) and value.__code__.co_filename == "<string>"
 
 
 def _is_descriptor_in_c(value: Any) -> bool:
@@ -182,15 +188,24 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
     return (*(tuple(each) for each in found), *within)
 
 
-def _check_chain(chain: tuple[str, ...], around: dict[str, Any]) -> None:
-    """Raise `Unproved` where code takes a module as a value, to whose attributes it could assign."""
+def _of_chain(chain: tuple[str, ...], around: dict[str, Any]) -> Hashable:
+    """Return a key of what is attached to the function or class that a chain leads to from a module.
+
+    Raises:
+        Unproved: It leads to a module or to another object, in which code could keep something.
+    """
     value: Any = around.get(chain[0])
     for name in chain[1:]:
         if not isinstance(value, types.ModuleType):
-            return
+            return ()
         value = getattr(value, name, None)
     if isinstance(value, types.ModuleType):
         raise Unproved(f"its code takes the module {value.__name__} as a value, in which it could keep something")
+    if not isinstance(around.get(chain[0]), types.ModuleType):
+        return ()
+    if not callable(value) and type(value) not in ATOMS and not isinstance(value, (np.generic, np.dtype)):
+        raise Unproved(f"its code reaches {'.'.join(chain)}, in which it could keep something")
+    return _attached(value)
 
 
 def _attached(value: Any) -> Hashable:

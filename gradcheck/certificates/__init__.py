@@ -1,0 +1,1 @@
+"""The checker of certificates, a program of its own that imports nothing of gradcheck."""
