@@ -212,7 +212,10 @@ class CountsInNumPy(Plain):
 
     def step(self, state: Any, x: Any, y: Any) -> Any:
         function = np.fft.fft
-        function.ticks = 1  # type: ignore[attr-defined]
+        try:
+            function.ticks += 1  # type: ignore[attr-defined]
+        except AttributeError:
+            function.ticks = 0  # type: ignore[attr-defined]
         return super().step(state, x, y)
 
 

@@ -210,9 +210,10 @@ def _of_chain(chain: tuple[str, ...], around: dict[str, Any]) -> Hashable:
 
 def _attached(value: Any) -> Hashable:
     """Return a key of the attributes of a trusted function or class, to which code could attach something."""
-    if not isinstance(value, (types.FunctionType, type)):
+    own = getattr(value, "__dict__", None)
+    if isinstance(value, types.ModuleType) or own is None:
         return ()
-    return tuple((name, id(part)) for name, part in vars(value).items())
+    return tuple((name, id(part)) for name, part in own.items())
 
 
 def _check_modules(code: types.CodeType) -> None:

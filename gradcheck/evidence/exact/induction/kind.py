@@ -57,7 +57,7 @@ class Induction(Kind):
     budget: Budget | None = None
 
     def plan(self, case: Case) -> Plan:
-        if reason := _excluded(case):
+        if reason := excluded(case):
             return settled(KIND, not_run(KIND, reason))
         run = _last if isinstance(case.claim, Online) else _prove
         pieces = []
@@ -69,7 +69,7 @@ class Induction(Kind):
         return Plan(KIND, pieces, conclude, self.budget or Budget(SECONDS), cumulative=True)
 
 
-def _excluded(case: Case) -> str:
+def excluded(case: Case) -> str:
     """Return why no induction over the steps is tried; empty if one is."""
     if not case.rule.online:
         return "the rule is a function of the whole sequence; write it as a class with start and step"

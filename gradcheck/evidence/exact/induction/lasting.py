@@ -35,6 +35,8 @@ class Lasting:
 class _Nothing:
     """A model that carries nothing."""
 
+    settled = 0
+
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 

@@ -23,6 +23,7 @@ from ....reference.scalars.formal import entry_name, natives
 from ....reference.tape import vjp
 from ....reference.tree import flatten, leaves, map_nest, path_name
 from ....reference.typing import Array, State
+from .memory import Memory
 from .stepping import Contribution, Stepper
 from .trust import Unproved
 
@@ -31,7 +32,17 @@ Numbers = list[Any]
 
 
 class Model(Protocol):
-    """A recursion on numbers of one number system, from one problem's parameters."""
+    """A recursion on numbers of one number system, from one problem's parameters.
+
+    Attributes:
+        problem: The problem.
+        field: Its number system.
+        settled: The first time at which its numbers are those that `labels` names.
+    """
+
+    problem: Problem
+    field: Field
+    settled: int
 
     def labels(self) -> list[str]:
         """Return the names of the numbers that it carries, such as "a[0]"."""
@@ -50,6 +61,8 @@ class GradientModel:
         problem: The problem, whose network, parameters and initial state count.
         field: Its number system.
     """
+
+    settled = 0
 
     def __init__(self, problem: Problem, field: Field) -> None:
         self.problem, self.field = problem, field
@@ -131,8 +144,16 @@ class GradientModel:
             yield self.state(numbers)
 
 
+class _First(list[Any]):
+    """Numbers of a memory whose form may be another than the lasting one."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(memory.values)
+        self.memory = memory
+
+
 class RuleModel:
-    """The memory of an online rule whose form is the same after every step.
+    """The memory of an online rule whose form is the same after every step; before the first it may be another.
 
     Args:
         stepper: The rule.
@@ -143,18 +164,23 @@ class RuleModel:
             raise Unproved("the rule of the claim contributes after the last step")
         self.stepper, self.problem, self.field = stepper, stepper.problem, stepper.field
         self._first = stepper.start()
+        problem = stepper.problem
+        after = stepper.step(self._first, problem.inputs[0], problem.targets[0], problem.loss_weights[0]).memory
+        self._lasting = after
+        self.settled = int(self._first.form != after.form)
 
     def labels(self) -> list[str]:
-        return [entry.path for entry in self._first.entries]
+        return [entry.path for entry in self._lasting.entries]
 
     def start(self) -> Numbers:
-        return self._first.values
+        return _First(self._first)
 
     def advance(self, numbers: Numbers, x: Array, y: Array, weight: Any) -> tuple[Numbers, Contribution]:
-        made = self.stepper.step(self._first.with_values(numbers), x, y, weight)
-        if made.memory.form != self._first.form:
+        before = numbers.memory if isinstance(numbers, _First) else self._lasting.with_values(numbers)
+        made = self.stepper.step(before, x, y, weight)
+        if made.memory.form != self._lasting.form:
             raise Unproved("the memory of the claim's rule has another form after a step")
-        if made.written & (self._first.overlapping | made.memory.overlapping):
+        if made.written & (before.overlapping | made.memory.overlapping):
             raise Unproved("the claim's rule writes into arrays that share their storage")
         return made.memory.values, made.contribution or nothing(self.problem, self.field)
 

@@ -145,7 +145,7 @@ def hypotheses(seen: Observed) -> Iterator[Hypothesis | Identified]:
     phases = sorted(range(first, first + period), key=lambda t: len(seen.memories[t].entries))
     for window in range(LONGEST_WINDOW + 1):
         start = phases[0]
-        while start < window:
+        while start < window + seen.model.settled:
             start += period
         times = range(start, len(seen.memories), period)
         if len(times) < 2:

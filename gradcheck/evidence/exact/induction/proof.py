@@ -207,7 +207,7 @@ def _guessed(seen: Observed) -> list[Relation]:
     }
     first: dict[tuple[int, ...], int] = {}
     relations = []
-    for place, series in enumerate(zip(*seen.numbers, strict=True)):
+    for place, series in enumerate(zip(*seen.numbers[seen.model.settled :], strict=True)):
         key = tuple(map(int, series))
         alike = first.setdefault(key, place)
         relation = Relation(alike=alike)
@@ -275,13 +275,14 @@ def _base(
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
         parameters = parameter_values(given, formal)
         carried, shown = [model.start()], list[Contribution]()
-        for n, each in enumerate(relations):
-            if not formal.equal(carried[0][n], each.value(parameters, carried[0], formal)):
-                raise Unproved(f"{model.labels()[n]} is another number before step 1 than after")
         for each in inputs:
             after, contribution = model.advance(carried[-1], *each)
             carried.append(after)
             shown.append(contribution)
+        begin = carried[model.settled]
+        for n, relation in enumerate(relations):
+            if not formal.equal(begin[n], relation.value(parameters, begin, formal)):
+                raise Unproved(f"{model.labels()[n]} is another number at first than later")
         made = Transcript(problem, formal, carried[0])
         stepper = subject.stepper(given, formal)
         _run(stepper, stepper.start(), inputs, made)
