@@ -11,7 +11,7 @@ import gradcheck
 from gradcheck.algorithms import RTRL, Focused, Schmidhuber, bptt
 from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.exact.induction.kind import Induction
-from gradcheck.judge.conclude import Gathered, conclude
+from gradcheck.judge.conclude import Gathered, conclude, conclude_costs
 from gradcheck.judge.plans import kinds
 from gradcheck.records import Covers, Evidence, Lengths, Status, Strength
 from gradcheck.reference.claims import Claim, Equals, Exact, Online, Truncated, rule
@@ -154,13 +154,9 @@ def test_online_rules_are_planned_for_it_and_functions_are_not(claim: Claim) -> 
     assert "induction" not in {kind.kind for kind in planned[bptt]}
 
 
-def test_an_audit_proves_a_rule_for_every_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcheck.judge import effort
-
-    monkeypatch.setitem(effort.EFFORTS, "quick", BRIEF)
-    report = gradcheck.audit(Plain, claims=[Exact(), Online()], networks=[TANH], effort="quick", isolated=False)
-    for claim in ("exact", "online"):
-        verdict = next(v for v in report.verdicts if v.claim == claim)
-        assert verdict.strength is Strength.PROVED, verdict.statement
-        assert any(e.lengths is Lengths.EVERY for e in verdict.evidence)
-        assert "every T" in verdict.statement
+def test_online_is_as_strong_as_its_induction() -> None:
+    lasting = found(Plain, claim=Online(), shapes=((1, 1, 1),))
+    others = [evidence(Strength.CERTIFIED, kind="causality"), evidence(Strength.EXACT, kind="counting")]
+    assert conclude_costs(Online(), [lasting, *others]).strength is Strength.PROVED
+    not_shown = found(WRONG["CountsInState"], claim=Online(), shapes=((1, 1, 1),))
+    assert conclude_costs(Online(), [not_shown, *others]).strength is Strength.CERTIFIED
