@@ -259,7 +259,7 @@ def certify(
 ) -> None:
     """Prove that an online rule is exact for every T, and write the proofs for an independent checker.
 
-    The checker is one file, certificates/check.py in gradcheck's folder, and needs Python alone.
+    The checker is one file, evidence/exact/induction/check.py in gradcheck's folder, and needs Python alone.
 
     Exit status: 0 every proof was found, 2 bad input, 3 one was not.
 
@@ -278,7 +278,10 @@ def certify(
             raise GradcheckError(f"{target} names {len(rules)} rules; name one: {', '.join(name for name, _ in rules)}")
         out = console()
         made = certify(
-            rules[0][1], folder, networks=networks, progress=lambda one: out.print(str(one), soft_wrap=True, markup=False)
+            rules[0][1],
+            folder,
+            networks=networks,
+            progress=lambda one: out.print(str(one), soft_wrap=True, markup=False),
         )
     raise typer.Exit(0 if made and all(one.path for one in made) else UNSETTLED)
 

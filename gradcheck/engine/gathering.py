@@ -20,7 +20,6 @@ from .state import MOST_LOST, Judged, Position
 from .tasks import Task
 from .wire import part_from
 
-
 _PROOFS = (formal.KIND, induction.KIND)
 """Kinds of evidence on one network that may cover all networks of its class."""
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 import gradcheck
 from gradcheck.algorithms import RTRL, Focused, Schmidhuber
-from gradcheck.certificates import check
-from gradcheck.certificates.check import Rejected
 from gradcheck.cli.commands import app
+from gradcheck.evidence.exact.induction import check
+from gradcheck.evidence.exact.induction.check import Rejected
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import ContextNetwork, Network
 from tests.online_rules import TANH, WRONG, Delayed, Plain

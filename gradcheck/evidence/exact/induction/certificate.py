@@ -1,4 +1,4 @@
-"""Certificates: proofs as plain data, which `gradcheck/certificates/check.py` checks again without gradcheck.
+"""Certificates: proofs as plain data, which the program `check.py` beside this file checks without gradcheck.
 
 A polynomial is a list of terms [coefficient, [[generator, exponent], ...]]. The generators of each ring are a table:
     ["theta", m]  ["z", n]  ["a", n]  ["x", step, d]  ["y", step, k]  ["w", step]  ["u", k]
@@ -18,8 +18,9 @@ from ....reference.networks.base import RecurrentNetwork, Sizes
 from ....reference.problem import Problem
 from ....reference.scalars.formal import FormalField, entry_name
 from ....reference.tree import flatten, leaves, path_name
-from .models import Contribution, GradientModel, parameter_names
+from .models import GradientModel, parameter_names
 from .proof import Proof, Relation, Subject, Transcript, ring
+from .stepping import Contribution
 from .trust import Unproved
 
 FORMAT = 1

@@ -62,7 +62,7 @@ def certify(
 ) -> list[Certified]:
     """Prove that an online rule returns the gradient for every T, and write each proof as a certificate.
 
-    The rule runs in this process. `gradcheck/certificates/check.py` checks the files again.
+    The rule runs in this process. The program `check.py` beside this file checks the certificates again.
 
     Args:
         target: An online rule: a class or an instance.

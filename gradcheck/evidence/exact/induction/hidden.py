@@ -1,4 +1,4 @@
-"""What a rule's code can reach beside its memory: a step that changes it, or code that could, is covered by no proof.
+"""Reach of a rule's code beyond its memory: no proof covers a step that changes anything there, or code that could.
 
 The code of start, step and finish is followed through the functions and classes that it names, their closures,
 defaults and attributes. What is found there is compared before and after each step. Code that reaches what cannot be
@@ -25,9 +25,10 @@ from .trust import Unproved, pure, trusted
 
 _REFUSED_NAMES = frozenset((
     "globals", "locals", "vars", "eval", "exec", "compile", "open", "input", "id", "hash", "__import__", "setattr",
-    "delattr", "getattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall", "errstate", "__dict__",
-    "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes", "tofile", "fromfile",
-    "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions", "geterrcall",
+    "delattr", "getattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall",
+    "errstate", "__dict__", "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes",
+    "tofile", "fromfile", "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions",
+    "geterrcall",
 ))  # fmt: skip
 """Names that code which computes one step has no need of, and by which it could keep or read something elsewhere."""
 
@@ -184,7 +185,9 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
             found[-1].append(str(instruction.argval))
         elif instruction.opname not in ("PUSH_NULL", "CACHE", "EXTENDED_ARG"):
             open_ = False
-    within = (chain for constant in code.co_consts if isinstance(constant, types.CodeType) for chain in _chains(constant))
+    within = (
+        chain for constant in code.co_consts if isinstance(constant, types.CodeType) for chain in _chains(constant)
+    )
     return (*(tuple(each) for each in found), *within)
 
 

@@ -171,7 +171,7 @@ def _conclude(case: Case, planned: int, shown: Sequence[PieceData], budget: Budg
 
 def _scope(case: Case, shown: Sequence[PieceData], planned: int) -> str:
     """Return the shapes and settings that were reached, in words."""
-    text = shape_text([tuple(each["shape"]) for each in shown])  # type: ignore[misc]
+    text = shape_text([tuple(each["shape"]) for each in shown])
     chosen = [", ".join(f"{name}={value}" for name, value in each.items()) for each in shown[0]["settings"] if each]
     if chosen:
         text += f", at {' and '.join(filter(None, (', '.join(chosen[:-1]), chosen[-1])))}"
@@ -183,7 +183,9 @@ def _last(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progre
     """Prove at one shape that the state's form lasts."""
     progress(place(size, {}))
     try:
-        found = [lasting(Subject(case, _widest(case.network), settings), size) for settings in case.rule.settings(size.T)]
+        found = [
+            lasting(Subject(case, _widest(case.network), settings), size) for settings in case.rule.settings(size.T)
+        ]
     except KeptNumbers:
         raise
     except GradcheckError as error:

@@ -11,15 +11,16 @@ from ....reference.networks.base import Sizes
 from ....reference.problem import Problem
 from ....reference.typing import Array
 from .memory import Memory
-from .models import Contribution, Numbers
+from .models import Numbers
 from .observed import MOST_STEPS, observe, repeats, residues, steps_of
 from .proof import Subject, ring
+from .stepping import Contribution
 from .trust import Unproved
 
 
 @dataclass(frozen=True)
 class Lasting:
-    """What was shown.
+    """A form that lasts.
 
     Attributes:
         first: The time from which on the form repeats.

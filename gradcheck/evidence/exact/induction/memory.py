@@ -149,8 +149,8 @@ class _Reader:
         kind = type(value)
         if issubclass(kind, tuple) and hasattr(kind, "_fields") and not getattr(value, "__dict__", None):
             self.kinds[kind] = None
-            parts = zip(kind._fields, value, strict=True)
-            return ("named", kind, tuple(self.read(part, f"{path}.{name}") for name, part in parts))
+            named = zip(kind._fields, value, strict=True)
+            return ("named", kind, tuple(self.read(part, f"{path}.{name}") for name, part in named))
         if kind in (tuple, list, deque):
             parts = tuple(self.read(part, f"{path}[{n}]") for n, part in enumerate(value))
             return ("sequence", kind, getattr(value, "maxlen", None), parts)
@@ -256,9 +256,7 @@ class Rebuilt:
     @property
     def changed(self) -> frozenset[int]:
         """Numbers of the arrays that were written to since."""
-        return frozenset(
-            number for number, (array, held) in enumerate(self.arrays) if _elements(array) != held
-        )
+        return frozenset(number for number, (array, held) in enumerate(self.arrays) if _elements(array) != held)
 
 
 def _elements(array: np.ndarray[Any, Any]) -> Any:

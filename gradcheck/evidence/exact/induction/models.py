@@ -187,9 +187,7 @@ class RuleModel:
 
 def parameter_names(problem: Problem) -> list[str]:
     """Return the names of all entries of the parameters, in order."""
-    return [
-        entry_name(name, index) for name, array in problem.parameters.items() for index in np.ndindex(*array.shape)
-    ]
+    return [entry_name(name, index) for name, array in problem.parameters.items() for index in np.ndindex(*array.shape)]
 
 
 def parameter_values(problem: Problem, field: Field) -> Numbers:

@@ -1,10 +1,9 @@
-"""A rule and a model run side by side on residues, to see the form of the rule's memory and to recognise its numbers."""
+"""A rule and a model side by side on residues, to see the form of the rule's memory and to recognise its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ....reference.networks import start
 from ....reference.networks.base import RecurrentNetwork, Sizes
@@ -26,7 +25,7 @@ LONGEST_WINDOW = 3
 
 @dataclass(frozen=True)
 class Observed:
-    """What was seen, by time from 0 on.
+    """A run of a rule and a model, by time from 0 on.
 
     Attributes:
         memories: The rule's memories.
@@ -43,7 +42,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What is to be proved: from time `first` on, every `period` steps, the memory is `identified`.
+    """A statement to prove: from time `first` on, every `period` steps, the memory is `identified`.
 
     Attributes:
         first: The time.
@@ -124,7 +123,7 @@ def observe(stepper: Stepper, model: Model, problem: Problem) -> Observed:
 
 
 def _periods(memories: list[Memory]) -> Iterator[tuple[int, int]]:
-    """Yield the times from which, and the numbers of steps after which, the form repeats to the end, the least first."""
+    """Yield times from which, and numbers of steps after which, the form repeats to the end, the least first."""
     last = len(memories) - 1
     for period in range(1, last // 2 + 1):
         for first in range(last - 2 * period + 1):

@@ -39,7 +39,7 @@ FUNCTIONS = 24
 
 @dataclass(frozen=True)
 class Relation:
-    """What one of the model's numbers always is: a constant, a parameter, or another of the numbers.
+    """The value that one of the model's numbers always has: a constant, a parameter, or another of the numbers.
 
     Attributes:
         constant: The constant, or None.
@@ -113,7 +113,7 @@ class Unidentified(Unproved):
 
 @dataclass(frozen=True)
 class Subject:
-    """What a proof is about: a claim of a rule on one network, at one setting."""
+    """The subject of a proof: a claim of a rule on one network, at one setting."""
 
     case: Case
     network: RecurrentNetwork
@@ -121,7 +121,7 @@ class Subject:
 
     @property
     def whose(self) -> str:
-        """Whose quantities a memory is compared with."""
+        """The owner of the quantities that a memory is compared with, in words."""
         claim = self.case.claim
         return f"the quantities of {claim}" if isinstance(claim, Equals) else "the reference's quantities"
 
@@ -154,13 +154,12 @@ def prove(subject: Subject, sizes: Sizes) -> Proof:
         GradcheckError: The rule or the network does not run on polynomials.
     """
     at = Sizes(MOST_STEPS, sizes.I, sizes.D, sizes.K)
-    point, field_ = residues(subject.network, at, subject.case.weighted)
+    point, residue = residues(subject.network, at, subject.case.weighted)
 
-    def look(problem: Problem) -> tuple[Observed, list[Hypothesis | Identified]]:
-        seen = observe(subject.stepper(problem, field_), subject.model(problem, field_), problem)
-        return seen, []
+    def look(problem: Problem) -> Observed:
+        return observe(subject.stepper(problem, residue), subject.model(problem, residue), problem)
 
-    seen, _ = subject.run(point, look)
+    seen: Observed = subject.run(point, look)
     failures: list[Unproved] = []
     waiting = hypotheses(seen)
     while True:
@@ -188,11 +187,11 @@ def _proved(subject: Subject, sizes: Sizes, seen: Observed, hypothesis: Hypothes
             break
         relations = [Relation(alike=n) if n in wrong else each for n, each in enumerate(relations)]
         relations = _without(relations, wrong)
-    base, identities = _base(subject, sizes, hypothesis, relations, step.memories[-1].overlapping)
+    base = _base(subject, sizes, hypothesis, relations)
     overlapping = step.memories[-1].overlapping | base.memories[-1].overlapping
     if subject.run(step.problem, lambda problem: _writes(subject, step, problem, overlapping)):
         raise Unproved("a step writes into arrays of its state that share their storage")
-    return Proof(hypothesis, relations, base, step, identities + _count(step))
+    return Proof(hypothesis, relations, base, step, _count(base) + _count(step))
 
 
 def _without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
@@ -202,9 +201,7 @@ def _without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
 
 def _guessed(seen: Observed) -> list[Relation]:
     """Return what the model's numbers seem to be, from their residues at all times."""
-    parameters = {
-        int(v): n for n, v in enumerate(parameter_values(seen.model.problem, seen.model.field))
-    }
+    parameters = {int(v): n for n, v in enumerate(parameter_values(seen.model.problem, seen.model.field))}
     first: dict[tuple[int, ...], int] = {}
     relations = []
     for place, series in enumerate(zip(*seen.numbers[seen.model.settled :], strict=True)):
@@ -238,51 +235,35 @@ def _step(
 
     def work(given: Problem) -> tuple[Transcript, set[int]]:
         model, inputs = subject.model(given, formal), steps_of(given)
+        free = [formal.symbol(f"{label} before") if each.alike == n else None
+                for n, (label, each) in enumerate(zip(model.labels(), relations, strict=True))]  # fmt: skip
         parameters = parameter_values(given, formal)
-        labels = model.labels()
-        numbers = [formal.symbol(f"{name} before") if each.alike == n else None
-                   for n, (name, each) in enumerate(zip(labels, relations, strict=True))]  # fmt: skip
-        numbers = [each.value(parameters, numbers, formal) for each in relations]
-        carried, shown = [numbers], list[Contribution]()
-        for each in inputs:
-            after, contribution = model.advance(carried[-1], *each)
-            carried.append(after)
-            shown.append(contribution)
-        wrong = {n for n, each in enumerate(relations)
-                 if not formal.equal(carried[1][n], each.value(parameters, carried[1], formal))}  # fmt: skip
-        if wrong:
+        numbers = [each.value(parameters, free, formal) for each in relations]
+        carried, shown = _carried(model, numbers, inputs)
+        if wrong := _broken(relations, model, carried[1]):
             return Transcript(problem, formal), wrong
         made = Transcript(problem, formal, numbers)
         start = _phi(hypothesis, model, numbers, inputs[:h])
         _run(subject.stepper(given, formal), start, inputs[h:], made)
         _check(made, shown[h:], nothing(given, formal))
         _compare(made.memories[-1], _phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
-        if formal.partial:
-            raise Unproved("it takes roots or quotients, which are not defined everywhere")
+        _refuse_partial(formal)
         return made, set()
 
-    return subject.run(problem, work)
+    done: tuple[Transcript, set[int]] = subject.run(problem, work)
+    return done
 
 
-def _base(
-    subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: list[Relation], overlapping: frozenset[int]
-) -> tuple[Transcript, int]:
+def _base(subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: list[Relation]) -> Transcript:
     """Prove the base, and the relations before step 1."""
     first, h = hypothesis.first, hypothesis.window
     problem, formal = ring(subject, sizes, 0, max(first, 1))
 
     def work(given: Problem) -> Transcript:
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
-        parameters = parameter_values(given, formal)
-        carried, shown = [model.start()], list[Contribution]()
-        for each in inputs:
-            after, contribution = model.advance(carried[-1], *each)
-            carried.append(after)
-            shown.append(contribution)
-        begin = carried[model.settled]
-        for n, relation in enumerate(relations):
-            if not formal.equal(begin[n], relation.value(parameters, begin, formal)):
-                raise Unproved(f"{model.labels()[n]} is another number at first than later")
+        carried, shown = _carried(model, model.start(), inputs)
+        if wrong := _broken(relations, model, carried[model.settled]):
+            raise Unproved(f"{model.labels()[min(wrong)]} is another number at first than later")
         made = Transcript(problem, formal, carried[0])
         stepper = subject.stepper(given, formal)
         _run(stepper, stepper.start(), inputs, made)
@@ -292,12 +273,34 @@ def _base(
         _check(made, shown, zero)
         window = _phi(hypothesis, model, carried[first - h], inputs[first - h :])
         _compare(made.memories[-1], window, formal, f"after {first} steps")
-        if formal.partial:
-            raise Unproved("it takes roots or quotients, which are not defined everywhere")
+        _refuse_partial(formal)
         return made
 
-    made = subject.run(problem, work)
-    return made, _count(made)
+    made: Transcript = subject.run(problem, work)
+    return made
+
+
+def _carried(model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> tuple[list[Numbers], list[Contribution]]:
+    """Return what a model carries before some steps and after each, and what it contributes at each."""
+    carried, shown = [numbers], list[Contribution]()
+    for each in inputs:
+        after, contribution = model.advance(carried[-1], *each)
+        carried.append(after)
+        shown.append(contribution)
+    return carried, shown
+
+
+def _broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[int]:
+    """Return the places of the numbers that do not keep their relation."""
+    formal, parameters = model.field, parameter_values(model.problem, model.field)
+    return {
+        n for n, each in enumerate(relations) if not formal.equal(numbers[n], each.value(parameters, numbers, formal))
+    }
+
+
+def _refuse_partial(formal: FormalField) -> None:
+    if formal.partial:
+        raise Unproved("it takes roots or quotients, which are not defined everywhere")
 
 
 def _phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> Memory:

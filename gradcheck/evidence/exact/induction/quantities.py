@@ -33,7 +33,7 @@ _LARGEST = 2**12
 
 
 class Inputs(NamedTuple):
-    """What a step reads: x (D,), y (K,) and the loss weight."""
+    """The inputs of a step: x (D,), y (K,) and the loss weight."""
 
     x: Array
     y: Array

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Stepped:
-    """What one step of a rule made.
+    """The outcome of one step of a rule.
 
     Attributes:
         memory: The memory after it.
@@ -61,6 +61,7 @@ class Stepper:
     def start(self) -> Memory:
         """Return the memory before step 1."""
         target, problem = self.rule.target, self.problem
+        instance: Any
         if isinstance(target, type):
             instance = target(**self.settings)
         else:
@@ -104,7 +105,7 @@ class Stepper:
 
     def _instance(self, memory: Memory) -> tuple[Any, Any]:
         made = rebuilt(memory, memory.values, self.field, self.network)
-        instance = object.__new__(self.kind)
+        instance: Any = object.__new__(self.kind)
         vars(instance).update(made.own)
         return instance, made
 

@@ -1,4 +1,4 @@
-"""Code and objects that keep nothing from one step to the next: NumPy's, the pure standard library's, the reference's."""
+"""Code and objects that keep nothing from one step to the next: those of NumPy, of pure modules, of the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Check certificates of proofs for every T, by exact arithmetic alone. Run it as a program:
+"""Check certificates of proofs for every T, by exact arithmetic alone.
+
+Run it as a program:
 
     python check.py certificate.json ...
 
@@ -252,7 +254,7 @@ class Reader:
         most = self.allowed.get(kind) if isinstance(kind, str) else None
         if most is None or len(indices) != len(most):
             reject(f"the generator {entry!r:.60} has no place there")
-        for index, below in zip(indices, most):
+        for index, below in zip(indices, most, strict=True):
             if type(index) is not int or not 0 <= index < below:
                 reject(f"the generator {entry!r:.60} is out of range")
         return self.ring.symbol(kind, *indices)
@@ -317,10 +319,11 @@ class Network:
 
     def _slopes(self, values: Vector) -> list[tuple[Vector, Vector]]:
         """Return the derivatives of each value by a, and by theta."""
-        return [
-            tuple([self.ring.derivative(value, {g: constant(1)}) for g in every] for every in (self.a, self.theta))
-            for value in values
-        ]  # type: ignore[misc]
+
+        def along(value: Polynomial, generators: list[int]) -> Vector:
+            return [self.ring.derivative(value, {g: constant(1)}) for g in generators]
+
+        return [(along(value, self.a), along(value, self.theta)) for value in values]
 
     def start(self) -> Vector:
         """Return a(0) and M(0)."""
@@ -332,12 +335,12 @@ class Network:
     def advance(self, z: Vector, x: Vector, y: Vector, w: Polynomial) -> tuple[Vector, Vector]:
         """Return a(t) and M(t), and g_t."""
         ring, P = self.ring, self.P
-        by = {g: {((g, 1),): Fraction(1)} for g in self.theta}
-        by |= dict(zip(self.a, z)) | dict(zip(self.x, x))
+        by: dict[int, Polynomial] = {g: {((g, 1),): Fraction(1)} for g in self.theta}
+        by |= dict(zip(self.a, z[: self.N], strict=True)) | dict(zip(self.x, x, strict=True))
         kept: dict[int, Polynomial] = {}
         a = [ring.substituted(value, by, kept) for value in self.state]
         M = self._influence(self.state_slopes, z[self.N :], by, kept)
-        by, kept = by | dict(zip(self.a, a)), {}
+        by, kept = by | dict(zip(self.a, a, strict=True)), {}
         u = [ring.substituted(value, by, kept) for value in self.readout]
         rows = self._influence(self.readout_slopes, M, by, kept)
         at = {ring.number("u", k): value for k, value in enumerate(u)}
@@ -413,8 +416,8 @@ class _Checked:
         chosen = "".join(f", {name}={value}" for name, value in sorted(data["settings"].items()))
         return (
             f"{data['rule']}{chosen} on {data['network']}, {network.P} parameters, {network.N} numbers of state, "
-            f"{network.D} inputs, {network.K} outputs: if its start, step and finish compute the polynomials listed, its "
-            f"contributions sum to the gradient for every T"
+            f"{network.D} inputs, {network.K} outputs: if its start, step and finish compute the polynomials listed, "
+            f"its contributions sum to the gradient for every T"
         )
 
     def _inputs(self, j: int) -> tuple[Vector, Vector, Polynomial]:
@@ -435,7 +438,9 @@ class _Checked:
                 value = constant(Fraction(value))
             elif kind == "parameter" and type(value) is int and 0 <= value < network.P:
                 value = self.ring.symbol("theta", value)
-            elif kind != "alike" or type(value) is not int or not 0 <= value <= place or every[value] != ["alike", value]:
+            elif (
+                kind != "alike" or type(value) is not int or not 0 <= value <= place or every[value] != ["alike", value]
+            ):
                 reject(f"the relation of number {place} is {each!r:.60}")
             found.append((kind, value))
         return found

@@ -1,1 +1,0 @@
-"""The checker of certificates, a program of its own that imports nothing of gradcheck."""
