@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.random import rand as _draw
 
 from gradcheck.reference.network import Network
 
@@ -219,11 +220,58 @@ class CountsInNumPy(Plain):
         return super().step(state, x, y)
 
 
+_LOG: list[int] = []
+_note = _LOG.append
+
+
+class CountsByMethod(Plain):
+    """Counts by a method of a global list, taken as a function."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        _note(1)
+        return super().step(state, x, y)
+
+
+class CountsInScalars(Plain):
+    """Attaches a counter to the class of its numbers."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        kind = type(x[0])
+        try:
+            kind.ticks += 1
+        except AttributeError:
+            kind.ticks = 0
+        return super().step(state, x, y)
+
+
+class Draws(Plain):
+    """Draws a number that it does not use."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        _draw()
+        return super().step(state, x, y)
+
+
+class CountsInFinish(Delayed):
+    """Is right only after `finish` was called before."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        (inner, _), contribution = super().step(state, x, y)
+        return (inner, _), contribution if _BOX["t"] else None
+
+    def finish(self, state: Any) -> Any:
+        _BOX["t"] += 1
+        return super().finish(state)
+
+
 class CountsByAttribute(Plain):
     """Attaches a counter to an array of its state."""
 
     def step(self, state: Any, x: Any, y: Any) -> Any:
-        seen = getattr(state["a"], "seen", 0)
+        try:
+            seen = state["a"].seen
+        except AttributeError:
+            seen = 0
         state, contribution = super().step(state, x, y)
         if type(state["a"]) is not np.ndarray:
             state["a"].seen = seen + 1
@@ -354,7 +402,8 @@ WRONG: dict[str, Any] = {
         each.__name__: each
         for each in (
             CountsInState, CountsInSelf, CountsInModule, CountsInClass, CountsInDefault, CountsInList,
-            CountsInGenerator, CountsInObject, CountsInNumPy, CountsByAttribute, CountsInClosure, Saturates, Wiped,
+            CountsInGenerator, CountsInObject, CountsInNumPy, CountsByMethod, CountsInScalars, Draws, CountsInFinish,
+            CountsByAttribute, CountsInClosure, Saturates, Wiped,
             WrongLoss, DropsTail, Rotates, RotatesFloats, Powers, Quotient,
         )
     },

@@ -156,7 +156,8 @@ def conclude_costs(claim: Claim, findings: Sequence[Finding], seen: Mapping[str,
         seen: What ran of the rule's code, by kind of evidence.
     """
     evidence = tuple(finding.evidence for finding in findings)
-    open_ = [e for e in evidence if e.status is not Status.HOLDS and e.kind != induction.KIND]
+    left_open = {Status.HOLDS, Status.NOT_RUN}  # an induction that is not found says nothing of costs
+    open_ = [e for e in evidence if e.status not in (left_open if e.kind == induction.KIND else {Status.HOLDS})]
     if any(e.kind == measured.KIND for e in evidence):
         open_ = [e for e in open_ if e.kind != counted.KIND]
     if open_:

@@ -28,7 +28,8 @@ _REFUSED_NAMES = frozenset((
     "delattr", "getattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall",
     "errstate", "__dict__", "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes",
     "tofile", "fromfile", "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions",
-    "geterrcall",
+    "geterrcall", "__self__", "__func__", "__wrapped__", "__subclasses__", "__builtins__",
+    "modules", "tb_frame", "__traceback__",
 ))  # fmt: skip
 """Names that code which computes one step has no need of, and by which it could keep or read something elsewhere."""
 
@@ -59,7 +60,7 @@ class _Walk:
         if isinstance(value, enum.Enum):
             return "enum", id(value)
         if trusted(value):
-            return "trusted", id(value), _attached(value)
+            return "trusted", id(value), attached(value)
         if id(value) in self._met:
             return "again", self._met[id(value)][0]
         self._met[id(value)] = len(self._met), value
@@ -80,6 +81,8 @@ class _Walk:
             return value.shape, held
         if isinstance(value, types.FunctionType):
             return self._function(value)
+        if isinstance(value, types.BuiltinFunctionType):
+            return self.key(value.__self__)
         if isinstance(value, types.MethodType):
             return self.key(value.__func__), self.key(value.__self__)
         if isinstance(value, (staticmethod, classmethod)):
@@ -114,9 +117,30 @@ class _Walk:
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}
         around = function.__globals__
-        attached = tuple(_of_chain(chain, around) for chain in _chains(function.__code__))
+        attached = tuple(self._of_chain(chain, around) for chain in _chains(function.__code__))
         used = tuple((name, self._global(function, name, around)) for name in _names(function.__code__))
         return function.__code__, cells, given, self._within(own), used, attached
+
+    def _of_chain(self, chain: tuple[str, ...], around: dict[str, Any]) -> Hashable:
+        """Return a key of what is attached to the function or class that a chain leads to from a module.
+
+        Raises:
+            Unproved: It leads to a module or to another object, in which code could keep something.
+        """
+        value: Any = around.get(chain[0])
+        for name in chain[1:]:
+            if not isinstance(value, types.ModuleType):
+                return ()
+            value = getattr(value, name, None)
+        if isinstance(value, types.ModuleType):
+            raise Unproved(f"its code takes the module {value.__name__} as a value, in which it could keep something")
+        if not isinstance(around.get(chain[0]), types.ModuleType):
+            return ()
+        if type(value) in ATOMS or isinstance(value, (np.generic, np.dtype)):
+            return ()
+        if not callable(value):
+            raise Unproved(f"its code reaches {'.'.join(chain)}, in which it could keep something")
+        return self.key(value)
 
     def _cell(self, cell: Any) -> Hashable:
         try:
@@ -191,27 +215,7 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
     return (*(tuple(each) for each in found), *within)
 
 
-def _of_chain(chain: tuple[str, ...], around: dict[str, Any]) -> Hashable:
-    """Return a key of what is attached to the function or class that a chain leads to from a module.
-
-    Raises:
-        Unproved: It leads to a module or to another object, in which code could keep something.
-    """
-    value: Any = around.get(chain[0])
-    for name in chain[1:]:
-        if not isinstance(value, types.ModuleType):
-            return ()
-        value = getattr(value, name, None)
-    if isinstance(value, types.ModuleType):
-        raise Unproved(f"its code takes the module {value.__name__} as a value, in which it could keep something")
-    if not isinstance(around.get(chain[0]), types.ModuleType):
-        return ()
-    if not callable(value) and type(value) not in ATOMS and not isinstance(value, (np.generic, np.dtype)):
-        raise Unproved(f"its code reaches {'.'.join(chain)}, in which it could keep something")
-    return _attached(value)
-
-
-def _attached(value: Any) -> Hashable:
+def attached(value: Any) -> Hashable:
     """Return a key of the attributes of a trusted function or class, to which code could attach something."""
     own = getattr(value, "__dict__", None)
     if isinstance(value, types.ModuleType) or own is None:

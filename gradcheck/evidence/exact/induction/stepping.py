@@ -12,13 +12,13 @@ import numpy as np
 from ....reference.claims import Settings
 from ....reference.networks.base import Capabilities, ask
 from ....reference.problem import Problem
-from ....reference.scalars.base import Field
+from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.formal import natives
 from ....reference.typing import Array, Gradient
 from ....rules.adapt import Rule, presenting
 from ....rules.call import run
 from ....rules.returned import by_name
-from .hidden import reachable
+from .hidden import attached, reachable
 from .memory import Memory, attributes, rebuilt, taken_apart
 from .trust import Unproved
 
@@ -98,10 +98,15 @@ class Stepper:
         if not hasattr(self.kind, "finish"):
             return None
         instance, made = self._instance(memory)
-        return self._contribution(instance.finish(made.state))
+        before = self._reachable(memory)
+        contribution = self._contribution(instance.finish(made.state))
+        if self._reachable(memory) != before:
+            raise Unproved("finish changes something outside the state and the rule's own attributes")
+        return contribution
 
     def _reachable(self, memory: Memory) -> Any:
-        return reachable(self.kind, *memory.kinds)
+        ours = (self.field.scalar, FieldArray, type(self.field))
+        return reachable(self.kind, *memory.kinds), tuple(map(attached, ours)), tuple(vars(self.field))
 
     def _instance(self, memory: Memory) -> tuple[Any, Any]:
         made = rebuilt(memory, memory.values, self.field, self.network)

@@ -19,12 +19,18 @@ _PURE = frozenset((
 ))  # fmt: skip
 
 
+_IMPURE = ("numpy.random", "numpy.ctypeslib", "numpy.testing", "numpy.f2py")
+"""Modules within pure ones that keep something, or reach what does."""
+
+
 class Unproved(GradcheckError):
     """A proof for every T was not found, for the reason given; the rule may be right."""
 
 
 def pure(module: str) -> bool:
     """Return True for the name of a module whose functions keep nothing from one call to the next."""
+    if module.startswith(_IMPURE):
+        return False
     return module.partition(".")[0] in _PURE or module in (_REFERENCE, _FRESH) or module.startswith(f"{_REFERENCE}.")
 
 
@@ -32,15 +38,20 @@ def trusted(value: Any) -> bool:
     """Return True for an object of a pure module. A name that only claims to be of one does not count."""
     if isinstance(value, types.ModuleType):
         return pure(value.__name__) and sys.modules.get(value.__name__) is value
-    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-        name = value.__module__ or "builtins"
-        around = vars(sys.modules.get(name, types))
-        if isinstance(value, type) and around.get(value.__qualname__.partition(".")[0]) is None:
-            return False
-        if isinstance(value, types.FunctionType) and value.__globals__ is not around:
-            return False
-        return pure(name)
+    if isinstance(value, types.FunctionType):
+        name = str(value.__globals__.get("__name__"))
+        return pure(name) and vars(sys.modules.get(name, types)) is value.__globals__
+    if isinstance(value, type):
+        around = vars(sys.modules.get(value.__module__, types))
+        return pure(value.__module__) and around.get(value.__qualname__.partition(".")[0]) is not None
+    if isinstance(value, types.BuiltinFunctionType):
+        owner = value.__self__
+        if owner is None:
+            return pure(value.__module__ or "")
+        return isinstance(owner, (types.ModuleType, type)) and trusted(owner)
     kind = type(value)
+    if not isinstance(kind.__module__, str):
+        return False
     if kind.__module__ in ("typing", "types"):
         return not isinstance(value, _HOLDERS)
     if kind.__module__ == "numpy":
