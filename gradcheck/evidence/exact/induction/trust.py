@@ -42,8 +42,7 @@ def trusted(value: Any) -> bool:
         name = str(value.__globals__.get("__name__"))
         return pure(name) and vars(sys.modules.get(name, types)) is value.__globals__
     if isinstance(value, type):
-        around = vars(sys.modules.get(value.__module__, types))
-        return pure(value.__module__) and around.get(value.__qualname__.partition(".")[0]) is not None
+        return isinstance(value.__module__, str) and pure(value.__module__) and _found(value) is value
     if isinstance(value, types.BuiltinFunctionType):
         owner = value.__self__
         if owner is None:
@@ -57,6 +56,14 @@ def trusted(value: Any) -> bool:
     if kind.__module__ == "numpy":
         return callable(value)
     return kind.__module__.startswith(_REFERENCE) and trusted(kind)
+
+
+def _found(kind: type) -> Any:
+    """Return the object that a class's module has under its name."""
+    found: Any = sys.modules.get(kind.__module__)
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 _HOLDERS = (
