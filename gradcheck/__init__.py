@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .engine.audit import audit as audit
     from .engine.replay import replay as replay
     from .engine.request import Limits as Limits
+    from .evidence.exact.induction.certify import certify as certify
     from .explain.replay import Outcome as Outcome
     from .explain.replay import Replay as Replay
     from .pytest_plugin import parametrize as parametrize
@@ -113,6 +114,7 @@ _NETWORKS = (
 _HOME = {
     "audit": "engine.audit",
     "Limits": "engine.request",
+    "certify": "evidence.exact.induction.certify",
     "parametrize": "pytest_plugin",
     **dict.fromkeys((*_CLAIMS, "every", "rule"), "reference.claims"),
     **dict.fromkeys(("GradcheckError", "UnsupportedOperation"), "reference.errors"),

@@ -11,6 +11,7 @@ from gradcheck.reference.networks.base import Sizes
 BRIEF = Effort(
     formal_T=3,
     formal_shapes=((1, 1, 1),),
+    induction_shapes=((1, 1, 1),),
     modular_sizes=(Sizes(12, 3, 1, 1),),
     enclosure_sizes=enclosure.SMALL_SIZES[:1],
     digits=(50,),

@@ -1,4 +1,4 @@
-"""Commands: `gradcheck audit`, `replay`, `report`, `libraries`, `list` and `faults`.
+"""Commands: `gradcheck audit`, `replay`, `certify`, `report`, `libraries`, `list` and `faults`.
 
 Exit status: 0 all claims hold; 1 a claim is refuted or its rule failed; 2 bad input (an option, a module, a rule's
 signature, an output file); 3 a claim is inconclusive or not run; 130 interrupted. With several rules, the exit status
@@ -39,7 +39,7 @@ from .options import (
     VerboseOption,
 )
 from .session import Session, complain, console
-from .status import INTERRUPTED, USAGE
+from .status import INTERRUPTED, UNSETTLED, USAGE
 
 app = typer.Typer(
     name="gradcheck",
@@ -244,6 +244,46 @@ def replay(
         outcome = replay(case, rules[0][1])
     typer.echo(str(outcome))
     raise typer.Exit(outcome.exit_status)
+
+
+@app.command(no_args_is_help=True)
+def certify(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", show_default=False, help="One online rule, named as for gradcheck audit.")
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where to write certificates.")],
+    network: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NET", help="Prove it on this network, named as for gradcheck audit. Repeatable."),
+    ] = None,
+) -> None:
+    """Prove that an online rule is exact for every T, and write the proofs for an independent checker.
+
+    The checker is one file, evidence/exact/induction/check.py in gradcheck's folder, and needs Python alone.
+
+    Exit status: 0 every proof was found, 2 bad input, 3 one was not.
+
+    \b
+    [bold]Example[/bold]
+      gradcheck certify RTRL proofs --network tanh
+    """  # noqa: D301
+    with _usage_errors():
+        from ..evidence.exact.induction.certify import certify
+        from ..reference.errors import GradcheckError
+        from ..rules.load import resolve
+
+        networks = options.networks(network)
+        rules = resolve(target)
+        if len(rules) > 1:
+            raise GradcheckError(f"{target} names {len(rules)} rules; name one: {', '.join(name for name, _ in rules)}")
+        out = console()
+        made = certify(
+            rules[0][1],
+            folder,
+            networks=networks,
+            progress=lambda one: out.print(str(one), soft_wrap=True, markup=False),
+        )
+    raise typer.Exit(0 if made and all(one.path for one in made) else UNSETTLED)
 
 
 @app.command("list")

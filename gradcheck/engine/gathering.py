@@ -9,7 +9,8 @@ from typing import Any
 from ..evidence.base import Finding, Part, Plan, lost, traverse
 from ..evidence.cost import measured
 from ..evidence.exact import formal
-from ..judge.conclude import covers_its_class
+from ..evidence.exact.induction import kind as induction
+from ..judge.conclude import covers_its_class, stronger
 from ..records import Status
 from . import events
 from .further import Account
@@ -19,13 +20,16 @@ from .state import MOST_LOST, Judged, Position
 from .tasks import Task
 from .wire import part_from
 
+_PROOFS = (formal.KIND, induction.KIND)
+"""Kinds of evidence on one network that may cover all networks of its class."""
+
 
 async def gather(run: Performer, judged: Judged) -> None:
     """Gather every kind of evidence on every network, as far as the verdict needs it."""
     prepared, kinds = judged.audit.prepared, dict[Position, str]()
     again = True
     while again:
-        proofs: dict[int, asyncio.Future[None]] = {}
+        proofs: dict[tuple[int, str], asyncio.Future[None]] = {}
         work: list[asyncio.Future[None]] = []
         for network in range(len(prepared.networks)):
             if network in judged.excused:
@@ -36,15 +40,15 @@ async def gather(run: Performer, judged: Judged) -> None:
                 kinds[position] = plan.kind
                 if position in judged.findings:
                     continue
-                after = proofs.get(alike) if plan.kind == formal.KIND and not first else None
+                after = None if first else proofs.get((alike, plan.kind))
                 gathering = gather_kind(run, judged, position, plan, after)
                 work.append(asyncio.ensure_future(gathering))
-                if plan.kind == formal.KIND and first:
-                    proofs[network] = work[-1]
+                if plan.kind in _PROOFS and first:
+                    proofs[network, plan.kind] = work[-1]
         await together(work)
         before = judged.against
         for position, kind in kinds.items():  # the same, in whichever order the tasks ended
-            covered = kind == formal.KIND and position[0] in judged.covered
+            covered = kind in _PROOFS and position[0] in judged.covered
             if judged.gave_up(kind, position[0]) and not covered:
                 judged.findings[position] = _not_tried(kind)
         again = judged.against != before
@@ -63,7 +67,7 @@ async def gather_kind(
         await asyncio.wait([after])
         proof = judged.findings.get((judged.audit.prepared.first_alike(network), position[1]))
         if isinstance(proof, Finding) and covers_its_class(proof):
-            judged.covered[network] = proof.evidence
+            judged.covered[network] = stronger(judged.covered.get(network), proof.evidence)
             return
     if judged.gave_up(plan.kind, network):
         judged.findings[position] = _not_tried(plan.kind)

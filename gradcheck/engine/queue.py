@@ -9,17 +9,18 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ..evidence.exact import formal
+from ..evidence.exact.induction import kind as induction
 from . import tasks
 from .tasks import Task
 
 Rank: TypeAlias = tuple[int, int, float, int]
 """Rank of a task: the audit, the claim, its cost for what it tells, and the network."""
 _FIRST_GUESS = {
-    formal.KIND: 0.2, "modular": 0.1, "enclosure": 0.2, "float64": 0.3, "float32": 0.3, "properties": 0.25,
-    tasks.SCREENING: 1.0,
+    formal.KIND: 0.2, induction.KIND: 0.2, "modular": 0.1, "enclosure": 0.2, "float64": 0.3, "float32": 0.3,
+    "properties": 0.25, tasks.SCREENING: 1.0,
 }  # fmt: skip
 """Seconds that a task of this kind is expected to take before one was seen; others take 0.5."""
-_WEIGHT = {formal.KIND: 4.0, "modular": 3.0, "enclosure": 2.0}
+_WEIGHT = {formal.KIND: 4.0, induction.KIND: 4.0, "modular": 3.0, "enclosure": 2.0}
 """Worth of a kind's result, by the strength that it shows; other kinds 1."""
 
 

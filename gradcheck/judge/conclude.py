@@ -10,9 +10,10 @@ from typing import Any
 from ..evidence import differs
 from ..evidence.base import Finding, hidden_lags
 from ..evidence.cost import counted, measured
+from ..evidence.exact.induction import kind as induction
 from ..evidence.floats import properties
 from ..evidence.sizes import spans
-from ..records import Cause, Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
+from ..records import Cause, Counterexample, Covers, Evidence, Lengths, Rounding, Status, Strength, Verdict
 from ..reference.claims import Claim, LagClaim, Unbiased
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
@@ -54,6 +55,11 @@ def covers_its_class(finding: Finding | None) -> bool:
     return finding is not None and finding.evidence.status is Status.HOLDS and finding.evidence.covers is Covers.KIND
 
 
+def stronger(one: Evidence | None, other: Evidence) -> Evidence:
+    """Return the evidence of the two that says more."""
+    return other if one is None or _rank(other) > _rank(one) else one
+
+
 def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen] | None = None) -> Verdict:
     """Return the verdict where nothing speaks against the claim: each network needs evidence that holds.
 
@@ -80,7 +86,7 @@ def conclude(claim: Claim, gathered: Sequence[Gathered], seen: Mapping[str, Seen
             return Verdict(str(claim), status, Strength.NONE, f"on {each.network}: {reason}", evidence)
     best = [each.best for each in gathered if each.best]
     # Of networks shown equally strongly the last: those after the first were judged at smaller sizes.
-    weakest, at = min(zip(reversed(best), reversed(gathered), strict=True), key=lambda pair: pair[0].strength)
+    weakest, at = min(zip(reversed(best), reversed(gathered), strict=True), key=lambda pair: _rank(pair[0])[:2])
     if isinstance(claim, LagClaim):
         for each in gathered:
             lags = hidden_lags(each.findings)
@@ -153,7 +159,8 @@ def conclude_costs(claim: Claim, findings: Sequence[Finding], seen: Mapping[str,
         seen: What ran of the rule's code, by kind of evidence.
     """
     evidence = tuple(finding.evidence for finding in findings)
-    open_ = [e for e in evidence if e.status is not Status.HOLDS]
+    left_open = {Status.HOLDS, Status.NOT_RUN}  # an induction that is not found says nothing of costs
+    open_ = [e for e in evidence if e.status not in (left_open if e.kind == induction.KIND else {Status.HOLDS})]
     if any(e.kind == measured.KIND for e in evidence):
         open_ = [e for e in open_ if e.kind != counted.KIND]
     if open_:
@@ -161,7 +168,8 @@ def conclude_costs(claim: Claim, findings: Sequence[Finding], seen: Mapping[str,
         return Verdict(str(claim), last.status, last.strength, last.statement, evidence)
     shown = [e for e in evidence if e.status is Status.HOLDS]
     text = "; ".join(e.statement for e in shown)
-    verdict = Verdict(str(claim), Status.HOLDS, min(e.strength for e in shown), text, evidence)
+    lasting = [e.strength for e in shown if e.lengths is Lengths.EVERY]  # the others say the same at some sizes
+    verdict = Verdict(str(claim), Status.HOLDS, max(lasting or [min(e.strength for e in shown)]), text, evidence)
     return _as_far_as_seen(verdict, evidence, seen or {})
 
 
@@ -229,6 +237,6 @@ def merge(evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
     )
 
 
-def _rank(evidence: Evidence) -> tuple[int, bool]:
-    """Stronger first; among equals, float64 evidence says the most."""
-    return evidence.strength, evidence.kind == "float64"
+def _rank(evidence: Evidence) -> tuple[int, bool, bool]:
+    """Stronger first; among equals, what holds for every T, then float64 evidence, which says the most."""
+    return evidence.strength, evidence.lengths is Lengths.EVERY, evidence.kind == "float64"

@@ -15,6 +15,7 @@ class Effort:
 
     formal_T: int = formal.LARGEST_T
     formal_shapes: tuple[tuple[int, int, int], ...] = formal.SHAPES
+    induction_shapes: tuple[tuple[int, int, int], ...] = formal.SHAPES
     modular_sizes: tuple[Sizes, ...] = modular.SIZES
     enclosure_sizes: tuple[Sizes, ...] = (*enclosure.SMALL_SIZES, *enclosure.SIZES)
     digits: tuple[int, ...] = ladder.DIGITS
@@ -25,6 +26,7 @@ FULL = Effort()
 QUICK = Effort(
     formal_T=3,
     formal_shapes=((1, 1, 1), (2, 2, 1), (2, 1, 2)),
+    induction_shapes=((1, 1, 1), (2, 2, 1)),
     modular_sizes=(Sizes(24, 6, 2, 2),),
     enclosure_sizes=enclosure.SMALL_SIZES,
     digits=(50, 100),

@@ -9,6 +9,7 @@ from ..evidence.base import Case, Kind, Plan
 from ..evidence.cost import counted, measured, online
 from ..evidence.drawn import OnDrawnNoise
 from ..evidence.exact import enclosure, formal, ladder, modular
+from ..evidence.exact.induction import kind as induction
 from ..evidence.floats import plans as floats
 from ..evidence.floats import properties, sampling, stability
 from ..evidence.sizes import vacuous
@@ -17,7 +18,7 @@ from ..reference.claims import Aligned, Cost, Equals, LagClaim, Online, Stable
 from ..reference.networks.base import Sizes
 from .effort import Effort
 
-ON_OTHERS = frozenset({formal.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
+ON_OTHERS = frozenset({formal.KIND, induction.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
 """Kinds of evidence that run the rule on other numbers than floats."""
 COMPARED = ON_OTHERS | {
     *floats.KINDS,
@@ -50,7 +51,8 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     if isinstance(case.claim, Cost):
         return [counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Online):
-        return [online.Causality(), counted.Counting(), measured.Growth()]
+        lasting = [induction.Induction(effort.induction_shapes)] if case.rule.online else []
+        return [*lasting, online.Causality(), counted.Counting(), measured.Growth()]
     if isinstance(case.claim, Stable):
         return [stability.Stability()] if parts(case.rule.declaration.networks, case.network) else []
     if isinstance(case.claim, Aligned):
@@ -64,6 +66,7 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     settings = 2 if first else 1
     found: list[Kind] = [
         formal.Formal(effort.formal_T, effort.formal_shapes),
+        *([induction.Induction(effort.induction_shapes)] if induction.applies(case) else []),
         modular.Modular(modular_sizes, settings),
         enclosure.Enclosure(ball_sizes, settings),
     ]

@@ -7,7 +7,7 @@ find their renderer by name, in `rendering`, and nowhere else.
 from __future__ import annotations
 
 from .chapters import Chapter, Figure, Statement
-from .outcomes import NO_FUNCTION, TOO_MUCH, Cause, Covers, Evidence, Rounding, Status, Strength
+from .outcomes import NO_FUNCTION, TOO_MUCH, Cause, Covers, Evidence, Lengths, Rounding, Status, Strength
 from .reports import CheckFailed, Collection, Extent, Provenance, Report, Source, exit_status, reproducible
 from .verdicts import Counterexample, Stage, Unseen, Verdict, spoken
 
@@ -23,6 +23,7 @@ __all__ = [
     "Evidence",
     "Extent",
     "Figure",
+    "Lengths",
     "Provenance",
     "Report",
     "Rounding",

@@ -42,6 +42,13 @@ class Covers(enum.Enum):
     KIND = "every network of that kind: activation, output and loss were left undefined"
 
 
+class Lengths(enum.Enum):
+    """The lengths of sequences that evidence speaks for."""
+
+    SIZES = "the lengths in its scope"
+    EVERY = "every T, by induction over the steps"
+
+
 class Rounding(enum.Enum):
     """The rounding that float evidence allowed for."""
 
@@ -86,6 +93,7 @@ class Evidence:
         covers: The networks that it speaks for.
         cause: The reason why it is missing, or why the rule cannot be judged; None where neither is so.
         rounding: The rounding that it allowed for; None where nothing was rounded.
+        lengths: The lengths of sequences that it speaks for.
     """
 
     kind: str
@@ -98,3 +106,4 @@ class Evidence:
     covers: Covers = Covers.NETWORK
     cause: Cause | None = None
     rounding: Rounding | None = None
+    lengths: Lengths = Lengths.SIZES

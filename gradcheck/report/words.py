@@ -51,7 +51,7 @@ CLAIMS_AND_GRADES = (
 )
 
 KINDS = (
-    "formal", "modular", "enclosure", "ladder", "counting",
+    "formal", "induction", "modular", "enclosure", "ladder", "counting",
     "lagwise", "float64", "float32", "float ladder", "branches", "given", "given enclosure",
     "given modular", "properties", "sampling", "purity",
 )  # fmt: skip

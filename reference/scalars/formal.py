@@ -80,6 +80,21 @@ class FormalField(Field):
         """Printed form of each generator in use."""
         return [self._label(i) for i in self._labels]
 
+    @property
+    def applications(self) -> dict[int, tuple[str, tuple[Any, ...]]]:
+        """Place to the function and the arguments of each generator that stands for a function's value."""
+        return {
+            _place(made): (key[0], arguments)
+            for key, alike in self._applied.items()
+            for arguments, made in alike
+            if _is_generator(made)
+        }
+
+    @property
+    def symbol_places(self) -> dict[int, str]:
+        """Place to the name of each generator of a named quantity."""
+        return {_place(made): name for name, made in self._named.items()}
+
     def _label(self, i: int) -> str:
         label = self._labels[i]
         if not isinstance(label, str):
@@ -394,6 +409,15 @@ class FormalScalar(Scalar):
             check_product(self.value, other.value)
             return type(self)(self.value * other.value)
         return super().__mul__(other)
+
+
+def _is_generator(value: Any) -> bool:
+    return len(value) == 1 and sum(map(int, value.monoms()[0])) == 1
+
+
+def _place(generator: Any) -> int:
+    """Return the number of a generator in its ring."""
+    return list(map(int, generator.monoms()[0])).index(1)
 
 
 def _content(value: Any) -> tuple[Any, Any]:

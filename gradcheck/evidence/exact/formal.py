@@ -327,14 +327,15 @@ def _reached_text(
     reached: dict[tuple[int, int, int], int], shapes: list[tuple[int, int, int]], largest_T: int, why: str = _SLOW
 ) -> str:
     if all(reached.get(shape) == largest_T for shape in shapes):
-        return f"every T <= {largest_T}" + _shape_text(shapes)
+        return f"every T <= {largest_T}" + shape_text(shapes)
     lengths = sorted(set(reached.values()), reverse=True)
     alike = {T: [str(shape) for shape in reached if reached[shape] == T] for T in lengths}
     parts = [f"T <= {T} at (I, D, K) = {', '.join(shapes)}" for T, shapes in alike.items()]
     return "; ".join(parts) + f" ({why} for more)"
 
 
-def _shape_text(shapes: list[tuple[int, int, int]]) -> str:
+def shape_text(shapes: list[tuple[int, int, int]]) -> str:
+    """Return shapes as part of a sentence, which follows what holds for the lengths."""
     most = [max(s[i] for s in shapes) for i in range(3)]
     if len(shapes) == most[0] * most[1] * most[2]:
         return f", I <= {most[0]}, D <= {most[1]}, K <= {most[2]}"

@@ -1,0 +1,1 @@
+"""Proofs of online rules for every T, by induction over the steps."""
