@@ -73,6 +73,8 @@ def excluded(case: Case) -> str:
     """Return why no induction over the steps is tried; empty if one is."""
     if not case.rule.online:
         return "the rule is a function of the whole sequence; write it as a class with start and step"
+    if case.rule.stochastic:
+        return "the rule draws from noise"
     if not applies(case):
         return f"no induction for the claim {case.claim}"
     if not isinstance(case.claim, Online) and wanted_by(case.claim) != DEFAULT:
