@@ -98,11 +98,14 @@ EVIDENCE: dict[str, Callable[[Extent], Kind]] = {
     "structured": lambda extent: sought.Sought("structured", sought.structured),
     "stable": lambda extent: sought.Stabilities(),
     "histories": lambda extent: sought.Histories(),
-    EXPECTATION: lambda extent: sought.Expectations(),
 }
 """Each kind of evidence, at the sizes of an extent. Kinds in `FLOATS` get the rule as a black box."""
-COSTS: dict[str, Callable[[Extent], Kind]] = {counted.KIND: lambda extent: counted.Counting()}
-"""Kinds of evidence on costs, which have no column: faults of cost have right gradients, and no row."""
+APART: dict[str, Callable[[Extent], Kind]] = {
+    counted.KIND: lambda extent: counted.Counting(),
+    EXPECTATION: lambda extent: sought.Expectations(),
+}
+"""Kinds of evidence that have no column, as what they find has no row: faults of cost, whose gradients are right, and
+faults of stochastic rules, each of whose results is off."""
 MARKS = "+ caught, - missed, blank not applicable, ! the checker failed"
 TOTALS = ("way", "caught", "missed", "not applicable", "failed")
 ON_BOTH = ("purity",)
@@ -112,7 +115,7 @@ FLOATS = ("float64", "float32", lagwise.KIND, properties.KIND)
 CODES = {
     "formal": "fo", "modular": "mo", "enclosure": "en", "ladder": "la", "float64": "64", "float32": "32",
     lagwise.KIND: "lw", properties.KIND: "pr", "purity": "pu",
-    "branches": "br", "structured": "st", "stable": "sb", "histories": "hi", EXPECTATION: "ex",
+    "branches": "br", "structured": "st", "stable": "sb", "histories": "hi",
     "torch.autograd.gradcheck, slow": "ts", "torch.autograd.gradcheck, fast": "tf",
     "jax.test_util.check_grads": "jx", "autograd.test_util.check_grads": "ag",
 }  # fmt: skip
@@ -136,7 +139,7 @@ def rows(
     """Yield each fault's outcomes as they arrive.
 
     Args:
-        faults: The faults; those of cost are left out.
+        faults: The faults; those of cost and of stochastic rules are left out.
         kinds: The kinds of evidence.
         others: The peers; those that are installed if left out.
         extent: The sizes.
@@ -144,7 +147,7 @@ def rows(
         progress: Called with a line of text before each step.
     """
     chosen = peers() if others is None else others
-    for fault in (each for each in faults if each.found_by not in COSTS):
+    for fault in (each for each in faults if each.found_by not in APART):
         outcomes = {}
         for kind in kinds:
             progress(f"{fault.id}, {kind}")
@@ -166,7 +169,7 @@ def judged(target: Any, kind: str, extent: Extent = WHOLE, seed: int = 0) -> Out
         random = "it is a random result" if is_stochastic(target) else "the rule draws from no noise"
         return Outcome(Result.NOT_APPLICABLE, random)
     try:
-        evidence = {**EVIDENCE, **COSTS}[kind](extent).gather(case_of(target, kind, seed)).evidence
+        evidence = {**EVIDENCE, **APART}[kind](extent).gather(case_of(target, kind, seed)).evidence
     except (RuleFailed, WrongResult) as error:
         return Outcome(Result.CAUGHT, str(error))
     except GradcheckError as error:
@@ -302,10 +305,9 @@ def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterabl
 _INTRODUCTION = f"""
 The gallery holds {len(FAULTS)} mistakes, each made in a right rule: a shipped one, or the backward pass of a cell. Of \
 these, {len(FAULTS) - len(SHOWN)} show only at some sizes, at some values, at extreme ones, or after some calls, and \
-searches find them, or are mistakes of stochastic rules, which show in their expectation alone; `gradcheck faults \
---matrix` has them too. This chapter shows which kinds of evidence catch each of \
-the others, at small sizes, and which are caught by the gradient checkers of torch, JAX and autograd on their default \
-settings.
+searches find them; `gradcheck faults --matrix` has them too. Others are mistakes of costs \
+and of stochastic rules, which only counts and expectations show. This chapter shows which kinds of evidence catch each of the others, at small sizes, and \
+which are caught by the gradient checkers of torch, JAX and autograd on their default settings.
 
 Float evidence and those checkers judge the same code on the same float64 problems, which were chosen for power: long \
 lags stay visible. A rejection by a checker counts only where the checker accepts the true gradient. Checkers do not \

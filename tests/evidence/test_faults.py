@@ -219,7 +219,7 @@ def evidence_on(fault: Fault, rule: Any) -> Evidence:
     """The evidence of the kind that finds the fault, on the problem that shows it where a search finds that."""
     case = matrix.case_of(rule, fault.found_by)
     if fault.sizes is None:
-        return {**matrix.EVIDENCE, **matrix.COSTS}[fault.found_by](BRIEF).gather(case).evidence
+        return {**matrix.EVIDENCE, **matrix.APART}[fault.found_by](BRIEF).gather(case).evidence
     reach = Reach(fault.sizes, fault.change or FULL_BITS)
     return branches.Branches((reach,)).gather(case).evidence
 
@@ -325,7 +325,7 @@ def test_a_record_is_whole(fault: Fault) -> None:
     assert fault.breaks in ("result", "pure", "stable", "online", "cost") and fault.found_by in (
         "",
         *matrix.EVIDENCE,
-        *matrix.COSTS,
+        *matrix.APART,
     )
     for change in fault.changes:
         assert patched.source(change.module).count(change.old) == 1, f"{change.old!r} is not there once"

@@ -13,6 +13,7 @@ from gradcheck.problems.lively import lively_problem
 from gradcheck.reference.networks.base import Sizes
 from gradcheck.reference.scalars.counted import CountedField, Tally
 from gradcheck.rules.adapt import as_rule
+from gradcheck.rules.sources import seeded
 
 
 def counted(work: Any, *arrays: Any) -> tuple[Any, Tally]:
@@ -101,7 +102,7 @@ def test_what_is_gone_is_not_counted() -> None:
 
 @pytest.mark.parametrize("target", CATALOGUE, ids=lambda target: target.__name__)
 def test_a_rule_gives_the_floats_that_it_gives_uncounted(target: Any) -> None:
-    rule = as_rule(target)
+    rule = as_rule(target).drawing(seeded(0))
     problem = lively_problem(rule.declaration.networks[0], Sizes(5, 3, 2, 2), 0)
     settings = rule.settings(5)[-1]
     plain = rule(problem.copy(), settings)
