@@ -11,6 +11,7 @@ import gradcheck
 from gradcheck.algorithms import RTRL, Focused, Schmidhuber, bptt
 from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.exact.induction.kind import Induction
+from gradcheck.faults import FAULTS, Fault
 from gradcheck.judge.conclude import Gathered, conclude, conclude_costs
 from gradcheck.judge.plans import kinds
 from gradcheck.records import Covers, Evidence, Lengths, Status, Strength
@@ -64,6 +65,20 @@ def test_rules_of_other_styles_are_proved(target: Any) -> None:
 @pytest.mark.parametrize("target", WRONG.values(), ids=WRONG)
 def test_rules_that_may_be_wrong_at_some_length_are_not(target: Any) -> None:
     assert not holds(found(target))
+
+
+ONLINE_FAULTS = [fault for fault in FAULTS if as_rule(fault.rule()).online]
+
+
+@pytest.mark.parametrize("fault", ONLINE_FAULTS, ids=lambda fault: fault.id)
+def test_no_fault_of_the_gallery_is_proved(fault: Fault) -> None:
+    made = fault.rule()
+    network = as_rule(made).declaration.networks[0]
+    assert not holds(found(made, network, shapes=((1, 1, 1), (2, 2, 1))))
+
+
+def test_the_gallery_has_faults_of_online_rules() -> None:
+    assert len(ONLINE_FAULTS) >= 15
 
 
 def test_numbers_that_are_no_quantity_are_named() -> None:
