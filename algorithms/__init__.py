@@ -25,7 +25,6 @@ from .windowed_bptt import windowed_bptt
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
     DiagonalRTRL, LayeredDiagonalRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_with_total_signal, KeRNL, DNI,
-    adaptive_truncation,
 )  # fmt: skip
 
 __all__ = [
