@@ -33,7 +33,6 @@ CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
     UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, artbp, ForwardGradient,
     DiagonalRTRL, LayeredDiagonalRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_with_total_signal, KeRNL, DNI,
-    adaptive_truncation,
 )  # fmt: skip
 
 __all__ = [

@@ -38,7 +38,7 @@ Pair = tuple[Any, Any]
 
 
 class Turning(NamedTuple):
-    """What a layer's weights say: lambda as a pair, gamma, and the derivatives of both by the name of a weight."""
+    """A layer's eigenvalues: lambda as a pair, gamma, and the derivatives of both by the name of a weight."""
 
     eigenvalue: Pair
     gamma: Any

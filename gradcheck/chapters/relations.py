@@ -81,7 +81,7 @@ def _other(V: Array) -> Array:
 
 
 class Compared(NamedTuple):
-    """What a result is compared with: a claim, and its name in the map."""
+    """The other side of a relation: a claim, and its name in the map."""
 
     claim: Claim
     name: str

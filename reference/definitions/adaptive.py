@@ -23,8 +23,8 @@ def horizon(problem: Problem, *, window: int = 4, delta: float = 0.5) -> int:
 
     With phi_k the mean over losses s of ||dL_s/dstate(s-k)||, for k < n = min(window, T), and beta their largest ratio
     phi_(k+1)/phi_k: the bias at K is taken to be phi_K + ... + phi_(n-1), and beyond the window phi_(n-1) beta/(1-beta)
-    more, infinite where beta >= 1. The gradient is at least
-    ||mean over s of dL_s/dstate(s) + ... + dL_s/dstate(s-K+1)|| less that bias, for some K.
+    more, infinite where beta >= 1. The gradient is taken to be at least ||mean over s of dL_s/dstate(s) + ... +
+    dL_s/dstate(s-K+1)|| less that bias, for some K.
 
     Source: Aicher, Foti and Fox 2019, "Adaptively truncating backpropagation through time to control gradient bias",
     section 4 and algorithm 2.
@@ -36,9 +36,9 @@ def horizon(problem: Problem, *, window: int = 4, delta: float = 0.5) -> int:
     """
     made = linearise(problem)
     n = min(window, made.T)
-    said = [_by_lag(made, k) for k in range(n)]
-    phi = [sum(map(_norm, rows), 0 * problem.loss_weights[0]) / len(rows) for rows in said]
-    kept = [_norm(_mean(said, K)) for K in range(1, n + 1)]
+    rows_of = [_by_lag(made, k) for k in range(n)]
+    phi = [sum(map(_norm, rows), 0 * problem.loss_weights[0]) / len(rows) for rows in rows_of]
+    kept = [_norm(_mean(rows_of, K)) for K in range(1, n + 1)]
     bias = [_bias(phi, K, beyond=made.T > n) for K in range(1, n + 1)]
     lower = [size - off for size, off in zip(kept, bias, strict=True) if off is not None]
     for K, off in enumerate(bias, 1):
@@ -58,10 +58,10 @@ def _by_lag(made: Linearised, k: int) -> list[Array]:
     return rows
 
 
-def _mean(said: list[list[Array]], K: int) -> Array:
+def _mean(rows_of: list[list[Array]], K: int) -> Array:
     """Return the mean over losses of the sum of the lags below K."""
-    rows = [row for lag in said[:K] for row in lag]
-    return sum(rows[1:], rows[0]) / len(said[0])
+    rows = [row for lag in rows_of[:K] for row in lag]
+    return sum(rows[1:], rows[0]) / len(rows_of[0])
 
 
 def _bias(phi: list[Any], K: int, *, beyond: bool) -> Any:

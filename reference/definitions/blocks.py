@@ -45,11 +45,11 @@ def dni(
         end = start + block
         seen, last = _with_one(made.states[start]), _with_one(made.states[min(end, made.T)])
         signal = C.T @ last if end <= made.T else np.zeros_like(made.errors[0])
-        said = [_reaching(made, t, min(end, made.T), signal) for t in range(start, min(end, made.T) + 1)]
+        found = [_reaching(made, t, min(end, made.T), signal) for t in range(start, min(end, made.T) + 1)]
         for name, own in made.own.items():
             for t in range(start, min(end, made.T)):
-                total[name] = total[name] + own[t] * said[t - start + 1][0]
-        C = C - rate * np.outer(seen, C.T @ seen - said[0][1])
+                total[name] = total[name] + own[t] * found[t - start + 1][0]
+        C = C - rate * np.outer(seen, C.T @ seen - found[0][1])
     return made.gradient(total)
 
 

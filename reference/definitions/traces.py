@@ -92,9 +92,9 @@ def _summed(made: Linearised, signals: Array, decay: Any) -> Gradient:
     forgets = isinstance(decay, (int, float)) and decay == 0
     factor = np.zeros_like(signals[0]) + 1
     for k in range(1 if forgets else made.T):
-        said = factor * signals[k:]
+        found = factor * signals[k:]
         for name, own in made.own.items():
-            wide = said if own.ndim == said.ndim else said[:, None, :]
+            wide = found if own.ndim == found.ndim else found[:, None, :]
             total[name] = total[name] + (own[: made.T - k] * wide).sum(axis=0)
         factor = factor * decay
     return made.gradient(total)
