@@ -165,15 +165,15 @@ class SampledNoise(Noise):
         self, seed: int | Sequence[int] | np.random.Generator = 0, like: Array | None = None, *, recording: bool = True
     ) -> None:
         super().__init__(like, recording=recording)
-        self._rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
 
     def values(self, draw: Draw) -> Array:
         """Return random values; see `Noise.values`."""
         if draw.law is Law.SIGNS:
-            return 2.0 * self._rng.integers(0, 2, draw.shape) - 1.0
+            return 2.0 * self.rng.integers(0, 2, draw.shape) - 1.0
         if draw.law is Law.NORMAL:
-            return np.asarray(self._rng.normal(size=draw.shape))
-        uniform = np.asarray(self._rng.random(draw.shape))
+            return np.asarray(self.rng.normal(size=draw.shape))
+        uniform = np.asarray(self.rng.random(draw.shape))
         if draw.law is Law.UNIFORM:
             return uniform
         return (uniform < np.array(draw.p, dtype=float).reshape(draw.shape)).astype(float)

@@ -12,7 +12,7 @@ from ..evidence.cost import counted, measured
 from ..evidence.floats import properties
 from ..evidence.sizes import spans
 from ..records import Cause, Counterexample, Covers, Evidence, Rounding, Status, Strength, Verdict
-from ..reference.claims import Claim, LagClaim
+from ..reference.claims import Claim, LagClaim, Unbiased
 from ..reference.networks.base import RecurrentNetwork
 from ..rules.coverage.seen import Seen
 
@@ -166,7 +166,8 @@ def refuted(
     claim: Claim, evidence: tuple[Evidence, ...], example: Counterexample, place: str, diagnosis: str | None
 ) -> Verdict:
     """Return REFUTED with its certified counterexample."""
-    text = f"{example.entry} is {example.got}, should be {example.true} ({place})"
+    of = "the expectation of " if isinstance(claim, Unbiased) else ""
+    text = f"{of}{example.entry} is {example.got}, should be {example.true} ({place})"
     return Verdict(str(claim), Status.REFUTED, Strength.CERTIFIED, text, evidence, example, diagnosis)
 
 

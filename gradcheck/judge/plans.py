@@ -75,7 +75,7 @@ _DRAWN_ON_BALLS = (Sizes(2, 1, 1, 1), Sizes(2, 2, 1, 1))
 
 def _of_expectation(effort: Effort, first: bool) -> list[Kind]:
     """Return the kinds of evidence on the expectation of a stochastic rule; floats round it, so they show nothing."""
-    most = None if first and effort.formal_shapes == formal.SHAPES else 2
+    most = 1 if not first else None if effort.formal_shapes == formal.SHAPES else 2
     return [
         formal.Formal(min(effort.formal_T, _DRAWN_T), _DRAWN_SHAPES[:most]),
         modular.Modular(_DRAWN_SIZES[:most], 1),

@@ -53,7 +53,7 @@ CLAIMS_AND_GRADES = (
 KINDS = (
     "formal", "modular", "enclosure", "ladder", "counting",
     "lagwise", "float64", "float32", "float ladder", "branches", "given", "given enclosure",
-    "given modular", "properties", "purity",
+    "given modular", "properties", "sampling", "purity",
 )  # fmt: skip
 """Ways of knowing in the order of the columns; others follow in the order in which they are met."""
 

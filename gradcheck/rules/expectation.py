@@ -4,10 +4,11 @@ It is exact in every number system. Polynomials: a draw is a generator, and E of
 moments of its law (a sign: nu^2 = 1 and E nu = 0). Residues: one run on all outcomes at once, see `scalars.outcomes`.
 Any other: one run for each outcome, depth first, so that later draws may depend on earlier ones.
 
-Normal and uniform draws have no finite list of outcomes. Two sets of nodes that have the first moments of the law stand
-for them: each is exact where the rule is a polynomial of degree 3 at most in every draw (Gauss-Hermite with two nodes,
-Simpson's rule; Abramowitz & Stegun 1964, "Handbook of Mathematical Functions", 25.4). Where the two do not agree, it is
-not, and the expectation is refused.
+Normal and uniform draws have no finite list of outcomes. Nodes c, c - a, c + a stand for them, c the mean of the law
+and v its variance, with the weights 1 - v/a^2, v/(2 a^2), v/(2 a^2): they have its first three moments, so that they
+are exact where the rule is a polynomial of degree 3 at most in every draw. A term of degree 2k about c counts
+v a^(2k-2), so two sets of nodes, one with an a drawn at random, agree for such polynomials, and for others at isolated
+a alone. Where the two do not agree, the expectation is refused.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from ..reference.tree import leaves, map_nest
 from ..reference.typing import Array, Gradient
 from .adapt import Rule, as_rule
 from .returned import by_name
+from .sources import by_content
 
 MOST_RUNS = 256
 """Outcomes up to which a rule is run for each."""
@@ -68,9 +70,9 @@ def expectation(rule: Rule) -> Rule:
         if isinstance(field, FormalField):
             return _formal(field, problem, run)
         mean = _at_once if isinstance(problem.inputs, ResidueArray) else _one_by_one
-        found, sampled = mean(problem, run, 0)
+        found, sampled = mean(problem, run, None)
         if sampled:
-            again, _ = mean(problem, run, 1)
+            again, _ = mean(problem, run, _spread(problem))
             for one, two in zip(leaves(found), leaves(again), strict=True):
                 if not _agree(one, two):
                     text = "the expectation over draws of which the rule is no polynomial of degree 3"
@@ -78,6 +80,11 @@ def expectation(rule: Rule) -> Rule:
         return found
 
     return dataclasses.replace(rule, function=averaged, source=None, drawn=rule)
+
+
+def _spread(problem: Problem) -> Fraction:
+    """Return the distance of nodes from the mean, drawn at random for each problem: a number from 1 to 5."""
+    return 1 + Fraction(int(by_content(problem.inputs).rng.integers(1, 1 << 20)), 1 << 18)
 
 
 def _name(problem: Problem) -> str:
@@ -225,20 +232,26 @@ def _formal(field: FormalField, problem: Problem, run: Callable[[Noise], Any]) -
 # Outcomes.
 
 
-def _nodes(draw: Draw, entry: int, turn: int) -> Nodes:
-    """Return the values of an entry of a draw with their weights; `turn` chooses between two sets of nodes."""
-    half, sixth = Fraction(1, 2), Fraction(1, 6)
+def _nodes(draw: Draw, entry: int, spread: Fraction | None) -> Nodes:
+    """Return the values of an entry of a draw with their weights.
+
+    Args:
+        draw: The draw.
+        entry: The number of the entry.
+        spread: The distance of nodes from the mean of a law without a list of outcomes; if None 1, or 1/2 for uniform.
+    """
+    half = Fraction(1, 2)
+    if draw.law is Law.SIGNS:
+        return ((Fraction(1), half), (Fraction(-1), half))
     if draw.law is Law.BERNOULLI:
         p = draw.p[entry]
-        found = ((Fraction(0), 1 - p), (Fraction(1), p))
-        return tuple((value, weight) for value, weight in found if weight)
-    if draw.law is Law.UNIFORM:
-        simpson = ((Fraction(0), sixth), (half, 4 * sixth), (Fraction(1), sixth))
-        opened = ((half / 2, 4 * sixth), (half, -2 * sixth), (3 * half / 2, 4 * sixth))
-        return opened if turn else simpson
-    if draw.law is Law.NORMAL and turn:
-        return ((Fraction(0), Fraction(3, 4)), (Fraction(2), Fraction(1, 8)), (Fraction(-2), Fraction(1, 8)))
-    return ((Fraction(1), half), (Fraction(-1), half))
+        found = [(Fraction(0), 1 - p), (Fraction(1), p)]
+    else:
+        centre, variance = (half, Fraction(1, 12)) if draw.law is Law.UNIFORM else (Fraction(0), Fraction(1))
+        a = spread or (half if draw.law is Law.UNIFORM else Fraction(1))
+        beside = variance / (2 * a * a)
+        found = [(centre + a, beside), (centre - a, beside), (centre, 1 - 2 * beside)]
+    return tuple((value, weight) for value, weight in found if weight)
 
 
 class ChosenNoise(Noise):
@@ -247,12 +260,12 @@ class ChosenNoise(Noise):
     Args:
         chosen: The number of the value of each entry.
         like: An array of the run, see `Noise`.
-        turn: The set of nodes, see `_nodes`.
+        spread: The distance of nodes, see `_nodes`.
     """
 
-    def __init__(self, chosen: list[int], like: Array | None = None, turn: int = 0) -> None:
+    def __init__(self, chosen: list[int], like: Array | None = None, spread: Fraction | None = None) -> None:
         super().__init__(like, recording=False)
-        self.chosen, self.turn = list(chosen), turn
+        self.chosen, self.spread = list(chosen), spread
         self.nodes: list[Nodes] = []
         self.sampled = False
 
@@ -261,7 +274,7 @@ class ChosenNoise(Noise):
         self.sampled |= draw.law in (Law.NORMAL, Law.UNIFORM)
         values = []
         for entry in range(draw.size):
-            nodes = _nodes(draw, entry, self.turn)
+            nodes = _nodes(draw, entry, self.spread)
             if len(self.nodes) == len(self.chosen):
                 self.chosen.append(0)
             values.append(nodes[self.chosen[len(self.nodes)]][0])
@@ -283,26 +296,28 @@ class ChosenNoise(Noise):
         return None
 
 
-def outcomes(run: Callable[[Noise], Any], like: Array, turn: int = 0) -> Iterator[tuple[ChosenNoise, Any]]:
+def outcomes(
+    run: Callable[[Noise], Any], like: Array, spread: Fraction | None = None
+) -> Iterator[tuple[ChosenNoise, Any]]:
     """Yield the noise of each outcome, with the result of the run on it.
 
     Args:
         run: Runs a rule on noise.
         like: An array of its problem.
-        turn: The set of nodes for normal and uniform draws, 0 or 1.
+        spread: The distance of nodes for normal and uniform draws, see `_nodes`.
     """
     chosen: list[int] | None = []
     while chosen is not None:
-        noise = ChosenNoise(chosen, like, turn)
+        noise = ChosenNoise(chosen, like, spread)
         yield noise, run(noise)
         chosen = noise.following()
 
 
-def _one_by_one(problem: Problem, run: Callable[[Noise], Any], turn: int) -> tuple[Any, bool]:
+def _one_by_one(problem: Problem, run: Callable[[Noise], Any], spread: Fraction | None) -> tuple[Any, bool]:
     """Return the expectation by one run for each outcome, and whether nodes stood for a law."""
     total: Any = None
     sampled = False
-    for number, (noise, result) in enumerate(outcomes(run, problem.inputs, turn)):
+    for number, (noise, result) in enumerate(outcomes(run, problem.inputs, spread)):
         if not isinstance(result, dict):
             return result, False
         if number == MOST_RUNS:
@@ -317,16 +332,18 @@ def _one_by_one(problem: Problem, run: Callable[[Noise], Any], turn: int) -> tup
 
 def _scalar(factor: Any, array: Any) -> Any:
     """Return a factor that an array of its kind of numbers can be multiplied by."""
-    if isinstance(array, FloatBallArray):
-        return float(factor)  # a power of two times a probability that is a float
-    return factor
+    if not isinstance(array, FloatBallArray):
+        return factor
+    if Fraction(float(factor)) != factor:
+        raise UnsupportedOperation(f"the probability {factor}", "float ball", "float64 rounds it")
+    return float(factor)
 
 
-def _at_once(problem: Problem, run: Callable[..., Any], turn: int) -> tuple[Any, bool]:
+def _at_once(problem: Problem, run: Callable[..., Any], spread: Fraction | None) -> tuple[Any, bool]:
     """Return the expectation by one run on all outcomes at once."""
     residues = system_of(problem.inputs)
     field = OutcomeField(residues)
-    noise = _SpreadNoise(field, problem, turn)
+    noise = _SpreadNoise(field, problem, spread)
     result = run(noise, problem.map(lambda array: field.of(array)))
     if not isinstance(result, dict):
         return result, False
@@ -336,9 +353,9 @@ def _at_once(problem: Problem, run: Callable[..., Any], turn: int) -> tuple[Any,
 class _SpreadNoise(Noise):
     """Noise whose every entry is all of its values at once."""
 
-    def __init__(self, field: OutcomeField, problem: Problem, turn: int) -> None:
+    def __init__(self, field: OutcomeField, problem: Problem, spread: Fraction | None) -> None:
         super().__init__()
-        self.field, self.problem, self.turn = field, problem, turn
+        self.field, self.problem, self.spread = field, problem, spread
         self.weights: list[list[Fraction]] = []
         self.sampled = False
 
@@ -346,7 +363,7 @@ class _SpreadNoise(Noise):
         self.sampled |= draw.law in (Law.NORMAL, Law.UNIFORM)
         made: list[Spread] = []
         for entry in range(draw.size):
-            nodes = _nodes(draw, entry, self.turn)
+            nodes = _nodes(draw, entry, self.spread)
             made.append(self.field.axis([value for value, _ in nodes], len(self.weights)))
             self.weights.append([weight for _, weight in nodes])
             if math.prod(map(len, self.weights)) > MOST_OUTCOMES:

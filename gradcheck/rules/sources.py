@@ -27,7 +27,7 @@ Source: TypeAlias = Callable[[Array], Noise]
 """Maker of the noise of one call, from an array of the call's problem: what it draws is in that number system."""
 
 
-def by_content(like: Array) -> Noise:
+def by_content(like: Array) -> SampledNoise:
     """Return random noise that depends on an array alone: the same for equal problems, other noise for others."""
     numbers = np.ndarray.view(like, np.ndarray)
     if numbers.dtype == object:
@@ -58,7 +58,7 @@ def reseeded(function: Callable[..., Any]) -> Callable[..., Any]:
         plain = type(problem.inputs) is np.ndarray and problem.inputs.dtype.kind == "f"
         before = _states()
         try:
-            _seed(int(float(noise.uniform()) * 2**32) if plain else 0)
+            _seed(int(float(noise.uniform()) * 2**32) % 2**32 if plain else 0)
             begun = _marks() if not plain else ()
             result = function(problem, **settings)
             if not plain and _marks() != begun:

@@ -307,3 +307,16 @@ def test_a_claim_may_be_given_at_the_audit() -> None:
     bare = dataclasses.replace(as_rule(rules.own_generator), source=None)
     assert not bare.stochastic
     assert as_rule(lambda problem: bptt(problem), claims=[Unbiased()]).reseeded
+
+
+@gradcheck.rule(Unbiased())
+def of_two_degrees(problem: Problem, noise: Noise) -> Any:
+    """Add nu^6 - 5 nu^4 + 4 nu^2, whose expectation is 4, and which is 0 at nu = 1, 2 and -1, -2."""
+    square = noise.normal() ** 2
+    return {name: array + (square**3 - 5 * square**2 + 4 * square) for name, array in bptt(problem).items()}
+
+
+def test_nodes_are_not_deceived_by_zeros_at_whole_numbers() -> None:
+    assert found(FORMAL, of_two_degrees).status is Status.REFUTED
+    for kind in (MODULAR, BALLS):
+        assert found(kind, of_two_degrees).status is Status.NOT_RUN
