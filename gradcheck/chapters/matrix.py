@@ -305,9 +305,9 @@ def chapter(progress: Callable[[str], None] = lambda _: None, *, faults: Iterabl
 _INTRODUCTION = f"""
 The gallery holds {len(FAULTS)} mistakes, each made in a right rule: a shipped one, or the backward pass of a cell. Of \
 these, {len(FAULTS) - len(SHOWN)} show only at some sizes, at some values, at extreme ones, or after some calls, and \
-searches find them; `gradcheck faults --matrix` has them too. Others are mistakes of costs \
-and of stochastic rules, which only counts and expectations show. This chapter shows which kinds of evidence catch each of the others, at small sizes, and \
-which are caught by the gradient checkers of torch, JAX and autograd on their default settings.
+searches find them, or only in counts or in an expectation. `gradcheck faults --matrix` has those that searches find \
+too. This chapter shows which kinds of evidence catch each of the others, at small sizes, and which are caught by the \
+gradient checkers of torch, JAX and autograd on their default settings.
 
 Float evidence and those checkers judge the same code on the same float64 problems, which were chosen for power: long \
 lags stay visible. A rejection by a checker counts only where the checker accepts the true gradient. Checkers do not \

@@ -60,7 +60,7 @@ NOISE = (
 
 SCALINGS = (
     _fault(
-        "scaling-left-out-of-one-factor", "The noise is doubled in one factor and not halved in the other.", "uoro",
+        "scaling-of-one-factor-only", "The noise is doubled in one factor and not halved in the other.", "uoro",
         (_TRACES, "s, theta = r0 * carried + 2 * nu, state.theta / r0 + immediate / r1"),
     ),
     _fault(
@@ -81,11 +81,11 @@ SCALINGS = (
         "reverse_kf_rtrl", ("p1 * nu", "2 * nu"),
     ),
     _fault(
-        "weight-of-the-mixture-missing", "Products that were mixed lack the weight (r + 1)/r: they count less.",
+        "mixture-weight-missing", "Products that were mixed lack the weight (r + 1)/r: they count less.",
         "kronecker_sum", ("(A[:-1] - mean) * n / k", "A[:-1] - mean"),
     ),
     _fault(
-        "mean-of-the-mixture-missing", "r products made of r + 1 keep the mean of all in each: the last one is lost.",
+        "mixture-mean-missing", "r products made of r + 1 keep the mean of all in each: the last one is lost.",
         "kronecker_sum", ("(A[:-1] - mean) * n / k", "A[:-1]"),
     ),
     _fault(
@@ -175,7 +175,7 @@ DIRECTIONS = (
         "forward_gradient", (_DIRECTION, "0 * parameters[name] + noise.signs() for name"),
     ),
     _fault(
-        "direction-drawn-at-each-step", "The direction changes at each step and the tangent stays: lag 0 only.",
+        "direction-drawn-each-step", "The direction changes at each step and the tangent stays: lag 0 only.",
         "forward_gradient",
         ("v = state.v\n", "v = {name: noise.signs(array.shape) for name, array in state.v.items()}\n"),
     ),

@@ -70,7 +70,7 @@ def test_one_sign_at_each_step_is_enough_for_kf_rtrl(changes: tuple[Change, ...]
 SAID = {
     "noise-of-a-third": "W equals the reference but for the factor 1/3; R equals the reference but for the factor 1/3",
     "direction-of-a-third": "V equals the reference but for the factor 1/3",
-    "scaling-left-out-of-one-factor": "W equals the reference but for the factor 2",
+    "scaling-of-one-factor-only": "W equals the reference but for the factor 2",
     "noise-drawn-for-each-factor": "W is 0 throughout; R is 0 throughout",
     "sign-left-out-of-one-factor": "W counts the lags up to 0 exactly, and none beyond",
     "readout-not-along": "In expectation V is 0 throughout",

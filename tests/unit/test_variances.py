@@ -23,7 +23,7 @@ def test_an_exact_rule_has_none() -> None:
 
 def test_a_biased_rule_is_refused() -> None:
     with pytest.raises(AssertionError):
-        variance(fault_named("scaling-left-out-of-one-factor").rule(), problem(0), {})
+        variance(fault_named("scaling-of-one-factor-only").rule(), problem(0), {})
 
 
 def test_an_earlier_figure_lies_within_the_spread_or_not() -> None:
