@@ -90,7 +90,21 @@ class Alternating(Plain):
         return [1 - state[0], inner], contribution
 
 
-RIGHT: dict[str, Any] = {each.__name__: each for each in (Plain, Delayed, Stored, Alternating)}
+def _squashed(s: Any) -> Any:
+    return np.tanh(s)
+
+
+class Configured(Plain):
+    """RTRL with a function as an attribute, which it gets by its name."""
+
+    def __init__(self) -> None:
+        self.squash = _squashed
+
+    def activity(self, p: Any, before: Any, x: Any) -> Any:
+        return getattr(self, "squash", None)(p["W"].T @ x + p["R"].T @ before)
+
+
+RIGHT: dict[str, Any] = {each.__name__: each for each in (Plain, Delayed, Stored, Alternating, Configured)}
 """Rules that are proved for every T."""
 
 
@@ -222,6 +236,42 @@ class CountsInNumPy(Plain):
 
 _LOG: list[int] = []
 _note = _LOG.append
+
+
+_ticking = {"t": 0}
+
+
+def _tick() -> int:
+    _ticking["t"] += 1
+    return _ticking["t"]
+
+
+class CountsInFunction(Plain):
+    """Keeps a function in an attribute, which counts in a global."""
+
+    def __init__(self) -> None:
+        self.tick = _tick
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        self.tick()
+        return super().step(state, x, y)
+
+
+class GetsByName(Plain):
+    """Gets an attribute by a name that is made up."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        kept = getattr(Plain.step, "__glo" + "".join(["bals__"]))["_ticking"]
+        kept["t"] += 1
+        return super().step(state, x, y)
+
+
+class GetsGlobals(Plain):
+    """Gets the globals by their name."""
+
+    def step(self, state: Any, x: Any, y: Any) -> Any:
+        getattr(Plain.step, "__globals__", None)["_ticking"]["t"] += 1
+        return super().step(state, x, y)
 
 
 class CountsByMethod(Plain):
@@ -402,9 +452,9 @@ WRONG: dict[str, Any] = {
         each.__name__: each
         for each in (
             CountsInState, CountsInSelf, CountsInModule, CountsInClass, CountsInDefault, CountsInList,
-            CountsInGenerator, CountsInObject, CountsInNumPy, CountsByMethod, CountsInScalars, Draws, CountsInFinish,
-            CountsByAttribute, CountsInClosure, Saturates, Wiped,
-            WrongLoss, DropsTail, Rotates, RotatesFloats, Powers, Quotient,
+            CountsInGenerator, CountsInObject, CountsInNumPy, CountsInFunction, GetsByName, GetsGlobals,
+            CountsByMethod, CountsInScalars, Draws, CountsInFinish, CountsByAttribute, CountsInClosure, Saturates,
+            Wiped, WrongLoss, DropsTail, Rotates, RotatesFloats, Powers, Quotient,
         )
     },
 }  # fmt: skip

@@ -19,6 +19,5 @@ RULES = [as_rule(rule, networks=as_rule(rule).declaration.networks[::29]) for ru
 def test_what_the_catalogue_claims_is_proved(verdict: gradcheck.Verdict) -> None:
     """Its results are; its costs are counted."""
     if verdict.claim not in ("pure", "stable"):
-        others = {"online": gradcheck.Strength.CERTIFIED, "cost": gradcheck.Strength.EXACT}
-        wanted = others.get(verdict.claim.partition("(")[0], gradcheck.Strength.PROVED)
+        wanted = gradcheck.Strength.EXACT if verdict.claim.startswith("cost") else gradcheck.Strength.PROVED
         assert verdict.strength is wanted, f"{verdict.claim} is {verdict.word}: {verdict.statement}"

@@ -25,13 +25,20 @@ from .trust import Unproved, pure, trusted
 
 _REFUSED_NAMES = frozenset((
     "globals", "locals", "vars", "eval", "exec", "compile", "open", "input", "id", "hash", "__import__", "setattr",
-    "delattr", "getattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall",
+    "delattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall",
     "errstate", "__dict__", "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes",
     "tofile", "fromfile", "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions",
     "geterrcall", "__self__", "__func__", "__wrapped__", "__subclasses__", "__builtins__",
     "modules", "tb_frame", "__traceback__",
 ))  # fmt: skip
 """Names that code which computes one step has no need of, and by which it could keep or read something elsewhere."""
+
+
+_REFUSED_BUILTINS = frozenset((
+    "getattr", "setattr", "delattr", "globals", "locals", "vars", "eval", "exec", "compile", "open", "id", "hash",
+    "__import__", "input", "breakpoint",
+))  # fmt: skip
+"""Built-in functions that count wherever they are reached, under whatever name."""
 
 
 def reachable(*functions: Any) -> Hashable:
@@ -59,6 +66,8 @@ class _Walk:
             return kind, repr(value) if not isinstance(value, Scalar) else id(value.value)
         if isinstance(value, enum.Enum):
             return "enum", id(value)
+        if isinstance(value, types.BuiltinFunctionType) and value.__name__ in _REFUSED_BUILTINS:
+            raise Unproved(f"its code reaches {value.__name__} by another name, by which it could keep something")
         if trusted(value):
             return "trusted", id(value), attached(value)
         if id(value) in self._met:
@@ -180,6 +189,7 @@ def _is_descriptor_in_c(value: Any) -> bool:
 def _names(code: types.CodeType) -> tuple[str, ...]:
     """Return the names that code and the functions within it use, of globals and of attributes, each once."""
     _check_modules(code)
+    _check_getattr(code)
     found = dict.fromkeys(code.co_names)
     for imported in _imported(code):
         if not pure(imported):
@@ -194,6 +204,21 @@ def _imported(code: types.CodeType) -> Iterator[str]:
     for instruction in dis.get_instructions(code):
         if instruction.opname == "IMPORT_NAME":
             yield str(instruction.argval)
+
+
+def _check_getattr(code: types.CodeType) -> None:
+    """Raise `Unproved` where code gets an attribute by a name that is not written there, or is one of those refused."""
+    every = [each for each in dis.get_instructions(code) if each.opname not in ("CACHE", "EXTENDED_ARG", "PRECALL")]
+    for n, instruction in enumerate(every):
+        if instruction.argval != "getattr" or not instruction.opname.startswith("LOAD_"):
+            continue
+        if every[n + 1].opname.startswith("STORE_"):
+            raise Unproved("its code gives getattr another name, by which it could read something else")
+        calls = (k for k in range(n, len(every)) if every[k].opname.startswith("CALL") and every[k].arg in (2, 3))
+        call = next(calls, None)
+        name = None if call is None else every[call - (every[call].arg or 0) + 1]
+        if name is None or name.opname != "LOAD_CONST" or type(name.argval) is not str or name.argval in _REFUSED_NAMES:
+            raise Unproved("its code gets an attribute by a name that is not known, which may hold something else")
 
 
 @functools.lru_cache(4096)

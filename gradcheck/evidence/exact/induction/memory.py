@@ -64,7 +64,7 @@ class Memory:
         constants: The parts of the form that hold values, for messages.
         overlapping: Numbers of the arrays that share storage with another array, counted in order.
         template: Rebuilds it; see `rebuilt`.
-        kinds: The classes of its objects, whose methods the rule may call.
+        kinds: The classes of its objects, and the functions in it, which the rule may call.
     """
 
     entries: tuple[Entry, ...]
@@ -72,7 +72,7 @@ class Memory:
     constants: tuple[Constant, ...]
     overlapping: frozenset[int]
     template: Any
-    kinds: tuple[type, ...] = ()
+    kinds: tuple[Any, ...] = ()
 
     @property
     def values(self) -> list[Any]:
@@ -93,7 +93,7 @@ class _Reader:
         self.entries: list[Entry] = []
         self.constants: list[Constant] = []
         self.arrays: list[np.ndarray[Any, Any]] = []
-        self.kinds: dict[type, None] = {}
+        self.kinds: dict[Any, None] = {}
         self._met: dict[int, tuple[int, Any]] = {}
         self._open: set[int] = set()
 
@@ -113,7 +113,9 @@ class _Reader:
             return ("network",)
         if _is_code(value):
             if not trusted(value):
-                raise Unproved(f"{path} holds code, which may keep something; let the rule's methods call it")
+                if not isinstance(value, (types.FunctionType, type)):
+                    raise Unproved(f"{path} holds code that cannot be looked into")
+                self.kinds[value] = None
             return ("same", _Same(value))
         if kind in (set, frozenset) and all(type(part) in ATOMS for part in value):
             return self._constant(value, path, (kind, tuple(sorted(map(repr, value)))))

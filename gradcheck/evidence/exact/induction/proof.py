@@ -37,6 +37,10 @@ FUNCTIONS = 24
 """Generators for functions, by entry of the network's state and step."""
 
 
+LAWS = 64
+"""Generators for roots and quotients, which no proof has: with them its message is clear."""
+
+
 @dataclass(frozen=True)
 class Relation:
     """The value that one of the model's numbers always has: a constant, a parameter, or another of the numbers.
@@ -221,7 +225,7 @@ def ring(subject: Subject, sizes: Sizes, numbers: int, steps: int) -> tuple[Prob
     shapes = subject.network.parameter_shapes(sizes).values()
     P = sum(int(np.prod(shape)) for shape in shapes)
     read = steps * (sizes.D + sizes.K + 1)
-    formal = FormalField(P + numbers + read + steps * (FUNCTIONS * sizes.I + 4 * sizes.K) + sizes.I * 8 + 16, 2)
+    formal = FormalField(P + numbers + read + steps * (FUNCTIONS * sizes.I + 4 * sizes.K) + sizes.I * 8 + 16, LAWS)
     at = Sizes(steps, sizes.I, sizes.D, sizes.K)
     return generic(subject.network, at, subject.case.weighted, formal), formal
 
