@@ -320,3 +320,15 @@ def test_nodes_are_not_deceived_by_zeros_at_whole_numbers() -> None:
     assert found(FORMAL, of_two_degrees).status is Status.REFUTED
     for kind in (MODULAR, BALLS):
         assert found(kind, of_two_degrees).status is Status.NOT_RUN
+
+
+@gradcheck.rule(Unbiased())
+def of_rounded_constants(problem: Problem, noise: Noise) -> Any:
+    """Weigh the gradient by b / p, where p is 0.1 in one place and 1 - 0.9 in the other."""
+    weight = noise.bernoulli(0.1) / (1 - 0.9)
+    return {name: array * weight for name, array in bptt(problem).items()}
+
+
+def test_rounded_constants_refute_nothing(brief: None) -> None:
+    verdict = judged(gradcheck.audit(of_rounded_constants, effort="quick", isolated=False), "unbiased")
+    assert verdict.status is Status.INCONCLUSIVE and "rounding of the rule's own constants" in verdict.statement

@@ -10,7 +10,11 @@ import pytest
 
 from gradcheck.algorithms import bptt
 from gradcheck.algorithms.online import run_online, run_rule
+from gradcheck.evidence.base import Case
+from gradcheck.evidence.cost.online import Causality
 from gradcheck.problems.lively import lively_problem
+from gradcheck.records import Status
+from gradcheck.reference.claims import Online
 from gradcheck.reference.errors import GradcheckError, UnsupportedOperation
 from gradcheck.reference.network import DEFAULT_NETWORK
 from gradcheck.reference.networks.base import Sizes
@@ -170,3 +174,34 @@ def test_noise_in_a_wrong_place_is_refused() -> None:
         as_rule(AtStart)
     with pytest.raises(GradcheckError, match="takes one argument"):
         as_rule(lambda problem, seed: None)
+
+
+class Peeking(Stepping):
+    """Draw a number for each entry of the step, and keep to what was seen."""
+
+    def start(self, network: Any, parameters: Any, initial_state: Any, noise: Noise) -> Any:
+        return parameters, initial_state.sum()
+
+    def step(self, state: Any, x: Any, y: Any, noise: Noise) -> Any:
+        parameters, seen = state
+        seen = seen + x.sum()
+        return (parameters, seen), {name: array * seen * noise.signs() for name, array in parameters.items()}
+
+
+class Foreseeing(Peeking):
+    """Contribute what depends on how often it was called: a stand-in for one that knows the future."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def step(self, state: Any, x: Any, y: Any, noise: Noise) -> Any:
+        self.calls.append(x)
+        state, found = super().step(state, x, y, noise)
+        return state, {name: array + len(self.calls) for name, array in found.items()}
+
+
+def test_causality_is_judged_given_the_noise() -> None:
+    for target, status in [(Peeking, Status.HOLDS), (Foreseeing(), Status.REFUTED)]:
+        rule = as_rule(target, claims=[Online()])
+        evidence = Causality((Sizes(4, 2, 1, 1),)).gather(Case(rule, Online(), DEFAULT_NETWORK)).evidence
+        assert evidence.status is status, evidence.statement
