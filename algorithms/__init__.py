@@ -9,10 +9,10 @@ from .chunked_bptt import chunked_bptt
 from .descent import Descent, descend, risk_gradient
 from .diagonal_rtrl import DiagonalRTRL
 from .dni import DNI
-from .eprop import EProp, eprop_with_total_signal
+from .eprop import EProp, eprop_factorised
 from .focused import Focused
 from .kernl import KeRNL
-from .layered_rtrl import LayeredDiagonalRTRL
+from .layered_rtrl import LayeredRTRL
 from .online import OnlineRule, Rule, run_online, run_rule
 from .rflo import RFLO
 from .rtrl import RTRL
@@ -24,7 +24,7 @@ from .windowed_bptt import windowed_bptt
 
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
-    DiagonalRTRL, LayeredDiagonalRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_with_total_signal, KeRNL, DNI,
+    DiagonalRTRL, LayeredRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_factorised, KeRNL, DNI,
 )  # fmt: skip
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "EProp",
     "Focused",
     "KeRNL",
-    "LayeredDiagonalRTRL",
+    "LayeredRTRL",
     "OnlineRule",
     "RFLO",
     "RTRL",
@@ -48,7 +48,7 @@ __all__ = [
     "bptt_to_inputs",
     "chunked_bptt",
     "descend",
-    "eprop_with_total_signal",
+    "eprop_factorised",
     "risk_gradient",
     "run_online",
     "run_rule",
