@@ -10,13 +10,13 @@ from .chunked_bptt import chunked_bptt
 from .descent import Descent, descend, risk_gradient
 from .diagonal_rtrl import DiagonalRTRL
 from .dni import DNI
-from .eprop import EProp, eprop_with_total_signal
+from .eprop import EProp, eprop_factorised
 from .focused import Focused
 from .forward_gradient import ForwardGradient
 from .kernl import KeRNL
 from .kf_rtrl import KFRTRL
 from .kronecker_sum import OK, EvenSum
-from .layered_rtrl import LayeredDiagonalRTRL
+from .layered_rtrl import LayeredRTRL
 from .nobacktrack import NoBackTrack
 from .online import OnlineRule, Rule, run_online, run_rule
 from .reverse_kf_rtrl import ReverseKFRTRL
@@ -32,7 +32,7 @@ from .windowed_bptt import windowed_bptt
 CATALOGUE: tuple[Rule, ...] = (
     bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
     UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, artbp, ForwardGradient,
-    DiagonalRTRL, LayeredDiagonalRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_with_total_signal, KeRNL, DNI,
+    DiagonalRTRL, LayeredRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_factorised, KeRNL, DNI,
 )  # fmt: skip
 
 __all__ = [
@@ -46,7 +46,7 @@ __all__ = [
     "ForwardGradient",
     "KFRTRL",
     "KeRNL",
-    "LayeredDiagonalRTRL",
+    "LayeredRTRL",
     "NoBackTrack",
     "OK",
     "OnlineRule",
@@ -64,7 +64,7 @@ __all__ = [
     "bptt_to_inputs",
     "chunked_bptt",
     "descend",
-    "eprop_with_total_signal",
+    "eprop_factorised",
     "risk_gradient",
     "run_online",
     "run_rule",

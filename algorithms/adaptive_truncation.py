@@ -10,8 +10,8 @@ Source: Aicher, Foti and Fox 2019, "Adaptively truncating backpropagation throug
 section 4 and algorithm 2. The paper takes beta from lags that decay already, at tau and beyond, here tau = 0; the
 authors' code estimates it by least squares, a quantile, or the largest ratio, which is the paper's and is used here.
 Cost: O(window T I^2) for the horizon, and that of truncated BPTT. Storage: O(T I). None is claimed: the horizon, and
-with it the work, jumps with the numbers. For the same reason it runs on scalars that have an order alone, and is no
-part of the catalogue's proofs.
+with it the work, jumps with the numbers. It runs on scalars that have an order alone, so it is no part of the
+catalogue, whose rules are proved.
 True of it: it is truncated BPTT at a horizon that depends on the problem, so it is biased; and the error of any horizon
 is at most max ||u(t)|| times the sum over s and k >= K of ||dL_s/ds(s-k)|| (`tail_bound`).
 """

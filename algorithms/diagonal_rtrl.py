@@ -80,7 +80,7 @@ class DiagonalRTRL:
         if type(network) not in (LRU, RTU) or network.readout_bias:
             raise GradcheckError(
                 f"diagonal RTRL is written for LRU and RTU without a readout bias; got the network {network.name}, "
-                f"{network}; use LayeredDiagonalRTRL for layers of them"
+                f"{network}; use LayeredRTRL for layers of them"
             )
         return Units(network, parameters, started(network, parameters, initial_state))
 

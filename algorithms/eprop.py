@@ -83,7 +83,7 @@ class EProp:
     networks=NETWORKS,
     weighted=True,
 )
-def eprop_with_total_signal(problem: Problem) -> Gradient:
+def eprop_factorised(problem: Problem) -> Gradient:
     """Return the gradient, factorised as e-prop does: total learning signals times eligibility traces."""
     units = Units(problem.network, problem.parameters)
     state, eps, passed = problem.initial_state, units.zeros(problem.initial_state), []

@@ -45,7 +45,7 @@ class Layers(NamedTuple):
     networks=NETWORKS,
     weighted=True,
 )
-class LayeredDiagonalRTRL:
+class LayeredRTRL:
     """Diagonal RTRL within each of several layers: what the lower ones do to the upper one's memory is left out.
 
     Online, on `Stacked` LRUs and RTUs: `start`, then `step` for each (x, y, weight).

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..algorithms.diagonal_rtrl import DiagonalRTRL
 from ..algorithms.dni import DNI
-from ..algorithms.eprop import EProp, eprop_with_total_signal
+from ..algorithms.eprop import EProp, eprop_factorised
 from ..algorithms.kernl import KeRNL
-from ..algorithms.layered_rtrl import LayeredDiagonalRTRL
+from ..algorithms.layered_rtrl import LayeredRTRL
 from ..algorithms.online import run_online
 from ..algorithms.rflo import RFLO
 from ..algorithms.snap import SnAp
@@ -160,7 +160,7 @@ RELATIONS = {
         Relation("eprop-rflo-plain", "e-prop", EProp, True, IS_RFLO, PLAIN, "Neither has a trace."),
         Relation("eprop-at-1", "e-prop", EProp, True, AT_1, PLAIN, "Without a leak the lag 0 alone is kept."),
         Relation("eprop-beyond-1", "e-prop", EProp, False, AT_1, DENSE, "The leak keeps longer lags."),
-        Relation("eprop-total", "e-prop, total signal", eprop_with_total_signal, True, GRADIENT, POTENTIALS,
+        Relation("eprop-total", "e-prop, total signal", eprop_factorised, True, GRADIENT, POTENTIALS,
                  "The factorisation is exact."),
         Relation("eprop-now", "e-prop", EProp, False, GRADIENT, POTENTIALS, "Later losses are left out."),
         Relation("kernl-one", "KeRNL, A = 1", KeRNL(np.eye), True, IS_RFLO, DENSE, "With the leak as its rates."),
@@ -176,9 +176,9 @@ RELATIONS = {
     "Units that meet their own past alone": (
         Relation("diagonal-one", "diagonal RTRL", DiagonalRTRL, True, GRADIENT, ONE, "J is diagonal, and complex."),
         Relation("diagonal-polar", "diagonal RTRL", DiagonalRTRL, True, GRADIENT, POLAR, "Its chain is there."),
-        Relation("diagonal-two", "diagonal RTRL", LayeredDiagonalRTRL, False, GRADIENT, TWO,
+        Relation("diagonal-two", "diagonal RTRL", LayeredRTRL, False, GRADIENT, TWO,
                  "The upper layer's memory of the lower one is left out."),
-        Relation("diagonal-within", "diagonal RTRL", LayeredDiagonalRTRL, True, WITHIN, TWO, "Its own definition."),
+        Relation("diagonal-within", "diagonal RTRL", LayeredRTRL, True, WITHIN, TWO, "Its own definition."),
     ),
 }  # fmt: skip
 """The map, by section."""

@@ -92,7 +92,7 @@ BASES = {
     "snap": _local("snap", "SnAp", Leaky(leak=0.25), definitions.snap),
     "rflo": _local("rflo", "RFLO", Leaky(leak=0.25), definitions.rflo),
     "eprop": _local("eprop", "EProp", Leaky(leak=0.25, state="potential"), definitions.eprop),
-    "eprop_with_total_signal": _local("eprop", "eprop_with_total_signal", Leaky(leak=0.25), lags.gradient),
+    "eprop_factorised": _local("eprop", "eprop_factorised", Leaky(leak=0.25), lags.gradient),
     "kernl": _local("kernl", "KeRNL", Leaky(leak=0.25), definitions.kernl),
     "dni": _local("dni", "DNI", Leaky(leak=0.25), definitions.dni),
     "sparse_rtrl": _local("sparse_rtrl", "SparseRTRL", Leaky(leak=0.25, recurrence="ring"), definitions.on_pattern),

@@ -96,7 +96,7 @@ FAULTS = (
     _fault(
         "eprop-signal-of-now",
         "Claimed exact, but the learning signal is that of the step's own loss.",
-        "eprop_with_total_signal",
+        "eprop_factorised",
         "signal = V @ now.e + R @ through_R", "signal = V @ now.e",
     ),
     _fault(

@@ -16,12 +16,12 @@ from gradcheck.algorithms import (
     DiagonalRTRL,
     EProp,
     KeRNL,
-    LayeredDiagonalRTRL,
+    LayeredRTRL,
     SnAp,
     SparseRTRL,
     adaptive_truncation,
     bptt,
-    eprop_with_total_signal,
+    eprop_factorised,
     run_rule,
 )
 from gradcheck.algorithms.adaptive_truncation import horizon, tail_bound
@@ -44,8 +44,8 @@ from gradcheck.reference.scalars.rational import RationalField
 from gradcheck.reference.scalars.residues.modular import ModularField
 from gradcheck.rules.adapt import as_rule
 
-BIASED = (SnAp, SparseRTRL, RFLO, EProp, KeRNL, DNI, LayeredDiagonalRTRL)
-EXACT = (DiagonalRTRL, eprop_with_total_signal)
+BIASED = (SnAp, SparseRTRL, RFLO, EProp, KeRNL, DNI, LayeredRTRL)
+EXACT = (DiagonalRTRL, eprop_factorised)
 SIZES = Sizes(5, 4, 2, 2)
 
 
@@ -131,8 +131,8 @@ def test_an_online_rule_that_is_made_is_held_to_its_own_settings() -> None:
 @pytest.mark.parametrize(
     ("target", "network"),
     [(RFLO, GRU()), (EProp, Leaky()), (SnAp, Leaky(leak=0.5, biases=2)), (DiagonalRTRL, Leaky(leak=0.5)),
-     (DiagonalRTRL, LRU(readout_bias=True)), (LayeredDiagonalRTRL, LRU()),
-     (LayeredDiagonalRTRL, Stacked(LRU(), LRU(), residual=True))],
+     (DiagonalRTRL, LRU(readout_bias=True)), (LayeredRTRL, LRU()),
+     (LayeredRTRL, Stacked(LRU(), LRU(), residual=True))],
     ids=str,
 )  # fmt: skip
 def test_a_network_that_a_rule_is_not_written_for_is_refused(target: Any, network: Any) -> None:
