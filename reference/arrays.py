@@ -1,6 +1,9 @@
-"""Arrays of a problem by name: those that a gradient is asked for, and a problem with one of them replaced."""
+"""Arrays of a problem by name: those that a gradient is asked for, and a problem with some of them replaced."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from .errors import GradcheckError
 from .problem import Problem, map_state, state_names
@@ -40,12 +43,26 @@ def replaced(problem: Problem, name: str, array: Array, *, inside: bool = False)
     Raises:
         GradcheckError: As for `Problem`.
     """
+    return all_replaced(problem, {name: array}, inside=inside)
+
+
+def all_replaced(problem: Problem, new: Mapping[str, Array], *, inside: bool = False) -> Problem:
+    """Return the problem with some arrays in place of others.
+
+    Args:
+        problem: The problem, on any scalars.
+        new: The new arrays by name, as `problem.arrays` has them, each of the same shape as the old one.
+        inside: Move numbers into the network's domains, as `Problem.varied` does, instead of refusing others.
+
+    Raises:
+        GradcheckError: As for `Problem`.
+    """
     change = problem.varied if inside else problem.replace
-    if name in problem.parameters:
-        return change(parameters={**problem.parameters, name: array})
-    if kind_of(name) == INITIAL_STATE:
+    parameters = {name: array for name, array in new.items() if name in problem.parameters}
+    changes: dict[str, Any] = {"parameters": {**problem.parameters, **parameters}} if parameters else {}
+    left = {name: array for name, array in new.items() if name not in parameters}
+    states = {name: array for name, array in left.items() if kind_of(name) == INITIAL_STATE}
+    if states:
         in_order = state_names(problem.network.state_shape(problem.sizes))
-        return change(
-            initial_state=map_state(lambda old: array if next(in_order) == name else old, problem.initial_state)
-        )
-    return change(**{name: array})
+        changes["initial_state"] = map_state(lambda old: states.get(next(in_order), old), problem.initial_state)
+    return change(**changes, **{name: array for name, array in left.items() if name not in states})

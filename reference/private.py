@@ -6,6 +6,7 @@ Each may vanish with any release. Where one has, its function answers as if ther
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from typing import Any
@@ -24,6 +25,27 @@ def jax_in_use() -> bool:
 def environment() -> dict[Any, Any]:
     """Return a copy of the variables of the environment, undecoded where that is possible: far cheaper."""
     return dict(getattr(os.environ, "_data", os.environ))
+
+
+_WORDS = 624
+"""Words of 32 bits in the key of MT19937, after which comes the place of the next; Matsumoto and Nishimura 1998."""
+
+
+def key_of_generator() -> bytes | None:
+    """Return key and place of NumPy's global generator, far cheaper than its state; None if it is another kind.
+
+    `ctypes.state_address` is public; what is found there is not documented.
+    """
+    generator: Any = np.random.get_bit_generator()  # type: ignore[attr-defined]
+    if not _VIEWS or _VIEWS[0][0] is not generator:
+        if type(generator) is not np.random.MT19937:
+            return None
+        _VIEWS[:] = [(generator, (ctypes.c_uint32 * (_WORDS + 1)).from_address(generator.ctypes.state_address))]
+    return bytes(_VIEWS[0][1])
+
+
+_VIEWS: list[tuple[Any, Any]] = []
+"""The generator that was read last, and a view of its memory: a fresh one each time is an event of Python's audit."""
 
 
 def executor_width(executor: Any) -> int:

@@ -7,9 +7,10 @@ imported when its checker is called.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..algorithms.online import run_rule
 from ..reference import arrays
 from ..reference.claims import Settings
 from ..reference.networks.base import Capabilities, ask
+from ..reference.networks.state import state_of
 from ..reference.problem import Problem
 from ..reference.typing import Array
 from ..reference.wanted import DEFAULT, Of
@@ -50,13 +52,17 @@ def as_question(
     place = arrays.wanted(problem, of)
 
     def at(given: tuple[Array, ...]) -> Problem:
-        moved = problem
-        for name, array in zip(place, given, strict=True):
-            moved = arrays.replaced(moved, name, array)
-        return moved
+        return arrays.all_replaced(problem, dict(zip(place, given, strict=True)))
+
+    fixed = objective, of, state_of(problem.network), _digest(problem.arrays().values())
 
     def value(*given: Array) -> float:
-        return float(objective(at(given)))
+        key = (*fixed, _digest(given))
+        if key not in _VALUES:
+            _VALUES[key] = float(objective(at(given)))
+            while len(_VALUES) > _MOST_VALUES:
+                del _VALUES[next(iter(_VALUES))]
+        return _VALUES[key]
 
     def gradient(*given: Array) -> tuple[Array, ...]:
         with np.errstate(all="ignore"):
@@ -65,6 +71,18 @@ def as_question(
         return tuple(np.ascontiguousarray(result[name]) for name in place)
 
     return Question(tuple(array.copy() for array in place.values()), value, gradient)
+
+
+_VALUES: dict[Any, float] = {}
+"""Values that were asked for before: of one problem, checkers ask for the same ones whatever the gradient."""
+_MOST_VALUES = 2**15
+
+
+def _digest(given: Iterable[Array]) -> bytes:
+    found = hashlib.blake2b(digest_size=16)
+    for array in given:
+        found.update(repr(array.shape).encode() + array.tobytes())
+    return found.digest()
 
 
 @dataclass(frozen=True)

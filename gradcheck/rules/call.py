@@ -35,7 +35,7 @@ from .failures import (
     where,
 )
 from .fresh import called
-from .returned import Asked, all_of_one_kind, checked, system_of
+from .returned import Asked, all_of_one_kind, checked, of_plain_floats, system_of
 from .side_effects import Changes, SideEffects
 
 
@@ -121,6 +121,8 @@ def run(rule: Rule, problem: Problem, settings: Settings | None = None) -> Run:
                         if _process() != process:  # a fork that the rule made, and let go on
                             _exit(0)
                         around.restore_language()  # before anything of ours runs
+                    if of_plain_floats(raw):
+                        around.settle()
                     gradient = checked(raw, asked, rule.name)
                     all_of_one_kind(gradient, asked.arrays)
                 except BaseException as error:

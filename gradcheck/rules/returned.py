@@ -88,6 +88,13 @@ def by_name(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {path_name(str(path[0]), path[1:]): array for path, array in flatten(raw)}
 
 
+def of_plain_floats(raw: Any) -> bool:
+    """Return True for a dict of arrays of floats, which is read without a call of code that is the rule's."""
+    if type(raw) is not dict or any(type(name) is not str for name in raw):
+        return False
+    return all(type(array) is np.ndarray and array.dtype.kind == "f" for array in raw.values())
+
+
 def checked(raw: Any, asked: Asked, name: str) -> Gradient:
     """Return a rule's result as a dict of plain arrays, which run no code of the rule.
 

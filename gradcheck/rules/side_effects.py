@@ -41,11 +41,11 @@ import numpy as np
 import numpy.ma  # noqa: F401 - NumPy loads it late, which would count as an import by the rule
 
 from ..reference.private import environment, threads_of_pools
+from .snapshot import Names, random_states, same_state, set_random_state
 
 _WATCHED: tuple[ModuleType, ...] = (np, np.linalg, np.random, math, operator, os, random, time)
 """Modules whose attributes a rule must not replace."""
 _BUILTINS = vars(builtins)
-_is = operator.is_  # held, since a rule may replace the attribute
 _GRACE = 0.1
 """Seconds in which a thread may end after the call. Otherwise it counts as left running."""
 MOST_KEPT = 2**16
@@ -179,19 +179,20 @@ class SideEffects:
         self.outside: BaseException | None = None
         self.watching = False
         self._working = True
+        self._same = self._settled = False
 
     def __enter__(self) -> SideEffects:
         self._handlers = self._wrapped_handlers()
         self._install({number: now for number, (before, now) in self._handlers.items() if before is not now})
         self.watching = True
-        self._modules, self._loaded, self._path = sys.modules, dict(sys.modules), list(sys.path)
+        self._modules, self._loaded, self._path = sys.modules, Names(sys.modules), list(sys.path)
         self._builtins = dict(_BUILTINS)
-        self._attributes = [dict(vars(module)) for module in _WATCHED]
+        self._attributes = [Names(vars(module)) for module in _WATCHED]
         self._hooks = [getattr(module, name) for module, name in _HOOKS]
         self._process = [get() for _, get, _ in _PROCESS_WIDE]
         self._decimal = decimal.getcontext().copy()
         self._precision = _precisions()
-        self._random = _random_states()
+        self._random = random_states()
         self._folder = _folder()
         self._environment = environment()
         self._threads = set(threading.enumerate())
@@ -214,10 +215,10 @@ class SideEffects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._working = True
-        same = self.restore_language()
+        same = self._same if self._settled else self.restore_language()
         if list(warnings.filters) != self._filters:
             self.changes.notes.append("changed the warning filters")
-        imported = not same and bool(sys.modules.keys() - self._loaded.keys())
+        imported = not same and bool(set(sys.modules) - set(self._loaded.names))
         lasting: list[str] = []
         for restore in (
             self._restore_signals, self._restore_numpy, self._restore_folder, self._restore_random,
@@ -247,6 +248,10 @@ class SideEffects:
         self._working = False
         self.reraise_outside()
 
+    def settle(self) -> None:
+        """Take builtins and modules for restored: no code of the rule runs from here on."""
+        self._settled = True
+
     def reraise_outside(self) -> None:
         """Raise the error of a signal handler during the call, such as KeyboardInterrupt, if there was one."""
         if self.outside is not None:
@@ -265,8 +270,8 @@ class SideEffects:
         if sys.modules is not self._modules:
             sys.modules = self._modules
             self.changes.faults.append("replaced sys.modules; leave it there")
-        same = _unchanged(sys.modules, self._loaded)
-        if not same:
+        self._same = self._loaded.same(sys.modules)
+        if not self._same:
             for name, module in self._loaded.items():
                 if sys.modules.get(name) is not module:
                     sys.modules[name] = module
@@ -276,12 +281,12 @@ class SideEffects:
             self.changes.notes.append("changed sys.path")
         for module, before in zip(_WATCHED, self._attributes, strict=True):
             now = vars(module)
-            if _unchanged(now, before):
+            if before.same(now):
                 continue
-            for name in [name for name, value in before.items() if now.get(name, self) is not value]:
+            for name, value in [(name, value) for name, value in before.items() if now.get(name, self) is not value]:
                 self.changes.faults.append(f"replaced {module.__name__}.{name}; define a function of its own instead")
-                setattr(module, name, before[name])
-        return same
+                setattr(module, name, value)
+        return self._same
 
     def _wrapped_handlers(self) -> dict[Any, tuple[Any, Any]]:
         """Return each signal's handler, now and during the call."""
@@ -349,11 +354,11 @@ class SideEffects:
                 os.chdir(self._folder)
 
     def _restore_random(self) -> None:
-        after = _random_states()
+        after = random_states()
         for name, state in self._random.items():
-            if not _same_state(after[name], state):
+            if not same_state(after[name], state):
                 self.changes.drawn[name] = pickle.dumps(after[name])
-                _set_random_state(name, state)
+                set_random_state(name, state)
 
     def _restore_process(self) -> None:
         notes = self.changes.notes
@@ -411,7 +416,7 @@ def moved_generators() -> Any:
 
     `move()` advances them, and `move(n)` seeds them with n.
     """
-    states = _random_states()
+    states = random_states()
 
     def move(to: int | None = None) -> None:
         if to is not None:
@@ -424,34 +429,7 @@ def moved_generators() -> Any:
         yield move
     finally:
         for name, state in states.items():
-            _set_random_state(name, state)
-
-
-def _unchanged(now: dict[str, Any], before: dict[str, Any]) -> bool:
-    """Return True if both hold the same objects under the same names in the same order."""
-    # Lists of names are compared by identity first, which is several times as fast as their sets.
-    return len(now) == len(before) and all(map(_is, now.values(), before.values())) and list(now) == list(before)
-
-
-def _random_states() -> dict[str, Any]:
-    """Return the state of each global generator."""
-    return {"random": random.getstate(), "numpy.random": np.random.get_state(legacy=False)}
-
-
-def _same_state(now: Any, before: Any) -> bool:
-    if isinstance(now, tuple):
-        return bool(now == before)
-    return now.keys() == before.keys() and all(map(_same_part, now.values(), before.values()))
-
-
-def _same_part(now: Any, before: Any) -> bool:
-    if isinstance(now, dict):
-        return _same_state(now, before)
-    return now.tobytes() == before.tobytes() if isinstance(now, np.ndarray) else bool(now == before)
-
-
-def _set_random_state(name: str, state: Any) -> None:
-    (random.setstate if name == "random" else np.random.set_state)(state)
+            set_random_state(name, state)
 
 
 def _folder() -> str:

@@ -6,15 +6,20 @@ import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from gradcheck.algorithms import bptt
 from gradcheck.chapters import matrix
 from gradcheck.chapters.matrix import BRIEF, Extent, Outcome, Result, Row
-from gradcheck.chapters.peers import Peer, Question
+from gradcheck.chapters.peers import Peer, Question, as_question
 from gradcheck.faults import fault_named
+from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Collection
+from gradcheck.reference.network import Network, Sizes
+from gradcheck.reference.problem import loss
 from gradcheck.report import gallery, to_text
 
 WRONG = fault_named("sign-of-dv")
@@ -69,3 +74,20 @@ def test_peers_that_are_not_installed_are_named(monkeypatch: pytest.MonkeyPatch)
     assert "no_such_torch" in text and "formal (fo)" in text, "in a terminal, too, with the totals"
     monkeypatch.setattr(matrix, "PEERS", ())
     assert matrix.absent() == ""
+
+
+def test_values_are_kept_for_one_objective_and_one_problem_alone() -> None:
+    """A value that was asked for before is that of the same function, of a problem with the same constants."""
+
+    def twice(problem: Any) -> Any:
+        return 2 * loss(problem)
+
+    problem = lively_problem(Network(), Sizes(3, 2, 2, 1), 0)
+    moved = problem.replace(targets=problem.targets + 1)
+    asked = [(loss, problem), (twice, problem), (loss, moved), (loss, problem)]
+    for objective, each in asked:
+        question = as_question(bptt, objective, each, {})
+        assert question.value(*question.start) == float(objective(each))
+        raised = [array + 0.5 for array in question.start]
+        at = each.replace(parameters=dict(zip(each.parameters, raised, strict=True)))
+        assert question.value(*raised) == float(objective(at))

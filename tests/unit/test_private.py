@@ -101,3 +101,19 @@ def test_constants_of_our_files_are_not_drawn(monkeypatch: pytest.MonkeyPatch) -
     search(st.lists(st.integers(0, 10**6), min_size=20), lambda _: None, examples=20)
     assert other in read and own not in read
     assert not [module for module in read if module.__name__.startswith("gradcheck.")]
+
+
+def test_numpys_generator_is_read_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = np.random.get_state(legacy=False)
+    try:
+        first = private.key_of_generator()
+        assert first is not None and first[:-4] == np.random.get_state(legacy=False)["state"]["key"].tobytes()  # type: ignore[index, call-overload]
+        np.random.random()
+        moved = private.key_of_generator()
+        assert moved != first
+        np.random.set_state(before)
+        assert private.key_of_generator() == first
+    finally:
+        np.random.set_state(before)
+    monkeypatch.setattr(np.random, "get_bit_generator", np.random.PCG64)
+    assert private.key_of_generator() is None

@@ -8,6 +8,7 @@ import sys
 import weakref
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradcheck.algorithms.bptt import bptt
@@ -16,6 +17,7 @@ from gradcheck.reference.network import Network, Sizes
 from gradcheck.rules.adapt import as_rule
 from gradcheck.rules.call import run
 from gradcheck.rules.side_effects import SideEffects
+from gradcheck.rules.snapshot import Names
 
 
 @pytest.mark.parametrize("imports", [False, True], ids=["alone", "beside an import"])
@@ -113,3 +115,40 @@ def test_no_python_code_runs_where_a_stream_is_collected() -> None:
         sys.setprofile(None)
     assert [each() for each in kept] == [None] * 3, "the streams are not collected here"
     assert ran == [], "a signal handler may run there, and Python drops its error"
+
+
+class Equal:
+    """Claims to be equal to everything."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = object.__hash__
+
+
+def test_an_object_that_claims_to_be_equal_is_another() -> None:
+    space = {"a": 1.0, "b": object()}
+    before = Names(space)
+    assert before.same(space) and before.same(dict(space))
+    assert not before.same(space | {"b": Equal()})
+    assert not before.same({"b": space["b"], "a": space["a"]})
+    assert not before.same({"a": space["a"], "c": space["b"]})
+    assert not before.same(space | {"c": 0}) and not before.same({})
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["no number left over", "a number left over"])
+def test_a_draw_that_leaves_the_key_as_it_is_is_seen(left: bool) -> None:
+    before = np.random.get_state(legacy=False)
+    try:
+        np.random.seed(0)
+        if left:
+            np.random.standard_normal()  # makes two, and gives one
+        for _ in range(3):  # each finds what the one before restored
+            with SideEffects() as around:
+                np.random.standard_normal()
+            assert around.changes.drawn.keys() == {"numpy.random"}
+            with SideEffects() as around:
+                pass
+            assert not around.changes.drawn
+    finally:
+        np.random.set_state(before)

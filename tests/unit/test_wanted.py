@@ -160,3 +160,18 @@ def test_a_parameter_cannot_have_the_name_of_an_array() -> None:
     )
     with pytest.raises(GradcheckError, match=r"has a parameter 'inputs\[0\]', which is the name of an array"):
         lively_problem(network, Sizes(2, 2, 2, 2), 0)
+
+
+@pytest.mark.parametrize("network", [*CELLS, *NESTED], ids=named)
+def test_arrays_replaced_at_once_are_those_replaced_one_by_one(network: Any) -> None:
+    sizes = fitting(network, Sizes(3, 2, 2, 2), alive=True)
+    problem, other = (lively_problem(network, sizes, seed) for seed in range(2))
+    new = {name: array for name, array in other.free_arrays().items() if name != "targets"}
+    step_by_step = problem
+    for name, array in new.items():
+        step_by_step = arrays.replaced(step_by_step, name, array)
+    together = arrays.all_replaced(problem, new)
+    for name, array in step_by_step.arrays().items():
+        assert np.array_equal(together.arrays()[name], array), name
+    assert np.array_equal(together.targets, problem.targets)
+    assert not np.array_equal(together.inputs, problem.inputs)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...evidence.floats.kept import kept
 from ...evidence.sizes import describe
 from ...reference.claims import Settings
 from ...reference.problem import Problem
@@ -56,7 +57,7 @@ def matches(comparison: Comparison) -> list[Match]:
             continue
         rule = expectation(as_rule(fault.rule()))
         for settings in _settings(rule, comparison):
-            candidate = _candidate(rule, settings)
+            candidate = _candidate(fault.id, rule, settings)
             names = matched(comparison.points, candidate, names=comparison.wrong, repeated=fault.values)
             if names:
                 whole = names == set(comparison.wrong) and (
@@ -135,8 +136,11 @@ def _settings(rule: Rule, comparison: Comparison) -> Iterator[Settings]:
     yield from listed
 
 
-def _candidate(rule: Rule, settings: Settings) -> Candidate:
+def _candidate(name: str, rule: Rule, settings: Settings) -> Candidate:
+    """Return a fault as a candidate. All rules on a network are compared at the same points, so results are kept."""
+    what = (_candidate, name, *settings.items())
+
     def candidate(problem: Problem) -> Any:
-        return run(rule, problem, settings).gradient
+        return kept(problem, what, lambda: run(rule, problem, settings).gradient)
 
     return candidate

@@ -121,6 +121,7 @@ class ResiduePoint:
         rng, self.claim = np.random.default_rng([seed, sizes.T, sizes.I]), claim
         self.field = _Watched(seed=seed)
         self.problem = residue_problem(case.network, sizes, self.field, rng, weighted=case.weighted)
+        self.field.drawn.clear()  # of rules before this one
         for u in forward(self.problem)[1]:
             ask(case.network, Capabilities.output, u)
         own = set(self.field.drawn)
