@@ -74,7 +74,8 @@ ONLINE_FAULTS = [fault for fault in FAULTS if as_rule(fault.rule()).online]
 def test_no_fault_of_the_gallery_is_proved(fault: Fault) -> None:
     """On the network where the fault shows, which is one of those that the rule declares."""
     made = as_rule(fault.rule())
-    claims = [claim for claim in made.declaration.claims if not isinstance(claim, (Cost, Online))]
+    results = [claim for claim in made.declaration.claims if not isinstance(claim, (Cost, Online))]
+    claims = [Online()] if fault.breaks == "online" else results
     every = [found(made, network, claim, ((1, 1, 1), (2, 2, 1), (3, 1, 1)))
              for network in made.declaration.networks[:4] for claim in claims]  # fmt: skip
     assert not all(map(holds, every))
