@@ -21,6 +21,7 @@ def _fault(
     seen: str = "",
 ) -> Fault:
     module = "eprop" if base.startswith("eprop") else base
+    module = "turning" if "polar" in old or "shrinking" in old else module
     return Fault(id, "local", effect, base, (Change(module, old, new),), seen, networks=networks, values=values)
 
 
