@@ -27,22 +27,12 @@ import numpy as np
 
 from gradcheck.reference.claims import Cost, Exact, Online, rule
 from gradcheck.reference.errors import GradcheckError
-from gradcheck.reference.functions import apply
-from gradcheck.reference.lags import output_error
 from gradcheck.reference.network import LRU, RTU
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
+from .turning import READOUTS, TURNINGS, Pair, Turning, times
+
 NETWORKS = (LRU(eigenvalues="cartesian"), LRU(), RTU())
-Pair = tuple[Any, Any]
-"""Real and imaginary part."""
-
-
-class Turning(NamedTuple):
-    """A layer's eigenvalues: lambda as a pair, gamma, and the derivatives of both by the name of a weight."""
-
-    eigenvalue: Pair
-    gamma: Any
-    chain: dict[str, tuple[Pair, Any]]
 
 
 class Traces(NamedTuple):
@@ -87,7 +77,7 @@ class DiagonalRTRL:
     def step(self, state: Units, x: Array, y: Array, weight: Any) -> tuple[Units, Gradient]:
         net, parameters, before = state
         now = moved(net, parameters, before.z, x)
-        found, c = _READOUTS[type(net)](net, parameters, now.z, y, weight)
+        found, c = READOUTS[type(net)](net, parameters, now.z, y, weight)
         traces = traced(now, before.traces)
         found |= said_of(traces, c)
         return Units(net, parameters, Traces(now.z, traces)), {name: found[name] for name in parameters}
@@ -112,9 +102,9 @@ def started(layer: Any, weights: Parameters, z: Pair) -> Traces:
 
 def moved(layer: Any, weights: Parameters, z: Pair, seen: Array) -> Moved:
     """Return a layer's step from z with the input `seen`."""
-    turned = _TURNINGS[type(layer), getattr(layer, "eigenvalues", "polar")](weights)
+    turned = TURNINGS[type(layer), getattr(layer, "eigenvalues", "polar")](weights)
     given = weights["B_re"].T @ seen, weights["B_im"].T @ seen
-    turn = _times(turned.eigenvalue, z)
+    turn = times(turned.eigenvalue, z)
     s = turn[0] + turned.gamma * given[0], turn[1] + turned.gamma * given[1]
     slope = layer.activation.derivative(s[0]), layer.activation.derivative(s[1])
     return Moved((layer.activation(s[0]), layer.activation(s[1])), z, slope, given, turned, seen)
@@ -125,12 +115,12 @@ def traced(now: Moved, traces: dict[str, Pair]) -> dict[str, Pair]:
     wide = np.outer(now.seen, now.turning.gamma)
     added: dict[str, Pair] = {"B_re": (wide, 0), "B_im": (0, wide)}
     for name, (of_eigenvalue, of_gamma) in now.turning.chain.items():
-        re, im = _times(of_eigenvalue, now.before)
+        re, im = times(of_eigenvalue, now.before)
         added[name] = re + of_gamma * now.given[0], im + of_gamma * now.given[1]
 
     after = {}
     for name, trace in traces.items():
-        re, im = _times(now.turning.eigenvalue, trace)
+        re, im = times(now.turning.eigenvalue, trace)
         after[name] = now.slope[0] * (re + added[name][0]), now.slope[1] * (im + added[name][1])
     return after
 
@@ -138,68 +128,3 @@ def traced(now: Moved, traces: dict[str, Pair]) -> dict[str, Pair]:
 def said_of(traces: dict[str, Pair], c: Pair) -> Gradient:
     """Return Re(conj(c) dz/dweight) of each weight."""
     return {name: c[0] * re + c[1] * im for name, (re, im) in traces.items()}
-
-
-def halved(error: Array) -> Pair:
-    """Return an error on [re; im] as a pair."""
-    n = len(error) // 2
-    return error[:n], error[n:]
-
-
-def _times(a: Pair, b: Pair) -> Pair:
-    return a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]
-
-
-def _cartesian(weights: Parameters) -> Turning:
-    one = np.ones_like(weights["lambda_re"])
-    chain = {"lambda_re": ((one, 0), 0), "lambda_im": ((0, one), 0)}
-    return Turning((weights["lambda_re"], weights["lambda_im"]), one, chain)
-
-
-class _Polar(NamedTuple):
-    """lambda of polar eigenvalues, its modulus, exp(nu), and the derivatives in nu and theta."""
-
-    eigenvalue: Pair
-    size: Any
-    shrinking: Any
-    of_nu: Pair
-    of_theta: Pair
-
-
-def _polar(weights: Parameters) -> _Polar:
-    shrinking, angle = apply("exp", weights["nu"]), apply("exp", weights["theta"])
-    size = apply("exp", -shrinking)
-    re, im = size * apply("cos", angle), size * apply("sin", angle)
-    return _Polar((re, im), size, shrinking, (-shrinking * re, -shrinking * im), (-angle * im, angle * re))
-
-
-def _polar_lru(weights: Parameters) -> Turning:
-    polar, gamma = _polar(weights), apply("exp", weights["log_gamma"])
-    chain = {"nu": (polar.of_nu, 0), "theta": (polar.of_theta, 0), "log_gamma": ((0, 0), gamma)}
-    return Turning(polar.eigenvalue, gamma, chain)
-
-
-def _polar_rtu(weights: Parameters) -> Turning:
-    polar = _polar(weights)
-    gamma = apply("sqrt", 1 - polar.size * polar.size)
-    of_nu = polar.shrinking * polar.size * polar.size / gamma
-    return Turning(polar.eigenvalue, gamma, {"nu": (polar.of_nu, of_nu), "theta": (polar.of_theta, 0)})
-
-
-_TURNINGS = {(LRU, "cartesian"): _cartesian, (LRU, "polar"): _polar_lru, (RTU, "polar"): _polar_rtu}
-
-
-def _of_complex(net: Any, parameters: Parameters, z: Pair, y: Array, weight: Any) -> tuple[Gradient, Pair]:
-    V_re, V_im = parameters["V_re"], parameters["V_im"]
-    e = weight * output_error(net, V_re.T @ z[0] - V_im.T @ z[1], y)
-    return {"V_re": np.outer(z[0], e), "V_im": -np.outer(z[1], e)}, (V_re @ e, -(V_im @ e))
-
-
-def of_parts(net: Any, parameters: Parameters, z: Pair, y: Array, weight: Any) -> tuple[Gradient, Pair]:
-    """Return the contribution of a readout that reads [re; im], and the error on z."""
-    shown = np.concatenate(z)
-    e = weight * output_error(net, parameters["V"].T @ shown, y)
-    return {"V": np.outer(shown, e)}, halved(parameters["V"] @ e)
-
-
-_READOUTS = {LRU: _of_complex, RTU: of_parts}

@@ -45,12 +45,9 @@ class Traces(NamedTuple):
 
 def _advanced(units: Units, eps: Array, now: Moment) -> tuple[Array, Array]:
     """Return eps(t) and the trace at t."""
-    fresh = units.leak * now.u[:, None] * np.ones_like(now.slope)
-    if units.potential:
-        eps = (1 - units.leak) * eps + fresh
-        return eps, now.slope * eps
-    eps = (1 - units.leak) * eps + now.slope * fresh
-    return eps, eps
+    enters, read = units.within(now)
+    eps = (1 - units.leak) * eps + now.u[:, None] * enters
+    return eps, read * eps
 
 
 @rule(
@@ -93,13 +90,14 @@ def eprop_factorised(problem: Problem) -> Gradient:
         passed.append((now, trace))
         state = now.state
 
-    R, V, alpha = units.parameters["R"], units.parameters["V"], units.leak
+    R, V = units.parameters["R"], units.parameters["V"]
     total: Gradient = {name: np.zeros_like(array) for name, array in problem.parameters.items()}
     G = through_R = np.zeros_like(problem.initial_state)  # of the step after
     for now, trace in reversed(passed):
         signal = V @ now.e + R @ through_R
-        G = (now.slope * signal if units.potential else signal) + (1 - alpha) * G
-        through_R = alpha * (G if units.potential else now.slope * G)
+        enters, read = units.within(now)
+        G = read * signal + (1 - units.leak) * G
+        through_R = enters * G
         for name, part in units.contribution(trace * signal, now).items():
             total[name] = total[name] + part
     return total

@@ -24,7 +24,8 @@ from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.network import LRU, RTU, Stacked
 from gradcheck.reference.typing import Array, Gradient, Parameters
 
-from .diagonal_rtrl import Moved, Pair, Traces, halved, moved, of_parts, said_of, started, traced
+from .diagonal_rtrl import Moved, Traces, moved, said_of, started, traced
+from .turning import Pair, halved, of_parts
 
 _CARTESIAN = LRU(eigenvalues="cartesian")
 NETWORKS = (Stacked(_CARTESIAN, _CARTESIAN),)

@@ -108,6 +108,11 @@ class Units:
             state = h = (1 - alpha) * state + alpha * new if isinstance(net, Leaky) else new
         return Moment(state, h, u, slope, weight * lags.output_error(net, parameters["V"].T @ h, y))
 
+    def within(self, now: Moment) -> tuple[Array, Array]:
+        """Return the derivatives of a unit's state in s(t), and of what it shows in its state, both (I,)."""
+        one = np.ones_like(now.slope)
+        return (self.leak * one, now.slope) if self.potential else (self.leak * now.slope, one)
+
     def contribution(self, trace: Array, now: Moment) -> Gradient:
         """Return a contribution of [W; R; b] stacked, with that of V, by the names of parameters."""
         D, n = self.parameters["W"].shape

@@ -21,6 +21,7 @@ def _fault(
     seen: str = "",
 ) -> Fault:
     module = "eprop" if base.startswith("eprop") else base
+    module = "turning" if "polar" in old or "shrinking" in old else module
     return Fault(id, "local", effect, base, (Change(module, old, new),), seen, networks=networks, values=values)
 
 
@@ -83,15 +84,13 @@ FAULTS = (
         "eprop-trace-one-step-late",
         "The learning signal meets the trace before the step's input entered it.",
         "eprop",
-        "eps = (1 - units.leak) * eps + fresh\n        return eps, now.slope * eps",
-        "return (1 - units.leak) * eps + fresh, now.slope * eps",
+        "return eps, read * eps", "return eps, read * (eps - now.u[:, None] * enters)",
     ),
     _fault(
         "eprop-slope-within-the-trace",
         "Potentials carry f' within the trace, where it belongs to the step at which the trace is read.",
         "eprop",
-        "eps = (1 - units.leak) * eps + fresh\n        return eps, now.slope * eps",
-        "eps = (1 - units.leak) * eps + now.slope * fresh\n        return eps, eps",
+        "now.u[:, None] * enters\n    return eps, read * eps", "now.u[:, None] * enters * read\n    return eps, eps",
     ),
     _fault(
         "eprop-signal-of-now",
