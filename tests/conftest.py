@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
@@ -79,12 +80,18 @@ def quick_to_compile() -> Iterator[None]:
 def warmed() -> None:
     """Derive in this process what most audits need: their workers are forks of it, and inherit that."""
     import gradcheck.algorithms
-    from gradcheck.faults import SHOWN
+    from gradcheck.evidence.base import Case
+    from gradcheck.explain.diagnosis import diagnose
+    from gradcheck.faults import SHOWN, fault_named
+    from gradcheck.problems.lively import lively_problem
+    from gradcheck.rules.adapt import as_rule
 
     for fault in SHOWN:  # each diagnosis compares with them
         fault.rule()
     network = [gradcheck.Network()]
     gradcheck.audit(gradcheck.algorithms.bptt, [gradcheck.Exact()], networks=network, effort="quick", isolated=False)
+    wrong = Case(as_rule(fault_named("sign-of-dv").rule()), gradcheck.Exact(), network[0])
+    diagnose(wrong, {}, lively_problem(network[0], gradcheck.Sizes(1, 1, 1, 1), 0))
 
 
 @pytest.fixture(autouse=True)
@@ -130,17 +137,30 @@ def brief(claims_alone: None, short_search: None, monkeypatch: pytest.MonkeyPatc
     from brief import BRIEF
 
     from gradcheck.evidence.floats import branches, properties, screen
-    from gradcheck.evidence.preconditions import histories
+    from gradcheck.evidence.preconditions import histories, threads
     from gradcheck.judge.effort import EFFORTS
 
-    candidates, structured = branches.candidates, screen.structured
+    candidates, structured, sizes = branches.candidates, screen.structured, screen._sizes
     monkeypatch.setitem(EFFORTS, "quick", BRIEF)
+    few_sizes = functools.wraps(sizes)(lambda *arguments: itertools.islice(sizes(*arguments), 4))
+    monkeypatch.setattr(screen, "_sizes", few_sizes)
+    monkeypatch.setattr(screen, "trained_problems", lambda *_, **__: {})
     monkeypatch.setattr(screen, "structured", lambda *arguments: itertools.islice(structured(*arguments), 4))
     monkeypatch.setattr(screen, "DRAWS", 4)
     monkeypatch.setattr(properties, "DRAWN", 1)
     monkeypatch.setattr(histories, "MOST_CALLS", histories.AT_ONCE)
+    monkeypatch.setattr(threads, "MOST_STOPS", 6)
+    monkeypatch.setattr(threads, "TURNS", threads.TURNS[:1])
     monkeypatch.setattr("gradcheck.evidence.floats.blackbox.branching_problems", lambda *_, **__: {})
     monkeypatch.setattr(branches, "candidates", lambda *arguments: itertools.islice(candidates(*arguments), 12))
+
+
+@pytest.fixture
+def every_size_is_screened(brief: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Screen every size near a number of the rule's code in a brief audit too."""
+    from gradcheck.evidence.floats import screen
+
+    monkeypatch.setattr(screen, "_sizes", screen._sizes.__wrapped__)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

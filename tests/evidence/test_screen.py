@@ -302,7 +302,7 @@ def wrong_on_the_second_network(problem: Any) -> Any:
 LOGISTIC = gradcheck.Network("logistic")
 
 
-def test_each_network_is_screened(brief: None, not_shrunk: None) -> None:
+def test_each_network_is_screened(every_size_is_screened: None, not_shrunk: None) -> None:
     networks = [gradcheck.Network(), LOGISTIC]
     rule = wrong_on_the_second_network
     report = gradcheck.audit(rule, [gradcheck.Exact()], networks=networks, effort="quick", isolated=False)

@@ -13,7 +13,7 @@ from gradcheck.records import Status, Strength, Verdict
 
 
 @pytest.fixture(autouse=True)
-def at_the_fewest_sizes(brief: None, not_shrunk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_the_fewest_sizes(every_size_is_screened: None, not_shrunk: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Audit at the fewest sizes, leave out what a wrong rule computes, and make no counterexample smaller."""
     monkeypatch.setattr("gradcheck.engine.tasks.diagnose", lambda *_, **__: None)
 
