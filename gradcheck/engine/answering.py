@@ -23,7 +23,7 @@ from ..judge.conclude import (
     refuted,
     unsettled,
 )
-from ..judge.plans import ON_OTHERS
+from ..judge.plans import ON_OTHERS, screened
 from ..records import Counterexample, Evidence, Status, Strength, Verdict
 from ..reference.claims import Cost, Online
 from ..store.codec import from_data
@@ -74,9 +74,9 @@ async def _explore(run: Performer, judged: Judged) -> bool:
     others = not judged.seen.keys().isdisjoint(ON_OTHERS)
     await screen(run, judged)
     reached: dict[int, list[Any]] = {}
-    for network, screened in sorted(judged.screened.items()):
-        judged.see(_place(run, judged, network), tasks.SCREENING, screened)
-        reached[network] = list(screened["reached"])
+    for network, found in sorted(judged.screened.items()):
+        judged.see(_place(run, judged, network), tasks.SCREENING, found)
+        reached[network] = list(found["reached"])
     inputs = {"seen": judged.seen_at_all.as_data(), "compares": judged.compares, "others": others}
     done = await run.perform(Task(tasks.EXPLORATION, judged.audit.number, judged.name, inputs=inputs))
     if isinstance(done, Done):
@@ -105,7 +105,10 @@ async def _compare(run: Performer, judged: Judged, network: int, reached: Sequen
 
 
 async def screen(run: Performer, judged: Judged) -> None:
-    """Look for sizes and values at which the rule errs by cheap calls, on each network, unless a verdict is reached."""
+    """Look for sizes and values at which the rule errs by cheap calls, until a verdict is reached.
+
+    Networks whose step and readout are those of earlier ones are left out: the same code would run there.
+    """
 
     async def on(network: int) -> None:
         if network in judged.screened:
@@ -115,7 +118,7 @@ async def screen(run: Performer, judged: Judged) -> None:
         if done is not None:
             judged.screened[network] = done.result if isinstance(done, Done) else {"reached": []}
 
-    await together([on(network) for network in range(len(judged.audit.prepared.networks))])
+    await together([on(network) for network in screened(judged.audit.prepared.networks)])
 
 
 async def judge_costs(run: Performer, judged: Judged) -> None:

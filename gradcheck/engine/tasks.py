@@ -22,7 +22,7 @@ from ..explain import counterexample as counterexamples
 from ..explain import misaligned
 from ..explain.diagnosis import diagnose
 from ..judge.effort import EFFORTS, Effort
-from ..judge.plans import COMPARED, kinds
+from ..judge.plans import COMPARED, kinds, screened
 from ..reference.claims import Aligned, Claim, Equals, LagClaim, Pure, Stable, Unbiased
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.networks.written import WrittenNetwork
@@ -230,7 +230,7 @@ def _evidence(task: Task, context: Context, progress: Progress) -> Data:
 
 def _screening(task: Task, context: Context, progress: Progress) -> Data:
     blocks = context.requests[task.request].effort == "full"
-    others = len(context.prepared(task.request).networks) - 1
+    others = len(screened(context.prepared(task.request).networks)) - 1
     limits = limits_of_others(others) if task.network else FIRST
     with watching(Tried()) as tried:
         found = branches.screened(context.case(task), context.recorder(task), blocks, progress, limits)

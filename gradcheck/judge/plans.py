@@ -15,7 +15,7 @@ from ..evidence.floats import properties, sampling, stability
 from ..evidence.sizes import vacuous
 from ..problems.extremes import parts
 from ..reference.claims import Aligned, Cost, Equals, LagClaim, Online, Stable
-from ..reference.networks.base import Sizes
+from ..reference.networks.base import RecurrentNetwork, Sizes
 from .effort import Effort
 
 ON_OTHERS = frozenset({formal.KIND, induction.KIND, modular.KIND, enclosure.KIND, ladder.KIND})
@@ -37,6 +37,11 @@ COMPARED -= {properties.KIND}
 def plans(case: Case, effort: Effort, *, first: bool) -> list[Plan]:
     """Return the plans of all `kinds` for a claim on one network, in the order in which they count."""
     return [kind.plan(case) for kind in kinds(case, effort, first=first)]
+
+
+def screened(networks: Sequence[RecurrentNetwork]) -> list[int]:
+    """Return the places of the networks that are screened: those with a step or a readout that no earlier one has."""
+    return [place for place, network in enumerate(networks) if not place or parts(networks, network)]
 
 
 def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:

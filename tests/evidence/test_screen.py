@@ -18,6 +18,7 @@ from gradcheck.evidence.base import Case, Finding
 from gradcheck.evidence.floats import branches, screen
 from gradcheck.evidence.floats.branches import Branches
 from gradcheck.evidence.floats.reach import DRAW, FULL_BITS, Reach
+from gradcheck.judge.plans import screened
 from gradcheck.problems.lively import lively_problem
 from gradcheck.problems.structured import structured
 from gradcheck.problems.trained import LONG, SETTLED, WIDE, trained_problems
@@ -313,6 +314,16 @@ def test_each_network_is_screened(every_size_is_screened: None, not_shrunk: None
 def test_further_networks_share_their_time() -> None:
     one, many = screen.limits_of_others(1), screen.limits_of_others(29)
     assert one.sizes + one.values <= 2 and 29 * (many.sizes + many.values) <= 6.1
+
+
+def test_networks_made_of_parts_of_earlier_ones_are_not_screened_again() -> None:
+    networks = gradcheck.ALL_NETWORKS
+    places = screened(networks)
+    assert places[0] == 0 and 1 < len(places) < len(networks) / 2
+    chosen = [networks[place] for place in places]
+    assert {each.activation for each in chosen} == {each.activation for each in networks}
+    assert {each.head for each in chosen} == {each.head for each in networks}
+    assert screened([networks[0], gradcheck.GRU()]) == [0, 1]
 
 
 @pytest.mark.parametrize(("power", "widest"), [(0, WIDE.I), (4, 4)])

@@ -78,14 +78,14 @@ class Limits:
 
 FIRST = Limits(3.0, 2.0)
 """Limits for a rule's first network."""
-_OTHERS, _LEAST, _MOST_EACH = 6.0, 0.1, 1.0
+_OTHERS, _LEAST, _MOST_EACH = 3.0, 0.1, 1.0
 
 
 def limits_of_others(number: int) -> Limits:
     """Return the limits for each of a rule's further networks, which share some seconds.
 
     Args:
-        number: The number of further networks.
+        number: The number of further networks that are screened.
     """
     each = min(max(_OTHERS / (2 * number), _LEAST), _MOST_EACH)
     return Limits(each, each)
