@@ -41,6 +41,8 @@ class Claim:
     kind: ClassVar[str] = "claim"
     judged: ClassVar[bool] = True
     """True if this version has evidence for it; a claim without is NOT RUN."""
+    of_expectation: ClassVar[bool] = False
+    """True if it is about a rule's expectation over its noise, not about each of its results."""
 
     def bind(self, settings: Settings) -> Claim:
         """Return this claim with each name replaced by its number. Raises `GradcheckError` for a missing name."""
@@ -229,6 +231,13 @@ class Equals(GradientClaim):
     differs: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "equals"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.target) and not hasattr(self.target, "step"):
+            raise GradcheckError(f"Equals takes a rule, such as a function of a problem; got {self.target!r:.60}")
+        if not isinstance(self.differs, bool):
+            raise GradcheckError(f"differs must be True or False; got {self.differs!r:.60}")
+
     def bind(self, settings: Settings) -> Claim:
         """Return this claim with the settings that its target takes bound to it."""
         shared = {name: settings[name] for name in _keywords(self.target) if name in settings}
@@ -290,6 +299,7 @@ class Unbiased(Exact):
     """The rule's expectation over its noise is the gradient; by `of`, that of inputs and initial state too."""
 
     kind: ClassVar[str] = "unbiased"
+    of_expectation: ClassVar[bool] = True
 
     @property
     def sentence(self) -> str:
@@ -311,6 +321,11 @@ class Aligned(Claim):
 
     given: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "aligned"
+    of_expectation: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.given, bool):
+            raise GradcheckError(f"given must be True or False; got {self.given!r:.60}")
 
     @classmethod
     def arguments(cls) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import msgspec
 from ..evidence.sizes import place
 from ..explain.replay import Outcome, Replay, check_settings, compared
 from ..records import Counterexample
-from ..reference.claims import ENTRYWISE, Claim, Unbiased
+from ..reference.claims import ENTRYWISE, Claim
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import RecurrentNetwork, Sizes
 from ..reference.wanted import DEFAULT
@@ -74,7 +74,7 @@ def _replayed(rule: Rule, document: Document, progress: Progress) -> Replay:
     claim, problem = document.claim_and_problem(rule)
     check_settings(rule, problem, document.settings)
     claimed = dataclasses.replace(rule.declaration, claims=(*rule.declaration.claims, claim))
-    rule = expectation(rule) if isinstance(claim, Unbiased) else rule
+    rule = expectation(rule) if claim.of_expectation else rule
     rule = dataclasses.replace(rule, declaration=claimed)  # it may be declared where the audit was asked for
     return compared(rule, claim, problem, document.settings, (document.entry, document.got))
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..evidence.base import Case
 from ..evidence.cost.base import bounds
 from ..judge.effort import EFFORTS
-from ..reference.claims import Claim, Cost, Unbiased, checked_expectations, with_stable
+from ..reference.claims import Claim, Cost, checked_expectations, with_stable
 from ..reference.errors import GradcheckError
 from ..reference.networks.base import Capabilities, RecurrentNetwork, ask
 from ..reference.networks.state import state_of
@@ -120,7 +120,7 @@ class Prepared:
         """Return a claim of the rule on the network of this number."""
         on = self.networks[network]
         problems = tuple(problem for problem in self.problems if problem.network is on)
-        rule = expectation(self.rule) if isinstance(claim, Unbiased) else self.rule
+        rule = expectation(self.rule) if claim.of_expectation else self.rule
         return Case(rule, claim, on, self.request.seed, problems)
 
     @property

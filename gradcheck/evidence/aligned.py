@@ -44,6 +44,8 @@ from .target import entries
 KIND = "aligned"
 LIVELY = (Sizes(1, 1, 1, 1), Sizes(3, 2, 1, 1), Sizes(6, 4, 2, 2), Sizes(20, 5, 2, 2))
 DRAWN, DRAWN_ON_OTHERS, DRAWN_SIZES = 40, 4, Sizes(6, 3, 2, 2)
+AVERAGED, AVERAGED_SIZES = (Sizes(1, 1, 1, 1), Sizes(2, 2, 1, 1), Sizes(3, 2, 1, 1)), Sizes(2, 2, 1, 1)
+"""The sizes for a stochastic rule, whose expectation takes one call for each outcome of its noise."""
 ALPHA = 0.01
 """The probability that the bound on the share is wrong."""
 BITS = (128, 512)
@@ -148,14 +150,14 @@ class Alignment(Kind):
                 positive += made.sign == 1 and not made.zero
                 unclear += made.sign is None and not made.zero
             independent += random
-        return _concluded(positive, unclear, independent, given)
+        return _concluded(positive, unclear, independent, given, _drawn_sizes(case))
 
     def _problems(self, case: Case) -> Iterator[tuple[Problem, bool]]:
         """Yield problems, each with whether it is one of independent random ones."""
         yield from ((problem, False) for problem in case.problems if problem.network == case.network)
         if isinstance(case.claim, Aligned) and case.claim.given:
             return
-        for size in possible(case.network, LIVELY):
+        for size in possible(case.network, AVERAGED if case.rule.averaged else LIVELY):
             yield lively_problem(case.network, size, case.seed, weighted=case.weighted), False
         for number in range(self.drawn):
             problem = random_problem(case, np.random.default_rng([case.seed, number]))
@@ -163,10 +165,14 @@ class Alignment(Kind):
             yield hostile(problem), False
 
 
+def _drawn_sizes(case: Case) -> Sizes:
+    return AVERAGED_SIZES if case.rule.averaged else DRAWN_SIZES
+
+
 def random_problem(case: Case, rng: np.random.Generator) -> Problem:
     """Draw a problem of normal numbers in 64ths, whose matrices keep the size of what they multiply on average."""
     network = case.network
-    sizes = fitting(network, DRAWN_SIZES)
+    sizes = fitting(network, _drawn_sizes(case))
 
     def drawn(shape: tuple[int, ...]) -> Any:
         scale = 1 / np.sqrt(shape[0]) if len(shape) > 1 else 1.0
@@ -196,7 +202,7 @@ def _text(made: Product) -> str:
     return "0" if made.sign == 0 else str(made.value.str(6, radius=False))
 
 
-def _concluded(positive: int, unclear: int, independent: int, given: bool) -> Finding:
+def _concluded(positive: int, unclear: int, independent: int, given: bool, sizes: Sizes) -> Finding:
     if not positive or unclear:
         text = (
             f"the sign was open in {unclear} of {positive + unclear} products" if unclear else "every gradient was zero"
@@ -208,10 +214,10 @@ def _concluded(positive: int, unclear: int, independent: int, given: bool) -> Fi
     share = ALPHA ** (1 / independent) if independent else 0.0
     if independent >= DRAWN:
         least = np.floor(1000 * share) / 10
-        text += f"; with confidence {1 - ALPHA:.0%} so is that of at least {least:.1f}% of random problems"
+        text += f", so that with {1 - ALPHA:.0%} confidence it is on at least {least:.1f}% of such random problems"
     return Finding(
         Evidence(
-            KIND, Status.HOLDS, Strength.SUPPORTED, text, scope=f"{independent} of them drawn at {DRAWN_SIZES}",
+            KIND, Status.HOLDS, Strength.SUPPORTED, text, scope=f"{independent} of them drawn at {sizes}",
             blind="problems of other sizes and values", details={"share": share, "alpha": ALPHA},
         )
     )  # fmt: skip

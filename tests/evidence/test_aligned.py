@@ -50,6 +50,23 @@ def test_the_gradient_is_aligned_with_itself(target: Any) -> None:
     assert (evidence.status, evidence.strength) == (Status.HOLDS, Strength.SUPPORTED), evidence
 
 
+def shaken(problem: Problem, noise: Any) -> Any:
+    """Return the gradient with noise of mean 0 on it, by which single results point anywhere."""
+    return {name: array + 100 * noise.signs() for name, array in bptt(problem).items()}
+
+
+def turned(problem: Problem, noise: Any) -> Any:
+    """Return minus the gradient in three cases of four."""
+    return {name: array * (1 - 2 * noise.bernoulli(0.75)) for name, array in bptt(problem).items()}
+
+
+def test_a_stochastic_rule_is_judged_by_its_expectation() -> None:
+    right = gradcheck.audit(shaken, [Aligned()], effort="quick", isolated=False).verdicts[-1]
+    assert right.status is Status.HOLDS, right.statement
+    wrong = gradcheck.audit(turned, [Aligned()], effort="quick", isolated=False)
+    assert any(v.status is Status.REFUTED for v in wrong.verdicts if v.claim == "aligned"), wrong
+
+
 @pytest.mark.parametrize("target", [minus, nothing], ids=lambda target: target.__name__)
 def test_what_points_elsewhere_is_refuted_with_a_small_problem(target: Any) -> None:
     finding = gathered(target)
@@ -89,7 +106,7 @@ def test_a_problem_without_a_gradient_says_nothing() -> None:
 def test_the_share_is_the_exact_binomial_bound() -> None:
     evidence = aligned.Alignment().gather(case(bptt, Aligned())).evidence
     share, alpha = evidence.details["share"], evidence.details["alpha"]
-    assert np.isclose(share**aligned.DRAWN, alpha) and "at least 89.1% of random problems" in evidence.statement
+    assert np.isclose(share**aligned.DRAWN, alpha) and "at least 89.1% of such random problems" in evidence.statement
 
 
 def test_an_audit_judges_it() -> None:
