@@ -30,7 +30,7 @@ from .sizes import place, possible
 from .target import TargetFailed, expected
 
 KIND = "differs"
-SIZES = (Sizes(3, 2, 1, 1), Sizes(4, 3, 2, 2), Sizes(6, 4, 2, 2), Sizes(9, 6, 2, 2))
+SIZES = (Sizes(3, 2, 1, 1), Sizes(4, 3, 2, 2), Sizes(6, 4, 2, 2), Sizes(9, 6, 2, 2), Sizes(48, 2, 1, 1))
 POINTS = 2
 
 

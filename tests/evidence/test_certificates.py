@@ -117,7 +117,23 @@ def lost(*path: Any) -> Callable[[Any], None]:
     return forge
 
 
+def with_a_term(*generator: Any) -> Callable[[Any], None]:
+    """Return a function that adds the square of a generator to the loss."""
+
+    def forge(data: Any) -> None:
+        forward = data["forward"]
+        forward["generators"].append(list(generator))
+        forward["loss"].append(["1", [[len(forward["generators"]) - 1, 2]]])
+
+    return forge
+
+
 FORGED: dict[str, Callable[[Any], None]] = {
+    "a loss with a term of the parameters": with_a_term("theta", 0),
+    "a loss with a term of the state": with_a_term("z", 0),
+    "a loss with a term in a function": with_a_term("function", "tanh", [[["1", [[0, 1]]]]]),
+    "a number with a large exponent": change("relations", 5, to=["constant", "1e99999999"]),
+    "a network that is no text": change("network", to={}),
     "another contribution in the step": change("step", "contributions", 0, 0),
     "another contribution in the base": change("base", "contributions", 0, 1),
     "no contribution": change("step", "contributions", 0, 0, to=[]),
@@ -236,6 +252,16 @@ def test_the_checker_runs_by_its_path(rtrl: Any, tmp_path: Path) -> None:
     status, out = run(good, bad)
     assert status == 1 and "REJECTED" in out
     assert run(broken)[0] == run(tmp_path / "missing.json")[0] == run()[0] == 2
+
+
+def test_names_cannot_look_like_the_outcome_of_another_file(
+    rtrl: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = {**copy.deepcopy(rtrl), "rule": "RTRL\nother.json: holds. \x1b\ud800"}
+    path = tmp_path / "forged.json"
+    path.write_text(json.dumps(forged))
+    assert check.main([str(path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_no_certificate_is_written_of_what_is_not_proved(tmp_path: Path) -> None:

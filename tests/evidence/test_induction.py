@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from gradcheck.reference.claims import Claim, Cost, Equals, Exact, Online, Trunc
 from gradcheck.reference.network import ContextNetwork, Network
 from gradcheck.rules.adapt import as_rule
 from tests.brief import BRIEF
+from tests.disguised_rules import DISGUISED
 from tests.online_rules import RIGHT, TANH, WRONG, Plain, Shared
 
 LEAST = ((1, 1, 1), (2, 1, 1))
@@ -65,6 +68,32 @@ def test_rules_of_other_styles_are_proved(target: Any) -> None:
 @pytest.mark.parametrize("target", WRONG.values(), ids=WRONG)
 def test_rules_that_may_be_wrong_at_some_length_are_not(target: Any) -> None:
     assert not holds(found(target))
+
+
+@pytest.mark.parametrize("target", DISGUISED.values(), ids=DISGUISED)
+def test_rules_that_count_in_disguise_are_not(target: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ticks.txt").write_text("0")
+    finding = found(target, shapes=((1, 1, 1),))
+    assert not holds(finding)
+    assert " raised " not in finding.evidence.statement, "it is refused for how it counts"
+
+
+def test_helpers_of_honest_rules_are_followed() -> None:
+    @dataclass
+    class Carried:
+        inner: Any
+        factor: int = 2
+
+    class Honest(Plain):
+        def start(self, network: Any, parameters: Any, initial_state: Any) -> Any:
+            return Carried(super().start(network, parameters, initial_state))
+
+        def step(self, state: Any, x: Any, y: Any) -> Any:
+            inner, contribution = super().step(state.inner, x, y)
+            return Carried(inner), {name: state.factor * array / 2 for name, array in contribution.items()}
+
+    assert holds(found(Honest))
 
 
 ONLINE_FAULTS = [fault for fault in FAULTS if as_rule(fault.rule()).online]

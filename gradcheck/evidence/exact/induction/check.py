@@ -21,6 +21,7 @@ one does not, 2 a file cannot be read.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from fractions import Fraction
 from typing import Any, NoReturn
@@ -206,6 +207,18 @@ class Ring:
             kept[generator] = self.apply(key[1], arguments)
         return kept[generator]
 
+    def kinds(self, values: Vector) -> set[str]:
+        """Return the kinds of generators in polynomials, those in functions too."""
+        found, met, waiting = set[str](), set[int](), list(values)
+        while waiting:
+            for generator in {g for monomial in waiting.pop() for g, _ in monomial} - met:
+                met.add(generator)
+                if self.keys[generator][0] == "function":
+                    waiting.extend(self.arguments[generator])
+                else:
+                    found.add(self.keys[generator][0])
+        return found
+
     def number(self, *key: Any) -> int:
         """Return the number of the generator of that key."""
         return self._number(key, ())
@@ -265,7 +278,7 @@ class Reader:
         for term in _list(terms, "a polynomial"):
             if not isinstance(term, list) or len(term) != 2 or not isinstance(term[0], str):
                 reject(f"a term is {term!r:.60}")
-            product = constant(Fraction(term[0]))
+            product = constant(_fraction(term[0]))
             for pair in _list(term[1], "a monomial"):
                 if not isinstance(pair, list) or len(pair) != 2 or any(type(n) is not int for n in pair):
                     reject(f"a power is {pair!r:.60}")
@@ -287,6 +300,11 @@ def _list(value: Any, what: str) -> list[Any]:
     return value if isinstance(value, list) else reject(f"{what} is no list")
 
 
+def _fraction(text: str) -> Fraction:
+    """Return a whole number or a quotient of two. Others, such as 1e9999999, could take for ever."""
+    return Fraction(text) if re.fullmatch(r"-?[0-9]+(/[0-9]+)?", text) else reject(f"a number is {text!r:.60}")
+
+
 def _numbered(name: str, stem: str, most: int) -> bool:
     number = name[len(stem) :]
     return name.startswith(stem) and number.isdigit() and 1 <= int(number) <= most
@@ -301,6 +319,8 @@ class Network:
     def __init__(self, ring: Ring, data: dict[str, Any]) -> None:
         self.ring = ring
         self.P, self.N = len(data["parameters"]), len(data["states"])
+        if not self.P:
+            reject("there are no parameters")
         _, self.D, self.K = data["sizes"]
         forward = data["forward"]
         allowed = {"theta": (self.P,), "z": (self.N,), "x": (1, self.D), "u": (self.K,), "y": (1, self.K)}
@@ -310,6 +330,14 @@ class Network:
         loss = read.polynomial(forward["loss"])
         self.given = forward["start"] is None
         self.before = [] if self.given else read.vector(forward["start"], self.N, "the start")
+        for what, values, kinds in (
+            ("the state", self.state, {"theta", "z", "x"}),
+            ("the readout", self.readout, {"theta", "z", "x"}),
+            ("the loss", [loss], {"u", "y"}),  # a term of theta would have a derivative that is not looked at
+            ("the start", self.before, {"theta"}),
+        ):
+            if other := ring.kinds(values) - kinds:
+                reject(f"{what} depends on {min(other)}")
         self.theta = [ring.number("theta", m) for m in range(self.P)]
         self.a = [ring.number("z", n) for n in range(self.N)]
         self.x = [ring.number("x", 0, d) for d in range(self.D)]
@@ -400,6 +428,14 @@ class _Checked:
                 reject(f"{name} is {data[name]!r:.60}")
         if any(type(n) is not int or not 1 <= n <= 100 for n in data["sizes"]) or type(data["weighted"]) is not bool:
             reject("the sizes are no sizes")
+        texts = [
+            data["rule"],
+            data["network"],
+            *_list(data["parameters"], "parameters"),
+            *_list(data["states"], "states"),
+        ]
+        if not all(isinstance(text, str) for text in texts):
+            reject("a name is no text")
         self.h, self.first, self.B = data["window"], data["first"], data["period"]
         if self.B < 1 or self.first < self.h:
             reject("the window reaches back before step 1, or the period is 0")
@@ -435,7 +471,7 @@ class _Checked:
         for place, each in enumerate(every):
             kind, value = each
             if kind == "constant" and isinstance(value, str):
-                value = constant(Fraction(value))
+                value = constant(_fraction(value))
             elif kind == "parameter" and type(value) is int and 0 <= value < network.P:
                 value = self.ring.symbol("theta", value)
             elif (
@@ -531,6 +567,11 @@ class _Checked:
                     reject(f"contribution {n + 1} to {self.data['parameters'][m]} is wrong {where}")
 
 
+def _printable(text: str) -> str:
+    """Return a text of a certificate on one line: a line break could make it look like the outcome of another file."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 def main(paths: list[str]) -> int:
     """Check files. Return the exit status."""
     status = 0 if paths else 2
@@ -543,9 +584,9 @@ def main(paths: list[str]) -> int:
             status = 2
             continue
         try:
-            print(f"{path}: holds. {check(data)}")
+            print(f"{path}: holds. {_printable(check(data))}")
         except Rejected as error:
-            print(f"{path}: REJECTED: {error}")
+            print(f"{path}: REJECTED: {_printable(str(error))}")
             status = max(status, 1)
     if not paths:
         print("usage: check.py certificate.json ...")

@@ -8,8 +8,8 @@ pure modules and the networks are trusted: the rule is judged, not they.
 
 from __future__ import annotations
 
+import dataclasses
 import dis
-import enum
 import functools
 import re
 import types
@@ -20,16 +20,26 @@ from typing import Any
 import numpy as np
 
 from ....reference.scalars.scalar import Scalar
-from .memory import ATOMS, attributes
-from .trust import Unproved, pure, trusted
+from .memory import ATOMS, Memory, attributes, is_named, is_number_of_numpy, refuse_disguise
+from .trust import MADE_BY_PYTHON, Unproved, of_pure_module, pure, shipped, trusted
 
+_OF_KINDS = frozenset((
+    "dtype", "issubclass", "type", "__class__", "hasattr", "issubdtype", "can_cast", "result_type",
+    "promote_types", "min_scalar_type", "common_type", "isscalar", "iscomplexobj", "isrealobj", "itemsize", "nbytes",
+    "tobytes", "finfo",
+))  # fmt: skip
+"""Names by which code can tell numbers of one kind, such as floats, from those of another."""
 _REFUSED_NAMES = frozenset((
     "globals", "locals", "vars", "eval", "exec", "compile", "open", "input", "id", "hash", "__import__", "setattr",
     "delattr", "__setattr__", "breakpoint", "count", "cycle", "random", "memmap", "seterr", "seterrcall",
     "errstate", "__dict__", "f_back", "gi_frame", "__closure__", "__code__", "__globals__", "__defaults__", "ctypes",
     "tofile", "fromfile", "save", "load", "lru_cache", "cache", "cached_property", "set_printoptions", "printoptions",
     "geterrcall", "__self__", "__func__", "__wrapped__", "__subclasses__", "__builtins__",
-    "modules", "tb_frame", "__traceback__",
+    "modules", "tb_frame", "__traceback__", "cr_frame", "ag_frame", "__annotations__", "__dataclass_fields__",
+    "get_type_hints", "attrgetter", "methodcaller", "is_", "is_not", "memoryview", "as_strided", "__sizeof__",
+    "savetxt", "loadtxt", "genfromtxt", "fromregex", "savez", "savez_compressed", "dump", "DataSource", "open_memmap",
+    "setbufsize", "getbufsize", "datetime64", "base", "strides", "flags", "__array_interface__", "__array_struct__",
+    "metadata", "shares_memory", "may_share_memory", "isfortran",
 ))  # fmt: skip
 """Names that code which computes one step has no need of, and by which it could keep or read something elsewhere."""
 
@@ -54,52 +64,77 @@ def reachable(*functions: Any) -> Hashable:
     return tuple(walk.key(function) for function in functions)
 
 
+def reaches_part_of(memory: Memory, *functions: Any) -> bool:
+    """Return True if the code of functions reaches an object, or the storage of an array, that a memory holds too."""
+    walk = _Walk()
+    for function in functions:
+        walk.key(function)
+    met = [value for _, value in walk.met.values()]
+    arrays = [value for value in met if isinstance(value, np.ndarray)]
+    return any(
+        any(np.may_share_memory(part, array) for array in arrays)
+        if isinstance(part, np.ndarray)
+        else id(part) in walk.met
+        for part in memory.parts
+        if not isinstance(part, tuple)
+    )
+
+
 class _Walk:
     """One walk. An object met again counts by the place at which it was met first."""
 
     def __init__(self) -> None:
-        self._met: dict[int, tuple[int, Any]] = {}
+        self.met: dict[int, tuple[int, Any]] = {}
 
     def key(self, value: Any) -> Hashable:
         kind = type(value)
-        if kind in ATOMS or isinstance(value, (np.generic, np.ufunc, np.dtype, re.Pattern, Scalar)):
-            return kind, repr(value) if not isinstance(value, Scalar) else id(value.value)
-        if isinstance(value, enum.Enum):
-            return "enum", id(value)
+        refuse_disguise(kind, "what its code reaches")
+        if kind in ATOMS or kind is re.Pattern or isinstance(value, np.dtype) or is_number_of_numpy(value):
+            return kind, repr(value)
+        if isinstance(value, Scalar) and trusted(kind):
+            return kind, id(value.value)
         if isinstance(value, types.BuiltinFunctionType) and value.__name__ in _REFUSED_BUILTINS:
             raise Unproved(f"its code reaches {value.__name__} by another name, by which it could keep something")
         if trusted(value):
-            return "trusted", id(value), attached(value)
-        if id(value) in self._met:
-            return "again", self._met[id(value)][0]
-        self._met[id(value)] = len(self._met), value
+            name = getattr(value, "__name__", None)
+            if name in _REFUSED_NAMES and kind is not type or value in (isinstance, issubclass, hasattr):
+                raise Unproved(f"its code reaches {name}, by which it could keep or read something else")
+            return "trusted", id(value), self.attached(value)
+        if id(value) in self.met:
+            return "again", self.met[id(value)][0]
+        self.met[id(value)] = len(self.met), value
         return kind, id(value), self._within(value)
+
+    def attached(self, value: Any) -> Hashable:
+        """Return a key of what is attached to a trusted function or class."""
+        own = getattr(value, "__dict__", None)
+        if isinstance(value, types.ModuleType) or own is None:
+            return ()
+        return tuple((name, self.key(part) if _could_count(part) else id(part)) for name, part in own.items())
 
     def _within(self, value: Any) -> Hashable:
         kind = type(value)
-        if kind in (tuple, list) or isinstance(value, tuple):
+        if kind in (tuple, list, set, frozenset) or is_named(value):
             return tuple(map(self.key, value))
-        if kind in (set, frozenset):
-            return frozenset(map(repr, value))
         if kind is dict or kind is types.MappingProxyType:
             return tuple((self.key(name), self.key(part)) for name, part in value.items())
         if kind is deque or kind is OrderedDict:
             return tuple(map(self.key, value.items() if kind is OrderedDict else value))
-        if isinstance(value, np.ndarray):
+        if kind is np.ndarray and value.dtype.metadata is None:
             held = tuple(map(self.key, value.reshape(-1).tolist())) if value.dtype == object else value.tobytes()
-            return value.shape, held
+            return value.shape, value.strides, value.flags.writeable, held
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, types.BuiltinFunctionType):
             return self.key(value.__self__)
         if isinstance(value, types.MethodType):
             return self.key(value.__func__), self.key(value.__self__)
-        if isinstance(value, (staticmethod, classmethod)):
+        if kind in (staticmethod, classmethod):
             return self.key(value.__func__)
-        if isinstance(value, property):
-            return tuple(map(self.key, (value.fget, value.fset)))
-        if isinstance(value, functools.partial):
-            return tuple(map(self.key, (value.func, value.args, value.keywords)))
+        if kind is property:
+            return tuple(map(self.key, (value.fget, value.fset, value.fdel)))
+        if kind is functools.partial:
+            return tuple(map(self.key, (value.func, value.args, value.keywords, vars(value))))
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, types.ModuleType):
@@ -112,23 +147,29 @@ class _Walk:
             ) from None
 
     def _class(self, value: type) -> Hashable:
-        if type(value) is not type and not trusted(type(value)):
-            self.key(type(value))
-        own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS}
+        own = {name: part for name, part in vars(value).items() if name not in _OF_EVERY_CLASS or _holds(name, part)}
+        given = []
         if "__dataclass_params__" in vars(value):
-            own = {name: part for name, part in own.items() if not _generated(part)}
-        return tuple(self.key(base) for base in value.__bases__), tuple(
-            (name, self.key(part)) for name, part in own.items() if not _is_descriptor_in_c(part)
-        )
+            own = {name: part for name, part in own.items() if not _generated(name, part)}
+            fields = value.__dataclass_fields__.values()
+            given = [default for part in fields for default in (part.default, part.default_factory)]
+        bases, made = tuple(map(self.key, value.__bases__)), (self.key(type(value)), self._within(given))
+        return bases, made, tuple((name, self.key(part)) for name, part in own.items() if not _is_descriptor_in_c(part))
 
     def _function(self, function: types.FunctionType) -> Hashable:
         cells = tuple(self._cell(cell) for cell in function.__closure__ or ())
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}
+        if of_pure_module(function):  # made in a call there: what it holds may be the rule's, its code is not
+            return function.__code__, cells, given, self._within(own)
+        if not shipped(function):
+            _check_operations(function.__code__)
+            _check_kinds(function.__code__, function.__globals__)
+        named = function.__name__, function.__qualname__, function.__doc__, function.__module__
         around = function.__globals__
         attached = tuple(self._of_chain(chain, around) for chain in _chains(function.__code__))
         used = tuple((name, self._global(function, name, around)) for name in _names(function.__code__))
-        return function.__code__, cells, given, self._within(own), used, attached
+        return function.__code__, cells, given, named, self._within(own), used, attached
 
     def _of_chain(self, chain: tuple[str, ...], around: dict[str, Any]) -> Hashable:
         """Return a key of what is attached to the function or class that a chain leads to from a module.
@@ -139,7 +180,7 @@ class _Walk:
         value: Any = around.get(chain[0])
         for name in chain[1:]:
             if not isinstance(value, types.ModuleType):
-                return ()
+                break  # an attribute of a function or class, which counts with it
             value = getattr(value, name, None)
         if isinstance(value, types.ModuleType):
             raise Unproved(f"its code takes the module {value.__name__} as a value, in which it could keep something")
@@ -160,12 +201,23 @@ class _Walk:
     def _global(self, function: types.FunctionType, name: str, around: dict[str, Any]) -> Hashable:
         if name in _REFUSED_NAMES:
             raise Unproved(f"its code uses the name {name}, by which it could keep or read something else")
+        if name in _OF_KINDS and not shipped(function):
+            raise Unproved(f"its code uses the name {name}, by which it could do something else on floats")
         value = around.get(name)
+        if value is type and not shipped(function):
+            raise Unproved(f"its code uses the name {name}, by which it could do something else on floats")
         if isinstance(value, types.ModuleType) and not trusted(value):
             raise Unproved(f"its code reaches the module {value.__name__}, which could keep something")
         return None if value is None else self.key(value)
 
 
+def _could_count(value: Any) -> bool:
+    """Return True for a value that is no part of a trusted function or class, or changes in place."""
+    kind = type(value)
+    return kind in _CONTAINERS or isinstance(value, Iterator) or not pure(str(kind.__module__))
+
+
+_CONTAINERS = (list, dict, set, deque, OrderedDict, bytearray, np.ndarray)
 _OF_EVERY_CLASS = frozenset((
     "__dict__", "__weakref__", "__doc__", "__module__", "__annotations__", "__orig_bases__", "__parameters__",
     "__dataclass_params__", "__dataclass_fields__", "__match_args__", "__static_attributes__", "__firstlineno__",
@@ -175,9 +227,35 @@ _OF_EVERY_CLASS = frozenset((
 ))  # fmt: skip
 
 
-def _generated(value: Any) -> bool:
+def _holds(name: str, part: Any) -> bool:
+    """Return True for what stands under a name that every class may have, and could count all the same."""
+    if name in ("__annotations__", "__dataclass_fields__"):  # not to be named by code
+        return type(part) is not dict
+    return type(part) in _CONTAINERS or isinstance(part, (types.FunctionType, types.MethodType))
+
+
+_WRITTEN = frozenset(
+    (
+        "__init__",
+        "__repr__",
+        "__eq__",
+        "__hash__",
+        "__lt__",
+        "__le__",
+        "__gt__",
+        "__ge__",
+        "__setattr__",
+        "__delattr__",
+        "__replace__",
+    )
+)
+
+
+def _generated(name: str, value: Any) -> bool:
     """Return True for a method that `dataclass` wrote."""
-    return isinstance(value, types.FunctionType) and value.__code__.co_filename == "<string>"
+    if isinstance(value, types.FunctionType) and value.__globals__ is vars(dataclasses):  # around a __repr__
+        value = vars(value).get("__wrapped__")
+    return name in _WRITTEN and isinstance(value, types.FunctionType) and value.__code__.co_filename == "<string>"
 
 
 def _is_descriptor_in_c(value: Any) -> bool:
@@ -198,6 +276,55 @@ def _names(code: types.CodeType) -> tuple[str, ...]:
         if isinstance(constant, types.CodeType):
             found.update(dict.fromkeys(_names(constant)))
     return tuple(found)
+
+
+@functools.lru_cache(4096)
+def _check_operations(code: types.CodeType) -> None:
+    """Raise `Unproved` for operations that tell apart what is equal, or numbers of one kind from those of another."""
+    constant: Any = ()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IS_OP" and not (constant is None or type(constant) in (bool, type(...))):
+            raise Unproved("its code asks whether two things are one object, which the state does not say")
+        if instruction.opname == "PUSH_EXC_INFO":
+            raise Unproved("its code handles errors, and numbers of other kinds raise them elsewhere")
+        if instruction.opname == "MATCH_CLASS":
+            raise Unproved("its code matches classes, by which numbers of one kind are told from those of another")
+        constant = instruction.argval if instruction.opname == "LOAD_CONST" else ()
+        if isinstance(constant, types.CodeType):
+            _check_operations(constant)
+
+
+def _check_kinds(code: types.CodeType, around: dict[str, Any]) -> None:
+    """Raise `Unproved` where code asks whether something is of a class that could be one of numbers."""
+    asked, last = False, None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("CACHE", "PRECALL", "EXTENDED_ARG", "PUSH_NULL"):
+            continue
+        if isinstance(instruction.argval, types.CodeType):
+            _check_kinds(instruction.argval, around)
+        if asked and instruction.opname.startswith("CALL"):
+            of = around.get(last.argval, _PLAIN.get(last.argval)) if last and last.opname == "LOAD_GLOBAL" else None
+            if instruction.argval != 2 or not _is_no_number(of):
+                raise Unproved("its code asks for a class, by which it could do something else on floats")
+            asked = False
+        elif instruction.argval == "isinstance" and instruction.opname.startswith("LOAD"):
+            if asked:
+                raise Unproved("its code asks for a class, by which it could do something else on floats")
+            asked = True
+        last = instruction
+    if asked:
+        raise Unproved("its code takes isinstance as a value, by which it could do something else on floats")
+
+
+_PLAIN = {each.__name__: each for each in (list, tuple, dict, str, set, frozenset)}
+
+
+def _is_no_number(kind: Any) -> bool:
+    """Return True for a class of containers, or one of the rule's own that is derived from no other."""
+    if kind in _PLAIN.values() or kind is deque:
+        return True
+    own = type(kind) is type and not pure(str(kind.__module__)) and kind.__flags__ & MADE_BY_PYTHON
+    return bool(own) and all(base is object or base is tuple or not pure(str(base.__module__)) for base in kind.__mro__)
 
 
 def _imported(code: types.CodeType) -> Iterator[str]:
@@ -242,10 +369,7 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
 
 def attached(value: Any) -> Hashable:
     """Return a key of the attributes of a trusted function or class, to which code could attach something."""
-    own = getattr(value, "__dict__", None)
-    if isinstance(value, types.ModuleType) or own is None:
-        return ()
-    return tuple((name, id(part)) for name, part in own.items())
+    return _Walk().attached(value)
 
 
 def _check_modules(code: types.CodeType) -> None:

@@ -21,11 +21,9 @@ import numpy as np
 
 from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.scalar import Scalar
-from .trust import Unproved, trusted
+from .trust import MADE_BY_PYTHON, Unproved, trusted
 
 ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes, Fraction, type(...), slice))
-_MADE_BY_PYTHON = 1 << 9
-"""Flag of a class that Python code made."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Memory:
         constants: The parts of the form that hold values, for messages.
         overlapping: Numbers of the arrays that share storage with another array, counted in order.
         template: Rebuilds it; see `rebuilt`.
-        kinds: The classes of its objects, and the functions in it, which the rule may call.
+    kinds: tuple[Any, ...] = ()
+    parts: tuple[Any, ...] = ()
     """
 
     entries: tuple[Entry, ...]
@@ -73,6 +72,7 @@ class Memory:
     overlapping: frozenset[int]
     template: Any
     kinds: tuple[Any, ...] = ()
+    parts: tuple[Any, ...] = ()
 
     @property
     def values(self) -> list[Any]:
@@ -97,13 +97,22 @@ class _Reader:
         self._met: dict[int, tuple[int, Any]] = {}
         self._open: set[int] = set()
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What was met: containers, arrays and objects."""
+        return tuple(value for _, value in self._met.values())
+
     def read(self, value: Any, path: str) -> Any:
         """Return the template of a value: a nest of tuples that names how to make it again."""
         kind = type(value)
-        if kind in ATOMS or isinstance(value, np.generic) and kind is not np.void:
+        refuse_disguise(kind, path)
+        if kind in ATOMS or is_number_of_numpy(value):
+            if kind is not str and value != value:  # NaN: its bytes could count
+                raise Unproved(f"{path} is {value}, which is equal to nothing")
             return self._constant(value, path, (kind, repr(value)))
-        if isinstance(value, enum.Enum):
-            return self._constant(value, path, (kind, value.name))
+        if issubclass(kind, enum.Enum):
+            self.kinds[kind] = None
+            return self._constant(value, path, (kind, id(value)))
         if kind is self.field.scalar:
             self.entries.append(Entry(path, value.value))
             return ("number",)
@@ -118,7 +127,9 @@ class _Reader:
                 self.kinds[value] = None
             return ("same", _Same(value))
         if kind in (set, frozenset) and all(type(part) in ATOMS for part in value):
-            return self._constant(value, path, (kind, tuple(sorted(map(repr, value)))))
+            if list(set(list(value))) != list(value):
+                raise Unproved(f"{path} is a set whose order depends on how it was made")
+            return self._constant(value, path, (kind, tuple(map(repr, value))))  # sets of other orders are told apart
         if id(value) in self._open:
             raise Unproved(f"{path} holds itself")
         if id(value) in self._met:
@@ -135,7 +146,8 @@ class _Reader:
 
     def _array(self, array: np.ndarray[Any, Any], path: str) -> Any:
         kind = type(array)
-        if kind not in (np.ndarray, FieldArray) or set(getattr(array, "__dict__", ())) - {"field"}:
+        more = set(getattr(array, "__dict__", ())) - {"field"}
+        if kind not in (np.ndarray, FieldArray) or more or array.dtype.metadata is not None:
             raise Unproved(f"{path} is an array of the class {kind.__name__}, which may hold more than numbers")
         self.arrays.append(array)
         if array.dtype != object:
@@ -149,14 +161,14 @@ class _Reader:
 
     def _container(self, value: Any, path: str) -> Any:
         kind = type(value)
-        if issubclass(kind, tuple) and hasattr(kind, "_fields") and not getattr(value, "__dict__", None):
+        if is_named(value):
             self.kinds[kind] = None
-            named = zip(kind._fields, value, strict=True)
+            named = zip(kind._fields, tuple.__iter__(value), strict=True)
             return ("named", kind, tuple(self.read(part, f"{path}.{name}") for name, part in named))
         if kind in (tuple, list, deque):
             parts = tuple(self.read(part, f"{path}[{n}]") for n, part in enumerate(value))
             return ("sequence", kind, getattr(value, "maxlen", None), parts)
-        if kind in (dict, OrderedDict):
+        if kind is dict or kind is OrderedDict and not vars(value):
             return ("mapping", kind, self._named(value, path, "[{}]"))
         self.kinds[kind] = None
         return ("object", kind, self._named(attributes(value, path), path, ".{}"))
@@ -206,6 +218,19 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, types.ModuleType))
 
 
+def is_number_of_numpy(value: Any) -> bool:
+    """Return True for a scalar of NumPy's own types, which is nothing but its value."""
+    return isinstance(value, np.generic) and type(value) is value.dtype.type and type(value) is not np.void
+
+
+def is_named(value: Any) -> bool:
+    """Return True for a named tuple that is nothing but its fields."""
+    kind = type(value)
+    if not issubclass(kind, tuple) or not isinstance(getattr(kind, "_fields", None), tuple):
+        return False
+    return len(kind._fields) == tuple.__len__(value) and _plain_dict(kind) and not _own(value)
+
+
 def attributes(value: Any, path: str) -> dict[str, Any]:
     """Return the attributes of an object of a class that Python code made.
 
@@ -213,11 +238,47 @@ def attributes(value: Any, path: str) -> dict[str, Any]:
         Unproved: It may hold more than its attributes.
     """
     kind = type(value)
-    compiled = next(base for base in kind.__mro__ if not base.__flags__ & _MADE_BY_PYTHON)
     slots = [base for base in kind.__mro__ if base is not object and base.__dict__.get("__slots__")]
-    if compiled is not object or slots or not hasattr(value, "__dict__"):
+    of_python = all(base.__flags__ & MADE_BY_PYTHON for base in kind.__mro__[:-1])
+    as_large = (kind.__basicsize__, kind.__itemsize__) == (_Empty.__basicsize__, 0)  # larger ones hold more, in C
+    own = _own(value) if of_python and as_large and not slots and _plain_dict(kind) else None
+    if own is None:
         raise Unproved(f"{path} is a {kind.__name__}, which cannot be looked into")
-    return dict(vars(value))
+    return dict(own)
+
+
+class _Empty:
+    """A class of objects that hold nothing but their attributes."""
+
+
+def _own(value: Any) -> dict[str, Any] | None:
+    """Return the dict of an object's attributes, whatever its class says that it is."""
+    try:
+        found = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
+    return found if type(found) is dict else None
+
+
+_IN_C = (types.GetSetDescriptorType, types.WrapperDescriptorType)
+
+
+def _plain_dict(kind: type) -> bool:
+    """Return True if the objects of a class have no `__dict__` and no look-up of attributes of their own."""
+    return not defines(kind, "__dict__", "__getattribute__", "__getattr__")
+
+
+def defines(kind: type, *names: str) -> bool:
+    """Return True if Python code of a class, or of one that it is derived from, defines one of these names."""
+    return any(
+        name in vars(base) and not isinstance(vars(base)[name], _IN_C) for base in kind.__mro__ for name in names
+    )
+
+
+def refuse_disguise(kind: type, path: str) -> None:
+    """Raise `Unproved` for a class whose objects say that they are of another."""
+    if defines(kind, "__class__"):
+        raise Unproved(f"{path} is a {kind.__name__}, which cannot be looked into")
 
 
 def taken_apart(value: Any, field: Field, network: Any) -> Memory:
@@ -238,7 +299,9 @@ def taken_apart(value: Any, field: Field, network: Any) -> Memory:
     shared = [(i, j) for (i, a), (j, b) in pairs if a.size and b.size and np.may_share_memory(a, b)]
     overlapping = frozenset(itertools.chain.from_iterable(shared))
     form = (template,)
-    return Memory(tuple(reader.entries), form, tuple(reader.constants), overlapping, template, tuple(reader.kinds))
+    return Memory(
+        tuple(reader.entries), form, tuple(reader.constants), overlapping, template, tuple(reader.kinds), reader.parts
+    )
 
 
 @dataclass
@@ -288,7 +351,8 @@ def rebuilt(memory: Memory, values: list[Any], field: Field, network: Any) -> Re
         if what == "same":
             return template[1].held
         if what == "constant":
-            return template[2].value
+            held = template[2].value
+            return set(list(held)) if type(held) is set else held
         if what == "again":
             return met[template[1]]
         place = len(met)
@@ -322,7 +386,7 @@ def _make_object(template: Any, build: Any) -> Any:
 _BUILDERS: dict[str, Any] = {
     "array": _make_array,
     "floats": lambda t, build: t[2].value.copy(),
-    "named": lambda t, build: t[1](*map(build, t[2])),
+    "named": lambda t, build: tuple.__new__(t[1], map(build, t[2])),
     "sequence": lambda t, build: deque(map(build, t[3]), t[2]) if t[1] is deque else t[1](map(build, t[3])),
     "mapping": lambda t, build: t[1]((name, build(part)) for (_, name), part in t[2]),
     "object": _make_object,

@@ -160,10 +160,10 @@ class RuleModel:
     """
 
     def __init__(self, stepper: Stepper) -> None:
-        if hasattr(stepper.kind, "finish"):
-            raise Unproved("the rule of the claim contributes after the last step")
         self.stepper, self.problem, self.field = stepper, stepper.problem, stepper.field
         self._first = stepper.start()
+        if stepper.finishes(self._first):
+            raise Unproved("the rule of the claim contributes after the last step")
         problem = stepper.problem
         after = stepper.step(self._first, problem.inputs[0], problem.targets[0], problem.loss_weights[0]).memory
         self._lasting = after

@@ -18,7 +18,7 @@ from ....reference.typing import Array, Gradient
 from ....rules.adapt import Rule, presenting
 from ....rules.call import run
 from ....rules.returned import by_name
-from .hidden import attached, reachable
+from .hidden import attached, reachable, reaches_part_of
 from .memory import Memory, attributes, rebuilt, taken_apart
 from .trust import Unproved
 
@@ -95,14 +95,18 @@ class Stepper:
 
     def finish(self, memory: Memory) -> Contribution | None:
         """Return what the rule contributes after its last step, from a copy of its memory."""
-        if not hasattr(self.kind, "finish"):
-            return None
         instance, made = self._instance(memory)
+        if not hasattr(instance, "finish"):
+            return None
         before = self._reachable(memory)
         contribution = self._contribution(instance.finish(made.state))
         if self._reachable(memory) != before:
             raise Unproved("finish changes something outside the state and the rule's own attributes")
         return contribution
+
+    def finishes(self, memory: Memory) -> bool:
+        """Return True if the rule has a `finish`."""
+        return hasattr(self._instance(memory)[0], "finish")
 
     def _reachable(self, memory: Memory) -> Any:
         ours = (self.field.scalar, FieldArray, type(self.field))
@@ -115,7 +119,10 @@ class Stepper:
         return instance, made
 
     def _memory(self, instance: Any, state: Any) -> Memory:
-        return taken_apart((attributes(instance, "self"), state), self.field, self.network)
+        memory = taken_apart((attributes(instance, "self"), state), self.field, self.network)
+        if reaches_part_of(memory, self.kind, *memory.kinds):
+            raise Unproved("its state holds something that its code reaches otherwise too")
+        return memory
 
     def _contribution(self, part: Gradient | None) -> Contribution | None:
         if part is None:

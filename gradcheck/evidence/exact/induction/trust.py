@@ -6,8 +6,12 @@ import sys
 import types
 from typing import Any
 
+import numpy as np
+
 from ....reference.errors import GradcheckError
 
+MADE_BY_PYTHON = 1 << 9
+"""Flag of a class that Python code made."""
 _ROOT = __name__.partition(".")[0]
 _REFERENCE = f"{_ROOT}.reference"
 _FRESH = f"{_ROOT}.rules.fresh"
@@ -39,8 +43,10 @@ def trusted(value: Any) -> bool:
     if isinstance(value, types.ModuleType):
         return pure(value.__name__) and sys.modules.get(value.__name__) is value
     if isinstance(value, types.FunctionType):
-        name = str(value.__globals__.get("__name__"))
-        return pure(name) and vars(sys.modules.get(name, types)) is value.__globals__
+        of_reference = str(value.__globals__.get("__name__")).startswith(_REFERENCE)
+        if "<locals>" in value.__code__.co_qualname and not of_reference:
+            return False  # such as contextlib.contextmanager makes, around a function of the rule's
+        return of_pure_module(value)
     if isinstance(value, type):
         return isinstance(value.__module__, str) and pure(value.__module__) and _found(value) is value
     if isinstance(value, types.BuiltinFunctionType):
@@ -49,13 +55,27 @@ def trusted(value: Any) -> bool:
             return pure(value.__module__ or "")
         return isinstance(owner, (types.ModuleType, type)) and trusted(owner)
     kind = type(value)
+    if isinstance(value, np.ufunc):  # not those of np.frompyfunc
+        return any(getattr(module, value.__name__, None) is value for module in (np, np.strings))
     if not isinstance(kind.__module__, str):
         return False
     if kind.__module__ in ("typing", "types"):
         return not isinstance(value, _HOLDERS)
     if kind.__module__ == "numpy":
-        return callable(value)
+        return callable(value) and not kind.__flags__ & MADE_BY_PYTHON  # np.vectorize is one around a function
     return kind.__module__.startswith(_REFERENCE) and trusted(kind)
+
+
+def of_pure_module(function: types.FunctionType) -> bool:
+    """Return True for a function whose code is that of a pure module."""
+    name = str(function.__globals__.get("__name__"))
+    return pure(name) and vars(sys.modules.get(name, types)) is function.__globals__
+
+
+def shipped(function: types.FunctionType) -> bool:
+    """Return True for a function of gradcheck's own algorithms."""
+    name = str(function.__globals__.get("__name__"))
+    return name.startswith(f"{_ROOT}.algorithms.") and vars(sys.modules.get(name, types)) is function.__globals__
 
 
 def _found(kind: type) -> Any:
