@@ -12,8 +12,8 @@ The block that is open when the sequence ends has the signal 0, for no loss foll
 Source: Jaderberg, Czarnecki, Osindero, Vinyals, Graves, Silver and Kavukcuoglu 2017, "Decoupled neural interfaces using
 synthetic gradients", section 2.1; for linear predictors Czarnecki, Swirszcz, Jaderberg, Osindero, Vinyals and
 Kavukcuoglu 2017, "Understanding synthetic gradients and decoupled neural interfaces".
-The paper's predictors see no target of the
-step; Marschall's code adds it, uses blocks of one step, and takes targets from a copy of C that lags behind.
+The paper's predictors see no target of the step; Marschall's code adds it, uses blocks of one step, and takes targets
+from a copy of C that lags behind.
 Cost: O(I (I+D+K)) per step. Storage: O(B (I+D+K) + I^2) for blocks of B steps, whatever T is.
 True of it: biased, unless the signal is the true one at every boundary: then it is the gradient. The signal 0 makes it
 chunked BPTT.

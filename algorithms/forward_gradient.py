@@ -9,8 +9,8 @@ The contributions sum to (g . v) v, of mean E[v v^T] g, with one pass forward an
 Source: Baydin, Pearlmutter, Syme, Wood & Torr 2022, "Gradients without backpropagation"; Silver, Goyal, Danihelka,
 Hessel & van Hasselt 2022, "Learning by directional gradient descent", for recurrent networks. Cost: O(I (I+K+D)) per
 step on the fully recurrent network, and N steps back on other cells. Storage: O(P), whatever T is.
-True of it: unbiased if and only if E[v v^T] is the identity. Its variance is |g|^2 times (number of parameters + 1) for
-normal draws, less 2 |g_i|^2 summed over the entries for signs, whatever T is.
+True of it: unbiased if and only if E[v v^T] is the identity. With n parameters its variance is (n + 1) |g|^2 for normal
+draws and (n - 1) |g|^2 for signs, whatever T is.
 Free choices, and what they do:
     distribution  signs or normal: unbiased either way. Uniform on [-1, 1], of variance 1/3, gives a third of the
                   gradient; a random unit vector gives it divided by the number of parameters

@@ -7,8 +7,8 @@ With M(t)[n, (m, j)] = dh_n(t)/dTheta_mj of [W; R; b] stacked, J(t) = dh(t)/dh(t
 The connections are those of the network's pattern (`domains.mask_of`): the entries of R that may differ from 0 in any
 problem, and a unit's own memory. Values are never looked at: an input of zeros does not erase what it may reach.
 
-Source: Menick, Elsen, Evci, Osindero, Simonyan and Graves 2021, "A practical sparse approximation for real time
-recurrent learning", section 3. There the mask is what is nonzero after n steps of the core from a zero influence; the
+Source: Menick, Elsen, Evci, Osindero, Simonyan and Graves 2021, "Practical real time recurrent learning with a sparse
+approximation", section 3. There the mask is what is nonzero after n steps of the core from a zero influence; the
 parameters outside a pattern do not exist there, here they are parameters at 0 whose influence starts at the same unit.
 Cost: that of RTRL, for masked entries are stored as zeros; the paper's code stores the others alone, so that n = 1
 costs O(P) per step. Storage: O(I P), whatever T is.

@@ -4,8 +4,8 @@ RTRL of rates, with a column of the influence matrix for each entry of R that ma
     M(0) = 0,  M(t) = J(t) M(t-1) + B(t),  contribution of step t: (V e(t))^T M(t) at those weights, and 0 elsewhere
 Which weights exist is the network's pattern (`domains.mask_of`), so M has a column for each.
 
-Source: Menick, Elsen, Evci, Osindero, Simonyan and Graves 2021, "A practical sparse approximation for real time
-recurrent learning", section 3.1. J(t) is sparse too there, and its zeros are skipped; here they are multiplied.
+Source: Menick, Elsen, Evci, Osindero, Simonyan and Graves 2021, "Practical real time recurrent learning with a sparse
+approximation", section 3.1. J(t) is sparse too there, and its zeros are skipped; here they are multiplied.
 Cost: O(I^2 p) per step for p weights that exist. Storage: O(I p), whatever T is.
 True of it: it is the gradient of the weights that exist, exactly. Of the others, which are 0, it returns 0, and the
 gradient there is another.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +18,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from gradcheck.algorithms import KFRTRL, OK, UORO, EvenSum, ForwardGradient, ReverseKFRTRL, artbp, run_rule
+from gradcheck.algorithms import KFRTRL, OK, UORO, EvenSum, ForwardGradient, ReverseKFRTRL, artbp
 from gradcheck.reference import lags
 from gradcheck.reference.network import Sizes
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.typing import Array, Gradient
-from gradcheck.rules.expectation import outcomes
+from gradcheck.rules.expectation import moments
 
 SIZES = Sizes(T=4, I=2, D=1, K=1)
 PROBLEMS = 40
@@ -78,12 +77,10 @@ def variance(rule: Any, given: Problem, settings: dict[str, Any]) -> float:
     Raises:
         AssertionError: The mean is not the gradient: a variance of another mean is worth nothing.
     """
+    found = moments(rule, given, **settings)
     wanted = _flat(lags.gradient(given))
-    run: Callable[[Any], Any] = lambda noise: run_rule(rule, given, noise=noise, **settings)  # noqa: E731
-    every = [(float(noise.weight), _flat(result)) for noise, result in outcomes(run, given.inputs)]
-    mean = sum(weight * result for weight, result in every)
-    np.testing.assert_allclose(mean, wanted, atol=1e-9 * np.abs(wanted).max(), err_msg=str(rule))
-    return float(sum(weight * np.sum((result - wanted) ** 2) for weight, result in every) / np.sum(wanted**2))
+    np.testing.assert_allclose(_flat(found.mean), wanted, atol=1e-9 * np.abs(wanted).max(), err_msg=str(rule))
+    return found.variance
 
 
 def _flat(gradient: Gradient) -> Array:

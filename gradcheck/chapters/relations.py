@@ -1,7 +1,9 @@
 """The map of relations: which rule equals which, where, and where not, each shown as an identity of polynomials.
 
 A relation is a rule, a claim about its result (`Exact`, `Truncated`, `Equals` of another rule) and a network. It holds
-where formal evidence finds the two equal; it fails where the two are different polynomials, on the network itself.
+where formal evidence finds the two equal. It fails where the two are different polynomials on the network itself, and
+their values at one problem are too, in ball arithmetic: polynomials in a network's functions may differ and have the
+same values, since formal evidence does not know every law of those functions.
 Networks whose R has a pattern (`Leaky(recurrence=...)`) say where: R = 0, R diagonal, R a ring.
 """
 
@@ -23,25 +25,32 @@ from ..algorithms.online import run_online
 from ..algorithms.rflo import RFLO
 from ..algorithms.snap import SnAp
 from ..algorithms.sparse_rtrl import SparseRTRL
-from ..evidence.base import Case, Finding
+from ..evidence.base import Case, Finding, Witness
 from ..evidence.exact import formal
+from ..evidence.target import expected, returned
+from ..problems.lively import lively_problem
 from ..records import Chapter, Statement, Status, Strength, Verdict
 from ..reference.claims import Chunked, Claim, Equals, Exact, Truncated
 from ..reference.definitions import diagonal, on_pattern
 from ..reference.definitions.linearised import linearise
 from ..reference.network import LRU, Leaky, Network, Stacked
 from ..reference.problem import Problem
+from ..reference.scalars.ball import BallField
+from ..reference.scalars.formal import entry_name
 from ..reference.typing import Array, Gradient
 from ..rules.adapt import as_rule
 
 LARGEST_T = 3
 """Steps of the longest sequence on which results are compared."""
+BITS = 128
+"""Precision of the values at one problem."""
 
 _INTRODUCTION = """
 Most rules of this field are no exact gradient, and say so; each is held to its own definition in the reports \
 above. They are relatives all the same: one is another with a term left out, or is the gradient on some networks. Each \
 relation here is an identity of polynomials, or the failure of one: $=$ holds for all values of parameters, inputs, \
-targets and initial states at the sizes given, and $\\ne$ means that the two are different polynomials.
+targets and initial states at the sizes given, and $\\ne$ means that the two have different values at the problem \
+shown, in ball arithmetic.
 
 Where a network is sparse, the entries of $R$ outside its pattern are 0 in every problem, and still parameters whose \
 gradient is asked for.
@@ -185,14 +194,46 @@ RELATIONS = {
 
 
 def found(relation: Relation) -> Finding:
-    """Return formal evidence on the two results."""
+    """Return evidence on the two results: formal, and where the polynomials differ, the values at one problem."""
     claim, network = relation.other.claim, relation.place.network
     rule = as_rule(relation.rule, claims=[claim], networks=[network], weighted=True)
-    return formal.Formal(LARGEST_T, relation.place.shapes).gather(Case(rule, claim, network))
+    case = Case(rule, claim, network)
+    finding = formal.Formal(LARGEST_T, relation.place.shapes).gather(case)
+    return finding if finding.witness is None else _evaluated(case, finding, finding.witness)
+
+
+def _evaluated(case: Case, finding: Finding, witness: Witness) -> Finding:
+    """Return a finding of different polynomials, REFUTED where their values differ, else INCONCLUSIVE."""
+    entry = _apart(case, witness)
+    if entry:
+        changed = dataclasses.replace(finding.evidence, statement=f"they differ at {witness.sizes}: {entry}")
+    else:
+        changed = dataclasses.replace(
+            finding.evidence,
+            status=Status.INCONCLUSIVE,
+            statement=f"the polynomials differ at {witness.sizes}, and the values at one problem do not",
+        )
+    return dataclasses.replace(finding, evidence=changed)
+
+
+def _apart(case: Case, witness: Witness) -> str:
+    """Return the first entry whose balls for the two results are disjoint, with both values; empty if there is none."""
+    field = BallField(BITS)
+    with field.working():
+        problem = lively_problem(case.network, witness.sizes, case.seed, weighted=True).over(field)
+        promised = expected(case.claim, problem.copy())
+        result = returned(case.rule, case.claim, problem, witness.settings)
+        for name, array in promised.items():
+            for index in np.ndindex(*array.shape):
+                one, other = field.native(result[name][index]), field.native(array[index])
+                if not one.overlaps(other):
+                    values = (ball.str(4, radius=False) for ball in (one, other))
+                    return f"{entry_name(name, index)} is {' and not '.join(values)}"
+    return ""
 
 
 def verdict(relation: Relation, finding: Finding) -> Verdict:
-    """Return whether a relation is as the map says; a difference of polynomials is a proof, as equality is."""
+    """Return whether a relation is as the map says; one problem with different values is a proof, as equality is."""
     evidence, claim = finding.evidence, f"{relation.title} ({relation.place.words})"
     shown = {Status.HOLDS: True, Status.REFUTED: False}.get(evidence.status)
     if shown is None:

@@ -13,9 +13,9 @@ from ..typing import Array, Gradient
 from .linearised import Linearised, linearise
 
 
-def adaptive(problem: Problem, *, window: int = 4) -> Gradient:
-    """Return the gradient truncated at the horizon that adaptive truncation chooses."""
-    return lags.claimed(problem, Truncated(horizon(problem, window=window)))
+def adaptive(problem: Problem, *, window: int = 4, delta: float = 0.5) -> Gradient:
+    """Return the gradient truncated at the horizon that adaptive truncation chooses; see `horizon`."""
+    return lags.claimed(problem, Truncated(horizon(problem, window=window, delta=delta)))
 
 
 def horizon(problem: Problem, *, window: int = 4, delta: float = 0.5) -> int:

@@ -18,7 +18,7 @@ from .linearised import linearise
 def snap(problem: Problem, *, n: int = 1) -> Gradient:
     """Return SnAp-n by its definition.
 
-    Source: Menick et al. 2021, "A practical sparse approximation for real time recurrent learning", section 3.
+    Source: Menick et al. 2021, "Practical real time recurrent learning with a sparse approximation", section 3.
 
     Args:
         problem: A problem on a network of rates, whose matrix between units is R.

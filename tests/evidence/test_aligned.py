@@ -84,10 +84,8 @@ def test_local_rules_are_aligned_where_time_does_not_outweigh_the_rest() -> None
     leaky = Leaky(leak=0.25)
     easy = gathered(RFLO, Aligned(given=True), network=leaky, problems=EASY).evidence
     assert (easy.status, easy.strength) == (Status.HOLDS, Strength.CERTIFIED), easy
-    assert gathered(minus, Aligned(given=True), network=EASY[0].network, problems=EASY).evidence.status in (
-        Status.REFUTED,
-        Status.NOT_RUN,
-    )
+    turned = gathered(minus, Aligned(given=True), network=leaky, problems=EASY).evidence
+    assert turned.status is Status.REFUTED, turned
     hostile = aligned.Alignment().gather(case(RFLO, Aligned(), leaky))
     assert hostile.evidence.status is Status.REFUTED, "its trace leaves out what goes through R"
 
