@@ -43,11 +43,11 @@ def reachable(*functions: Any) -> Hashable:
     Raises:
         Unproved: The code reaches what cannot be looked into.
     """
-    walk = _Walk()
+    walk = Walk()
     return tuple(walk.key(function) for function in functions)
 
 
-class _Walk:
+class Walk:
     """One walk. An object met again counts by the place at which it was met first."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class _Walk:
             held = tuple(map(self.key, value.reshape(-1).tolist())) if value.dtype == object else value.tobytes()
             return value.shape, held
         if isinstance(value, types.FunctionType):
-            return self._function(value)
+            return self.within_function(value)
         if isinstance(value, types.BuiltinFunctionType):
             return self.key(value.__self__)
         if isinstance(value, types.MethodType):
@@ -112,7 +112,8 @@ class _Walk:
             (name, self.key(part)) for name, part in own.items() if not _is_descriptor_in_c(part)
         )
 
-    def _function(self, function: types.FunctionType) -> Hashable:
+    def within_function(self, function: types.FunctionType) -> Hashable:
+        """Return a key of a function's code and of what that reaches."""
         cells = tuple(self._cell(cell) for cell in function.__closure__ or ())
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}

@@ -218,20 +218,21 @@ def attributes(value: Any, path: str) -> dict[str, Any]:
     return dict(vars(value))
 
 
-def taken_apart(value: Any, field: Field, network: Any) -> Memory:
+def taken_apart(value: Any, field: Field, network: Any, name: str = "state") -> Memory:
     """Take a memory apart.
 
     Args:
         value: A pair of the rule's attributes, a dict, and its state.
         field: The number system.
         network: The network, which counts as a constant.
+        name: The name of the second of the pair, for messages.
 
     Raises:
         Unproved: A part cannot be looked into.
     """
     reader = _Reader(field, network)
     own, state = value
-    template = (reader.read(own, "self"), reader.read(state, "state"))
+    template = (reader.read(own, "self"), reader.read(state, name))
     pairs = itertools.combinations(enumerate(reader.arrays), 2)
     shared = [(i, j) for (i, a), (j, b) in pairs if a.size and b.size and np.may_share_memory(a, b)]
     overlapping = frozenset(itertools.chain.from_iterable(shared))

@@ -1,0 +1,72 @@
+"""Code that could tell whether two objects are one, or that have equal values, other than numbers, strings and classes.
+
+Memories of a rule given as passes are made again for each step, so an array that two steps share in a run is two arrays
+in a proof. The proof stands for all runs only if the code cannot tell.
+"""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Hashable
+from typing import Any
+
+from .hidden import Walk
+from .trust import Unproved
+
+_TELLING = frozenset((
+    "is_", "is_not", "eq", "ne", "contains", "index", "remove", "__eq__", "__ne__", "__contains__", "may_share_memory",
+    "shares_memory", "base", "flags", "strides", "__array_interface__", "indexOf", "countOf", "byte_bounds",
+))  # fmt: skip
+"""Names by which code compares objects, or sees how arrays are stored."""
+
+
+def refuse_identity(*kinds: type) -> None:
+    """Raise `Unproved` where code of classes, or what it calls, could tell whether two objects are one.
+
+    Comparisons with a constant, and of a type with a class, are no such thing.
+
+    Args:
+        kinds: The class of the rule, and those of the objects that it keeps.
+    """
+    walk = _Identities()
+    for kind in kinds:
+        walk.key(kind)
+        named = issubclass(kind, tuple)
+        if kind is not kinds[0] and not named and kind.__hash__ is object.__hash__:
+            raise Unproved(f"it keeps objects of the class {kind.__name__}, which may be told apart; keep a tuple")
+
+
+class _Identities(Walk):
+    def within_function(self, function: types.FunctionType) -> Hashable:
+        _check(function.__code__, function.__globals__)
+        return super().within_function(function)
+
+
+def _check(code: types.CodeType, around: dict[str, Any]) -> None:
+    if told := _TELLING & set(code.co_names):
+        raise Unproved(f"its code uses the name {min(told)}, by which it could tell arrays apart that are equal")
+    read: list[dis.Instruction] = []
+    for each in dis.get_instructions(code):
+        if each.opname == "IS_OP" and not _known(read[-1], around):
+            raise Unproved(f"{code.co_name} asks whether two objects are one")
+        if each.opname == "COMPARE_OP" and each.argval[:2] in ("==", "!=") and not _known(read[-1], around):
+            raise Unproved(f"{code.co_name} compares two objects; compare with a constant")
+        if each.opname == "CONTAINS_OP" and not (read[-1].opname in _LOADS and _known(read[-2], around)):
+            raise Unproved(f"{code.co_name} looks for an object in another; look for a constant")
+        if each.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
+            read.append(each)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            _check(constant, around)
+
+
+_LOADS = frozenset(("LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME"))
+"""Instructions that read one variable."""
+
+
+def _known(read: dis.Instruction, around: dict[str, Any]) -> bool:
+    """Return True for an instruction that reads a constant or a class."""
+    if read.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
+        return True
+    return read.opname == "LOAD_GLOBAL" and isinstance(around.get(read.argval), type)
