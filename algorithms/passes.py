@@ -6,6 +6,7 @@
 zeros, nested as the initial state is. A contribution is a dict with the parameters' names and shapes, or None. A rule
 with `finish(cotangent(0)) -> contribution` is asked once after the first step's `backward`: for what a start that is
 made of the parameters adds, or for the gradient of the initial state, under "initial_state". The gradient is the sum.
+The tuples, lists and dicts that a step keeps are copied; their arrays are not, so a rule must not write into them.
 
 Source: Griewank and Walther 2008, "Evaluating Derivatives", chapter 3: reverse mode on a program of T equal steps.
 """
@@ -20,7 +21,7 @@ import numpy as np
 from gradcheck.reference.claims import Declaration
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.problem import Problem
-from gradcheck.reference.tree import map_nest
+from gradcheck.reference.tree import children, map_nest, rebuilt
 from gradcheck.reference.typing import Gradient, State
 
 
@@ -63,7 +64,7 @@ def run_passes(rule: PassesRule, problem: Problem, *, weighted: bool | None = No
     kept = []
     for x in problem.inputs:
         state, of_step = rule.forward(state, np.array(x, subok=True))  # a view would hold the whole sequence
-        kept.append(of_step)
+        kept.append(detached(of_step))
     cotangent, total = last_cotangent(rule, state, problem.initial_state), Gradient()
     for t in reversed(range(problem.T)):
         weight = (problem.loss_weights[t],) if weighted else ()
@@ -84,6 +85,13 @@ def last_cotangent(rule: Any, state: Any, initial_state: State) -> Any:
     """Return the cotangent after the last step: from the rule's `end`, or zeros, nested as the initial state is."""
     end = getattr(rule, "end", None)
     return map_nest(np.zeros_like, initial_state) if end is None else end(state)
+
+
+def detached(kept: Any) -> Any:
+    """Return what a step kept in tuples, lists and dicts of its own, so that no other step can add to them."""
+    if type(kept) not in (tuple, list, dict) and not hasattr(kept, "_fields"):
+        return kept
+    return rebuilt(kept, [detached(part) for _, part in children(kept) or ()])
 
 
 def _add(total: Gradient, part: Gradient | None) -> None:

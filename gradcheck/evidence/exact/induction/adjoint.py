@@ -4,8 +4,8 @@ With lambda(t) the cotangent of a(t) from the losses after t,
     lambda(T) = 0,  lambda(t-1) = J(t)^T (lambda(t) + dL_t/da(t))
     contribution of t: (dstep(t)/dTheta)^T (lambda(t) + dL_t/da(t)) + the readout's own share of dL_t/dTheta
     and (da(0)/dTheta)^T lambda(0) where the start is learned
-The products are those of the reference's reverse pass, `reference.tape`. That of a function's argument, dL/ds(t), is the
-sum of (lambda(t) + dL_t/da(t)) over the derivatives da(t)/ds(t), which dual numbers give.
+The products are those of the reference's reverse pass, `reference.tape`. The cotangent of a function's argument,
+dL/ds(t), is the sum of (lambda(t) + dL_t/da(t)) times the derivatives da(t)/ds(t), which dual numbers give.
 
 Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
 """

@@ -28,6 +28,7 @@ from ....reference.scalars.base import Field
 from ....reference.scalars.formal import FormalField
 from ....reference.scalars.residues.modular import PRIME
 from .adjoint import Adjoint, Stretch
+from .identity import refuse_identity
 from .memory import Memory
 from .models import Model, Numbers, StateModel, nothing, parameter_values
 from .observed import LONGEST_WINDOW, Hypothesis, residues, steps_of
@@ -43,6 +44,12 @@ SEEN = 8
 
 class _Ahead(Subject):
     """The pass forwards of a rule: an online rule that contributes nothing."""
+
+    @property
+    def kind(self) -> type:
+        """The rule's class."""
+        target = self.case.rule.target
+        return target if isinstance(target, type) else type(target)
 
     def stepper(self, problem: Problem, formal: Field) -> PassesStepper:
         return PassesStepper(self.case.rule, self.settings, problem, formal, weighted=self.case.weighted)
@@ -86,20 +93,23 @@ def prove_passes(subject: Subject, sizes: Sizes) -> PassesProof:
     if ahead.hypothesis.period != 1:
         raise Unproved("the state takes several forms in turn, so what a step keeps may too")
     failures: list[Unproved] = []
-    for each in _hypotheses(both, sizes, ahead.hypothesis):
+    memories, found = _hypotheses(both, sizes, ahead.hypothesis)
+    for each in found:
         if isinstance(each, Identified):
             failures.append(Unidentified(each.unknown, subject.whose))
             continue
         try:
-            return PassesProof(ahead, each, ahead.identities + _proved(both, sizes, ahead, each))
+            identities = ahead.identities + _proved(both, sizes, ahead, each)
+            refuse_identity(both.kind, *dict.fromkeys(kind for memory in memories for kind in memory.kinds))
+            return PassesProof(ahead, each, identities)
         except Unproved as error:
             failures.append(error)
     known = [error for error in failures if not isinstance(error, Unidentified)]
     raise (known or failures)[0]
 
 
-def _hypotheses(subject: _Ahead, sizes: Sizes, ahead: Hypothesis) -> Iterator[Hypothesis | Identified]:
-    """Yield what may be provable of the cotangent, the simplest first, and what was identified where not all is."""
+def _hypotheses(subject: _Ahead, sizes: Sizes, ahead: Hypothesis) -> tuple[list[Memory], list[Hypothesis | Identified]]:
+    """Return memories of all kinds, and what may be provable of the cotangent or was identified, the simplest first."""
     T = ahead.first + LONGEST_WINDOW + SEEN
     point, field = residues(subject.network, Sizes(T, sizes.I, sizes.D, sizes.K), subject.case.weighted)
 
@@ -110,12 +120,11 @@ def _hypotheses(subject: _Ahead, sizes: Sizes, ahead: Hypothesis) -> Iterator[Hy
         memories, _ = _back(stepper, run, stepper.end(run.memories[-1]), inputs)
         adjoint = Adjoint(model)
         stretch = adjoint.stretch(model.start(), adjoint.nothing(), inputs)
-        stepper.refuse_identity(*run.memories, *run.kept, *memories)
-        return memories, list(_recognised(memories, adjoint, stretch, ahead.first))
+        found = list(_recognised(memories, adjoint, stretch, ahead.first))
+        return [*run.memories, *run.kept, *memories], found
 
-    memories, found = subject.run(point, look)
-    del memories
-    yield from found
+    seen: tuple[list[Memory], list[Hypothesis | Identified]] = subject.run(point, look)
+    return seen
 
 
 def _recognised(

@@ -6,19 +6,29 @@ in a proof. The proof stands for all runs only if the code cannot tell.
 
 from __future__ import annotations
 
+import copy
 import dis
+import operator
 import types
 from collections.abc import Hashable
 from typing import Any
+
+import numpy as np
 
 from .hidden import Walk
 from .trust import Unproved
 
 _TELLING = frozenset((
     "is_", "is_not", "eq", "ne", "contains", "index", "remove", "__eq__", "__ne__", "__contains__", "may_share_memory",
-    "shares_memory", "base", "flags", "strides", "__array_interface__", "indexOf", "countOf", "byte_bounds",
+    "shares_memory", "base", "flags", "strides", "__array_interface__", "indexOf", "countOf", "byte_bounds", "setflags",
+    "sorted", "sort", "min", "max", "data", "deepcopy",
 ))  # fmt: skip
 """Names by which code compares objects, or sees how arrays are stored."""
+_TELLERS = (
+    operator.is_, operator.is_not, operator.eq, operator.ne, operator.contains, operator.indexOf, operator.countOf,
+    np.shares_memory, np.may_share_memory, sorted, min, max, copy.deepcopy,
+)  # fmt: skip
+"""Functions that do the same under any name."""
 
 
 def refuse_identity(*kinds: type) -> None:
@@ -38,6 +48,11 @@ def refuse_identity(*kinds: type) -> None:
 
 
 class _Identities(Walk):
+    def key(self, value: Any) -> Hashable:
+        if any(value is each for each in _TELLERS):
+            raise Unproved(f"its code uses {value.__name__}, by which it could tell arrays apart that are equal")
+        return super().key(value)
+
     def within_function(self, function: types.FunctionType) -> Hashable:
         _check(function.__code__, function.__globals__)
         return super().within_function(function)
@@ -50,10 +65,16 @@ def _check(code: types.CodeType, around: dict[str, Any]) -> None:
     for each in dis.get_instructions(code):
         if each.opname == "IS_OP" and not _known(read[-1], around):
             raise Unproved(f"{code.co_name} asks whether two objects are one")
-        if each.opname == "COMPARE_OP" and each.argval[:2] in ("==", "!=") and not _known(read[-1], around):
+        if each.opname == "COMPARE_OP" and not _known(read[-1], around):
             raise Unproved(f"{code.co_name} compares two objects; compare with a constant")
         if each.opname == "CONTAINS_OP" and not (read[-1].opname in _LOADS and _known(read[-2], around)):
             raise Unproved(f"{code.co_name} looks for an object in another; look for a constant")
+        if each.opname in ("STORE_ATTR", "DELETE_ATTR") and read[-1].argval != "self":
+            raise Unproved(
+                f"{code.co_name} sets {each.argval} of an object; set attributes by self.{each.argval} = ..."
+            )
+        if each.opname == "STORE_FAST" and each.argval == "self":
+            raise Unproved(f"{code.co_name} gives self another meaning")
         if each.opname not in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
             read.append(each)
     for constant in code.co_consts:

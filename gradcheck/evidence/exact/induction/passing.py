@@ -1,18 +1,20 @@
 """Steps of a rule given as passes, each from memories: what it carries forwards, what a step keeps, and the cotangent.
 
-A pass may not change what it is given, for a kept value that changes before it is used is another value. So which of
-the objects of two steps are one object does not matter, as long as the code does not ask: see `identity`.
+A pass may not change what it is given, for a kept value that changes before it is used is another value: its arrays are
+read-only here. So which of the arrays of two steps are one does not matter, as long as the code does not ask: see
+`identity`. Tuples, lists and dicts are never shared with what a step keeps; see `algorithms.passes.detached`.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from ....algorithms.passes import last_cotangent
+from ....algorithms.passes import detached, last_cotangent
 from ....reference.tree import children
 from ....reference.typing import Array
-from .identity import refuse_identity
-from .memory import Memory, attributes, rebuilt, taken_apart
+from .memory import Memory, Rebuilt, attributes, rebuilt, taken_apart
 from .stepping import Contribution, Stepped, Stepper
 from .trust import Unproved
 
@@ -39,10 +41,11 @@ class PassesStepper(Stepper):
         instance, made = self._instance(memory)
         given = (dict(made.own), made.state)
         before = self._reachable(memory), self._form(given)
-        result = instance.forward(made.state, x.copy())
+        with _read_only(made):
+            result = instance.forward(made.state, x.copy())
         if not isinstance(result, tuple) or len(result) != 2:
             raise Unproved("forward returned no pair of a state and what it keeps")
-        after, kept = self._memory(instance, result[0]), taken_apart(({}, result[1]), self.field, self.network, "kept")
+        after, kept = self._memory(instance, result[0]), self._kept(result[1])
         self._require_unchanged("forward", before, (self._reachable(memory), self._form(given)))
         return after, kept
 
@@ -69,10 +72,11 @@ class PassesStepper(Stepper):
             Unproved: It changes something, or keeps something outside what it returns.
         """
         instance, made = self._instance(cotangent)
-        of_step = rebuilt(kept, kept.values, self.field, self.network).state
-        given = (dict(made.own), (made.state, of_step))
+        of_step = rebuilt(kept, kept.values, self.field, self.network)
+        given = (dict(made.own), (made.state, of_step.state))
         before = self._reachable(cotangent, kept), self._form(given)
-        result = instance.backward(made.state, of_step, y.copy(), *([weight] if self.weighted else []))
+        with _read_only(made, of_step):
+            result = instance.backward(made.state, of_step.state, y.copy(), *([weight] if self.weighted else []))
         if not isinstance(result, tuple) or len(result) != 2:
             raise Unproved("backward returned no pair of a cotangent and a contribution")
         after, contribution = self._cotangent(instance, result[0]), self._contribution(result[1])
@@ -83,9 +87,11 @@ class PassesStepper(Stepper):
         """Return what `finish` would contribute from a cotangent."""
         return super().finish(cotangent)
 
-    def refuse_identity(self, *memories: Memory) -> None:
-        """Raise `Unproved` where code of the rule could tell whether two of its objects are one."""
-        refuse_identity(self.kind, *dict.fromkeys(kind for memory in memories for kind in memory.kinds))
+    def _kept(self, value: Any) -> Memory:
+        memory = taken_apart(({}, detached(value)), self.field, self.network, "kept")
+        if _holds_objects(memory.template):
+            raise Unproved("kept holds an object; keep arrays in tuples, lists and dicts")
+        return memory
 
     def _cotangent(self, instance: Any, cotangent: Any) -> Memory:
         return taken_apart((attributes(instance, "self"), cotangent), self.field, self.network, "cotangent")
@@ -98,7 +104,35 @@ class PassesStepper(Stepper):
         if before[0] != after[0]:
             raise Unproved(f"{method} changes something outside what it returns and the rule's own attributes")
         if before[1] != after[1]:
-            raise Unproved(f"{method} changes what it is given; let it make new arrays, lists and dicts")
+            raise Unproved(_CHANGES.format(method))
+
+
+@contextlib.contextmanager
+def _read_only(*made: Rebuilt) -> Iterator[None]:
+    """Let nothing be written into arrays in this context."""
+    for array in (array for each in made for array, _ in each.arrays):
+        array.flags.writeable = False
+    try:
+        yield
+    except ValueError as error:
+        if "read-only" in str(error):
+            raise Unproved(_CHANGES.format("a pass")) from None
+        raise
+
+
+_CHANGES = "{} changes what it is given; let it make new arrays, lists and dicts"
+
+
+def _holds_objects(template: Any) -> bool:
+    """Return True for a template that has an object with attributes, or a container that is no tuple, list or dict."""
+    if not isinstance(template, tuple):
+        return False
+    if template[:1] == ("object",) or template[:1] in (("sequence",), ("mapping",)) and template[1] not in _PLAIN:
+        return True
+    return any(map(_holds_objects, template))
+
+
+_PLAIN = (tuple, list, dict)
 
 
 def _objects(nest: Any) -> list[int]:
