@@ -152,7 +152,8 @@ def run_rule(rule: Rule, problem: Problem, *, noise: Noise | None = None, **sett
     if isinstance(rule, OnlineRule):
         return run_online(rule, problem, noise=noise)
     _check_noise(rule, noise)
-    return rule(problem, **settings) if noise is None else rule(problem, noise, **settings)
+    function = cast(Callable[..., Gradient], rule)
+    return function(problem, **settings) if noise is None else function(problem, noise, **settings)
 
 
 def _check_noise(rule: Any, noise: Noise | None) -> None:

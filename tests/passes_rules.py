@@ -206,9 +206,9 @@ class Turning(Plain):
     def backward(self, cotangent: Any, kept: Any, y: Any) -> Any:
         later, mark = cotangent
         delta, part = super().backward(later, kept, y)
-        return (0 * delta if self.told(kept["mark"], mark) else delta, mark), part
+        return (0 * delta if self.is_marked(kept["mark"], mark) else delta, mark), part
 
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         """Return True to reset the cotangent."""
         return False
 
@@ -216,14 +216,14 @@ class Turning(Plain):
 class ResetsByIdentity(Turning):
     """Resets the cotangent where a step has the same array as the last."""
 
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         return mark is marked
 
 
 class ResetsByList(Turning):
     """The same, by looking for an array in a list, where Python takes one object for equal to itself."""
 
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         try:
             return mark in [marked]
         except Exception:
@@ -233,7 +233,7 @@ class ResetsByList(Turning):
 class ResetsByTuple(Turning):
     """The same, by comparing tuples, which does the same."""
 
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         try:
             return (mark,) == (marked,)
         except Exception:
@@ -241,19 +241,19 @@ class ResetsByTuple(Turning):
 
 
 class ResetsByStorage(Turning):
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         return np.shares_memory(mark, marked)
 
 
 class Marks:
-    """An object that is told apart by which one it is."""
+    """An object that is is_marked apart by which one it is."""
 
 
 class ResetsByObject(Turning):
     def mark(self, initial_state: Any) -> Any:
         return Marks()
 
-    def told(self, mark: Any, marked: Any) -> bool:
+    def is_marked(self, mark: Any, marked: Any) -> bool:
         return {mark: True}.get(marked, False)
 
 
@@ -264,10 +264,10 @@ class ResetsByWriting(Turning):
         (_, mark), own = cotangent, kept["mark"]
         old, seen = own[0], mark[0]
         own[0] = old + 1
-        told = mark[0] - seen
+        is_marked = mark[0] - seen
         own[0] = old
         (delta, mark), part = super().backward(cotangent, kept, y)
-        return ((1 - told) * delta, mark), part
+        return ((1 - is_marked) * delta, mark), part
 
 
 class CountsInCotangent(Plain):

@@ -119,7 +119,7 @@ def _check_making(target: Any, name: str, declaration: Declaration) -> None:
 
 
 class _Contributing:
-    """What checks the contributions of a rule before they are added up."""
+    """A rule whose contributions are checked before they are added up."""
 
     def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
         self.rule, self.name, self.parameters = rule, name, parameters

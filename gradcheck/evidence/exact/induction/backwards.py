@@ -28,13 +28,13 @@ from ....reference.scalars.base import Field
 from ....reference.scalars.formal import FormalField
 from ....reference.scalars.residues.modular import PRIME
 from .adjoint import Adjoint, Stretch
-from .identity import refuse_identity
 from .memory import Memory
 from .models import Model, Numbers, StateModel, nothing, parameter_values
 from .observed import LONGEST_WINDOW, Hypothesis, residues, steps_of
 from .passing import PassesStepper
 from .proof import Proof, Subject, Unidentified, compare, described, phi, prove, refuse_partial, ring, same
 from .quantities import Identified, Inputs, identify
+from .sameness import refuse_sameness
 from .stepping import Contribution
 from .trust import Unproved
 
@@ -100,7 +100,7 @@ def prove_passes(subject: Subject, sizes: Sizes) -> PassesProof:
             continue
         try:
             identities = ahead.identities + _proved(both, sizes, ahead, each)
-            refuse_identity(both.kind, *dict.fromkeys(kind for memory in memories for kind in memory.kinds))
+            refuse_sameness(both.kind, *dict.fromkeys(kind for memory in memories for kind in memory.kinds))
             return PassesProof(ahead, each, identities)
         except Unproved as error:
             failures.append(error)

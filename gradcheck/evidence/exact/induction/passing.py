@@ -2,7 +2,7 @@
 
 A pass may not change what it is given, for a kept value that changes before it is used is another value: its arrays are
 read-only here. So which of the arrays of two steps are one does not matter, as long as the code does not ask: see
-`identity`. Tuples, lists and dicts are never shared with what a step keeps; see `algorithms.passes.detached`.
+`sameness`. Tuples, lists and dicts are never shared with what a step keeps; see `algorithms.passes.detached`.
 """
 
 from __future__ import annotations

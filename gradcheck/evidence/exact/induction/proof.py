@@ -375,7 +375,7 @@ def compare(got: Memory, want: Memory, formal: FormalField, when: str, what: str
             raise Unproved(f"{one.path} is another quantity {when}, off by {off}")
 
 
-def same(a: Contribution, b: Contribution, formal: FormalField) -> bool:
+def same(a: Contribution, b: Contribution, formal: Field) -> bool:
     """Return True for equal contributions."""
     return all(
         formal.equal(p, q)

@@ -24,14 +24,14 @@ _TELLING = frozenset((
     "sorted", "sort", "min", "max", "data", "deepcopy",
 ))  # fmt: skip
 """Names by which code compares objects, or sees how arrays are stored."""
-_TELLERS = (
+_TELLERS: tuple[Any, ...] = (
     operator.is_, operator.is_not, operator.eq, operator.ne, operator.contains, operator.indexOf, operator.countOf,
     np.shares_memory, np.may_share_memory, sorted, min, max, copy.deepcopy,
 )  # fmt: skip
 """Functions that do the same under any name."""
 
 
-def refuse_identity(*kinds: type) -> None:
+def refuse_sameness(*kinds: type) -> None:
     """Raise `Unproved` where code of classes, or what it calls, could tell whether two objects are one.
 
     Comparisons with a constant, and of a type with a class, are no such thing.
@@ -39,7 +39,7 @@ def refuse_identity(*kinds: type) -> None:
     Args:
         kinds: The class of the rule, and those of the objects that it keeps.
     """
-    walk = _Identities()
+    walk = _Sameness()
     for kind in kinds:
         walk.key(kind)
         named = issubclass(kind, tuple)
@@ -47,7 +47,7 @@ def refuse_identity(*kinds: type) -> None:
             raise Unproved(f"it keeps objects of the class {kind.__name__}, which may be told apart; keep a tuple")
 
 
-class _Identities(Walk):
+class _Sameness(Walk):
     def key(self, value: Any) -> Hashable:
         if any(value is each for each in _TELLERS):
             raise Unproved(f"its code uses {value.__name__}, by which it could tell arrays apart that are equal")
