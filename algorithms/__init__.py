@@ -5,6 +5,7 @@ from __future__ import annotations
 from .adaptive_truncation import adaptive_truncation
 from .artbp import artbp
 from .bptt import bptt
+from .bptt_passes import BPTTPasses
 from .bptt_to_inputs import bptt_to_inputs
 from .chunked_bptt import chunked_bptt
 from .descent import Descent, descend, risk_gradient
@@ -19,6 +20,7 @@ from .kronecker_sum import OK, EvenSum
 from .layered_rtrl import LayeredRTRL
 from .nobacktrack import NoBackTrack
 from .online import OnlineRule, Rule, run_online, run_rule
+from .passes import PassesRule, run_passes
 from .reverse_kf_rtrl import ReverseKFRTRL
 from .rflo import RFLO
 from .rtrl import RTRL
@@ -30,13 +32,14 @@ from .uoro import UORO
 from .windowed_bptt import windowed_bptt
 
 CATALOGUE: tuple[Rule, ...] = (
-    bptt, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
+    bptt, BPTTPasses, bptt_to_inputs, truncated_bptt, windowed_bptt, chunked_bptt, RTRL, Schmidhuber, Focused,
     UORO, NoBackTrack, KFRTRL, ReverseKFRTRL, EvenSum, artbp, ForwardGradient,
     DiagonalRTRL, LayeredRTRL, SparseRTRL, SnAp, RFLO, EProp, eprop_factorised, KeRNL, DNI,
 )  # fmt: skip
 
 __all__ = [
     "CATALOGUE",
+    "BPTTPasses",
     "DNI",
     "Descent",
     "DiagonalRTRL",
@@ -50,6 +53,7 @@ __all__ = [
     "NoBackTrack",
     "OK",
     "OnlineRule",
+    "PassesRule",
     "RFLO",
     "RTRL",
     "ReverseKFRTRL",
@@ -67,6 +71,7 @@ __all__ = [
     "eprop_factorised",
     "risk_gradient",
     "run_online",
+    "run_passes",
     "run_rule",
     "truncated_bptt",
     "windowed_bptt",

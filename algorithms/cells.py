@@ -30,6 +30,8 @@ from gradcheck.reference.problem import Problem, map_state
 from gradcheck.reference.tape import Pullback, vjp
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
+from .passes import is_in_passes
+
 R = TypeVar("R")
 
 
@@ -131,12 +133,12 @@ def or_on_any_cell(general: Any) -> Callable[[R], R]:
     """Return a decorator of a rule for the fully recurrent network; `general` is run on all other networks.
 
     Args:
-        general: A function of a problem, and of noise if the rule has it, or a class of an online rule, whose state is
-            of the class `general.carried`.
+        general: A function of a problem, and of noise if the rule has it, or a class of an online rule, or of one in
+            passes, whose state and cotangent are of the class `general.carried`.
     """
 
     def decorate(special: Any) -> Any:
-        made = _class_of_both(special, general) if isinstance(special, type) else _function_of_both(special, general)
+        made = _made_of_both(special, general)
         made.__implementations__ = (special, general)
         return made
 
@@ -158,7 +160,37 @@ def _function_of_both(special: Any, general: Any) -> Any:
     return rule
 
 
-def _class_of_both(special: Any, general: Any) -> Any:
+def _made_of_both(special: Any, general: Any) -> Any:
+    if not isinstance(special, type):
+        return _function_of_both(special, general)
+    return _passes_of_both(special, general) if is_in_passes(special) else _online_of_both(special, general)
+
+
+def _passes_of_both(special: Any, general: Any) -> Any:
+    def chosen(carried: Any) -> Any:
+        return general() if isinstance(carried, general.carried) else special()
+
+    class Both:
+        def start(self, network: Any, parameters: Parameters, initial_state: State) -> Any:
+            made = special if is_fully_recurrent(network) else general
+            return made().start(network, parameters, initial_state)
+
+        def forward(self, state: Any, x: Array) -> Any:
+            return chosen(state).forward(state, x)
+
+        def end(self, state: Any) -> Any:
+            return chosen(state).end(state)
+
+        def backward(self, cotangent: Any, kept: Any, y: Array, weight: Any) -> Any:
+            return chosen(cotangent).backward(cotangent, kept, y, weight)
+
+        def finish(self, cotangent: Any) -> Any:
+            return general().finish(cotangent) if isinstance(cotangent, general.carried) else None
+
+    return functools.update_wrapper(Both, special, updated=())
+
+
+def _online_of_both(special: Any, general: Any) -> Any:
     class Both:
         def start(self, network: Any, parameters: Parameters, initial_state: State) -> Any:
             chosen = special if is_fully_recurrent(network) else general

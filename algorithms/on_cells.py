@@ -4,11 +4,12 @@ With delta(t) = dL/dstate(t), d(t) the part of it from the loss at t, J(t) = dst
     delta(T) = d(T),  delta(t) = d(t) + J(t+1)^T delta(t+1),  dL/dTheta = sum_t (dstate(t)/dTheta)^T delta(t)
 and the readouts' own share of dL/dTheta. BPTT to the inputs has
     dL/dx(t) = (dstate(t)/dx(t))^T delta(t),  dL/dstate(0) = J(1)^T delta(1)
-too. Truncation leaves out what its rule leaves out. RTRL carries
+too. BPTT in passes hands J(t+1)^T delta(t+1) from step to step. Truncation leaves out what its rule leaves out. RTRL
+carries
     M(0) = dstate(0)/dTheta, 0 unless the start is learned,  M(t) = J(t) M(t-1) + dstate(t)/dTheta
 forward, and contributes d(t)^T M(t) and the readout's share at each step.
 
-Source: those of `bptt`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt`, `artbp` and `rtrl`.
+Source: those of `bptt`, `bptt_passes`, `truncated_bptt`, `windowed_bptt`, `chunked_bptt`, `artbp` and `rtrl`.
 Cost: that of T steps back, or windows of them; for RTRL one step back for each entry of the state. Storage: every
 operation of T steps; for RTRL N P, with N entries in the state and P in the parameters, whatever T is.
 """
@@ -133,6 +134,52 @@ class RTRL:
             contribution[name] = contribution[name] + shared[at : at + array.size].reshape(array.shape)
             at += array.size
         return Influence(net, parameters, now.state, M), contribution
+
+
+class Carried(NamedTuple):
+    """State of both passes of BPTT: the state, or the cotangent that it gets from later steps, and the network."""
+
+    network: Any
+    parameters: Parameters
+    value: State
+
+
+class Kept(NamedTuple):
+    """Values of one step of BPTT in passes: the state before, and x (D,); the step is taken again from them."""
+
+    before: State
+    x: Array
+
+
+class BPTTPasses:
+    """BPTT in passes: each step back takes its step forward again, and transposes it."""
+
+    carried = Carried
+
+    def start(self, network: Any, parameters: Parameters, initial_state: State) -> Carried:
+        return Carried(network, parameters, initial_state)
+
+    def forward(self, state: Carried, x: Array) -> tuple[Carried, Kept]:
+        net, parameters, before = state
+        return Carried(net, parameters, net.step(parameters, before, x)), Kept(before, x)
+
+    def end(self, state: Carried) -> Carried:
+        return state._replace(value=nothing(state.value))
+
+    def backward(self, cotangent: Carried, kept: Kept, y: Array, weight: Any) -> tuple[Carried, Gradient]:
+        net, parameters, later = cotangent
+        total, now = Total(parameters), taken(net, parameters, *kept, y, weight)
+        before = now.back(added(now.enter(total), later), total)
+        return Carried(net, parameters, before), total.gradient()
+
+    def finish(self, cotangent: Carried) -> Gradient | None:
+        net, parameters, first = cotangent
+        if not start.is_learned(net):
+            return None
+        total = Total(parameters)
+        _, pull = vjp(lambda p: start.learned(net, p), parameters)
+        total.add(pull.terms(first)[0])
+        return total.gradient()
 
 
 def flat(nest: Any) -> Array:

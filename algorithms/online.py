@@ -1,4 +1,4 @@
-"""Running rules: a function is called, an online rule is stepped through the sequence.
+"""Running rules: a function is called, an online rule is stepped through the sequence, and for passes see `passes`.
 
 An online rule has `start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state,
 contribution)`; `step` takes the loss weight as a fourth argument where the rule is declared `weighted`. A
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from gradcheck.reference.noise import Noise
 from gradcheck.reference.problem import Problem
 from gradcheck.reference.tree import map_nest
 from gradcheck.reference.typing import Gradient
+
+from .passes import PassesRule, is_in_passes, run_passes
 
 
 @runtime_checkable
@@ -38,7 +40,7 @@ class OnlineRule(Protocol):
     def step(self) -> Callable[..., tuple[Any, Gradient | None]]: ...
 
 
-Rule = Callable[..., Gradient] | OnlineRule | type[OnlineRule]
+Rule = Callable[..., Gradient] | OnlineRule | type[OnlineRule] | PassesRule | type[PassesRule]
 
 
 NOISE = "noise"
@@ -54,6 +56,8 @@ def is_stochastic(rule: Any) -> bool:
     """
     if hasattr(rule, "start") and hasattr(rule, "step"):
         return NOISE in _positional(rule.step)
+    if is_in_passes(rule):
+        return False
     return not isinstance(rule, type) and _positional(rule)[1:2] == [NOISE]
 
 
@@ -121,7 +125,7 @@ def run_online(
 
 
 def run_rule(rule: Rule, problem: Problem, *, noise: Noise | None = None, **settings: int) -> Gradient:
-    """Run a rule, be it a function, an online rule, or the class of one, and return its gradient.
+    """Run a rule, be it a function, an online rule, one in passes, or the class of one, and return its gradient.
 
     Args:
         rule: The rule.
@@ -135,16 +139,21 @@ def run_rule(rule: Rule, problem: Problem, *, noise: Noise | None = None, **sett
     Raises:
         GradcheckError: There are settings for an online rule that is already made, or noise is missing or not wanted.
     """
+    if settings and isinstance(rule, (OnlineRule, PassesRule)) and not isinstance(rule, type):
+        raise GradcheckError(
+            f"{type(rule).__name__} is already made; give {', '.join(settings)} when making it, or pass the class"
+        )
+    if is_in_passes(rule):
+        _check_noise(rule, noise)
+        in_passes: Any = rule(**settings) if isinstance(rule, type) else rule
+        return run_passes(in_passes, problem)
     if isinstance(rule, type):
-        return run_online(rule(**settings), problem, noise=noise)
+        return run_online(cast(OnlineRule, rule(**settings)), problem, noise=noise)
     if isinstance(rule, OnlineRule):
-        if settings:
-            raise GradcheckError(
-                f"{type(rule).__name__} is already made; give {', '.join(settings)} when making it, or pass the class"
-            )
         return run_online(rule, problem, noise=noise)
     _check_noise(rule, noise)
-    return rule(problem, **settings) if noise is None else rule(problem, noise, **settings)
+    function = cast(Callable[..., Gradient], rule)
+    return function(problem, **settings) if noise is None else function(problem, noise, **settings)
 
 
 def _check_noise(rule: Any, noise: Noise | None) -> None:

@@ -318,10 +318,11 @@ def _from_the_rule(case: Case, problem: Problem, settings: Settings, entry: str,
         where += f"; network is {network!r}"
     chosen = [f"{k}={v!r}" for k, v in settings.items()]
     kept = [f"{k}={v!r}" for k, v in bound.keywords.items() if k not in settings] if bound else []
-    if rule.online:
-        imports.append("from gradcheck.algorithms import run_online")
-        online = f"{qualname}({', '.join(chosen)})" if isinstance(called, type) else qualname
-        call = f"run_online({online}, problem, weighted={case.weighted})"
+    if rule.of_class:
+        runner = "run_online" if rule.online else "run_passes"
+        imports.append(f"from gradcheck.algorithms import {runner}")
+        made = f"{qualname}({', '.join(chosen)})" if isinstance(called, type) else qualname
+        call = f"{runner}({made}, problem, weighted={case.weighted})"
     else:
         before = map(repr, bound.args) if bound else ()
         call = f"{qualname}({', '.join([*before, 'problem', *kept, *chosen])})"

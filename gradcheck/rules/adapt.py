@@ -3,8 +3,9 @@
 A user passes a function of a problem, or an online rule: a class (or an instance) with
 `start(network, parameters, initial_state) -> state` and `step(state, x, y) -> (state, contribution)`
 (`step(state, x, y, weight)` if it is declared weighted), and optionally `finish(state) -> contribution`.
-The gradient is the sum of the contributions. A stochastic rule takes `noise` after the problem, or as the last argument
-of `step` and, if it likes, of `start`.
+The gradient is the sum of the contributions. A rule of the whole sequence may be a class too, given as passes: `start`,
+`forward(state, x) -> (state, kept)` and `backward(cotangent, kept, y) -> (cotangent, contribution)`.
+A stochastic rule takes `noise` after the problem, or as the last argument of `step` and, if it likes, of `start`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from ..algorithms.cells import SIDE_BY_SIDE
-from ..algorithms.online import NOISE, is_stochastic, run_online, starts_with_noise, stepping
+from ..algorithms.online import NOISE, is_stochastic
+from ..algorithms.passes import is_in_passes
 from ..reference import wanted
 from ..reference.claims import (
     Claim,
@@ -39,20 +41,10 @@ from ..reference.networks.base import Capabilities, RecurrentNetwork, ask, not_a
 from ..reference.noise import Noise
 from ..reference.problem import Problem
 from ..reference.wanted import INITIAL_STATE, INPUTS
+from .classes import WrongResult as WrongResult
+from .classes import online_function, passes_function, settings_of
 from .load import load_rule as load_rule
 from .sources import Source, by_content, reseeded
-
-
-class WrongResult(GradcheckError):
-    """Raised where a rule's result is not a gradient of the arrays that it declares.
-
-    Attributes:
-        shapes: The shapes of the result's arrays by name, empty if the result is no dict of arrays.
-    """
-
-    def __init__(self, message: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> None:
-        self.shapes = shapes or {}
-        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -65,6 +57,7 @@ class Rule:
             result, unchecked.
         declaration: Its claims, networks and settings.
         online: True for an online rule.
+        passes: True for a rule given as passes.
         origin: Module and qualified name of the code, as "module:name".
         summary: First paragraph of the docstring.
         target: The object that the user passed.
@@ -83,6 +76,7 @@ class Rule:
     assumed: bool = False
     source: Source | None = None
     drawn: Rule | None = None
+    passes: bool = False
 
     def __call__(self, problem: Problem, settings: Settings | None = None) -> Any:
         drawing = () if self.source is None else (self.source(problem.inputs),)
@@ -92,6 +86,11 @@ class Rule:
     def stochastic(self) -> bool:
         """True for a rule that draws from noise."""
         return self.source is not None
+
+    @property
+    def of_class(self) -> bool:
+        """True for a rule that is a class with methods, or an instance of one: online, or given as passes."""
+        return self.online or self.passes
 
     @property
     def reseeded(self) -> bool:
@@ -125,7 +124,7 @@ class Rule:
         Raises:
             GradcheckError: The declared function failed, or returned anything but a nonempty list of dicts.
         """
-        return _settings(self.declaration, self.name, T)
+        return settings_of(self.declaration, self.name, T)
 
 
 def wanted_by(*claims: Claim) -> wanted.Of:
@@ -142,24 +141,6 @@ def wanted_by(*claims: Claim) -> wanted.Of:
     return tuple(kind for kind in wanted.KINDS if kind in found)
 
 
-def _settings(declaration: Declaration, name: str, T: int) -> list[dict[str, int]]:
-    declared = declaration.settings
-    if declared is None:
-        return [{}]
-    try:
-        listed = list(declared(T))
-    except Exception as error:  # raised by the author's function
-        raise GradcheckError(
-            f"the settings function of {name} raised {type(error).__name__} for T={T}: {error}"
-        ) from error
-    if not listed or not all(isinstance(chosen, dict) for chosen in listed):
-        raise GradcheckError(
-            f"the settings function of {name} returned {listed!r} for T={T}; return at least one dict of keyword "
-            "arguments for every T >= 1"
-        )
-    return listed
-
-
 def as_rule(
     target: Any,
     *,
@@ -170,7 +151,7 @@ def as_rule(
     """Adapt a function, a class or an instance to a `Rule`.
 
     Args:
-        target: A function of a problem, an online rule's class or instance, or a `Rule`.
+        target: A function of a problem, a class or an instance of an online rule or one in passes, or a `Rule`.
         claims: Replaces the declared claims.
         networks: Replaces the declared networks.
         weighted: Replaces the declaration that the rule supports loss weights.
@@ -206,9 +187,10 @@ def _check_wanted(rule: Rule) -> None:
     for network in rule.declaration.networks:
         if refusal := wanted.refusal(network, rule.of):
             raise GradcheckError(f"{rule.name} returns the gradient of {wanted.described(rule.of)}: {refusal}")
-    if rule.online and wanted.INPUTS in rule.of:
+    if rule.of_class and wanted.INPUTS in rule.of:
+        what = "an online rule" if rule.online else "given as passes"
         raise GradcheckError(
-            f"{rule.name} is an online rule, which sees one step at a time, and the gradient of inputs has a row for "
+            f"{rule.name} is {what}, which sees one step at a time, and the gradient of inputs has a row for "
             "every step, seen or not; leave inputs out of its claims, or write a function of the problem"
         )
 
@@ -227,10 +209,12 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     if assumed:
         declaration = dataclasses.replace(declaration, claims=(Exact(),))
     online = hasattr(target, "start") and hasattr(target, "step")
+    passes = not online and is_in_passes(target)
     if not online and not hasattr(target, "__gradcheck__") and (hint := _torch_hint(target)):
         raise GradcheckError(f"{name} is a torch module, not a rule; {hint}")
-    if online:
-        function = _online_function(target, name, declaration, declaration.weighted if weighted is None else weighted)
+    if online or passes:
+        adapted = online_function if online else passes_function
+        function = adapted(target, name, declaration, declaration.weighted if weighted is None else weighted)
     elif callable(target) and not isinstance(target, type):
         _check_signature(target, name)
         function = target
@@ -248,7 +232,7 @@ def _made(target: Any, weighted: bool | None) -> Rule:
     if not getattr(getattr(target, "func", target), SIDE_BY_SIDE, False):
         function = presenting(function)
     source = by_content if is_stochastic(target) else None
-    return Rule(name, function, declaration, online, origin, summary, target, assumed, source)
+    return Rule(name, function, declaration, online, origin, summary, target, assumed, source, passes=passes)
 
 
 def presenting(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -285,6 +269,9 @@ def _hint(target: Any) -> str:
     """Return a remedy for a target that is not a rule, or an empty string."""
     if isinstance(target, ModuleType):
         return "; this is a module: pass a function in it"
+    if hasattr(target, "backward"):
+        missing = next(part for part in ("start", "forward", "backward") if not hasattr(target, part))
+        return f", or start, forward(state, x) and backward(cotangent, kept, y); it has no {missing}"
     lacks = [part for part in ("start", "step") if not hasattr(target, part)]
     return f"; it has no {lacks[0]}" if len(lacks) == 1 else ""
 
@@ -319,7 +306,7 @@ def bind_settings(rule: Rule) -> tuple[Rule, str]:
     alike = (
         first and all(b == first for b in bound) and all(isinstance(c, (Pure, Stable)) or c in numbered for c in given)
     )
-    if not alike or rule.online or set(first or ()) != set(rule.settings(1)[0]):
+    if not alike or rule.of_class or set(first or ()) != set(rule.settings(1)[0]):
         return rule, note
     at = functools.partial(rule.target, **(first or {}))
     declared = rule.declaration
@@ -369,124 +356,19 @@ def _declaration(target: Any) -> Declaration:
 
 
 def _is_made(target: Any) -> bool:
-    """Return whether a target is an instance of an online rule, which has its settings already."""
-    return not isinstance(target, type) and hasattr(target, "start") and hasattr(target, "step")
+    """Return whether a target is an instance of a rule's class, which has its settings already."""
+    online = hasattr(target, "start") and hasattr(target, "step")
+    return not isinstance(target, type) and (online or is_in_passes(target))
 
 
 def _chosen(target: Any, declaration: Declaration) -> Declaration:
-    """Return the declaration of an online rule that is made, at its own settings as far as it keeps them by name."""
-    names = _settings(declaration, _name(target), 1)[0]
+    """Return the declaration of a rule of a class that is made, at its own settings as far as it keeps them by name."""
+    names = settings_of(declaration, _name(target), 1)[0]
     chosen = {name: getattr(target, name) for name in names if isinstance(getattr(target, name, None), int)}
     if chosen.keys() != names.keys():
         return declaration
     claims = tuple(claim.bind(chosen) for claim in declaration.claims if not isinstance(claim, Cost))
     return dataclasses.replace(declaration, claims=claims, settings=None)
-
-
-def _online_function(target: Any, name: str, declaration: Declaration, weighted: bool) -> Callable[..., Any]:
-    if isinstance(target, type):
-        try:
-            chosen = _settings(declaration, name, 1)[0]
-            inspect.signature(target).bind(**chosen)
-        except TypeError as error:
-            raise GradcheckError(
-                f"the online rule {name} cannot be made without arguments ({error}); give its settings defaults, or "
-                "pass an instance"
-            ) from None
-    stochastic = is_stochastic(target)
-    at_start = [NOISE] if starts_with_noise(target) else []
-    if at_start and not stochastic:
-        raise GradcheckError(f"start of {name} takes noise and step does not; give step the parameter noise too")
-    _check_method(target, name, "start", ["network", "parameters", "initial_state", *at_start])
-    weight = ["weight"] if weighted else []
-    _check_method(target, name, "step", ["state", "x", "y", *weight, *([NOISE] if stochastic else [])])
-    if hasattr(target, "finish"):
-        _check_method(target, name, "finish", ["state"])
-
-    def function(problem: Problem, noise: Noise | None = None, /, **settings: int) -> Any:
-        instance = target(**settings) if isinstance(target, type) else target
-        return run_online(_Stepped(instance, name, tuple(problem.parameters)), problem, weighted=weighted, noise=noise)
-
-    return function
-
-
-class _Stepped:
-    """An online rule that checks each contribution before `run_online` adds it up."""
-
-    def __init__(self, rule: Any, name: str, parameters: tuple[str, ...]) -> None:
-        self.rule, self.name, self.parameters = rule, name, parameters
-        self.start = rule.start
-        self.step = stepping(rule, self._step)
-        self.contributed = False
-
-    def _step(self, *arguments: Any) -> Any:
-        result = self.rule.step(*arguments)
-        if not isinstance(result, tuple) or len(result) != 2:
-            what = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
-            raise WrongResult(f"step of {self.name} returned {what}; return (state, contribution)")
-        swapped = self._gradient(result[0]) and not self._gradient(result[1])
-        hint = "; the state comes first: return (state, contribution)" if swapped else ""
-        return result[0], self._contribution(result[1], "step", hint)
-
-    def finish(self, state: Any) -> Any:
-        last = self._contribution(self.rule.finish(state), "finish") if hasattr(self.rule, "finish") else None
-        if not self.contributed:
-            raise WrongResult(
-                f"{self.name} contributed nothing in any step; return a dict of arrays from step, or define "
-                "finish(state) to return what is left after the last step"
-            )
-        return last
-
-    def _gradient(self, part: Any) -> bool:
-        """Return True for a dict of the parameters, of the initial state, or of both."""
-        if not isinstance(part, dict) or not part:
-            return False
-        return set(part) - {wanted.INITIAL_STATE} in (set(), set(self.parameters))
-
-    def _contribution(self, part: Any, method: str, hint: str = "") -> Any:
-        if part is not None and not self._gradient(part):
-            what = f"the keys {', '.join(map(str, part))}" if isinstance(part, dict) else f"a {type(part).__name__}"
-            raise WrongResult(
-                f"{method} of {self.name} contributed {what}; return None or a dict of arrays with "
-                f"{', '.join(self.parameters)}{hint}"
-            )
-        for key, value in (part or {}).items():
-            if isinstance(value, (list, tuple)) and key != wanted.INITIAL_STATE:
-                raise WrongResult(
-                    f"{method} of {self.name} contributed a {type(value).__name__} for {key}; return a NumPy array"
-                )
-        self.contributed = self.contributed or part is not None
-        return part
-
-
-def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> None:
-    bound = not isinstance(target, type) or isinstance(
-        inspect.getattr_static(target, method), (staticmethod, classmethod)
-    )
-    try:
-        signature = inspect.signature(getattr(target, method))
-    except (TypeError, ValueError):
-        return
-    given = [] if bound else [None]
-    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values()]
-    shown = inspect.Signature(bare)
-    form = f"{method} of the online rule {name} is {method}{shown}; wanted {method}({', '.join(wanted)})"
-    if not _binds(signature, *given, *wanted):
-        other = [each for each in wanted if each != "weight"] if "weight" in wanted else [*wanted, "weight"]
-        weight = method == "step" and _binds(signature, *given, *other)
-        hint = "; a rule declared with weighted=True takes the loss weight too, others do not" if weight else ""
-        raise GradcheckError(f"{form}{hint}")
-    names = list(signature.parameters)[len(given) :][: len(wanted)]
-    if names != wanted and sorted(names) == sorted(wanted):
-        raise GradcheckError(f"{form}: they are passed in this order, not by name")
-
-
-def _binds(signature: inspect.Signature, *arguments: Any) -> bool:
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
 
 
 def _check_signature(function: Callable[..., Any], name: str) -> None:

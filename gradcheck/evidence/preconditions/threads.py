@@ -65,7 +65,7 @@ def check(case: Case) -> list[str]:
         KeepsState: A result differs from the one that the same call returns alone.
         GradcheckError: The rule fails alone.
     """
-    if case.rule.online and not isinstance(case.rule.target, type):
+    if case.rule.of_class and not isinstance(case.rule.target, type):
         return []  # one object for one sequence at a time
     settings = spread(case.rule.settings(SIZE.T), 1)[0]
     problems = [lively_problem(case.network, SIZE, case.seed + 300 + k, weighted=case.weighted) for k in range(2)]

@@ -60,13 +60,13 @@ def reachable(*functions: Any) -> Hashable:
     Raises:
         Unproved: The code reaches what cannot be looked into.
     """
-    walk = _Walk()
+    walk = Walk()
     return tuple(walk.key(function) for function in functions)
 
 
 def reaches_part_of(memory: Memory, *functions: Any) -> bool:
     """Return True if the code of functions reaches an object, or the storage of an array, that a memory holds too."""
-    walk = _Walk()
+    walk = Walk()
     for function in functions:
         walk.key(function)
     met = [value for _, value in walk.met.values()]
@@ -80,7 +80,7 @@ def reaches_part_of(memory: Memory, *functions: Any) -> bool:
     )
 
 
-class _Walk:
+class Walk:
     """One walk. An object met again counts by the place at which it was met first."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class _Walk:
             held = tuple(map(self.key, value.reshape(-1).tolist())) if value.dtype == object else value.tobytes()
             return value.shape, value.strides, value.flags.writeable, held
         if isinstance(value, types.FunctionType):
-            return self._function(value)
+            return self.within_function(value)
         if isinstance(value, types.BuiltinFunctionType):
             return self.key(value.__self__)
         if isinstance(value, types.MethodType):
@@ -151,12 +151,13 @@ class _Walk:
         given = []
         if "__dataclass_params__" in vars(value):
             own = {name: part for name, part in own.items() if not _generated(name, part)}
-            fields = value.__dataclass_fields__.values()
+            fields = vars(value)["__dataclass_fields__"].values()
             given = [default for part in fields for default in (part.default, part.default_factory)]
         bases, made = tuple(map(self.key, value.__bases__)), (self.key(type(value)), self._within(given))
         return bases, made, tuple((name, self.key(part)) for name, part in own.items() if not _is_descriptor_in_c(part))
 
-    def _function(self, function: types.FunctionType) -> Hashable:
+    def within_function(self, function: types.FunctionType) -> Hashable:
+        """Return a key of a function's code and of what that reaches."""
         cells = tuple(self._cell(cell) for cell in function.__closure__ or ())
         given = tuple(map(self.key, (function.__defaults__, function.__kwdefaults__)))
         own = {name: part for name, part in vars(function).items() if name != "__wrapped__"}
@@ -369,7 +370,7 @@ def _chains(code: types.CodeType) -> tuple[tuple[str, ...], ...]:
 
 def attached(value: Any) -> Hashable:
     """Return a key of the attributes of a trusted function or class, to which code could attach something."""
-    return _Walk().attached(value)
+    return Walk().attached(value)
 
 
 def _check_modules(code: types.CodeType) -> None:

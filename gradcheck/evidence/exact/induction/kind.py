@@ -22,8 +22,9 @@ from ...budget import Budget
 from ...sizes import place, possible
 from ...target import TargetFailed
 from ..formal import LARGEST_T, SHAPES, families, shape_text
+from .backwards import prove_passes
 from .lasting import lasting
-from .proof import Proof, Subject, Unidentified, prove
+from .proof import Subject, Unidentified, prove
 
 KIND = "induction"
 SECONDS = 60.0
@@ -31,7 +32,9 @@ SECONDS = 60.0
 
 
 def applies(case: Case) -> bool:
-    """Return True for claims that an induction over the steps can show: of online rules, about parameters."""
+    """Return True for claims that an induction over the steps can show: of online rules and of those in passes."""
+    if case.rule.passes:
+        return isinstance(case.claim, Exact)
     if not case.rule.online:
         return False
     if isinstance(case.claim, Equals):
@@ -74,8 +77,11 @@ class Induction(Kind):
 
 def excluded(case: Case) -> str:
     """Return why no induction over the steps is tried; empty if one is."""
-    if not case.rule.online:
-        return "the rule is a function of the whole sequence; write it as a class with start and step"
+    if not case.rule.of_class:
+        return (
+            "the rule is a function of the whole sequence; write it as a class with start and step, or in passes, with "
+            "start, forward and backward"
+        )
     if case.rule.stochastic:
         return "the rule draws from noise"
     if not applies(case):
@@ -93,10 +99,11 @@ def _prove(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progr
     """Prove the claim at one shape, for the widest family of networks that allows it."""
     progress(str(size))
     seen: GradcheckError | None = None
+    by: Any = prove_passes if case.rule.passes else prove
     tried = families(case.network)
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         try:
-            proofs = [(settings, prove(Subject(case, tried[number][1], settings), size))
+            proofs = [(settings, by(Subject(case, tried[number][1], settings), size))
                       for settings in case.rule.settings(size.T)]  # fmt: skip
         except (TargetFailed, KeptNumbers):
             raise
@@ -109,28 +116,11 @@ def _prove(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progr
             "family": number,
             "identities": sum(proof.identities for _, proof in proofs),
             "settings": [dict(settings) for settings, _ in proofs],
-            "state": _described(proofs[-1][1]),
+            "state": proofs[-1][1].described(),
         }
     assert seen is not None
     unidentified = list(seen.paths) if isinstance(seen, Unidentified) else []
     return _unproved(size, str(seen), unidentified)
-
-
-def _described(proof: Proof) -> dict[str, Any]:
-    """Return what a proof found, as plain data."""
-    hypothesis = proof.hypothesis
-    entries = zip(hypothesis.memory.entries, hypothesis.identified.terms, strict=True)
-    named = {entry.path: str(term) for entry, term in entries}
-    return {
-        "first": hypothesis.first,
-        "period": hypothesis.period,
-        "window": hypothesis.window,
-        "quantities": dict(list(named.items())[:MOST_NAMED]),
-    }
-
-
-MOST_NAMED = 40
-"""Numbers of a state whose quantities are listed in the report."""
 
 
 def _unproved(size: Sizes, reason: str, unidentified: Sequence[str] = ()) -> Finding:
@@ -152,8 +142,9 @@ def _conclude(case: Case, planned: int, shown: Sequence[PieceData], budget: Budg
         *(["initial state"] if start.is_given(case.network) else []),
     ]
     equal = f"equal at every step to {case.claim.target.__name__}" if isinstance(case.claim, Equals) else "equal"
+    steps = "the steps, forwards and backwards" if case.rule.passes else "the steps"
     text = (
-        f"{equal} by induction over the steps, hence for every T and all values of {', '.join(free[:-1])} and "
+        f"{equal} by induction over {steps}, hence for every T and all values of {', '.join(free[:-1])} and "
         f"{free[-1]}, for {families(case.network)[family][0]}"
     )
     return Finding(

@@ -226,9 +226,10 @@ def is_number_of_numpy(value: Any) -> bool:
 def is_named(value: Any) -> bool:
     """Return True for a named tuple that is nothing but its fields."""
     kind = type(value)
-    if not issubclass(kind, tuple) or not isinstance(getattr(kind, "_fields", None), tuple):
+    fields = getattr(kind, "_fields", None)
+    if not issubclass(kind, tuple) or not isinstance(fields, tuple):
         return False
-    return len(kind._fields) == tuple.__len__(value) and _plain_dict(kind) and not _own(value)
+    return len(fields) == tuple.__len__(value) and _plain_dict(kind) and not _own(value)
 
 
 def attributes(value: Any, path: str) -> dict[str, Any]:
@@ -281,20 +282,21 @@ def refuse_disguise(kind: type, path: str) -> None:
         raise Unproved(f"{path} is a {kind.__name__}, which cannot be looked into")
 
 
-def taken_apart(value: Any, field: Field, network: Any) -> Memory:
+def taken_apart(value: Any, field: Field, network: Any, name: str = "state") -> Memory:
     """Take a memory apart.
 
     Args:
         value: A pair of the rule's attributes, a dict, and its state.
         field: The number system.
         network: The network, which counts as a constant.
+        name: The name of the second of the pair, for messages.
 
     Raises:
         Unproved: A part cannot be looked into.
     """
     reader = _Reader(field, network)
     own, state = value
-    template = (reader.read(own, "self"), reader.read(state, "state"))
+    template = (reader.read(own, "self"), reader.read(state, name))
     pairs = itertools.combinations(enumerate(reader.arrays), 2)
     shared = [(i, j) for (i, a), (j, b) in pairs if a.size and b.size and np.may_share_memory(a, b)]
     overlapping = frozenset(itertools.chain.from_iterable(shared))

@@ -54,8 +54,8 @@ class Model(Protocol):
         """Return them after a step, and what it contributes."""
 
 
-class GradientModel:
-    """The network's state and its influence matrix.
+class StateModel:
+    """The network's state alone. It contributes nothing.
 
     Args:
         problem: The problem, whose network, parameters and initial state count.
@@ -71,7 +71,7 @@ class GradientModel:
         self.N = sum(array.size for array in leaves(self._shape))
 
     def labels(self) -> list[str]:
-        return self.states() + [f"d{n}/d{m}" for n in self.states() for m in parameter_names(self.problem)]
+        return self.states()
 
     def states(self) -> list[str]:
         """Return the names of the state's entries: a[0], or a[h][0] for a nest."""
@@ -82,12 +82,39 @@ class GradientModel:
         ]
 
     def start(self) -> Numbers:
+        return self.flat(self.problem.initial_state)
+
+    def advance(self, numbers: Numbers, x: Array, y: Array, weight: Any) -> tuple[Numbers, Contribution]:
+        after = networks.step(self.problem.network, self.problem.parameters, self.state(numbers), x)
+        return self.flat(after), nothing(self.problem, self.field)
+
+    def state(self, numbers: Numbers) -> State:
+        """Return the network's state among the numbers."""
+        rest = iter(numbers[: self.N])
+        return map_nest(lambda a: self.field.array([next(rest) for _ in range(a.size)], a.shape), self._shape)
+
+    def flat(self, state: State) -> Numbers:
+        """Return the native values of a state's entries, in order."""
+        return [value for array in leaves(state) for value in self.field.natives(array)]
+
+    def flat_parameters(self, gradient: dict[str, Array]) -> Numbers:
+        """Return the native values of a gradient's entries, in order."""
+        return [value for name in self.problem.parameters for value in self.field.natives(gradient[name])]
+
+
+class GradientModel(StateModel):
+    """The network's state and its influence matrix."""
+
+    def labels(self) -> list[str]:
+        return self.states() + [f"d{n}/d{m}" for n in self.states() for m in parameter_names(self.problem)]
+
+    def start(self) -> Numbers:
         problem = self.problem
         if not start.is_learned(problem.network):
-            return self._flat(problem.initial_state) + [self.field.convert(0)] * (self.N * self.P)
+            return self.flat(problem.initial_state) + [self.field.convert(0)] * (self.N * self.P)
         state, pull = vjp(lambda p: start.learned(problem.network, p), problem.parameters)
-        rows = [self._flat_parameters(pull(unit)[0]) for unit in self._units(state)]
-        return self._flat(state) + [value for row in rows for value in row]
+        rows = [self.flat_parameters(pull(unit)[0]) for unit in self._units(state)]
+        return self.flat(state) + [value for row in rows for value in row]
 
     def advance(self, numbers: Numbers, x: Array, y: Array, weight: Any) -> tuple[Numbers, Contribution]:
         network, parameters, K = self.problem.network, self.problem.parameters, len(y)
@@ -96,14 +123,9 @@ class GradientModel:
         u, pull = vjp(lambda p, a: networks.readout(network, p, a, K), parameters, state)
         influence = self._carried(numbers, state, step)
         own, entering = pull(weight * lags.output_error(network, u, y))
-        through = self._times([self._flat(entering)], influence)[0]
-        total = [a + b for a, b in zip(self._flat_parameters(own), through, strict=True)]
-        return self._flat(state) + [v for row in influence for v in row], shaped(total, self.problem)
-
-    def state(self, numbers: Numbers) -> State:
-        """Return the network's state among the numbers."""
-        rest = iter(numbers[: self.N])
-        return map_nest(lambda a: self.field.array([next(rest) for _ in range(a.size)], a.shape), self._shape)
+        through = self._times([self.flat(entering)], influence)[0]
+        total = [a + b for a, b in zip(self.flat_parameters(own), through, strict=True)]
+        return self.flat(state) + [v for row in influence for v in row], shaped(total, self.problem)
 
     def influence(self, numbers: Numbers) -> list[Numbers]:
         """Return the rows of the influence matrix among the numbers."""
@@ -114,8 +136,8 @@ class GradientModel:
         owns, backs = [], []
         for unit in self._units(state):
             own, back = step(unit)
-            owns.append(self._flat_parameters(own))
-            backs.append(self._flat(back))
+            owns.append(self.flat_parameters(own))
+            backs.append(self.flat(back))
         through = self._times(backs, self.influence(numbers))
         return [[a + b for a, b in zip(*rows, strict=True)] for rows in zip(owns, through, strict=True)]
 
@@ -130,12 +152,6 @@ class GradientModel:
                     total = [t + factor * v if v != 0 else t for t, v in zip(total, values, strict=True)]
             made.append(total)
         return made
-
-    def _flat(self, state: State) -> Numbers:
-        return [value for array in leaves(state) for value in self.field.natives(array)]
-
-    def _flat_parameters(self, gradient: dict[str, Array]) -> Numbers:
-        return [value for name in self.problem.parameters for value in self.field.natives(gradient[name])]
 
     def _units(self, state: State) -> Iterator[State]:
         """Yield the unit vectors of a state's entries, nested as it is."""
@@ -212,4 +228,14 @@ def nothing(problem: Problem, field: Field) -> Contribution:
     return shaped([field.convert(0)] * P, problem)
 
 
-__all__ = ["GradientModel", "Model", "Numbers", "RuleModel", "natives", "nothing", "parameter_names", "shaped"]
+__all__ = [
+    "GradientModel",
+    "Model",
+    "Numbers",
+    "RuleModel",
+    "natives",
+    "nothing",
+    "parameter_names",
+    "shaped",
+    "StateModel",
+]

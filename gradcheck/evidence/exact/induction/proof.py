@@ -33,6 +33,8 @@ from .quantities import Identified, Inputs, quantities
 from .stepping import Contribution, Stepper, checked
 from .trust import Unproved
 
+MOST_NAMED = 40
+"""Numbers of a memory whose quantities are listed in the report."""
 FUNCTIONS = 24
 """Generators for functions, by entry of the network's state and step."""
 
@@ -100,6 +102,22 @@ class Proof:
     base: Transcript
     step: Transcript
     identities: int
+
+    def described(self) -> dict[str, Any]:
+        """Return what was found, as plain data."""
+        return described(self.hypothesis)
+
+
+def described(hypothesis: Hypothesis) -> dict[str, Any]:
+    """Return a hypothesis as plain data."""
+    entries = zip(hypothesis.memory.entries, hypothesis.identified.terms, strict=True)
+    named = {entry.path: str(term) for entry, term in entries}
+    return {
+        "first": hypothesis.first,
+        "period": hypothesis.period,
+        "window": hypothesis.window,
+        "quantities": dict(list(named.items())[:MOST_NAMED]),
+    }
 
 
 class Unidentified(Unproved):
@@ -243,15 +261,15 @@ def _step(
                 for n, (label, each) in enumerate(zip(model.labels(), relations, strict=True))]  # fmt: skip
         parameters = parameter_values(given, formal)
         numbers = [each.value(parameters, free, formal) for each in relations]
-        carried, shown = _carried(model, numbers, inputs)
+        carried, shown = history(model, numbers, inputs)
         if wrong := _broken(relations, model, carried[1]):
             return Transcript(problem, formal), wrong
         made = Transcript(problem, formal, numbers)
-        start = _phi(hypothesis, model, numbers, inputs[:h])
+        start = phi(hypothesis, model, numbers, inputs[:h])
         _run(subject.stepper(given, formal), start, inputs[h:], made)
         _check(made, shown[h:], nothing(given, formal))
-        _compare(made.memories[-1], _phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
-        _refuse_partial(formal)
+        compare(made.memories[-1], phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
+        refuse_partial(formal)
         return made, set()
 
     done: tuple[Transcript, set[int]] = subject.run(problem, work)
@@ -265,26 +283,26 @@ def _base(subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: lis
 
     def work(given: Problem) -> Transcript:
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
-        carried, shown = _carried(model, model.start(), inputs)
+        carried, shown = history(model, model.start(), inputs)
         if wrong := _broken(relations, model, carried[model.settled]):
             raise Unproved(f"{model.labels()[min(wrong)]} is another number at first than later")
         made = Transcript(problem, formal, carried[0])
         stepper = subject.stepper(given, formal)
         _run(stepper, stepper.start(), inputs, made)
         zero = nothing(given, formal)
-        if not _same(made.finishes[0], zero, formal):
+        if not same(made.finishes[0], zero, formal):
             raise Unproved("finish contributes something before step 1")
         _check(made, shown, zero)
-        window = _phi(hypothesis, model, carried[first - h], inputs[first - h :])
-        _compare(made.memories[-1], window, formal, f"after {first} steps")
-        _refuse_partial(formal)
+        window = phi(hypothesis, model, carried[first - h], inputs[first - h :])
+        compare(made.memories[-1], window, formal, f"after {first} steps")
+        refuse_partial(formal)
         return made
 
     made: Transcript = subject.run(problem, work)
     return made
 
 
-def _carried(model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> tuple[list[Numbers], list[Contribution]]:
+def history(model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> tuple[list[Numbers], list[Contribution]]:
     """Return what a model carries before some steps and after each, and what it contributes at each."""
     carried, shown = [numbers], list[Contribution]()
     for each in inputs:
@@ -302,12 +320,13 @@ def _broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[in
     }
 
 
-def _refuse_partial(formal: FormalField) -> None:
+def refuse_partial(formal: FormalField) -> None:
+    """Raise `Unproved` where something was taken that is not defined everywhere."""
     if formal.partial:
         raise Unproved("it takes roots or quotients, which are not defined everywhere")
 
 
-def _phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> Memory:
+def phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> Memory:
     """Return the memory that the hypothesis says, on polynomials."""
     named = quantities(model, numbers, inputs)
     values = [term.value(named, model.field) for term in hypothesis.identified.terms]
@@ -350,16 +369,18 @@ def _check(made: Transcript, shown: Sequence[Contribution], zero: Contribution) 
                     raise Unproved(f"the contribution to {name} is off by {formal.show(formal.simplified(a - b), 3)}")
 
 
-def _compare(got: Memory, want: Memory, formal: FormalField, when: str) -> None:
+def compare(got: Memory, want: Memory, formal: FormalField, when: str, what: str = "state") -> None:
+    """Raise `Unproved` where a memory is another than wanted."""
     if got.form != want.form:
-        raise Unproved(f"the state has another form {when}")
+        raise Unproved(f"the {what} has another form {when}")
     for one, other in zip(got.entries, want.entries, strict=True):
         if not formal.equal(one.value, other.value):
             off = formal.show(formal.simplified(one.value - other.value), 3)
             raise Unproved(f"{one.path} is another quantity {when}, off by {off}")
 
 
-def _same(a: Contribution, b: Contribution, formal: FormalField) -> bool:
+def same(a: Contribution, b: Contribution, formal: Field) -> bool:
+    """Return True for equal contributions."""
     return all(
         formal.equal(p, q)
         for name in b

@@ -108,9 +108,10 @@ class Stepper:
         """Return True if the rule has a `finish`."""
         return hasattr(self._instance(memory)[0], "finish")
 
-    def _reachable(self, memory: Memory) -> Any:
+    def _reachable(self, *memories: Memory) -> Any:
         ours = (self.field.scalar, FieldArray, type(self.field))
-        return reachable(self.kind, *memory.kinds), tuple(map(attached, ours)), tuple(vars(self.field))
+        kinds = (kind for memory in memories for kind in memory.kinds)
+        return reachable(self.kind, *kinds), tuple(map(attached, ours)), tuple(vars(self.field))
 
     def _instance(self, memory: Memory) -> tuple[Any, Any]:
         made = rebuilt(memory, memory.values, self.field, self.network)
