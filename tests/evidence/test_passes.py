@@ -128,7 +128,7 @@ def test_numbers_that_are_no_quantity_are_named() -> None:
 def test_what_is_not_proved_is_named() -> None:
     reasons = {
         "ResetsByState": "state[0] is 1, 2, 3, 4",
-        "ResetsByIdentity": "is_marked asks whether two objects are one",
+        "ResetsByIdentity": "whether two things are one object",
         "ResetsByList": "is_marked looks for an object in another",
         "WritesIntoKept": "changes what it is given",
         "StateAfter": "the contribution to R is off by",
