@@ -295,18 +295,6 @@ class CountsInSelf(Plain):
         return delta, part if self.n < 400 else {name: 0 * array for name, array in part.items()}
 
 
-class CountsForwards(CountsInSelf):
-    """The same by an attribute that the pass forwards counts in."""
-
-    def forward(self, state: Any, x: Any) -> Any:
-        self.n += 1
-        return super().forward(state, x)
-
-    def backward(self, cotangent: Any, kept: Any, y: Any) -> Any:
-        delta, part = Plain.backward(self, cotangent, kept, y)
-        return delta, part if self.n < 400 else {name: 0 * array for name, array in part.items()}
-
-
 _BOX = {"n": 0}
 
 
@@ -400,7 +388,7 @@ WRONG: dict[str, Any] = {
     for each in (
         Transposed, Cut, Decays, WrongSlope, StateAfter, NotZeroAtEnd, LastLossMissing, FirstMissing, FinishTwice,
         ResetsByState, ResetsByRotation, ResetsByIdentity, ResetsByList, ResetsByTuple, ResetsByStorage,
-        ResetsByObject, ResetsByWriting, CountsInCotangent, CountsInSelf, CountsForwards, CountsInModule, KeptGrows,
+        ResetsByObject, ResetsByWriting, CountsInCotangent, CountsInSelf, CountsInModule, KeptGrows,
         KeptIsOverwritten, WritesIntoKept, AddsUpInKept, Copies, Compares,
     )
 }  # fmt: skip

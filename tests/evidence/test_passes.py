@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_ as _one
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from gradcheck.algorithms.passes import detached
 from gradcheck.evidence.base import Case
 from gradcheck.evidence.exact.induction.kind import Induction
 from gradcheck.evidence.exact.induction.observed import generic, residues
+from gradcheck.evidence.exact.induction.sameness import refuse_sameness
+from gradcheck.evidence.exact.induction.trust import Unproved
 from gradcheck.judge.plans import kinds
 from gradcheck.problems.lively import lively_problem
 from gradcheck.records import Covers, Lengths, Status, Strength
@@ -135,6 +138,36 @@ def test_what_is_not_proved_is_named() -> None:
     }
     for name, reason in reasons.items():
         assert reason in found(WRONG[name]).statement
+
+
+def by_name(rule: Any) -> Any:
+    return _one(rule.mark, rule)
+
+
+def by_attribute(rule: Any) -> Any:
+    rule.mark.seen = True
+
+
+def by_order(rule: Any) -> Any:
+    return (rule.mark,) < (rule.other,)
+
+
+def by_a_name_for_self(rule: Any) -> Any:
+    self = rule.mark
+    self.seen = True
+
+
+@pytest.mark.parametrize("told_by", [by_name, by_attribute, by_order, by_a_name_for_self])
+def test_code_that_could_tell_equal_arrays_apart_is_refused(told_by: Any) -> None:
+    with pytest.raises(Unproved):
+        refuse_sameness(type("Tells", (Plain,), {"tells": told_by}))
+
+
+def test_code_that_compares_with_constants_and_classes_is_not() -> None:
+    def compares(rule: Any, cotangent: Any) -> Any:
+        return cotangent is None or type(cotangent) is Plain or len(cotangent) == 2 or "W" in cotangent
+
+    refuse_sameness(type("Asks", (Plain,), {"compares": compares}))
 
 
 # The two forms of BPTT are equal.
