@@ -13,7 +13,7 @@ among each other, such as entries of the influence that are 0, are shown by an i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from ....reference.claims import Equals, Settings
 from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.noise import Noise
 from ....reference.problem import Problem
 from ....reference.scalars.base import Field
 from ....reference.scalars.formal import FormalField
@@ -30,7 +31,8 @@ from .memory import Memory
 from .models import GradientModel, Model, Numbers, RuleModel, nothing, parameter_names, parameter_values
 from .observed import MOST_STEPS, Hypothesis, Observed, generic, hypotheses, observe, residues, steps_of
 from .quantities import Identified, Inputs, quantities
-from .stepping import Contribution, Stepper, checked
+from .stepping import Stepper, checked
+from .transcript import Transcript, carried_through, check, compare, refuse_partial, same, take_steps
 from .trust import Unproved
 
 FUNCTIONS = 24
@@ -56,27 +58,6 @@ class Relation:
         if self.constant is not None:
             return formal.convert(self.constant)
         return parameters[self.parameter] if self.parameter is not None else numbers[self.alike or 0]
-
-
-@dataclass
-class Transcript:
-    """The polynomials of a proof, native, as the rule and the model gave them; from this a certificate is written.
-
-    Attributes:
-        problem: The problem of generators.
-        formal: Its ring.
-        numbers: What stands for Z at the beginning, by place.
-        memories: The memories of the rule, the first and that after each step.
-        contributions: The contribution of each step.
-        finishes: What `finish` contributes from each of the memories.
-    """
-
-    problem: Problem
-    formal: FormalField
-    numbers: Numbers = field(default_factory=list)
-    memories: list[Memory] = field(default_factory=list)
-    contributions: list[Contribution] = field(default_factory=list)
-    finishes: list[Contribution] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -180,26 +161,26 @@ def prove(subject: Subject, sizes: Sizes) -> Proof:
 
 
 def _proved(subject: Subject, sizes: Sizes, seen: Observed, hypothesis: Hypothesis) -> Proof:
-    relations = _guessed(seen)
+    relations = guessed(seen)
     while True:
         step, wrong = _step(subject, sizes, hypothesis, relations)
         if not wrong:
             break
         relations = [Relation(alike=n) if n in wrong else each for n, each in enumerate(relations)]
-        relations = _without(relations, wrong)
+        relations = without(relations, wrong)
     base = _base(subject, sizes, hypothesis, relations)
     overlapping = step.memories[-1].overlapping | base.memories[-1].overlapping
-    if subject.run(step.problem, lambda problem: _writes(subject, step, problem, overlapping)):
+    if subject.run(step.problem, lambda problem: writes(subject, step, problem, overlapping)):
         raise Unproved("a step writes into arrays of its state that share their storage")
-    return Proof(hypothesis, relations, base, step, _count(base) + _count(step))
+    return Proof(hypothesis, relations, base, step, count(base) + count(step))
 
 
-def _without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
+def without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
     """Return relations of which none leads to a number that turned out to be another."""
     return [Relation(alike=n) if each.alike in wrong else each for n, each in enumerate(relations)]
 
 
-def _guessed(seen: Observed) -> list[Relation]:
+def guessed(seen: Observed) -> list[Relation]:
     """Return what the model's numbers seem to be, from their residues at all times."""
     parameters = {int(v): n for n, v in enumerate(parameter_values(seen.model.problem, seen.model.field))}
     first: dict[tuple[int, ...], int] = {}
@@ -217,7 +198,7 @@ def _guessed(seen: Observed) -> list[Relation]:
 
 
 def ring(subject: Subject, sizes: Sizes, numbers: int, steps: int) -> tuple[Problem, FormalField]:
-    """Return a problem of generators, with room for as many more."""
+    """Return a problem of generators, with room for as many more, and for functions of some steps."""
     shapes = subject.network.parameter_shapes(sizes).values()
     P = sum(int(np.prod(shape)) for shape in shapes)
     read = steps * (sizes.D + sizes.K + 1)
@@ -239,15 +220,15 @@ def _step(
                 for n, (label, each) in enumerate(zip(model.labels(), relations, strict=True))]  # fmt: skip
         parameters = parameter_values(given, formal)
         numbers = [each.value(parameters, free, formal) for each in relations]
-        carried, shown = _carried(model, numbers, inputs)
-        if wrong := _broken(relations, model, carried[1]):
+        carried, shown = carried_through(model, numbers, inputs)
+        if wrong := broken(relations, model, carried[1]):
             return Transcript(problem, formal), wrong
         made = Transcript(problem, formal, numbers)
         start = _phi(hypothesis, model, numbers, inputs[:h])
-        _run(subject.stepper(given, formal), start, inputs[h:], made)
-        _check(made, shown[h:], nothing(given, formal))
-        _compare(made.memories[-1], _phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
-        _refuse_partial(formal)
+        take_steps(subject.stepper(given, formal), start, inputs[h:], made)
+        check(made, shown[h:])
+        compare(made.memories[-1], _phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
+        refuse_partial(formal)
         return made, set()
 
     done: tuple[Transcript, set[int]] = subject.run(problem, work)
@@ -261,46 +242,31 @@ def _base(subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: lis
 
     def work(given: Problem) -> Transcript:
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
-        carried, shown = _carried(model, model.start(), inputs)
-        if wrong := _broken(relations, model, carried[model.settled]):
+        carried, shown = carried_through(model, model.start(), inputs)
+        if wrong := broken(relations, model, carried[model.settled]):
             raise Unproved(f"{model.labels()[min(wrong)]} is another number at first than later")
         made = Transcript(problem, formal, carried[0])
         stepper = subject.stepper(given, formal)
-        _run(stepper, stepper.start(), inputs, made)
+        take_steps(stepper, stepper.start(), inputs, made)
         zero = nothing(given, formal)
-        if not _same(made.finishes[0], zero, formal):
+        if not same(made.finishes[0], zero, formal):
             raise Unproved("finish contributes something before step 1")
-        _check(made, shown, zero)
+        check(made, shown)
         window = _phi(hypothesis, model, carried[first - h], inputs[first - h :])
-        _compare(made.memories[-1], window, formal, f"after {first} steps")
-        _refuse_partial(formal)
+        compare(made.memories[-1], window, formal, f"after {first} steps")
+        refuse_partial(formal)
         return made
 
     made: Transcript = subject.run(problem, work)
     return made
 
 
-def _carried(model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> tuple[list[Numbers], list[Contribution]]:
-    """Return what a model carries before some steps and after each, and what it contributes at each."""
-    carried, shown = [numbers], list[Contribution]()
-    for each in inputs:
-        after, contribution = model.advance(carried[-1], *each)
-        carried.append(after)
-        shown.append(contribution)
-    return carried, shown
-
-
-def _broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[int]:
+def broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[int]:
     """Return the places of the numbers that do not keep their relation."""
     formal, parameters = model.field, parameter_values(model.problem, model.field)
     return {
         n for n, each in enumerate(relations) if not formal.equal(numbers[n], each.value(parameters, numbers, formal))
     }
-
-
-def _refuse_partial(formal: FormalField) -> None:
-    if formal.partial:
-        raise Unproved("it takes roots or quotients, which are not defined everywhere")
 
 
 def _phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> Memory:
@@ -310,60 +276,18 @@ def _phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequenc
     return hypothesis.memory.with_values(values)
 
 
-def _run(stepper: Stepper, start: Memory, inputs: Sequence[Inputs], made: Transcript) -> None:
-    """Let the rule take steps from a memory, and keep what it makes."""
-    zero = nothing(stepper.problem, stepper.field)
-    made.memories.append(start)
-    made.finishes.append(stepper.finish(start) or zero)
-    for each in inputs:
-        before = made.memories[-1]
-        after = stepper.step(before, *each)
-        if after.written & before.overlapping:
-            raise Unproved("a step writes into arrays of its state that share their storage")
-        made.memories.append(after.memory)
-        made.contributions.append(after.contribution or zero)
-        made.finishes.append(stepper.finish(after.memory) or zero)
-
-
-def _writes(subject: Subject, step: Transcript, problem: Problem, overlapping: frozenset[int]) -> bool:
+def writes(
+    subject: Subject, step: Transcript, problem: Problem, overlapping: frozenset[int], noise: Noise | None = None
+) -> bool:
     """Return True if a step writes into arrays of the first memory that share storage with others."""
     if not overlapping:
         return False
     stepper = subject.stepper(problem, step.formal)
     h = problem.T - len(step.contributions)
-    return bool(stepper.step(step.memories[0], *steps_of(problem)[h]).written & overlapping)
+    return bool(stepper.step(step.memories[0], *steps_of(problem)[h], noise).written & overlapping)
 
 
-def _check(made: Transcript, shown: Sequence[Contribution], zero: Contribution) -> None:
-    """Compare contributions: c_t + F(S(t)) - F(S(t-1)) = g_t."""
-    formal = made.formal
-    for n, want in enumerate(shown):
-        for name in zero:
-            got = made.contributions[n][name].reshape(-1) + made.finishes[n + 1][name].reshape(-1)
-            got = got - made.finishes[n][name].reshape(-1)
-            for a, b in zip(got.tolist(), want[name].reshape(-1).tolist(), strict=True):
-                if not formal.equal(a, b):
-                    raise Unproved(f"the contribution to {name} is off by {formal.show(formal.simplified(a - b), 3)}")
-
-
-def _compare(got: Memory, want: Memory, formal: FormalField, when: str) -> None:
-    if got.form != want.form:
-        raise Unproved(f"the state has another form {when}")
-    for one, other in zip(got.entries, want.entries, strict=True):
-        if not formal.equal(one.value, other.value):
-            off = formal.show(formal.simplified(one.value - other.value), 3)
-            raise Unproved(f"{one.path} is another quantity {when}, off by {off}")
-
-
-def _same(a: Contribution, b: Contribution, formal: FormalField) -> bool:
-    return all(
-        formal.equal(p, q)
-        for name in b
-        for p, q in zip(a[name].reshape(-1).tolist(), b[name].reshape(-1).tolist(), strict=True)
-    )
-
-
-def _count(made: Transcript) -> int:
+def count(made: Transcript) -> int:
     each = sum(array.size for array in made.finishes[0].values())
     return len(made.memories[-1].entries) + each * len(made.contributions)
 
