@@ -16,8 +16,12 @@ from ....reference.typing import Array
 LAWS = ("signs", "bernoulli", "normal", "uniform")
 
 
-class _OnlyDraws:
-    """Noise with the names of `LAWS` alone."""
+class OnlyDraws:
+    """Noise with the names of `LAWS` alone.
+
+    Args:
+        inner: What is drawn from.
+    """
 
     __slots__ = ("_inner", "_more")
 
@@ -35,13 +39,8 @@ class _OnlyDraws:
         object.__getattribute__(self, "_more")[name] = None
 
 
-def only_draws(noise: Noise) -> Any:
-    """Return what a rule gets in place of noise."""
-    return _OnlyDraws(noise)
-
-
-def taken_from(given: Any) -> tuple[str, ...]:
-    """Return the names other than those of laws that code has used of what `only_draws` returned."""
+def taken_from(given: OnlyDraws) -> tuple[str, ...]:
+    """Return the names other than those of laws that code has used of noise."""
     return tuple(object.__getattribute__(given, "_more"))
 
 

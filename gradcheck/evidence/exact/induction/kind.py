@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ....algorithms.online import is_stochastic
 from ....records import Covers, Evidence, Lengths, Status, Strength
 from ....reference.claims import Equals, Exact, Online
 from ....reference.errors import GradcheckError
@@ -22,6 +23,7 @@ from ...budget import Budget
 from ...sizes import place, possible
 from ...target import TargetFailed
 from ..formal import LARGEST_T, SHAPES, families, shape_text
+from . import unbiased
 from .lasting import lasting
 from .proof import Proof, Subject, Unidentified, prove
 
@@ -76,8 +78,8 @@ def excluded(case: Case) -> str:
     """Return why no induction over the steps is tried; empty if one is."""
     if not case.rule.online:
         return "the rule is a function of the whole sequence; write it as a class with start and step"
-    if case.rule.stochastic:
-        return "the rule draws from noise"
+    if case.rule.stochastic and not isinstance(case.claim, Online):
+        return "the rule draws from noise, and the claim is about each of its results; claim Unbiased()"
     if not applies(case):
         return f"no induction for the claim {case.claim}"
     if not isinstance(case.claim, Online) and wanted_by(case.claim) != DEFAULT:
@@ -94,9 +96,10 @@ def _prove(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progr
     progress(str(size))
     seen: GradcheckError | None = None
     tried = families(case.network)
+    prover = unbiased.prove if is_stochastic(case.rule.target) else prove
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         try:
-            proofs = [(settings, prove(Subject(case, tried[number][1], settings), size))
+            proofs = [(settings, prover(Subject(case, tried[number][1], settings), size))
                       for settings in case.rule.settings(size.T)]  # fmt: skip
         except (TargetFailed, KeptNumbers):
             raise
@@ -116,17 +119,10 @@ def _prove(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progr
     return _unproved(size, str(seen), unidentified)
 
 
-def _described(proof: Proof) -> dict[str, Any]:
+def _described(proof: Proof | unbiased.Expected) -> dict[str, Any]:
     """Return what a proof found, as plain data."""
-    hypothesis = proof.hypothesis
-    entries = zip(hypothesis.memory.entries, hypothesis.identified.terms, strict=True)
-    named = {entry.path: str(term) for entry, term in entries}
-    return {
-        "first": hypothesis.first,
-        "period": hypothesis.period,
-        "window": hypothesis.window,
-        "quantities": dict(list(named.items())[:MOST_NAMED]),
-    }
+    named = list(proof.quantities.items())[:MOST_NAMED]
+    return {**proof.span, "quantities": {name: str(term) for name, term in named}}
 
 
 MOST_NAMED = 40

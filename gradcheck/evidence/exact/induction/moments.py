@@ -165,8 +165,8 @@ def closed(needed: Iterable[Split], moved: Callable[[Vector], Split]) -> Forms:
             continue
         if max(map(degree, vector)) > HIGHEST_DEGREE:
             raise Endless(
-                f"the expectation of what it contributes depends on moments of its state above degree {HIGHEST_DEGREE}; "
-                "a step that is linear in the numbers that depend on noise leads to no higher ones than its contribution"
+                f"what it contributes depends on moments of its state above degree {HIGHEST_DEGREE}; a step that is "
+                "linear in what depends on noise leads to none above those that the contribution has"
             )
         if len(forms.rows) > MOST_FORMS:
             raise Endless(f"the expectation of what it contributes depends on more than {MOST_FORMS} moments")
@@ -235,7 +235,7 @@ class Point:
             if plain == name:
                 self._known[place] = self.field.function(name, values[0])
             else:
-                self._known[place] = self.field.jointly(plain, int(name[len(plain) :]) - 1, values)  # type: ignore[attr-defined]
+                self._known[place] = self.field.jointly(plain, int(name[len(plain) :]) - 1, values)
         return self._known[place]
 
 

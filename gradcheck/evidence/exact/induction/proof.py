@@ -30,7 +30,7 @@ from ...base import Case
 from .memory import Memory
 from .models import GradientModel, Model, Numbers, RuleModel, nothing, parameter_names, parameter_values
 from .observed import MOST_STEPS, Hypothesis, Observed, generic, hypotheses, observe, residues, steps_of
-from .quantities import Identified, Inputs, quantities
+from .quantities import Identified, Inputs, Term, quantities
 from .stepping import Stepper, checked
 from .transcript import Transcript, carried_through, check, compare, refuse_partial, same, take_steps
 from .trust import Unproved
@@ -77,6 +77,17 @@ class Proof:
     base: Transcript
     step: Transcript
     identities: int
+
+    @property
+    def quantities(self) -> dict[str, Term]:
+        """The quantity of each number, by the number's place."""
+        entries = self.hypothesis.memory.entries
+        return {e.path: term for e, term in zip(entries, self.hypothesis.identified.terms, strict=True)}
+
+    @property
+    def span(self) -> dict[str, int]:
+        """The first time, the period and the window, by name."""
+        return {name: getattr(self.hypothesis, name) for name in ("first", "period", "window")}
 
 
 class Unidentified(Unproved):
@@ -154,10 +165,15 @@ def prove(subject: Subject, sizes: Sizes) -> Proof:
             return _proved(subject, sizes, seen, each)
         except Unproved as error:
             failures.append(error)
+    raise plainest(failures)
+
+
+def plainest(failures: Sequence[Unproved]) -> Unproved:
+    """Return the failure to report of those of several hypotheses."""
     known = [error for error in failures if not isinstance(error, Unidentified)]
     unidentified = [error for error in failures if isinstance(error, Unidentified)]
     fewest = min(unidentified, key=lambda error: len(error.paths), default=None)
-    raise known[0] if known else fewest or Unproved("no quantities of several times to compare its state with")
+    return known[0] if known else fewest or Unproved("no quantities of several times to compare its state with")
 
 
 def _proved(subject: Subject, sizes: Sizes, seen: Observed, hypothesis: Hypothesis) -> Proof:

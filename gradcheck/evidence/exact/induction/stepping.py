@@ -5,7 +5,6 @@ A stochastic rule gets noise of each step, from which it can draw, and in which 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,7 +22,7 @@ from ....reference.typing import Array, Gradient
 from ....rules.adapt import Rule, presenting
 from ....rules.call import run
 from ....rules.returned import by_name
-from .draws import only_draws, taken_from
+from .draws import OnlyDraws, taken_from
 from .hidden import attached, reachable
 from .memory import Memory, attributes, rebuilt, taken_apart
 from .trust import Unproved
@@ -123,10 +122,10 @@ class Stepper:
     def _drawing(self, noise: Noise | None) -> tuple[Any, ...]:
         if noise is None:
             raise Unproved("the rule draws from noise")
-        return (only_draws(noise),)
+        return (OnlyDraws(noise),)
 
     def _reachable(self, memory: Memory) -> Any:
-        ours = (self.field.scalar, FieldArray, type(self.field))
+        ours = (self.field.scalar, FieldArray, type(self.field), OnlyDraws)
         return reachable(self.kind, *memory.kinds), tuple(map(attached, ours)), tuple(vars(self.field))
 
     def _instance(self, memory: Memory) -> tuple[Any, Any]:
@@ -180,7 +179,7 @@ def checked(rule: Rule, settings: Settings, problem: Problem, work: Callable[[Pr
             refusals.append(error)
         return {name: np.zeros_like(array) for name, array in given.parameters.items()}
 
-    done = run(dataclasses.replace(rule, function=presenting(function)), problem, settings)
+    done = run(rule.within(presenting(function)), problem, settings)
     if refusals:
         raise refusals[0]
     if done.changes.faults or done.changes.drawn:

@@ -1,8 +1,8 @@
 """Proof for every T that the expectation of a stochastic online rule is the gradient, at one size.
 
 The memory S(t) has numbers that depend on no noise, which are identified with quantities of the model as for any rule,
-and others, z(t). Let E be the expectation over all noise, v_k closed forms in z (see `moments`), and phi_k quantities of
-the model with E[v_k(z(t))] = phi_k(t). Shown are, as identities of polynomials,
+and others, z(t). Let E be the expectation over all noise, v_k closed forms in z (see `moments`), and phi_k quantities
+of the model with E[v_k(z(t))] = phi_k(t). Shown are, as identities of polynomials,
     base    E[c_1 + ... + c_t + F(S(t))] = g_1 + ... + g_t  for t <= t0,  and  E[v_k(z(t0))] = phi_k(t0)
     step    from any z and any quantities of the model, with new noise: E[v_k(z(t + B))] = phi_k(t + B) and
             E[c_{t+k} + F(S(t+k)) - F(S(t+k-1))] = g_{t+k}  where E[v_k(z(t))] stands for phi_k(t)
@@ -26,7 +26,7 @@ from .memory import Memory
 from .models import Numbers, parameter_values
 from .moments import ONE, Endless, Expectation, Forms, Moved, Point, Vector, closed, evaluated, pairs, shown, valued
 from .observed import MOST_STEPS, Observed, Sighting, observe, residues, sightings, steps_of
-from .proof import Relation, Subject, Unidentified, broken, guessed, ring, without, writes
+from .proof import Relation, Subject, Unidentified, broken, guessed, plainest, ring, without, writes
 from .quantities import Identified, Named, Term, identify, quantities
 from .transcript import Transcript, carried_through, compare, differences, refuse_partial, take_steps
 from .trust import Unproved
@@ -37,16 +37,13 @@ class Expected:
     """A proof at one size and setting.
 
     Attributes:
-        first: The time from which the memory is what was identified.
-        period: The number of steps after which it is again.
-        window: The number of steps back that the quantities reach.
+        span: The time from which the memory is what was identified, the number of steps after which it is again, and
+            the number of steps back that the quantities reach: "first", "period" and "window".
         quantities: The quantities of numbers, and of expectations of forms, by their names.
         identities: The number of polynomials that were found equal.
     """
 
-    first: int
-    period: int
-    window: int
+    span: dict[str, int]
     quantities: dict[str, Term]
     identities: int
 
@@ -132,19 +129,16 @@ def prove(subject: Subject, sizes: Sizes) -> Expected:
     seen: Observed = subject.run(point, lambda problem: look(problem, 0))
     other: Observed = subject.run(point, lambda problem: look(problem, 1))
     spare = sum(noise.number for noise in drawn)
-    found: list[Sighting] = subject.run(point, lambda _: list(sightings(seen)))
+    waiting = sightings(seen)
     failures: list[Unproved] = []
-    for each in found:
+    while (each := subject.run(point, lambda _: next(waiting, None))) is not None:
         try:
             return _proved(subject, sizes, _Seen(point, seen), _guess(subject, each, seen, other), spare)
         except (Endless, Biased):  # whatever its numbers are compared with
             raise
         except Unproved as error:
             failures.append(error)
-    known = [error for error in failures if not isinstance(error, Unidentified)]
-    unidentified = [error for error in failures if isinstance(error, Unidentified)]
-    fewest = min(unidentified, key=lambda error: len(error.paths), default=None)
-    raise known[0] if known else fewest or Unproved("no quantities of several times to compare its state with")
+    raise plainest(failures)
 
 
 @dataclass(frozen=True)
@@ -161,9 +155,8 @@ def _guess(subject: Subject, sighting: Sighting, seen: Observed, other: Observed
     if [memory.form for memory in one] != [memory.form for memory in two]:
         raise Unproved("the form of the state depends on noise")
     paths = [entry.path for entry in one[0].entries]
-    fixed = [
-        place for place in range(len(paths)) if all(a.values[place] == b.values[place] for a, b in zip(one, two, strict=True))
-    ]  # fmt: skip
+    pairs = [(a.values, b.values) for a, b in zip(one, two, strict=True)]
+    fixed = [place for place in range(len(paths)) if all(a[place] == b[place] for a, b in pairs)]
     series = [[memory.values[place] for place in fixed] for memory in one]
     found = identify([paths[place] for place in fixed], series, sighting.named, PRIME)
     if found.unknown:
@@ -188,7 +181,7 @@ def _proved(subject: Subject, sizes: Sizes, seen: _Seen, guess: _Guess, spare: i
 def _step(
     subject: Subject, sizes: Sizes, guess: _Guess, relations: list[Relation], spare: int
 ) -> tuple[_Taken | None, set[int]]:
-    """Take the steps of one period from any memory. Return the places of numbers with a wrong relation, if there are."""
+    """Take the steps of one period from any memory. Return the numbers with a wrong relation, if there are."""
     h, B = guess.sighting.window, guess.sighting.period
     problem, formal = ring(subject, sizes, len(relations) + len(guess.random) + spare, h + B)
 
@@ -266,7 +259,8 @@ def _in_expectation(subject: Subject, seen: _Seen, guess: _Guess, step: _Taken, 
     named.update({shown(forms.rows[pivot], paths): term for pivot, term in terms.items()})
     sighting = guess.sighting
     identities = len(step.off) + len(base.off) + 2 * len(named)
-    return Expected(sighting.times[0], sighting.period, sighting.window, named, identities)
+    span = {"first": sighting.times[0], "period": sighting.period, "window": sighting.window}
+    return Expected(span, named, identities)
 
 
 def _value(row: Vector, base: _Taken) -> Any:
