@@ -59,7 +59,7 @@ class KFRTRL:
     """
 
     def __init__(self, balanced: bool = False, trace: float = 0, on_s: bool = False) -> None:
-        self.scaling, self.trace, self.on_s = scaling(balanced), trace, on_s
+        self.balanced, self.trace, self.on_s = balanced, trace, on_s
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
         before = begun_on_units("KF-RTRL", network, parameters, initial_state)
@@ -70,7 +70,8 @@ class KFRTRL:
         before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         c1, c2 = noise.signs(2)
         carried, G = now.J @ state.A, now.diagonal()
-        p0, p1 = self.scaling(carried, state.u), self.scaling(G, now.u)
+        scaled = scaling(self.balanced)
+        p0, p1 = scaled(carried, state.u), scaled(G, now.u)
         u = c1 * p0 * state.u + c2 * p1 * now.u
         A = c1 * carried / p0 + c2 * G / p1
         return Factors(before, u, A), now.contribution(np.outer(u, now.d @ A))

@@ -66,7 +66,7 @@ class ReverseKFRTRL:
     def __init__(
         self, balanced: bool = False, distribution: str = "signs", trace: float = 0, on_s: bool = False
     ) -> None:
-        self.scaling, self.trace, self.on_s = scaling(balanced), trace, on_s
+        self.balanced, self.trace, self.on_s = balanced, trace, on_s
         self.distribution = require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: Array) -> Factors:
@@ -78,7 +78,8 @@ class ReverseKFRTRL:
         before, now = advanced_units(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.J @ state.B, np.outer(now.gained(nu), now.u)
-        p0, p1 = self.scaling(carried, state.A), self.scaling(immediate, nu)
+        scaled = scaling(self.balanced)
+        p0, p1 = scaled(carried, state.A), scaled(immediate, nu)
         A = p0 * state.A + p1 * nu
         B = carried / p0 + immediate / p1
         return Factors(before, A, B), now.contribution(np.outer(now.d @ B, A))

@@ -72,7 +72,7 @@ class UORO:
         on_s: bool = False,
     ) -> None:
         self.trace, self.exact_now, self.on_s = trace, exact_now, on_s
-        self.scaling, self.distribution = scaling(balanced), require_distribution(distribution)
+        self.balanced, self.distribution = balanced, require_distribution(distribution)
 
     def start(self, network: Any, parameters: Parameters, initial_state: State, noise: Any) -> Traces:
         before = begun(network, parameters, initial_state)
@@ -83,7 +83,8 @@ class UORO:
         before, now = advanced(state.before, x, y, weight, on_s=self.on_s)
         nu = drawn(noise, self.distribution, now.size)
         carried, immediate = now.carry(state.s), now.back(nu)
-        r0, r1 = self.scaling(state.theta, carried), self.scaling(immediate, nu)
+        scaled = scaling(self.balanced)
+        r0, r1 = scaled(state.theta, carried), scaled(immediate, nu)
         s, theta = r0 * carried + r1 * nu, state.theta / r0 + immediate / r1
         dTheta = counted(now, (carried, state.theta), (s, theta), self.exact_now)
         return Traces(before, s, theta), now.contribution(dTheta)

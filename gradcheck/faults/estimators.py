@@ -69,11 +69,11 @@ SCALINGS = (
     ),
     _fault(
         "scaling-by-the-sign", "The scaling is 1 or 2 by the sign of the first unit's noise: it is not even.", "uoro",
-        ("self.scaling(immediate, nu)", "(3 + nu[0]) / 2"),
+        ("scaled(immediate, nu)", "(3 + nu[0]) / 2"),
     ),
     _fault(
         "scaling-by-the-sign-of-kf", "The first factor's scaling is 1 or 2 by the sign of what is new.", "kf_rtrl",
-        ("self.scaling(G, now.u)", "(3 + c2) / 2"),
+        ("scaled(G, now.u)", "(3 + c2) / 2"),
         ("u = c1 * p0 * state.u", "u = c1 * p0 * p1 * state.u"),
     ),
     _fault(

@@ -65,7 +65,7 @@ def kinds(case: Case, effort: Effort, *, first: bool) -> Sequence[Kind]:
     if not isinstance(case.claim, (LagClaim, Equals)):
         return []
     if case.rule.averaged:
-        return _of_expectation(effort, first)
+        return _of_expectation(case, effort, first)
     modular_sizes = effort.modular_sizes if first else modular.SMALL_SIZES
     ball_sizes = effort.enclosure_sizes if first else enclosure.SMALL_SIZES[:1]
     settings = 2 if first else 1
@@ -93,11 +93,13 @@ _DRAWN_ON_BALLS = (Sizes(2, 1, 1, 1), Sizes(2, 2, 1, 1))
 """Sizes at which the expectation of a rule is worked out: the outcomes grow exponentially with them."""
 
 
-def _of_expectation(effort: Effort, first: bool) -> list[Kind]:
+def _of_expectation(case: Case, effort: Effort, first: bool) -> list[Kind]:
     """Return the kinds of evidence on the expectation of a stochastic rule; floats round it, so they show nothing."""
     most = 1 if not first else None if effort.formal_shapes == formal.SHAPES else 2
+    lasting = induction.applies(case)
     return [
         formal.Formal(min(effort.formal_T, _DRAWN_T), _DRAWN_SHAPES[:most]),
+        *([induction.Induction(effort.induction_shapes if first else effort.induction_shapes[:1])] if lasting else []),
         modular.Modular(_DRAWN_SIZES[:most], 1),
         enclosure.Enclosure(_DRAWN_ON_BALLS[:most], 1),
         sampling.Sampling(),

@@ -194,6 +194,20 @@ class FormalNoise(Noise):
             made.append(generator)
         return self.field.array(made, draw.shape)
 
+    def expected(self, value: Any) -> Any:
+        """Return the expectation of a polynomial over all that was drawn, as a polynomial in the other generators."""
+        terms: dict[tuple[int, ...], Any] = {}
+        for exponents, coefficient in value.to_dict().items():
+            powers = [(place, exponents[place]) for place in self.moments if exponents[place]]
+            weight = math.prod((self.moments[place](int(n)) for place, n in powers), start=Fraction(1))
+            if weight:
+                left = list(exponents)
+                for place, _ in powers:
+                    left[place] = 0
+                key = tuple(left)
+                terms[key] = terms.get(key, 0) + coefficient * flint.fmpq(weight.numerator, weight.denominator)
+        return self.field.context.from_dict(terms)
+
 
 def _moment(draw: Draw, entry: int) -> Callable[[int], Fraction]:
     """Return the moments of an entry of a draw: the expectation of its n-th power, for n > 0."""
@@ -210,21 +224,8 @@ def _formal(field: FormalField, problem: Problem, run: Callable[[Noise], Any]) -
     noise = FormalNoise(field, problem.inputs)
     result = run(noise)
 
-    def expected(value: Any) -> Any:
-        terms: dict[tuple[int, ...], Any] = {}
-        for exponents, coefficient in value.to_dict().items():
-            powers = [(place, exponents[place]) for place in noise.moments if exponents[place]]
-            weight = math.prod((noise.moments[place](int(n)) for place, n in powers), start=Fraction(1))
-            if weight:
-                left = list(exponents)
-                for place, _ in powers:
-                    left[place] = 0
-                key = tuple(left)
-                terms[key] = terms.get(key, 0) + coefficient * flint.fmpq(weight.numerator, weight.denominator)
-        return field.context.from_dict(terms)
-
     def mean(array: Any) -> Any:
-        return field.array(map(expected, field.natives(array)), np.shape(array))
+        return field.array(map(noise.expected, field.natives(array)), np.shape(array))
 
     return map_nest(mean, result) if isinstance(result, dict) else result
 

@@ -32,10 +32,11 @@ from .memory import Memory
 from .models import Model, Numbers, StateModel, nothing, parameter_values
 from .observed import LONGEST_WINDOW, Hypothesis, residues, steps_of
 from .passing import PassesStepper
-from .proof import Proof, Subject, Unidentified, compare, described, phi, prove, refuse_partial, ring, same
+from .proof import Proof, Subject, Unidentified, described, phi, prove, ring
 from .quantities import Identified, Inputs, identify
 from .sameness import refuse_sameness
 from .stepping import Contribution
+from .transcript import compare, refuse_partial, same
 from .trust import Unproved
 
 SEEN = 8
@@ -243,7 +244,7 @@ class _Ground:
 
     def compare(self, got: Memory, want: Memory, when: str) -> None:
         """Raise `Unproved` where the cotangent is another than wanted."""
-        compare(got, want, self.formal, when, "cotangent")
+        compare(got, want, self.formal, when, what="cotangent")
         self.identities += len(want.entries)
 
     def prove_end(self) -> None:

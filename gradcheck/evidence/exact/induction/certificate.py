@@ -19,8 +19,9 @@ from ....reference.problem import Problem
 from ....reference.scalars.formal import FormalField, entry_name
 from ....reference.tree import flatten, leaves, path_name
 from .models import GradientModel, parameter_names
-from .proof import Proof, Relation, Subject, Transcript, ring
+from .proof import Proof, Relation, Subject, ring
 from .stepping import Contribution
+from .transcript import Transcript
 from .trust import Unproved
 
 FORMAT = 1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ....algorithms.online import is_stochastic
 from ....records import Covers, Evidence, Lengths, Status, Strength
 from ....reference.claims import Equals, Exact, Online
 from ....reference.errors import GradcheckError
@@ -22,6 +23,7 @@ from ...budget import Budget
 from ...sizes import place, possible
 from ...target import TargetFailed
 from ..formal import LARGEST_T, SHAPES, families, shape_text
+from . import unbiased
 from .backwards import prove_passes
 from .lasting import lasting
 from .proof import Subject, Unidentified, prove
@@ -82,8 +84,8 @@ def excluded(case: Case) -> str:
             "the rule is a function of the whole sequence; write it as a class with start and step, or in passes, with "
             "start, forward and backward"
         )
-    if case.rule.stochastic:
-        return "the rule draws from noise"
+    if case.rule.stochastic and not isinstance(case.claim, Online):
+        return "the rule draws from noise, and the claim is about each of its results; claim Unbiased()"
     if not applies(case):
         return f"no induction for the claim {case.claim}"
     if not isinstance(case.claim, Online) and wanted_by(case.claim) != DEFAULT:
@@ -100,6 +102,8 @@ def _prove(case: Case, size: Sizes, before: Sequence[PieceData], progress: Progr
     progress(str(size))
     seen: GradcheckError | None = None
     by: Any = prove_passes if case.rule.passes else prove
+    if is_stochastic(case.rule.target):
+        by = unbiased.prove
     tried = families(case.network)
     for number in range(max((each["family"] for each in before), default=0), len(tried)):
         try:

@@ -6,10 +6,12 @@ A step is taken from generators in place of all numbers of the memory, so it doe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ....reference.networks.base import Sizes
 from ....reference.problem import Problem
 from ....reference.typing import Array
+from .draws import AnyNoise, SymbolicNoise
 from .memory import Memory
 from .models import Numbers
 from .observed import MOST_STEPS, observe, repeats, residues, steps_of
@@ -65,7 +67,11 @@ def lasting(subject: Subject, sizes: Sizes) -> Lasting:
     point, residue = residues(subject.network, Sizes(MOST_STEPS, sizes.I, sizes.D, sizes.K), subject.case.weighted)
 
     def look(problem: Problem) -> list[Memory]:
-        return observe(subject.stepper(problem, residue), _Nothing(problem), problem).memories  # type: ignore[arg-type]
+        def noise(t: int) -> AnyNoise:
+            return AnyNoise(residue, problem.inputs, t)
+
+        model: Any = _Nothing(problem)
+        return observe(subject.stepper(problem, residue), model, problem, noise).memories
 
     memories = subject.run(point, look)
     first, period = repeats(memories)
@@ -75,9 +81,9 @@ def lasting(subject: Subject, sizes: Sizes) -> Lasting:
     def work(given: Problem) -> int:
         stepper = subject.stepper(given, formal)
         made = [begin.with_values([formal.symbol(f"{entry.path} before") for entry in begin.entries])]
-        written = []
+        written, noise = [], SymbolicNoise(formal, given.inputs)
         for each in steps_of(given):
-            step = stepper.step(made[-1], *each)
+            step = stepper.step(made[-1], *each, noise)
             written.append(step.written)
             made.append(step.memory)
         for memory in made:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ....reference.networks import start
 from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.noise import Noise
 from ....reference.problem import Problem, named_state
 from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.formal import FormalField
 from ....reference.scalars.residues.modular import PRIME, ModularField
 from .memory import Memory, first_difference
 from .models import Model, Numbers
-from .quantities import Identified, Inputs, identify, quantities
+from .quantities import Identified, Inputs, Named, identify, quantities
 from .stepping import Stepper
 from .trust import Unproved
 
@@ -21,6 +23,15 @@ MOST_STEPS = 14
 """Steps after which a memory whose form does not repeat is given up."""
 LONGEST_WINDOW = 3
 """Steps back, at most, whose inputs and numbers a memory is compared with."""
+
+
+NoiseOf: TypeAlias = Callable[[int], Noise | None]
+"""Maker of the noise of a step, by its number; 0 is the start."""
+
+
+def no_noise(t: int) -> None:
+    """Return the noise of a step of a rule that draws none."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -100,18 +111,24 @@ def steps_of(problem: Problem) -> list[Inputs]:
     return [Inputs(*each) for each in zip(problem.inputs, problem.targets, problem.loss_weights, strict=True)]
 
 
-def observe(stepper: Stepper, model: Model, problem: Problem) -> Observed:
+def observe(stepper: Stepper, model: Model, problem: Problem, noise: NoiseOf = no_noise) -> Observed:
     """Run a rule and a model until the form of the rule's memory has been seen to repeat twice.
 
     Each step is taken twice, on new instances; what differs between the two is not in the memory.
+
+    Args:
+        stepper: The rule.
+        model: The model.
+        problem: The problem, long enough.
+        noise: Makes the noise of each step; the same for one step twice.
 
     Raises:
         Unproved: The form does not repeat, or the two differ.
     """
     inputs = steps_of(problem)
-    seen = Observed([stepper.start()], [model.start()], inputs, model)
+    seen = Observed([stepper.start(noise(0))], [model.start()], inputs, model)
     for t, each in enumerate(inputs, start=1):
-        one, other = (stepper.step(seen.memories[-1], *each) for _ in range(2))
+        one, other = (stepper.step(seen.memories[-1], *each, noise(t)) for _ in range(2))
         if one.memory.values != other.memory.values or one.memory.form != other.memory.form:
             raise Unproved("two steps from equal states differ: the rule keeps something outside its state")
         seen.memories.append(one.memory)
@@ -138,8 +155,25 @@ def repeats(memories: list[Memory]) -> tuple[int, int]:
     return next(_periods(memories))
 
 
-def hypotheses(seen: Observed) -> Iterator[Hypothesis | Identified]:
-    """Yield what may be provable, the simplest first, and what was identified where not all is."""
+@dataclass(frozen=True)
+class Sighting:
+    """Times at which a memory of one form is compared with quantities.
+
+    Attributes:
+        times: The times, of which the first is where a proof begins.
+        period: The steps between them.
+        window: The number of steps back that the quantities reach.
+        named: The quantities, by time.
+    """
+
+    times: range
+    period: int
+    window: int
+    named: list[Named]
+
+
+def sightings(seen: Observed) -> Iterator[Sighting]:
+    """Yield what the memories of a run may be compared with, the fewest steps back first."""
     first, period = repeats(seen.memories)
     phases = sorted(range(first, first + period), key=lambda t: len(seen.memories[t].entries))
     for window in range(LONGEST_WINDOW + 1):
@@ -150,7 +184,13 @@ def hypotheses(seen: Observed) -> Iterator[Hypothesis | Identified]:
         if len(times) < 2:
             return
         named = [quantities(seen.model, seen.numbers[t - window], seen.inputs[t - window : t]) for t in times]
-        memories = [seen.memories[t] for t in times]
+        yield Sighting(times, period, window, named)
+
+
+def hypotheses(seen: Observed) -> Iterator[Hypothesis | Identified]:
+    """Yield what may be provable, the simplest first, and what was identified where not all is."""
+    for each in sightings(seen):
+        memories = [seen.memories[t] for t in each.times]
         paths = [entry.path for entry in memories[0].entries]
-        found = identify(paths, [memory.values for memory in memories], named, PRIME)
-        yield found if found.unknown else Hypothesis(start, period, window, memories[-1], found)
+        found = identify(paths, [memory.values for memory in memories], each.named, PRIME)
+        yield found if found.unknown else Hypothesis(each.times[0], each.period, each.window, memories[-1], found)

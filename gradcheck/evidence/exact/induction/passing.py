@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ....algorithms.passes import detached, last_cotangent
+from ....reference.noise import Noise
 from ....reference.tree import children
 from ....reference.typing import Array
 from .memory import Memory, Rebuilt, attributes, rebuilt, taken_apart
@@ -22,7 +23,7 @@ from .trust import Unproved
 class PassesStepper(Stepper):
     """A rule given as passes on one network and number system; `step` is a step forwards."""
 
-    def step(self, memory: Memory, x: Array, y: Array, weight: Any) -> Stepped:
+    def step(self, memory: Memory, x: Array, y: Array, weight: Any, noise: Noise | None = None) -> Stepped:
         return Stepped(self.forward(memory, x)[0], None)
 
     def finish(self, memory: Memory) -> Contribution | None:

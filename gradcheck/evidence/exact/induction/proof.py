@@ -13,7 +13,7 @@ among each other, such as entries of the influence that are 0, are shown by an i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from ....reference.claims import Equals, Settings
 from ....reference.networks.base import RecurrentNetwork, Sizes
+from ....reference.noise import Noise
 from ....reference.problem import Problem
 from ....reference.scalars.base import Field
 from ....reference.scalars.formal import FormalField
@@ -30,7 +31,8 @@ from .memory import Memory
 from .models import GradientModel, Model, Numbers, RuleModel, nothing, parameter_names, parameter_values
 from .observed import MOST_STEPS, Hypothesis, Observed, generic, hypotheses, observe, residues, steps_of
 from .quantities import Identified, Inputs, quantities
-from .stepping import Contribution, Stepper, checked
+from .stepping import Stepper, checked
+from .transcript import Transcript, carried_through, check, compare, refuse_partial, same, take_steps
 from .trust import Unproved
 
 MOST_NAMED = 40
@@ -62,27 +64,6 @@ class Relation:
         if self.constant is not None:
             return formal.convert(self.constant)
         return parameters[self.parameter] if self.parameter is not None else numbers[self.alike or 0]
-
-
-@dataclass
-class Transcript:
-    """The polynomials of a proof, native, as the rule and the model gave them; from this a certificate is written.
-
-    Attributes:
-        problem: The problem of generators.
-        formal: Its ring.
-        numbers: What stands for Z at the beginning, by place.
-        memories: The memories of the rule, the first and that after each step.
-        contributions: The contribution of each step.
-        finishes: What `finish` contributes from each of the memories.
-    """
-
-    problem: Problem
-    formal: FormalField
-    numbers: Numbers = field(default_factory=list)
-    memories: list[Memory] = field(default_factory=list)
-    contributions: list[Contribution] = field(default_factory=list)
-    finishes: list[Contribution] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -195,33 +176,38 @@ def prove(subject: Subject, sizes: Sizes) -> Proof:
             return _proved(subject, sizes, seen, each)
         except Unproved as error:
             failures.append(error)
+    raise plainest(failures)
+
+
+def plainest(failures: Sequence[Unproved]) -> Unproved:
+    """Return the failure to report of those of several hypotheses."""
     known = [error for error in failures if not isinstance(error, Unidentified)]
     unidentified = [error for error in failures if isinstance(error, Unidentified)]
     fewest = min(unidentified, key=lambda error: len(error.paths), default=None)
-    raise known[0] if known else fewest or Unproved("no quantities of several times to compare its state with")
+    return known[0] if known else fewest or Unproved("no quantities of several times to compare its state with")
 
 
 def _proved(subject: Subject, sizes: Sizes, seen: Observed, hypothesis: Hypothesis) -> Proof:
-    relations = _guessed(seen)
+    relations = guessed(seen)
     while True:
         step, wrong = _step(subject, sizes, hypothesis, relations)
         if not wrong:
             break
         relations = [Relation(alike=n) if n in wrong else each for n, each in enumerate(relations)]
-        relations = _without(relations, wrong)
+        relations = without(relations, wrong)
     base = _base(subject, sizes, hypothesis, relations)
     overlapping = step.memories[-1].overlapping | base.memories[-1].overlapping
-    if subject.run(step.problem, lambda problem: _writes(subject, step, problem, overlapping)):
+    if subject.run(step.problem, lambda problem: writes(subject, step, problem, overlapping)):
         raise Unproved("a step writes into arrays of its state that share their storage")
-    return Proof(hypothesis, relations, base, step, _count(base) + _count(step))
+    return Proof(hypothesis, relations, base, step, count(base) + count(step))
 
 
-def _without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
+def without(relations: list[Relation], wrong: set[int]) -> list[Relation]:
     """Return relations of which none leads to a number that turned out to be another."""
     return [Relation(alike=n) if each.alike in wrong else each for n, each in enumerate(relations)]
 
 
-def _guessed(seen: Observed) -> list[Relation]:
+def guessed(seen: Observed) -> list[Relation]:
     """Return what the model's numbers seem to be, from their residues at all times."""
     parameters = {int(v): n for n, v in enumerate(parameter_values(seen.model.problem, seen.model.field))}
     first: dict[tuple[int, ...], int] = {}
@@ -239,7 +225,7 @@ def _guessed(seen: Observed) -> list[Relation]:
 
 
 def ring(subject: Subject, sizes: Sizes, numbers: int, steps: int) -> tuple[Problem, FormalField]:
-    """Return a problem of generators, with room for as many more."""
+    """Return a problem of generators, with room for as many more, and for functions of some steps."""
     shapes = subject.network.parameter_shapes(sizes).values()
     P = sum(int(np.prod(shape)) for shape in shapes)
     read = steps * (sizes.D + sizes.K + 1)
@@ -261,13 +247,13 @@ def _step(
                 for n, (label, each) in enumerate(zip(model.labels(), relations, strict=True))]  # fmt: skip
         parameters = parameter_values(given, formal)
         numbers = [each.value(parameters, free, formal) for each in relations]
-        carried, shown = history(model, numbers, inputs)
-        if wrong := _broken(relations, model, carried[1]):
+        carried, shown = carried_through(model, numbers, inputs)
+        if wrong := broken(relations, model, carried[1]):
             return Transcript(problem, formal), wrong
         made = Transcript(problem, formal, numbers)
         start = phi(hypothesis, model, numbers, inputs[:h])
-        _run(subject.stepper(given, formal), start, inputs[h:], made)
-        _check(made, shown[h:], nothing(given, formal))
+        take_steps(subject.stepper(given, formal), start, inputs[h:], made)
+        check(made, shown[h:])
         compare(made.memories[-1], phi(hypothesis, model, carried[B], inputs[B:]), formal, "after a step")
         refuse_partial(formal)
         return made, set()
@@ -283,16 +269,16 @@ def _base(subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: lis
 
     def work(given: Problem) -> Transcript:
         model, inputs = subject.model(given, formal), steps_of(given)[:first]
-        carried, shown = history(model, model.start(), inputs)
-        if wrong := _broken(relations, model, carried[model.settled]):
+        carried, shown = carried_through(model, model.start(), inputs)
+        if wrong := broken(relations, model, carried[model.settled]):
             raise Unproved(f"{model.labels()[min(wrong)]} is another number at first than later")
         made = Transcript(problem, formal, carried[0])
         stepper = subject.stepper(given, formal)
-        _run(stepper, stepper.start(), inputs, made)
+        take_steps(stepper, stepper.start(), inputs, made)
         zero = nothing(given, formal)
         if not same(made.finishes[0], zero, formal):
             raise Unproved("finish contributes something before step 1")
-        _check(made, shown, zero)
+        check(made, shown)
         window = phi(hypothesis, model, carried[first - h], inputs[first - h :])
         compare(made.memories[-1], window, formal, f"after {first} steps")
         refuse_partial(formal)
@@ -302,28 +288,12 @@ def _base(subject: Subject, sizes: Sizes, hypothesis: Hypothesis, relations: lis
     return made
 
 
-def history(model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> tuple[list[Numbers], list[Contribution]]:
-    """Return what a model carries before some steps and after each, and what it contributes at each."""
-    carried, shown = [numbers], list[Contribution]()
-    for each in inputs:
-        after, contribution = model.advance(carried[-1], *each)
-        carried.append(after)
-        shown.append(contribution)
-    return carried, shown
-
-
-def _broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[int]:
+def broken(relations: list[Relation], model: Model, numbers: Numbers) -> set[int]:
     """Return the places of the numbers that do not keep their relation."""
     formal, parameters = model.field, parameter_values(model.problem, model.field)
     return {
         n for n, each in enumerate(relations) if not formal.equal(numbers[n], each.value(parameters, numbers, formal))
     }
-
-
-def refuse_partial(formal: FormalField) -> None:
-    """Raise `Unproved` where something was taken that is not defined everywhere."""
-    if formal.partial:
-        raise Unproved("it takes roots or quotients, which are not defined everywhere")
 
 
 def phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence[Inputs]) -> Memory:
@@ -333,62 +303,18 @@ def phi(hypothesis: Hypothesis, model: Model, numbers: Numbers, inputs: Sequence
     return hypothesis.memory.with_values(values)
 
 
-def _run(stepper: Stepper, start: Memory, inputs: Sequence[Inputs], made: Transcript) -> None:
-    """Let the rule take steps from a memory, and keep what it makes."""
-    zero = nothing(stepper.problem, stepper.field)
-    made.memories.append(start)
-    made.finishes.append(stepper.finish(start) or zero)
-    for each in inputs:
-        before = made.memories[-1]
-        after = stepper.step(before, *each)
-        if after.written & before.overlapping:
-            raise Unproved("a step writes into arrays of its state that share their storage")
-        made.memories.append(after.memory)
-        made.contributions.append(after.contribution or zero)
-        made.finishes.append(stepper.finish(after.memory) or zero)
-
-
-def _writes(subject: Subject, step: Transcript, problem: Problem, overlapping: frozenset[int]) -> bool:
+def writes(
+    subject: Subject, step: Transcript, problem: Problem, overlapping: frozenset[int], noise: Noise | None = None
+) -> bool:
     """Return True if a step writes into arrays of the first memory that share storage with others."""
     if not overlapping:
         return False
     stepper = subject.stepper(problem, step.formal)
     h = problem.T - len(step.contributions)
-    return bool(stepper.step(step.memories[0], *steps_of(problem)[h]).written & overlapping)
+    return bool(stepper.step(step.memories[0], *steps_of(problem)[h], noise).written & overlapping)
 
 
-def _check(made: Transcript, shown: Sequence[Contribution], zero: Contribution) -> None:
-    """Compare contributions: c_t + F(S(t)) - F(S(t-1)) = g_t."""
-    formal = made.formal
-    for n, want in enumerate(shown):
-        for name in zero:
-            got = made.contributions[n][name].reshape(-1) + made.finishes[n + 1][name].reshape(-1)
-            got = got - made.finishes[n][name].reshape(-1)
-            for a, b in zip(got.tolist(), want[name].reshape(-1).tolist(), strict=True):
-                if not formal.equal(a, b):
-                    raise Unproved(f"the contribution to {name} is off by {formal.show(formal.simplified(a - b), 3)}")
-
-
-def compare(got: Memory, want: Memory, formal: FormalField, when: str, what: str = "state") -> None:
-    """Raise `Unproved` where a memory is another than wanted."""
-    if got.form != want.form:
-        raise Unproved(f"the {what} has another form {when}")
-    for one, other in zip(got.entries, want.entries, strict=True):
-        if not formal.equal(one.value, other.value):
-            off = formal.show(formal.simplified(one.value - other.value), 3)
-            raise Unproved(f"{one.path} is another quantity {when}, off by {off}")
-
-
-def same(a: Contribution, b: Contribution, formal: Field) -> bool:
-    """Return True for equal contributions."""
-    return all(
-        formal.equal(p, q)
-        for name in b
-        for p, q in zip(a[name].reshape(-1).tolist(), b[name].reshape(-1).tolist(), strict=True)
-    )
-
-
-def _count(made: Transcript) -> int:
+def count(made: Transcript) -> int:
     each = sum(array.size for array in made.finishes[0].values())
     return len(made.memories[-1].entries) + each * len(made.contributions)
 

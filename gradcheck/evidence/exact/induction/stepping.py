@@ -1,16 +1,20 @@
-"""Steps of an online rule from a memory: on a new instance, whose attributes and state are all it has."""
+"""Steps of an online rule from a memory: on a new instance, whose attributes and state are all it has.
+
+A stochastic rule gets noise of each step, from which it can draw, and in which it can keep nothing.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ....algorithms.online import is_stochastic, starts_with_noise
 from ....reference.claims import Settings
 from ....reference.networks.base import Capabilities, ask
+from ....reference.noise import Noise
 from ....reference.problem import Problem
 from ....reference.scalars.base import Field, FieldArray
 from ....reference.scalars.formal import natives
@@ -18,6 +22,7 @@ from ....reference.typing import Array, Gradient
 from ....rules.adapt import Rule, presenting
 from ....rules.call import run
 from ....rules.returned import by_name
+from .draws import OnlyDraws, taken_from
 from .hidden import attached, reachable, reaches_part_of
 from .memory import Memory, attributes, rebuilt, taken_apart
 from .trust import Unproved
@@ -57,9 +62,14 @@ class Stepper:
         self.rule, self.settings, self.problem, self.field = rule, settings, problem, field
         self.weighted, self.network = weighted, problem.network
         self.kind: type = rule.target if isinstance(rule.target, type) else type(rule.target)
+        self.draws = is_stochastic(rule.target)
 
-    def start(self) -> Memory:
-        """Return the memory before step 1."""
+    def start(self, noise: Noise | None = None) -> Memory:
+        """Return the memory before step 1.
+
+        Args:
+            noise: What a stochastic rule may draw from.
+        """
         target, problem = self.rule.target, self.problem
         instance: Any
         if isinstance(target, type):
@@ -67,10 +77,12 @@ class Stepper:
         else:
             own = taken_apart((attributes(target, "self"), None), self.field, self.network)
             instance, _ = self._instance(own)
-        state = instance.start(self.network, problem.parameters, problem.initial_state)
+        drawing = self._drawing(noise) if self.draws and starts_with_noise(target) else ()
+        state = instance.start(self.network, problem.parameters, problem.initial_state, *drawing)
+        _refuse_more(drawing)
         return self._memory(instance, state)
 
-    def step(self, memory: Memory, x: Array, y: Array, weight: Any) -> Stepped:
+    def step(self, memory: Memory, x: Array, y: Array, weight: Any, noise: Noise | None = None) -> Stepped:
         """Return what a step from a memory makes.
 
         Args:
@@ -78,13 +90,16 @@ class Stepper:
             x: The input, (D,).
             y: The target, (K,).
             weight: The loss weight.
+            noise: What a stochastic rule may draw from.
 
         Raises:
             Unproved: It keeps something outside its memory.
         """
         instance, made = self._instance(memory)
         before = self._reachable(memory)
-        result = instance.step(made.state, x.copy(), y.copy(), *([weight] if self.weighted else []))
+        drawing = self._drawing(noise) if self.draws else ()
+        result = instance.step(made.state, x.copy(), y.copy(), *([weight] if self.weighted else []), *drawing)
+        _refuse_more(drawing)
         if not isinstance(result, tuple) or len(result) != 2:
             raise Unproved("step returned no pair of a state and a contribution")
         after = self._memory(instance, result[0])
@@ -108,8 +123,13 @@ class Stepper:
         """Return True if the rule has a `finish`."""
         return hasattr(self._instance(memory)[0], "finish")
 
+    def _drawing(self, noise: Noise | None) -> tuple[Any, ...]:
+        if noise is None:
+            raise Unproved("the rule draws from noise")
+        return (OnlyDraws(noise),)
+
     def _reachable(self, *memories: Memory) -> Any:
-        ours = (self.field.scalar, FieldArray, type(self.field))
+        ours = (self.field.scalar, FieldArray, type(self.field), OnlyDraws)
         kinds = (kind for memory in memories for kind in memory.kinds)
         return reachable(self.kind, *kinds), tuple(map(attached, ours)), tuple(vars(self.field))
 
@@ -133,6 +153,13 @@ class Stepper:
         if {name: array.shape for name, array in arrays.items()} != wanted:
             raise Unproved("it contributes other arrays than those of the parameters")
         return {name: natives(self.field, arrays[name]) for name in wanted}
+
+
+def _refuse_more(drawing: tuple[Any, ...]) -> None:
+    """Raise `Unproved` where code took more from noise than draws: it could count steps there."""
+    for each in drawing:
+        if more := taken_from(each):
+            raise Unproved(f"its code uses {', '.join(f'noise.{name}' for name in more)}; draw from noise, no more")
 
 
 def checked(rule: Rule, settings: Settings, problem: Problem, work: Callable[[Problem], R]) -> R:
@@ -160,7 +187,7 @@ def checked(rule: Rule, settings: Settings, problem: Problem, work: Callable[[Pr
             refusals.append(error)
         return {name: np.zeros_like(array) for name, array in given.parameters.items()}
 
-    done = run(dataclasses.replace(rule, function=presenting(function)), problem, settings)
+    done = run(rule.within(presenting(function)), problem, settings)
     if refusals:
         raise refusals[0]
     if done.changes.faults or done.changes.drawn:
