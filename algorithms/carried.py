@@ -23,11 +23,12 @@ import numpy as np
 
 from gradcheck.reference.errors import GradcheckError
 from gradcheck.reference.networks import start
+from gradcheck.reference.networks.elman import is_fully_recurrent
 from gradcheck.reference.tape import vjp
 from gradcheck.reference.tree import leaves
 from gradcheck.reference.typing import Array, Gradient, Parameters, State
 
-from .cells import Step, Total, is_fully_recurrent, taken
+from .cells import Step, Total, taken
 from .on_cells import flat, units
 from .scaling import filled
 

@@ -6,6 +6,7 @@ s(t) = W^T x(t) + R^T a(t-1),  a(t) = f(s(t)),  u(t) = V^T a(t),  yhat(t) = g(u(
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..typing import Array, Parameters, State
 from .base import Sizes
@@ -47,3 +48,8 @@ class Network(HeadedNetwork):
     def unit_axes(self) -> Mapping[str, tuple[int, ...]]:
         # A subclass may step otherwise, and says for itself what it keeps.
         return {"W": (1,), "R": (0, 1), "V": (0,)} if type(self) is Network else {}
+
+
+def is_fully_recurrent(network: Any) -> bool:
+    """Return True for the lecture's network, and False for a subclass, which may step otherwise."""
+    return type(network) is Network

@@ -92,12 +92,17 @@ def test_estimators_that_may_be_biased_at_some_length_are_not(target: Any) -> No
 
 
 ONLINE = [fault for fault in ESTIMATORS if as_rule(fault.rule()).online]
+CHECKED_ARGUMENTS = ("mixture-weight-missing", "mixture-mean-missing", "signs-of-one-mixed-factor")
+"""Faults whose code has a try statement, where it checks its arguments; a copy of shipped code is not trusted there."""
 OTHER_REASONS = ("keeps something", "its code", "cannot be looked into", "holds code", "another form")
 
 
 @pytest.mark.parametrize("fault", ONLINE, ids=lambda fault: fault.id)
 def test_no_fault_of_an_estimator_is_proved(fault: Fault) -> None:
     reason = refusal(fault.rule())
+    if fault.id in CHECKED_ARGUMENTS:
+        assert "handles errors" in reason
+        return
     assert not any(other in reason for other in OTHER_REASONS), "it was looked into, and its numbers are wrong"
 
 
@@ -112,7 +117,7 @@ def test_the_gallery_has_faults_of_online_estimators() -> None:
         (WRONG["Divides"], "a division by what depends on noise"),
         (WRONG["Squaring"], "moments of its state above degree"),
         (WRONG["CountsInState"], "state[t] is 1, 2"),
-        (WRONG["ReadsEarlierDraws"], "its code uses noise.drawn"),
+        (WRONG["ReadsEarlierDraws"], "its code handles errors"),
         (WRONG["CountsInNumber"], "state[t][0]"),
         (WRONG["Kept"], "the expectation of a contribution of the first 2 steps is off by"),
     ],
