@@ -99,7 +99,7 @@ class _Reader:
 
     @property
     def parts(self) -> tuple[Any, ...]:
-        """What was met: containers, arrays and objects."""
+        """Containers, arrays and objects that were met."""
         return tuple(value for _, value in self._met.values())
 
     def read(self, value: Any, path: str) -> Any:
