@@ -386,11 +386,16 @@ def parse_claim(text: str) -> Claim:
     if name not in spoken:
         judged = [f"{kind}({', '.join(names)})" if names else kind for kind, names in spoken.items()]
         judged = [text for text, kind in zip(judged, spoken, strict=True) if CLAIMS[kind].judged]
-        raise GradcheckError(f"there is no claim {text!r}; choose one of {', '.join(judged)}")
+        there = f"there is no claim {text!r}; choose one of {', '.join(judged)}"
+        if name == Equals.kind:
+            there = (
+                "equals takes a rule, which no command line can pass; write @gradcheck.rule(gradcheck.Equals(other))"
+            )
+        raise GradcheckError(there)
     if name == Cost.kind:
         return _parse_cost(text, rest)
     arguments = [part.strip() for part in rest.rstrip(") ").split(",") if part.strip()]
-    if name == Aligned.kind and arguments in (["given"], ["given=True"]):
+    if name == Aligned.kind and arguments in (["given"], ["given=True"], ["given=true"]):
         return Aligned(given=True)
     names = spoken[name]
     while arguments and issubclass(CLAIMS[name], LagClaim) and arguments[-1].partition("=")[0].strip() in OPTIONS:

@@ -82,6 +82,9 @@ class Noise(abc.ABC):
         self.like, self.recording = like, recording
         self.drawn: list[Outcome] = []
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"noise has no {name}; draw by {', '.join(f'noise.{law.value}' for law in Law)}")
+
     def signs(self, shape: int | tuple[int, ...] = ()) -> Array:
         """Draw independent signs.
 

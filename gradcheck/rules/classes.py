@@ -218,6 +218,8 @@ def _check_method(target: Any, name: str, method: str, wanted: list[str]) -> Non
         other = [each for each in wanted if each != "weight"] if "weight" in wanted else [*wanted, "weight"]
         weight = method in ("step", "backward") and _binds(signature, *given, *other)
         hint = "; a rule declared with weighted=True takes the loss weight too, others do not" if weight else ""
+        if weight and NOISE not in wanted:
+            hint += f"; one that draws has a last parameter named {NOISE}"
         raise GradcheckError(f"{form}{hint}")
     names = list(signature.parameters)[len(given) :][: len(wanted)]
     if names != wanted and sorted(names) == sorted(wanted):
