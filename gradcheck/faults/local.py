@@ -46,7 +46,7 @@ FAULTS = (
         "for _ in range(n - 1):", "for _ in range(n):",
     ),
     _fault(
-        "trace-with-another-time-constant",
+        "trace-of-another-leak",
         "The trace decays by 1 - alpha/2 a step, where the units decay by 1 - alpha.",
         "rflo",
         "E = (1 - units.leak) * E", "E = (1 - units.leak / 2) * E",
@@ -87,7 +87,7 @@ FAULTS = (
         "return eps, read * eps", "return eps, read * (eps - now.u[:, None] * enters)",
     ),
     _fault(
-        "eprop-slope-within-the-trace",
+        "eprop-slope-in-the-trace",
         "Potentials carry f' within the trace, where it belongs to the step at which the trace is read.",
         "eprop",
         "now.u[:, None] * enters\n    return eps, read * eps", "now.u[:, None] * enters * read\n    return eps, eps",
@@ -153,7 +153,7 @@ FAULTS = (
         "(-shrinking * re, -shrinking * im)", "(re, im)",
     ),
     _fault(
-        "input-scale-without-its-chain",
+        "input-scale-without-chain",
         "nu misses what it does through gamma = sqrt(1 - r^2).",
         "diagonal_rtrl",
         '"nu": (polar.of_nu, of_nu)', '"nu": (polar.of_nu, 0 * of_nu)',

@@ -60,7 +60,7 @@ def online_function(target: Any, name: str, declaration: Declaration, weighted: 
     """
     stochastic = is_stochastic(target)
     whole = f"the online rule {name}"
-    _check_making(target, whole, declaration)
+    _check_making(target, whole, name, declaration)
     at_start = [NOISE] if starts_with_noise(target) else []
     if at_start and not stochastic:
         raise GradcheckError(f"start of {name} takes noise and step does not; give step the parameter noise too")
@@ -92,7 +92,7 @@ def passes_function(target: Any, name: str, declaration: Declaration, weighted: 
         GradcheckError: A method takes other arguments, or the class needs some.
     """
     whole = f"the rule in passes {name}"
-    _check_making(target, whole, declaration)
+    _check_making(target, whole, name, declaration)
     _check_method(target, whole, "start", ["network", "parameters", "initial_state"])
     _check_method(target, whole, "forward", ["state", "x"])
     _check_method(target, whole, "backward", ["cotangent", "kept", "y", *(["weight"] if weighted else [])])
@@ -107,14 +107,14 @@ def passes_function(target: Any, name: str, declaration: Declaration, weighted: 
     return function
 
 
-def _check_making(target: Any, name: str, declaration: Declaration) -> None:
+def _check_making(target: Any, whole: str, name: str, declaration: Declaration) -> None:
     if isinstance(target, type):
         try:
             chosen = settings_of(declaration, name, 1)[0]
             inspect.signature(target).bind(**chosen)
         except TypeError as error:
             raise GradcheckError(
-                f"{name} cannot be made without arguments ({error}); give its settings defaults, or pass an instance"
+                f"{whole} cannot be made without arguments ({error}); give its settings defaults, or pass an instance"
             ) from None
 
 

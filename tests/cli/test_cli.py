@@ -163,9 +163,9 @@ def test_a_rule_that_declares_nothing_is_judged_on_exact_and_told_so() -> None:
 
 
 def test_a_claim_that_is_not_judged_is_no_pass() -> None:
-    result, report = judged(f"{RULES}:good", "--claim", "aligned")
+    result, report = judged(f"{RULES}:good", "--claim", "aligned(given)")
     assert result.exit_code == 3, result.output
-    assert words(report)["aligned"] == "NOT RUN"
+    assert words(report)["aligned(given)"] == "NOT RUN"
 
 
 def test_what_a_rule_prints_does_not_reach_the_terminal() -> None:

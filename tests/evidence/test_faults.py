@@ -106,15 +106,15 @@ ISSUE = {
         "snap-masked-by-values", "snap-one-hop-too-few", "snap-one-hop-too-many", "pattern-transposed",
     ],
     "a trace's time constant": [
-        "trace-with-another-time-constant", "trace-leak-exchanged", "trace-without-the-leak",
+        "trace-of-another-leak", "trace-leak-exchanged", "trace-without-the-leak",
     ],
-    "a trace's slope": ["trace-slope-late", "eprop-slope-within-the-trace"],
+    "a trace's slope": ["trace-slope-late", "eprop-slope-in-the-trace"],
     "a trace one step late": ["eprop-trace-one-step-late"],
     "the feedback's signal": ["feedback-reshaped", "sensitivity-transposed", "eprop-signal-of-now"],
     "stale predictor": ["predictor-stale", "signal-of-the-blocks-start"],
     "gradient leaking over a boundary": ["block-leaks-into-the-next", "signal-past-the-end"],
     "tail dropped": ["last-short-block-dropped"],
-    "chain factor missing": ["modulus-without-its-chain", "input-scale-without-its-chain"],
+    "chain factor missing": ["modulus-without-its-chain", "input-scale-without-chain"],
     "conjugate missing": ["conjugate-missing"],
     "sequences mixed": [
         "sequences-mixed-by-reshape", "one-start-for-all", "starts-in-another-order", "batch-errors-averaged",
