@@ -150,10 +150,10 @@ def test_a_rule_runs_in_a_process_of_its_own_unless_it_is_wanted_here(pytester: 
 
 
 def test_what_is_not_judged_is_neither_passed_nor_skipped(pytester: pytest.Pytester) -> None:
-    text = "@gradcheck.parametrize([good], claims=[gradcheck.Aligned()])\ndef test_rule(verdict): ..."
+    text = "@gradcheck.parametrize([good], claims=[gradcheck.Aligned(given=True)])\ndef test_rule(verdict): ..."
     result = session(pytester, text)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["good, aligned: NOT RUN", " *this version has no evidence for the claim 'aligned'"])
+    result.stdout.fnmatch_lines(["good, aligned(given): NOT RUN", "*given problems, and there are none*"])
 
 
 def test_what_is_no_rule_fails_with_that_message_only(pytester: pytest.Pytester) -> None:
