@@ -22,7 +22,7 @@ SIGNS = {
     "in": "∈",
     "odot": "⊙",
     "nabla": "∇", "ell": "ℓ", "mid": "∣", "nmid": "∤", "iff": "⟺", "Rightarrow": "⇒", "bmod": "mod",
-    "prime": "′", "circ": "∘", "to": "→", "lfloor": "⌊", "rfloor": "⌋",
+    "prime": "′", "circ": "∘", "to": "→", "leftarrow": "←", "lfloor": "⌊", "rfloor": "⌋",
 }  # fmt: skip
 SILENT = {"left", "right", "boldsymbol", "operatorname", "mathrm", "mathcal", "text", "frac", "quad", "qquad"}
 

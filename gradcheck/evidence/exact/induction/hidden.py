@@ -131,6 +131,8 @@ class Walk:
             return self.key(value.__func__), self.key(value.__self__)
         if kind in (staticmethod, classmethod):
             return self.key(value.__func__)
+        if kind is dataclasses.Field:
+            return tuple(map(self.key, (value.default, value.default_factory, value.type, value.metadata)))
         if kind is property:
             return tuple(map(self.key, (value.fget, value.fset, value.fdel)))
         if kind is functools.partial:
