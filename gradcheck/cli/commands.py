@@ -157,7 +157,7 @@ def report(
 
     Writes gradcheck-report.html into the current folder unless another file is named.
 
-    Takes about two minutes on two cores; --effort quick saves about half.
+    Takes about ten minutes on two cores; --effort quick takes less.
 
     \b
     [bold]Examples[/bold]
