@@ -77,7 +77,7 @@ SAID = {
     "present-counted-twice": "The expectation is biased in W in every entry, R in every entry; V is right",
     "cut-not-made-up-for": "that of the fault 'carried-scaling-left-out'",
 }
-"""What is said of faults, were they not known."""
+"""Diagnoses of faults that the gallery does not have."""
 
 
 @pytest.mark.parametrize("name", SAID)

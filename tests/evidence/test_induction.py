@@ -110,6 +110,12 @@ def test_no_fault_of_the_gallery_is_proved(fault: Fault) -> None:
     assert not all(map(holds, every))
 
 
+def test_a_target_may_be_an_instance() -> None:
+    finding = found(RTRL, claim=Equals(RTRL()))
+    assert holds(finding), finding.evidence.statement
+    assert "RTRL" in finding.evidence.statement
+
+
 def test_the_gallery_has_faults_of_online_rules() -> None:
     assert len(ONLINE_FAULTS) >= 15
 

@@ -145,7 +145,7 @@ def _conclude(case: Case, planned: int, shown: Sequence[PieceData], budget: Budg
         *(["loss weights"] if case.weighted else []),
         *(["initial state"] if start.is_given(case.network) else []),
     ]
-    equal = f"equal at every step to {case.claim.target.__name__}" if isinstance(case.claim, Equals) else "equal"
+    equal = f"equal at every step to {as_rule(case.claim.target).name}" if isinstance(case.claim, Equals) else "equal"
     steps = "the steps, forwards and backwards" if case.rule.passes else "the steps"
     text = (
         f"{equal} by induction over {steps}, hence for every T and all values of {', '.join(free[:-1])} and "
